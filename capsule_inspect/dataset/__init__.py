@@ -1,0 +1,1 @@
+"""Data sets: discovering, checking, splitting, drawing, augmenting and batching pictures."""

@@ -1,0 +1,1 @@
+"""Metrics and reports, on the same decisions that `predict` makes."""

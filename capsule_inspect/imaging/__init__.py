@@ -1,0 +1,1 @@
+"""Pictures in and out: safe reading, finding capsules, cropping there and back, overlays."""

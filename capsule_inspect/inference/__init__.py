@@ -1,0 +1,1 @@
+"""From a picture to findings, and from many pictures to rows."""

@@ -1,0 +1,1 @@
+"""The Keras network: encoders, decoder, heads, pretrained weights and losses."""

@@ -1,0 +1,1 @@
+"""The `.tflite` file: its metadata, its integrity, and the runtimes that execute it."""
