@@ -1,0 +1,130 @@
+"""The network's window on a picture: there, and back again."""
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from capsule_inspect.imaging.locate import CapsuleBox, find_capsules
+from capsule_inspect.imaging.read import Picture
+from capsule_inspect.imaging.roi import Roi
+
+_LONGEST_SUPERSAMPLING = 8
+
+
+@dataclass(frozen=True)
+class Crop:
+    """One window on a picture: a capsule brought upright, or the whole picture.
+
+    Attributes:
+        box: What the window shows, in native pixels.
+        roi: Size of the window.
+        matrix: float64 [2, 3], from native to window coordinates. Both are continuous: a pixel
+            covers [i, i + 1).
+    """
+
+    box: CapsuleBox
+    roi: Roi
+    matrix: NDArray[np.float64]
+
+    @property
+    def scale(self) -> float:
+        """Window pixels per native pixel."""
+        return float(math.hypot(self.matrix[0, 0], self.matrix[1, 0]))
+
+    def take(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Cuts the window out of a picture or mask, shrinking by area.
+
+        Args:
+            picture: uint8, [H, W, 3] or [H, W].
+
+        Returns:
+            uint8, [roi.height, roi.width, 3] or [roi.height, roi.width]. What lies outside the
+            picture repeats its border.
+        """
+        # A bilinear warp at about native scale, then an exact mean over n by n pixels.
+        n = min(max(1, round(1 / self.scale)), _LONGEST_SUPERSAMPLING)
+        size = (self.roi.width * n, self.roi.height * n)
+        warped = cv2.warpAffine(
+            picture,
+            _for_pixel_centres(self.matrix * n),
+            size,
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        if n > 1:
+            window = (self.roi.width, self.roi.height)
+            warped = cv2.resize(warped, window, interpolation=cv2.INTER_AREA)
+        return np.asarray(warped, np.uint8)
+
+    def restore(
+        self, values: NDArray[np.float32], height: int, width: int
+    ) -> NDArray[np.float32]:
+        """Brings values of the window, such as probabilities, back to native pixels.
+
+        Args:
+            values: float32 [h, w], covering the whole window at any resolution.
+            height: Height of the picture in pixels.
+            width: Width of the picture in pixels.
+
+        Returns:
+            float32 [height, width], interpolated linearly; 0 outside the window.
+        """
+        shrink = np.diag([values.shape[1] / self.roi.width, values.shape[0] / self.roi.height])
+        back = cv2.invertAffineTransform(shrink @ self.matrix)
+        restored = cv2.warpAffine(
+            values,
+            _for_pixel_centres(back),
+            (width, height),
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=0,
+        )
+        return np.asarray(restored, np.float32)
+
+
+def find_crops(picture: Picture, roi: Roi) -> tuple[Crop, ...]:
+    """Finds the windows of a picture: one per capsule, or the one that shows all of it.
+
+    Args:
+        picture: uint8 RGB, [H, W, 3].
+        roi: What to look for, and the size of the window.
+
+    Returns:
+        The crops in reading order; empty if no capsule was found.
+    """
+    if roi.mode == "whole":
+        return (_whole(picture, roi),)
+    return tuple(crop_capsule(box, roi) for box in find_capsules(picture))
+
+
+def crop_capsule(box: CapsuleBox, roi: Roi) -> Crop:
+    """Makes the window that shows one capsule upright, dark half left, at the standard length."""
+    return Crop(box, roi, _similarity(box, roi.capsule_length / box.width, roi))
+
+
+def _whole(picture: Picture, roi: Roi) -> Crop:
+    height, width = picture.shape[:2]
+    box = CapsuleBox(width / 2, height / 2, width, height, 0.0, float(width * height))
+    return Crop(box, roi, _similarity(box, min(roi.width / width, roi.height / height), roi))
+
+
+def _similarity(box: CapsuleBox, scale: float, roi: Roi) -> NDArray[np.float64]:
+    """Moves the box's centre to the window's, turns its long axis rightwards, and scales."""
+    turn = math.radians(-box.angle)
+    a, b = scale * math.cos(turn), scale * math.sin(turn)
+    return np.array(
+        [
+            [a, -b, roi.width / 2 - a * box.x + b * box.y],
+            [b, a, roi.height / 2 - b * box.x - a * box.y],
+        ]
+    )
+
+
+def _for_pixel_centres(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turns a map of continuous coordinates into OpenCV's, whose integers are pixel centres."""
+    shifted = matrix.copy()
+    shifted[:, 2] += matrix[:, :2] @ [0.5, 0.5] - 0.5
+    return shifted

@@ -1,0 +1,74 @@
+"""Network outputs → label and mask: the one place where this happens."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capsule_inspect.imaging.crop import Crop
+from capsule_inspect.modelfile.operating_point import OperatingPoint
+from capsule_inspect.modelfile.outputs import Outputs
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided about one capsule.
+
+    Attributes:
+        label: `good` or a defect class.
+        confidence: Probability of the label; for `good`, 1 - defect_score. In [0, 1].
+        defect_score: 1 - p(good) at the stored temperature, in [0, 1].
+        probabilities: float64 [classes], summing to 1.
+        defect_probability: float32 [H, W] at native resolution: 1 - p(background), 0 outside the
+            window; None for a model without a mask head.
+        mask: bool [H, W] at native resolution, empty for a capsule labelled good; None for a model
+            without a mask head.
+    """
+
+    label: str
+    confidence: float
+    defect_score: float
+    probabilities: NDArray[np.float64]
+    defect_probability: NDArray[np.float32] | None
+    mask: NDArray[np.bool_] | None
+
+
+def decide(
+    outputs: Outputs,
+    crop: Crop,
+    shape: tuple[int, int],
+    classes: tuple[str, ...],
+    point: OperatingPoint,
+) -> Decision:
+    """Decides what a capsule is and which of its pixels are defect.
+
+    The label is `good` exactly where the defect score is below the threshold, else the likeliest
+    defect class; a pixel is defect where 1 - p(background) reaches the mask threshold.
+    Probabilities, not labels, are interpolated back to native pixels.
+
+    Args:
+        outputs: What the network said of the crop.
+        crop: Where the crop lies in its picture.
+        shape: Height and width of the picture in pixels.
+        classes: Class names in the order of the logits, `good` first.
+        point: Temperature and thresholds.
+    """
+    probabilities = softmax(outputs.logits.astype(np.float64) / point.temperature)
+    defect_score = float(1 - probabilities[0])
+    if defect_score < point.threshold:
+        label, confidence = classes[0], 1 - defect_score
+    else:
+        best = 1 + int(np.argmax(probabilities[1:]))
+        label, confidence = classes[best], float(probabilities[best])
+    probability = mask = None
+    if outputs.mask_logits is not None:
+        background = softmax(outputs.mask_logits)[..., 0]
+        probability = crop.restore(1 - background, *shape)
+        mask = (probability >= point.mask_threshold) & (label != classes[0])
+    return Decision(label, confidence, defect_score, probabilities, probability, mask)
+
+
+def softmax(logits: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Returns probabilities over the last axis, in the precision of the logits."""
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))

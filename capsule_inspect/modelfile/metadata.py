@@ -1,0 +1,168 @@
+"""What a model file says about itself."""
+
+import dataclasses
+import json
+import sys
+from dataclasses import dataclass
+from typing import cast, get_args
+
+from capsule_inspect.errors import ModelFileError
+from capsule_inspect.imaging.roi import Roi, RoiMode
+from capsule_inspect.modelfile.fields import Fields, parse_object
+from capsule_inspect.modelfile.operating_point import OperatingPoint
+
+FORMAT_VERSION = 1
+"""The version of `metadata.json` that this package writes and reads."""
+
+QUANTIZATIONS = ("int8", "float32", "float16", "dynamic")
+"""The ways weights and activations can be stored."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A measured quality with its 95 % interval.
+
+    Attributes:
+        name: One of the metric names of `capsule-inspect evaluate`.
+        value: The value; finite.
+        n: How many pictures it was measured on; at least 1.
+        low: Lower end of the 95 % interval; None where none was computed.
+        high: Upper end; given exactly where `low` is.
+    """
+
+    name: str
+    value: float
+    n: int
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class ModelMetadata:
+    """Everything needed to use a model and to know where it comes from.
+
+    Attributes:
+        format_version: Always `FORMAT_VERSION`.
+        flatbuffer_sha256: SHA-256 of the flatbuffer this belongs to, in lower-case hexadecimal.
+        classes: Names in the order of the outputs; `good` first, then at least one defect.
+        roi: The window of a picture that the network sees.
+        operating_point: Temperature and thresholds, and how they were chosen.
+        quantization: One of `QUANTIZATIONS`.
+        training_data_sha256: SHA-256 that identifies the training pictures.
+        metrics: What was measured on this model.
+        licence: What the training data's licence allows with the weights, in one line.
+        created_with: The tool and version that wrote the file.
+    """
+
+    format_version: int
+    flatbuffer_sha256: str
+    classes: tuple[str, ...]
+    roi: Roi
+    operating_point: OperatingPoint
+    quantization: str
+    training_data_sha256: str
+    metrics: tuple[Metric, ...]
+    licence: str
+    created_with: str
+
+    def to_json(self) -> bytes:
+        """Write as UTF-8 JSON, the same bytes for the same metadata everywhere.
+
+        Raises:
+            ValueError: A number is not finite.
+        """
+        text = json.dumps(
+            dataclasses.asdict(self), sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False
+        )
+        return f"{text}\n".encode()
+
+    @classmethod
+    def from_json(cls, data: bytes, name: str) -> "ModelMetadata":
+        """Read strictly what `to_json` wrote.
+
+        Args:
+            data: The bytes of `metadata.json`.
+            name: The model file's name, for messages.
+
+        Raises:
+            ModelFileError: Another format version, a key that is unknown or missing, a value of the
+                wrong type or out of range.
+        """
+        try:
+            return _read(parse_object(data))
+        except ValueError as error:
+            raise ModelFileError(
+                f"The metadata of {name} cannot be used: {error}; export the model again with "
+                "`capsule-inspect export-tflite`."
+            ) from error
+
+
+def _read(document: dict[str, object]) -> ModelMetadata:
+    # First, since another version may well have other keys.
+    version = document.get("format_version", FORMAT_VERSION)
+    if type(version) is not int or version != FORMAT_VERSION:
+        raise ValueError(
+            f"its format version is {version!r}, but this capsule-inspect reads {FORMAT_VERSION}"
+        )
+    fields = Fields(document, "", _keys(ModelMetadata))
+    return ModelMetadata(
+        format_version=version,
+        flatbuffer_sha256=fields.sha256("flatbuffer_sha256"),
+        classes=_read_classes(fields),
+        roi=_read_roi(fields["roi"]),
+        operating_point=_read_operating_point(fields["operating_point"]),
+        quantization=fields.choice("quantization", QUANTIZATIONS),
+        training_data_sha256=fields.sha256("training_data_sha256"),
+        metrics=tuple(_read_metric(item) for item in fields.items("metrics")),
+        licence=fields.text("licence"),
+        created_with=fields.text("created_with"),
+    )
+
+
+def _keys(kind: type[ModelMetadata | Roi | OperatingPoint | Metric]) -> frozenset[str]:
+    return frozenset(field.name for field in dataclasses.fields(kind))
+
+
+def _read_classes(fields: Fields) -> tuple[str, ...]:
+    classes = fields.texts("classes")
+    if len(classes) < 2 or classes[0] != "good":
+        raise ValueError("`classes` must be `good` and then at least one defect")
+    if len(set(classes)) != len(classes):
+        raise ValueError("`classes` names a class twice")
+    return classes
+
+
+def _read_roi(value: object) -> Roi:
+    fields = Fields(value, "roi", _keys(Roi))
+    return Roi(
+        mode=cast("RoiMode", fields.choice("mode", get_args(RoiMode))),
+        width=fields.count("width"),
+        height=fields.count("height"),
+        capsule_length=fields.count("capsule_length"),
+    )
+
+
+def _read_operating_point(value: object) -> OperatingPoint:
+    fields = Fields(value, "operating_point", _keys(OperatingPoint))
+    return OperatingPoint(
+        temperature=fields.number("temperature", low=sys.float_info.min),
+        threshold=fields.number("threshold", 0, 1),
+        mask_threshold=fields.number("mask_threshold", 0, 1),
+        chosen_by=fields.text("chosen_by"),
+    )
+
+
+def _read_metric(value: object) -> Metric:
+    fields = Fields(value, "metrics[]", _keys(Metric))
+    metric = Metric(
+        name=fields.text("name"),
+        value=fields.number("value"),
+        n=fields.count("n"),
+        low=fields.optional_number("low"),
+        high=fields.optional_number("high"),
+    )
+    if (metric.low is None) != (metric.high is None):
+        raise ValueError(f"the interval of `{metric.name}` has only one end")
+    if metric.low is not None and metric.high is not None and metric.low > metric.high:
+        raise ValueError(f"the interval of `{metric.name}` ends below its start")
+    return metric

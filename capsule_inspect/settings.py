@@ -1,0 +1,197 @@
+"""Typed settings; `compose.py` fills them from the YAML files in `conf/` and from overrides.
+
+The dataclasses carry the defaults, so that a command without overrides never imports Hydra; a test
+holds the YAML files against them.
+"""
+
+from dataclasses import dataclass, field
+
+from capsule_inspect.imaging.roi import Roi
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """What `prepare` makes of pictures, and where the other commands find it.
+
+    Attributes:
+        dir: The data set folder that `train`, `tune`, `evaluate` and `export-tflite` read.
+        seed: Decides the split, and the look of drawn capsules.
+        val: Share of the pictures of each class that tunes decisions; in [0, 1).
+        test: Share of the pictures of each class that only `evaluate` sees; in [0, 1).
+        folds: Number of cross-validation folds written beside the split; 0 for none.
+        count: How many capsules `prepare drawn` draws.
+        size: Side of drawn pictures, in pixels.
+    """
+
+    dir: str = "data/capsule"
+    seed: int = 0
+    val: float = 0.15
+    test: float = 0.15
+    folds: int = 0
+    count: int = 24
+    size: int = 1000
+
+    def __post_init__(self) -> None:
+        """Raises ValueError if a share or count is impossible."""
+        if not (0 <= self.val < 1 and 0 <= self.test < 1 and self.val + self.test < 1):
+            raise ValueError("data.val and data.test must be at least 0 and add up to less than 1.")
+        if self.folds < 0 or self.folds == 1:
+            raise ValueError("data.folds must be 0 (no folds) or at least 2.")
+        if self.count < 1:
+            raise ValueError("data.count must be at least 1.")
+        if self.size < 200:
+            raise ValueError("data.size must be at least 200 pixels.")
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """The network.
+
+    Attributes:
+        encoder: Name of the encoder, as `model.encoders.ENCODERS` lists them.
+        weights: `imagenet`, `none`, or the path of a `.weights.h5` file of the whole network.
+        roi: The window the network sees.
+        decoder_filters: Channels of the decoder's levels, from coarse to fine.
+        head_units: Hidden units of the label head.
+        head_dropout: Share of them dropped in training; in [0, 1).
+    """
+
+    encoder: str = "efficientnet_lite0"
+    weights: str = "imagenet"
+    roi: Roi = field(default_factory=Roi)
+    decoder_filters: list[int] = field(default_factory=lambda: [128, 64, 48, 32])
+    head_units: int = 128
+    head_dropout: float = 0.3
+
+
+@dataclass(frozen=True)
+class AugmentSettings:
+    """How far training crops are varied; every range is symmetric about no change.
+
+    Attributes:
+        rotate: Degrees.
+        scale: Share of the size.
+        shift_x: Window pixels along the capsule.
+        shift_y: Window pixels across it.
+        flip: Probability of a mirror image across the long axis.
+        gamma: Factor; 1.25 means from 0.8 to 1.25.
+        contrast: Share of the contrast.
+        brightness: Share of full white.
+        cast: Share by which each colour channel is scaled.
+        blur: Probability of a slight blur.
+        noise: Probability of sensor noise.
+    """
+
+    rotate: float = 4.0
+    scale: float = 0.07
+    shift_x: int = 16
+    shift_y: int = 10
+    flip: float = 0.5
+    gamma: float = 1.25
+    contrast: float = 0.15
+    brightness: float = 0.08
+    cast: float = 0.05
+    blur: float = 0.2
+    noise: float = 0.3
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """One training run.
+
+    Attributes:
+        epochs: Number of epochs; each ends with a checkpoint.
+        steps: Batches per epoch.
+        batch_size: Crops per batch: half good, half defective.
+        learning_rate: Peak of the one-cycle schedule for decoder and heads.
+        encoder_learning_rate: The same for the encoder.
+        weight_decay: Decoupled weight decay of AdamW.
+        average_momentum: Momentum of the exponential moving average of the weights, per step.
+        label_smoothing: Share of the label's probability spread over all classes.
+        defect_weight: Weight of defect pixels against background pixels in the cross-entropy.
+        transplant: Probability that a good crop gets a defect cut from another training crop.
+        drawn: Number of drawn capsules used beside the training pictures.
+        drawn_share: Share of each batch taken from the drawn capsules.
+        validate_every: Epochs between validations; the last epoch is always validated.
+        seed: Decides initial weights, sampling and augmentation.
+        augment: Augmentation ranges.
+        resume: A run folder to go on with; empty for a new run.
+    """
+
+    epochs: int = 24
+    steps: int = 50
+    batch_size: int = 8
+    learning_rate: float = 1.5e-3
+    encoder_learning_rate: float = 3e-4
+    weight_decay: float = 1e-2
+    average_momentum: float = 0.99
+    label_smoothing: float = 0.05
+    defect_weight: float = 3.0
+    transplant: float = 0.5
+    drawn: int = 160
+    drawn_share: float = 0.25
+    validate_every: int = 4
+    seed: int = 0
+    augment: AugmentSettings = field(default_factory=AugmentSettings)
+    resume: str = ""
+
+
+@dataclass(frozen=True)
+class TuneSettings:
+    """A hyper-parameter search.
+
+    Attributes:
+        trials: Number of trials the study shall have in all.
+        epochs: Epochs of each trial.
+        study: Name of the study.
+        storage: Optuna storage URL; empty for `study.db` in the run folder.
+        resume: A run folder whose study goes on; empty for a new one.
+    """
+
+    trials: int = 8
+    epochs: int = 6
+    study: str = "capsule-inspect"
+    storage: str = ""
+    resume: str = ""
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """A conversion to TFLite.
+
+    Attributes:
+        format: `int8`, `float32`, `float16` or `dynamic`.
+        calibration: Number of training pictures the int8 ranges are measured on.
+        min_agreement: Least share of pictures on which both models must give the same label.
+        max_dice_drop: Most that Dice may fall.
+    """
+
+    format: str = "int8"
+    calibration: int = 120
+    min_agreement: float = 0.98
+    max_dice_drop: float = 0.02
+
+
+@dataclass(frozen=True)
+class PredictSettings:
+    """Limits and resources of `predict` and `evaluate`.
+
+    Attributes:
+        threads: Threads of the runtime.
+        max_megapixels: Larger pictures are refused before they are decoded.
+    """
+
+    threads: int = 1
+    max_megapixels: float = 100.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings, by group."""
+
+    data: DataSettings = field(default_factory=DataSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
+    train: TrainSettings = field(default_factory=TrainSettings)
+    tune: TuneSettings = field(default_factory=TuneSettings)
+    export: ExportSettings = field(default_factory=ExportSettings)
+    predict: PredictSettings = field(default_factory=PredictSettings)
