@@ -8,14 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from capsule_inspect.dataset.draw_body import (
-    Canvas,
-    Field,
-    Flaw,
-    draw_look,
-    render,
-)
+from capsule_inspect.dataset.draw_body import Canvas, Field, Flaw, draw_look
 from capsule_inspect.dataset.draw_defects import draw_flaw
+from capsule_inspect.dataset.draw_ground import draw_ground, sensor_noise, shadow
+from capsule_inspect.dataset.draw_shell import render
 
 DEFECTS: Final = ("crack", "faulty_imprint", "poke", "scratch", "squeeze")
 
@@ -57,17 +53,17 @@ def draw_capsule(
     Args:
         label: `good` or one of `DEFECTS`.
         seed: A whole number of 0 or more, or several of them.
-        size: Height and width of the picture in pixels, at least 64.
+        size: Height and width of the picture in pixels, at least 128.
         upright: Lie the capsule as MVTec AD's do: horizontal within 3 degrees, the dark half left,
             near full size. Otherwise it lies at any angle, at 0.55 to 1 of full size.
 
     Raises:
-        ValueError: The label is unknown, the size below 64, or the seed negative.
+        ValueError: The label is unknown, the size below 128, or the seed negative.
     """
     if label != "good" and label not in DEFECTS:
         raise ValueError(f"Cannot draw a capsule with {label!r}; there is good, {DEFECTS}.")
-    if size < 64:
-        raise ValueError(f"Cannot draw a picture of {size} pixels; the least is 64.")
+    if size < 128:
+        raise ValueError(f"Cannot draw a picture of {size} pixels; the least is 128.")
     for_pose, for_look, for_flaw, for_ground, for_noise = (
         np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(5)
     )
@@ -82,18 +78,10 @@ def draw_capsule(
 
     place = _placement(pose, canvas, size)
     # Only a new outline throws a new shadow: elsewhere good and defective share theirs.
-    shadow = _shadow(shown if flaw.shift is not None else clean, place, size, for_ground)
-    ground = _draw_ground(for_ground, size)
-    blur = float(for_noise.uniform(0.6, 1.0)) * size / _NOMINAL_SIZE + 0.1
-    share = cv2.warpAffine(shown[1], place, (size, size), flags=cv2.INTER_LINEAR)
-    noise = _sensor_noise(for_noise, size)
-    planes = []
-    for tint, light, colour, grey in zip(ground[0], shadow, shown[0], noise, strict=True):
-        paper = ground[1] * light * tint
-        placed = cv2.warpAffine(colour, place, (size, size), borderMode=cv2.BORDER_REPLICATE)
-        scene = cv2.GaussianBlur(paper + share * (placed - paper), (0, 0), blur)
-        planes.append(np.clip(np.rint(scene + grey), 0.0, 255.0).astype(np.uint8))
-    picture = np.asarray(cv2.merge(planes), np.uint8)
+    dimmed = shadow(shown if flaw.shift is not None else clean, place, size, for_ground)
+    tint, paper = draw_ground(for_ground, size)
+    ground = [paper * left * level for left, level in zip(dimmed, tint, strict=True)]
+    picture = _photograph(_lay(shown, ground, place, size), for_noise)
 
     mask = np.zeros((size, size), np.uint8)
     if label != "good":
@@ -120,7 +108,7 @@ def _draw_pose(rng: np.random.Generator, upright: bool) -> _Pose:
         x, y = rng.uniform(-15.0, 15.0), rng.uniform(-40.0, 40.0)
         return _Pose(rng.uniform(0.97, 1.02), rng.uniform(-3.0, 3.0), (x, y))
     scale, degrees = rng.uniform(0.55, 1.0), rng.uniform(0.0, 360.0)
-    along, half, thick = np.deg2rad(degrees), 440.0 * scale, 150.0 * scale
+    along, half, thick = np.deg2rad(degrees), 440.0 * scale, 190.0 * scale
     reach_x = (half - thick) * abs(np.cos(along)) + thick
     reach_y = (half - thick) * abs(np.sin(along)) + thick
     free_x, free_y = max(0.0, 470.0 - reach_x), max(0.0, 470.0 - reach_y)
@@ -130,10 +118,11 @@ def _draw_pose(rng: np.random.Generator, upright: bool) -> _Pose:
 def _placement(pose: _Pose, canvas: Canvas, size: int) -> NDArray[np.float64]:
     """The affine matrix from the canvas to the picture."""
     rows, columns = canvas.x.shape
-    turn = cv2.getRotationMatrix2D((columns // 2, rows // 2), -pose.degrees, 1.0)
-    turn[:, 2] += (size - 1) / 2 - np.array([columns // 2, rows // 2])
-    turn[:, 2] += np.array(pose.shift) * size / _NOMINAL_SIZE
-    return np.asarray(turn, np.float64)
+    middle = np.array([columns // 2, rows // 2], np.float64)
+    centre = (size - 1) / 2 + np.array(pose.shift) * size / _NOMINAL_SIZE
+    sine, cosine = np.sin(np.deg2rad(pose.degrees)), np.cos(np.deg2rad(pose.degrees))
+    turn = np.array([[cosine, -sine], [sine, cosine]])
+    return np.column_stack([turn, centre - turn @ middle])
 
 
 def _changed(
@@ -157,73 +146,31 @@ def _disc(diameter: float) -> NDArray[np.uint8]:
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)
 
 
-def _draw_ground(rng: np.random.Generator, size: int) -> tuple[list[np.float32], Field]:
-    """White paper under uneven light, with its grain and sometimes dust: its tint and its light.
-
-    Returns:
-        Red, green and blue in levels, and their share in each pixel, float32 [h, w].
-    """
-    tint = rng.uniform(190.0, 214.0) * (1.0 + rng.uniform(-0.025, 0.025, 3))
-    along = np.linspace(-1.0, 1.0, size, dtype=np.float32)
-    fall = np.float32(rng.uniform(0.005, 0.025))
-    slope = rng.uniform(-0.025, 0.025, 2).astype(np.float32)
-    light = (1.0 + slope[0] * along - fall * along**2) + (slope[1] * along - fall * along**2)[
-        :, None
-    ]
-    light += np.float32(0.012) * cv2.GaussianBlur(_normal(rng, (size, size)), (0, 0), 1.5)
-    light *= 1.0 - np.float32(0.7 / 255.0) * _dust(rng, size)
-    return [np.float32(value) for value in tint], light
-
-
-def _dust(rng: np.random.Generator, size: int) -> NDArray[np.uint8]:
-    """Specks and short fibres, 0 to 13 of them; [h, w], 255 the darkest."""
-    dust = np.zeros((size, size), np.uint8)
-    unit = size / _NOMINAL_SIZE
-    for _ in range(int(rng.integers(0, 14))):
-        x, y = (rng.uniform(0.02, 0.98, 2) * size).tolist()
-        if rng.random() < 0.25:
-            width, height = (1 + rng.uniform(4.0, 14.0, 2) * unit).astype(int).tolist()
-            start = int(rng.integers(360))
-            arc = cv2.ellipse2Poly((int(x), int(y)), (width, height), 0, start, start + 140, 10)
-            cv2.polylines(dust, [arc], False, int(rng.integers(60, 130)), 1, cv2.LINE_AA)
-        else:
-            radius, centre = int(rng.uniform(0.8, 3.0) * unit * 16), (int(x * 16), int(y * 16))
-            cv2.circle(dust, centre, radius, int(rng.integers(70, 190)), -1, cv2.LINE_AA, 4)
-    return dust
-
-
-def _shadow(
-    capsule: tuple[Field, Field], place: NDArray[np.float64], size: int, rng: np.random.Generator
+def _lay(
+    capsule: tuple[Field, Field], ground: list[Field], place: NDArray[np.float64], size: int
 ) -> list[Field]:
-    """What the capsule leaves of each colour's light around it; soft, so drawn at an eighth."""
-    small = max(8, size // 8)
-    depth = np.float32(rng.uniform(0.12, 0.2))
-    shrunk = place * (small / size)
-    shrunk[:, 2] += rng.uniform(-0.012, 0.012, 2) * small
-    left = []
-    for plane in capsule[0]:
-        taken = capsule[1] * (1.0 - np.float32(0.45 / 255.0) * plane)
-        flat = cv2.warpAffine(taken, shrunk, (small, small), flags=cv2.INTER_LINEAR)
-        dim = depth * cv2.GaussianBlur(flat, (0, 0), small * 0.022)
-        dim += np.float32(0.2) * cv2.GaussianBlur(flat, (0, 0), small * 0.06)
-        left.append(1.0 - cv2.resize(dim, (size, size), interpolation=cv2.INTER_LINEAR))
-    return left
+    """Put the capsule on the ground, plane by plane, touching only the box it covers."""
+    rows, columns = capsule[1].shape
+    corners = np.array([[0, 0, 1], [columns, 0, 1], [0, rows, 1], [columns, rows, 1]])
+    reached = corners @ place.T
+    left, top = np.clip(np.floor(reached.min(axis=0)), 0, size).astype(int)
+    right, bottom = np.clip(np.ceil(reached.max(axis=0)) + 1, 0, size).astype(int)
+    into = place - np.array([[0, 0, left], [0, 0, top]])
+    box = (int(right - left), int(bottom - top))
+    share = cv2.warpAffine(capsule[1], into, box, flags=cv2.INTER_LINEAR)
+    for colour, plane in zip(capsule[0], ground, strict=True):
+        placed = cv2.warpAffine(colour, into, box, borderMode=cv2.BORDER_REPLICATE)
+        below = plane[top:bottom, left:right]
+        below += share * (placed - below)
+    return ground
 
 
-def _sensor_noise(rng: np.random.Generator, size: int) -> list[Field]:
-    """Noise for red, green and blue: a fine common part, and a coarser one of each."""
-    strength = np.float32(rng.uniform(1.0, 2.4))
-    common = strength * _normal(rng, (size, size))
-    half = (size + 1) // 2
-    own = (np.float32(0.6) * strength * _normal(rng, (half, half)) for _ in range(3))
-    return [common + cv2.resize(plane, (size, size)) for plane in own]
-
-
-def _normal(rng: np.random.Generator, shape: tuple[int, int]) -> Field:
-    """Nearly normal noise: the sum of four random bytes, ten times as fast as the real thing."""
-    raw = np.frombuffer(rng.bytes(4 * shape[0] * shape[1]), np.uint8).reshape(4, *shape)
-    total = raw[0].astype(np.float32)
-    for more in raw[1:]:
-        total += more
-    # A sum of four uniform bytes has mean 4 * 127.5 and variance 4 * (256 ** 2 - 1) / 12.
-    return (total - np.float32(510.0)) * np.float32(1.0 / 147.8)
+def _photograph(scene: list[Field], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Blur a scene as a lens does, add the sensor's noise, and round to bytes."""
+    size = scene[0].shape[0]
+    blur = rng.uniform(0.6, 1.0) * size / _NOMINAL_SIZE + 0.1
+    planes = []
+    for plane, noise in zip(scene, sensor_noise(rng, size), strict=True):
+        exposed = cv2.GaussianBlur(plane, (0, 0), blur) + noise
+        planes.append(np.clip(np.rint(exposed), 0.0, 255.0).astype(np.uint8))
+    return np.asarray(cv2.merge(planes), np.uint8)

@@ -1,4 +1,4 @@
-"""The capsule of a drawn picture: its look, its shape, and how light falls on it.
+"""The capsule of a drawn picture: its look, its canvas, and what a defect does to it.
 
 Lengths are nominal pixels, those of a 1000-pixel picture at scale 1, with the origin in the
 middle of the capsule, x along it (the dark half at x < 0) and y across it.
@@ -7,7 +7,6 @@ middle of the capsule, x along it (the dark half at x < 0) and y across it.
 from dataclasses import dataclass
 from typing import Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,10 +15,8 @@ from capsule_inspect.dataset.draw_imprint import Texture, print_texture
 Field = NDArray[np.float32]
 Rgb = tuple[float, float, float]
 
-HALF_WIDTH: Final = 470.0
-HALF_HEIGHT: Final = 178.0
-# No defect moves the shell further.
-_FURTHEST_SHIFT: Final = 130.0
+_HALF_WIDTH: Final = 470.0
+_HALF_HEIGHT: Final = 190.0
 
 # Dark and light half. On a ground near 203 the light half keeps at least 0.55 of the dark half's
 # colour distance; below about 0.43, Otsu's threshold would take it for ground.
@@ -110,8 +107,8 @@ class Canvas:
     @staticmethod
     def at(pixels: float) -> "Canvas":
         """Make the grid of so many pixels to a nominal one."""
-        width = 2 * int(np.ceil(HALF_WIDTH * pixels)) + 1
-        height = 2 * int(np.ceil(HALF_HEIGHT * pixels)) + 1
+        width = 2 * int(np.ceil(_HALF_WIDTH * pixels)) + 1
+        height = 2 * int(np.ceil(_HALF_HEIGHT * pixels)) + 1
         across = (np.arange(width, dtype=np.float32) - width // 2) / np.float32(pixels)
         down = (np.arange(height, dtype=np.float32) - height // 2) / np.float32(pixels)
         x, y = np.meshgrid(across, down)
@@ -164,140 +161,12 @@ def draw_look(rng: np.random.Generator, pixels: float, mvtec_like: bool) -> Look
     )
 
 
-def render(look: Look, canvas: Canvas, flaw: Flaw) -> tuple[Field, Field]:
-    """Draw a capsule on its canvas.
-
-    Returns:
-        Colour planes, float32 [3, h, w] in [0, 255], and coverage, float32 [h, w] in [0, 1].
-    """
-    x, y, pixels = canvas.x, canvas.y, np.float32(canvas.pixels)
-    if flaw.shift is not None:
-        x, y = x - flaw.shift[0], y - flaw.shift[1]
-    gap = x - np.float32(look.seam_tilt) * y - np.float32(look.seam)
-    on_dark = np.clip(np.float32(0.5) - gap * pixels, 0.0, 1.0)
-    radius = np.where(gap <= 0.0, np.float32(look.dark_radius), np.float32(look.light_radius))
-    beyond = np.maximum(np.abs(x) - (np.float32(look.half_length) - radius), np.float32(0.0))
-    distance = np.sqrt(beyond * beyond + y * y) - radius
-    cover = np.clip(np.float32(0.5) - distance * pixels, 0.0, 1.0)
-
-    nx = np.sign(x) * beyond / radius
-    ny = np.clip(y / radius, -1.0, 1.0)
-    shell = _shell(look, canvas, _Surface(x, ny, radius, on_dark), flaw)
-    nz = np.sqrt(np.clip(1.0 - nx * nx - ny * ny, 0.0, 1.0))
-    if flaw.relief is not None:
-        nx, ny, nz = _tilted(nx, ny, nz, flaw.relief, canvas.pixels)
-    level, sheen = _light(look, nx, ny, nz, gap)
-    for plane in shell:
-        np.clip(plane * level + sheen, 0.0, 255.0, out=plane)
-    return shell, cover
-
-
-@dataclass(frozen=True)
-class _Surface:
-    """For each pixel: place along the shell, height on its circle in [-1, 1], radius, half."""
-
-    x: Field
-    rise: Field
-    radius: Field
-    on_dark: Field
-
-
-def _tilted(
-    nx: Field, ny: Field, nz: Field, relief: Field, pixels: float
-) -> tuple[Field, Field, Field]:
-    """The surface's normals after a relief was added to it."""
-    slope = pixels / 8.0  # Sobel's 3 x 3 kernel sums to 8 times the slope
-    nx = nx - cv2.Sobel(relief, cv2.CV_32F, 1, 0, scale=slope)
-    ny = ny - cv2.Sobel(relief, cv2.CV_32F, 0, 1, scale=slope)
-    length = np.sqrt(nx * nx + ny * ny + nz * nz) + np.float32(1e-3)
-    return nx / length, ny / length, nz / length
-
-
-def _light(look: Look, nx: Field, ny: Field, nz: Field, gap: Field) -> tuple[Field, Field]:
-    """How bright the shell's colour shows, and what the gloss adds, in levels."""
-    lit = nx * look.lamp[0] + ny * look.lamp[1] + nz * look.lamp[2]
-    level = look.ambient + (1.04 - look.ambient) * np.maximum(lit, 0.0)
-    # The wider half's lip: a bright line on its edge, its shadow on the narrower half.
-    level *= 1.0 - 0.45 * np.exp(-np.square((gap - 3.0) / 3.5)) * (gap > 0.0)
-    sheen = 14.0 * np.exp(-np.square((gap + 2.5) / 1.8))
-    window = np.clip((0.45 - np.abs(nx)) * 6.0, 0.0, 1.0)
-    for at, width, strength in look.gloss:
-        sheen += strength * np.exp(-np.square((ny - at) / width)) * window
-    sheen += look.horizon * np.clip((look.gloss[0][0] - ny) * 12.0, 0.0, 1.0) * window
-    return level, sheen
-
-
-def _shell(look: Look, canvas: Canvas, surface: _Surface, flaw: Flaw) -> Field:
-    """The shell's own colours: halves, faint marks, lettering, and what the defect lays on."""
-    bare = _faint_marks(look, canvas)
-    shell = np.stack(
-        [(d - li) * surface.on_dark * bare + li * bare for d, li in zip(look.dark, look.light)]
-    )
-    ink = flaw.strength if flaw.strength is not None else look.strength.texture
-    _print(shell, look.strength, ink, surface, 1.0 - surface.on_dark, canvas)
-    _print(shell, look.word, look.word.texture, surface, surface.on_dark, canvas)
-    for paint in flaw.paints:
-        _blend(shell, paint.cover, paint.rgb)
-    return shell
-
-
-def _faint_marks(look: Look, canvas: Canvas) -> Field:
-    """What every shell has: uneven colour, a few specks and hairlines too faint for a defect."""
-    rng = np.random.default_rng(look.marks)
-    height, width = canvas.x.shape
-    mottle = rng.standard_normal((9, 25)).astype(np.float32)
-    bare = 1.0 + np.float32(0.012) * cv2.resize(
-        mottle, (width, height), interpolation=cv2.INTER_CUBIC
-    )
-    marks = np.zeros((height, width), np.uint8)
-    for _ in range(int(rng.integers(0, 6))):
-        place = (rng.uniform(0.1, 0.9, 2) * (width, height) * 16).astype(int).tolist()
-        radius = round(rng.uniform(1.0, 3.0) * canvas.pixels * 16)
-        cv2.circle(marks, place, radius, int(rng.integers(60, 160)), -1, cv2.LINE_AA, 4)
-    for _ in range(int(rng.integers(0, 3))):
-        start = rng.uniform(0.1, 0.9, 2) * (width, height)
-        end = start + rng.uniform(-60.0, 60.0, 2) * canvas.pixels
-        pair = [(points * 16).astype(int).tolist() for points in (start, end)]
-        cv2.line(marks, pair[0], pair[1], int(rng.integers(20, 50)), 1, cv2.LINE_AA, 4)
-    faint: Field = bare + np.float32(rng.choice([-1.0, 1.0]) * 0.35 / 255.0) * marks
-    return faint
-
-
-def _print(
-    shell: Field, imprint: Imprint, ink: Texture, surface: _Surface, half: Field, canvas: Canvas
-) -> None:
-    """Print an imprint onto the shell, bent round it; only its own columns are touched."""
-    if abs(imprint.turn) > 2.2:
-        return
-    pixels = np.float32(canvas.pixels)
-    reach = ink.shape[1] / 2 + _FURTHEST_SHIFT * canvas.pixels
-    middle = canvas.x.shape[1] // 2 + imprint.x * canvas.pixels
-    part = np.s_[:, max(0, int(middle - reach)) : int(middle + reach) + 1]
-    u = (surface.x[part] - np.float32(imprint.x)) * pixels + np.float32(ink.shape[1] / 2)
-    v = np.arcsin(surface.rise[part]) - np.float32(imprint.turn)
-    v = v * (surface.radius[part] * pixels) + np.float32(ink.shape[0] / 2)
-    printed = cv2.remap(ink, u, v, cv2.INTER_LINEAR, borderValue=0)
-    cover = printed * half[part] * np.float32(imprint.opacity)
-    _blend(shell[:, part[0], part[1]], cover, imprint.rgb)
-
-
-def _blend(shell: Field, cover: Field, rgb: Rgb) -> None:
-    """Lay a colour on the shell, in place, where there is any."""
-    used = cover.any(axis=0)
-    if not used.any():
-        return
-    columns = slice(int(used.argmax()), len(used) - int(used[::-1].argmax()))
-    share = cover[:, columns]
-    for plane, value in zip(shell[:, :, columns], rgb):
-        plane += share * (np.float32(value) - plane)
+def mix(base: Rgb, other: Rgb, share: float) -> Rgb:
+    """Mix a share of another colour into one."""
+    r, g, b = (float(v) for v in np.array(base) * (1.0 - share) + np.array(other) * share)
+    return r, g, b
 
 
 def _vary(rng: np.random.Generator, rgb: Rgb, by: float) -> Rgb:
     r, g, b = (float(np.clip(v, 12.0, 240.0)) for v in np.array(rgb) + rng.uniform(-by, by, 3))
-    return r, g, b
-
-
-def mix(base: Rgb, other: Rgb, share: float) -> Rgb:
-    """Mix a share of another colour into one."""
-    r, g, b = (float(v) for v in np.array(base) * (1.0 - share) + np.array(other) * share)
     return r, g, b

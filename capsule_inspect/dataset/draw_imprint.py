@@ -72,7 +72,8 @@ def print_texture(text: str, height: float, weight: float, pixels: float) -> Tex
     for points in strokes:
         fixed = np.round((points + margin) * (1 << _SUBPIXEL_BITS)).astype(np.int32)
         cv2.polylines(canvas, [fixed], False, 255, thickness, cv2.LINE_AA, _SUBPIXEL_BITS)
-    return canvas.astype(np.float32) / np.float32(255.0)
+    texture: Texture = canvas.astype(np.float32) / np.float32(255.0)
+    return texture
 
 
 def _stroke(part: str) -> NDArray[np.float64]:

@@ -1,7 +1,21 @@
 """The data set folder that `prepare` writes and every other command reads."""
 
+import csv
+import io
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from capsule_inspect.errors import DataError
+
+MANIFEST: Final = "manifest.csv"
+DESCRIPTION: Final = "dataset.json"
+SPLITS: Final = ("train", "val", "test")
+_COLUMNS: Final = ("path", "label", "mask", "split", "fold", "sha256", "width", "height")
 
 
 @dataclass(frozen=True)
@@ -50,3 +64,184 @@ class DataSet:
     source: str
     licence: str
     version: str
+
+    def count(self, label: str, split: str) -> int:
+        """Returns how many pictures of a class a split holds."""
+        return sum(s.label == label and s.split == split for s in self.samples)
+
+
+def class_order(labels: Iterable[str]) -> tuple[str, ...]:
+    """Returns the distinct labels as every file orders them: `good` first, the rest sorted."""
+    return tuple(sorted(set(labels), key=lambda label: (label != "good", label)))
+
+
+def write_dataset(folder: Path, data: DataSet) -> None:
+    """Writes dataset.json and manifest.csv.
+
+    Each file appears whole or not at all, manifest.csv last, so that a folder with a manifest is
+    complete. The same samples give the same manifest, byte for byte. A root inside `folder` is
+    written relative to it, so that such a folder can be moved; any other root is absolute.
+
+    Raises:
+        OSError: The folder cannot be made or written to.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _replace(folder / DESCRIPTION, _description(folder, data))
+    _replace(folder / MANIFEST, _manifest(data.samples))
+
+
+def read_dataset(folder: Path, data_root: Path | None = None) -> DataSet:
+    """Reads a data set folder.
+
+    Args:
+        folder: A folder written by `write_dataset`.
+        data_root: Where the pictures are now; overrides the root in dataset.json.
+
+    Returns:
+        The data set, its root absolute.
+
+    Raises:
+        DataError: The folder is none of ours, damaged, or its pictures' root is not there.
+    """
+    if not (folder / MANIFEST).is_file() or not (folder / DESCRIPTION).is_file():
+        raise DataError(
+            f"'{folder}' is not a data set folder: it lacks {MANIFEST} or {DESCRIPTION}. "
+            f"Make one with `capsule-inspect prepare SOURCE {folder}`."
+        )
+    description = _read_description(folder / DESCRIPTION)
+    samples = _read_manifest(folder / MANIFEST)
+    try:
+        classes = tuple(str(name) for name in description["classes"])
+        root = data_root if data_root is not None else folder / str(description["root"])
+        data = DataSet(
+            root=root.resolve(),
+            classes=classes,
+            samples=samples,
+            seed=int(description["seed"]),
+            source=str(description["source"]),
+            licence=str(description["licence"]),
+            version=str(description["tool_version"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"'{folder / DESCRIPTION}' is damaged ({error!r}). Prepare the data again."
+        ) from error
+    unknown = sorted({sample.label for sample in samples} - set(classes))
+    if unknown:
+        raise DataError(
+            f"'{folder / MANIFEST}' has labels that {DESCRIPTION} does not name: "
+            f"{', '.join(unknown)}. Prepare the data again."
+        )
+    if not data.root.is_dir():
+        raise DataError(
+            f"The pictures of '{folder}' should be in '{data.root}', which is not there. "
+            "If they moved, say where to with --data-root."
+        )
+    return data
+
+
+def _replace(path: Path, content: str) -> None:
+    """Writes a file so that it is whole or not there at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        temporary.write_bytes(content.encode())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _description(folder: Path, data: DataSet) -> str:
+    root, here = data.root.resolve(), folder.resolve()
+    inside = root.is_relative_to(here)
+    counts = Counter((sample.label, sample.split) for sample in data.samples)
+    description = {
+        "root": (root.relative_to(here) if inside else root).as_posix(),
+        "classes": list(data.classes),
+        "counts": {
+            label: {split: counts[label, split] for split in SPLITS} for label in data.classes
+        },
+        "seed": data.seed,
+        "source": data.source,
+        "licence": data.licence,
+        "tool_version": data.version,
+    }
+    return json.dumps(description, indent=2, sort_keys=True) + "\n"
+
+
+def _manifest(samples: Iterable[Sample]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for sample in sorted(samples, key=lambda sample: sample.path):
+        fold = "" if sample.fold is None else sample.fold
+        writer.writerow(
+            (sample.path, sample.label, sample.mask, sample.split, fold)
+            + (sample.sha256, sample.width, sample.height)
+        )
+    return text.getvalue()
+
+
+def _read_description(path: Path) -> Mapping[str, Any]:
+    try:
+        description = json.loads(_read_text(path))
+    except json.JSONDecodeError as error:
+        raise DataError(f"'{path}' is not JSON: {error}. Prepare the data again.") from error
+    if not isinstance(description, dict):
+        raise DataError(f"'{path}' does not hold a JSON object. Prepare the data again.")
+    return description
+
+
+def _read_manifest(path: Path) -> tuple[Sample, ...]:
+    rows = csv.DictReader(io.StringIO(_read_text(path), newline=""), strict=True)
+    samples: list[Sample] = []
+    try:
+        if tuple(rows.fieldnames or ()) != _COLUMNS:
+            raise DataError(
+                f"'{path}' does not start with the line {','.join(_COLUMNS)}. "
+                "Prepare the data again."
+            )
+        for row in rows:
+            samples.append(_sample(row))
+    except (csv.Error, TypeError, ValueError) as error:
+        raise DataError(
+            f"'{path}' is damaged at line {rows.line_num}: {error}. Prepare the data again."
+        ) from error
+    if not samples:
+        raise DataError(f"'{path}' lists no pictures. Prepare the data again.")
+    return tuple(sorted(samples, key=lambda sample: sample.path))
+
+
+def _sample(row: Mapping[str | None, Any]) -> Sample:
+    """Reads one row.
+
+    Raises:
+        TypeError: The row has too few cells.
+        ValueError: The row has too many, or a cell does not hold what it should.
+    """
+    if None in row or None in row.values():
+        raise ValueError(f"a row does not have {len(_COLUMNS)} cells")
+    if row["split"] not in SPLITS:
+        raise ValueError(f"{row['split']!r} is no split")
+    for name in ("path", "mask"):
+        parts = PurePosixPath(row[name])
+        if parts.is_absolute() or ".." in parts.parts:
+            raise ValueError(f"{row[name]!r} leaves the data set's root")
+    return Sample(
+        path=row["path"],
+        label=row["label"],
+        mask=row["mask"],
+        split=row["split"],
+        fold=int(row["fold"]) if row["fold"] else None,
+        sha256=row["sha256"],
+        width=int(row["width"]),
+        height=int(row["height"]),
+    )
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode()
+    except OSError as error:
+        raise DataError(f"'{path}' cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"'{path}' is not UTF-8 text. Prepare the data again.") from error

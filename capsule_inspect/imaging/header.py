@@ -30,8 +30,11 @@ _JPEG_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 # Bytes per value of TIFF field types 1 to 13, and struct codes of the integers: TIFF 6.0, p. 15.
 _TIFF_TYPE_SIZES = dict(enumerate((1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), start=1))
 _TIFF_INTEGERS = {1: "B", 3: "H", 4: "I"}
-_WIDTH, _HEIGHT, _ORIENTATION, _SAMPLES_PER_PIXEL = 256, 257, 274, 277
+_WIDTH, _HEIGHT, _COMPRESSION, _ORIENTATION, _SAMPLES_PER_PIXEL = 256, 257, 259, 274, 277
 _STRIPS, _TILES = (273, 279), (324, 325)
+# None, CCITT, LZW, JPEG, Deflate (two numbers) and PackBits. Of a TIFF compressed in another way
+# OpenCV can return a black picture without a word.
+_TIFF_COMPRESSIONS = {1, 2, 3, 4, 5, 7, 8, 32773, 32946}
 
 # Where a foreign format's mark sits, the mark, and what people call the format.
 _FOREIGN = (
@@ -84,9 +87,10 @@ def read_header(data: bytes, name: str) -> Header:
 
     Truncation is found in every format: PNG chunks are walked to IEND with their CRCs, JPEG
     markers to the end of the image, and the sizes that BMP, WebP and TIFF (first page) declare must
-    fit the file. Bytes after the end are ignored. Not found: changed bytes inside the compressed
-    data of anything but a PNG; an end marker forged after a cut JPEG; a cut in a run-length BMP
-    or a TIFF that does not declare the size of its data.
+    fit the file. Bytes after the end are ignored. Not found: changed bytes inside the pixel data of
+    anything but a PNG (a decoder may notice, but a JPEG goes on with wrong colours and a TIFF with
+    black); an end marker forged after a cut JPEG; a cut in a run-length BMP or a TIFF that does not
+    declare the size of its data.
 
     Args:
         data: The whole file.
@@ -99,16 +103,16 @@ def read_header(data: bytes, name: str) -> Header:
         PictureError: The content is empty, no picture, of another format, truncated or damaged.
     """
     if not data:
-        raise PictureError(f"{name} is empty (0 bytes); copy or save it again.")
+        raise PictureError(f"{name} is empty (0 bytes); copy it again, or save it as PNG.")
     picture_format = _sniff(data, name)
     try:
         parsed = _PARSERS[picture_format](data)
     except _Damage as damage:
-        raise PictureError(f"{name} {damage}; copy or save it again.") from None
+        raise PictureError(f"{name} {damage}; copy it again, or save it as PNG.") from None
     except struct.error:
         raise PictureError(
             f"{name} is truncated: it ends inside a {picture_format.upper()} header; "
-            "copy or save it again."
+            "copy it again, or save it as PNG."
         ) from None
     if parsed.width <= 0 or parsed.height <= 0:
         raise PictureError(f"{name} declares a size of {parsed.width} x {parsed.height} pixels.")
@@ -254,6 +258,9 @@ def _tiff(data: bytes) -> _Parsed:
     ends = [start + size for start, size in zip(starts, sizes or [1] * len(starts), strict=False)]
     if max((*starts, *ends)) > len(data):
         raise _Damage("is truncated: the TIFF ends before its pixels do")
+    compression = values(_COMPRESSION)
+    if compression and compression[0] not in _TIFF_COMPRESSIONS:
+        raise _Damage(f"is a TIFF of compression {compression[0]}, which cannot be read")
     if values(_SAMPLES_PER_PIXEL) == (2,):
         # OpenCV multiplies the grey by the alpha and drops the alpha: no way back to the picture.
         raise _Damage("is a grey TIFF with transparency, which cannot be read")
@@ -269,6 +276,8 @@ def _tiff_fields(data: bytes) -> Iterator[_Field]:
         tag, kind, number, pointer = struct.unpack_from(order + "HHII", data, entry)
         inline = number * _TIFF_TYPE_SIZES.get(kind, 0) <= 4
         yield _Field(tag, kind, number, entry + 8 if inline else pointer)
+    # The pointer to the next directory ends this one; without it the file was cut.
+    struct.unpack_from(order + "I", data, directory + 2 + 12 * count)
 
 
 def _tiff_integers(data: bytes, field: _Field) -> tuple[int, ...]:

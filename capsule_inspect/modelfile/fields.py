@@ -1,4 +1,4 @@
-"""Reading a JSON object strictly: every key known and present, every value of its type and range."""
+"""Reading a JSON object strictly: its keys, and the type and range of every value."""
 
 import json
 import reprlib

@@ -4,10 +4,9 @@ import dataclasses
 import json
 import sys
 from dataclasses import dataclass
-from typing import cast, get_args
 
 from capsule_inspect.errors import ModelFileError
-from capsule_inspect.imaging.roi import Roi, RoiMode
+from capsule_inspect.imaging.roi import ROI_MODES, Roi
 from capsule_inspect.modelfile.fields import Fields, parse_object
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 
@@ -135,7 +134,7 @@ def _read_classes(fields: Fields) -> tuple[str, ...]:
 def _read_roi(value: object) -> Roi:
     fields = Fields(value, "roi", _keys(Roi))
     return Roi(
-        mode=cast("RoiMode", fields.choice("mode", get_args(RoiMode))),
+        mode=fields.choice("mode", ROI_MODES),
         width=fields.count("width"),
         height=fields.count("height"),
         capsule_length=fields.count("capsule_length"),

@@ -1,3 +1,4 @@
+import contextlib
 import struct
 import zlib
 
@@ -126,6 +127,7 @@ WHOLE = {
     "tiff-little": tiff("<"),
     "tiff-big": tiff(">"),
     "tiff-directory-last": tiff("<", directory_first=False),
+    "tiff-ending-in-directory": tiff("<", directory_first=False, tiled=True),
     "tiff-tiled": tiff(">", tiled=True),
 }
 
@@ -202,8 +204,8 @@ def test_changed_bytes_give_a_header_or_a_picture_error(kind, data):
 
     try:
         header = read_header(bytes(changed), "x")
-    except PictureError as error:
-        assert str(error).startswith("x ")
+    except PictureError:
+        pass  # any other exception fails the test
     else:
         assert header.width > 0
         assert header.height > 0
@@ -215,10 +217,8 @@ def test_changed_bytes_give_a_header_or_a_picture_error(kind, data):
 @example("tiff", 8, b"\xff" * 200)
 @example("jpeg", 2, b"\xff" * 200)
 def test_foreign_bytes_behind_a_true_beginning(kind, kept, rest):
-    try:
+    with contextlib.suppress(PictureError):  # any other exception fails the test
         read_header(WHOLE[kind][:kept] + rest, "x")
-    except PictureError as error:
-        assert str(error).startswith("x ")
 
 
 @pytest.mark.parametrize("order", "<>")
@@ -323,4 +323,14 @@ def test_a_grey_tiff_with_transparency_is_refused():
     data = data[:samples] + struct.pack("<H", 2) + data[samples + 2 :]
 
     with pytest.raises(PictureError, match="transparency"):
+        read_header(data, "x")
+
+
+@pytest.mark.parametrize("compression", [6, 34712, 50000, 60000])
+def test_a_tiff_of_a_foreign_compression_is_refused(compression):
+    data = tiff()
+    field = data.index(struct.pack("<HHI", 259, 4, 1)) + 8
+    data = data[:field] + struct.pack("<I", compression) + data[field + 4 :]
+
+    with pytest.raises(PictureError, match=f"is a TIFF of compression {compression}"):
         read_header(data, "x")

@@ -42,10 +42,8 @@ def png(width: int, depth: int, colour: int, rows: list[bytes], *extra: bytes) -
     """A PNG from packed rows; colour 0 grey, 2 RGB, 3 palette, 4 grey + alpha, 6 RGB + alpha."""
     header = struct.pack(">IIBBBBB", width, len(rows), depth, colour, 0, 0, 0)
     pixels = zlib.compress(b"".join(b"\0" + row for row in rows))
-    return b"".join(
-        [b"\x89PNG\r\n\x1a\n", chunk(b"IHDR", header), *extra, chunk(b"IDAT", pixels)]
-        + [chunk(b"IEND", b"")]
-    )
+    chunks = [chunk(b"IHDR", header), *extra, chunk(b"IDAT", pixels), chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 def tiff(pixels: np.ndarray, kind: int = 1, extra: dict[int, int] | None = None) -> bytes:
@@ -184,8 +182,7 @@ def test_the_exif_orientation_is_applied_once(extension, orientation):
 @pytest.mark.parametrize(
     ("orientation", "first_pixel_at"),
     # Exif 3.0: where row 0 and column 0 of the stored picture are seen.
-    [(1, "top left"), (2, "top right"), (3, "bottom right"), (4, "bottom left")]
-    + [(5, "top left"), (6, "top right"), (7, "bottom right"), (8, "bottom left")],
+    list(enumerate(["top left", "top right", "bottom right", "bottom left"] * 2, start=1)),
 )
 def test_the_corner_of_the_first_pixel(orientation, first_pixel_at):
     stored = np.full((4, 6, 3), 255, np.uint8)
@@ -291,8 +288,13 @@ def test_few_bits_span_the_whole_range(depth, row, expected):
 
 @pytest.mark.parametrize(
     ("inks", "expected"),
-    [((0, 0, 0, 0), (255, 255, 255)), ((0, 255, 255, 0), (255, 0, 0)), ((0, 0, 0, 255), (0, 0, 0))]
-    + [((55, 155, 205, 0), (200, 100, 50)), ((55, 155, 205, 127), (100, 50, 25))],
+    [
+        ((0, 0, 0, 0), (255, 255, 255)),
+        ((0, 255, 255, 0), (255, 0, 0)),
+        ((0, 0, 0, 255), (0, 0, 0)),
+        ((55, 155, 205, 0), (200, 100, 50)),
+        ((55, 155, 205, 127), (100, 50, 25)),
+    ],
 )
 def test_a_cmyk_jpeg_becomes_rgb(inks, expected):
     picture = decode_picture(cmyk_jpeg(inks), "x")
@@ -368,10 +370,10 @@ def test_a_symbolic_link_is_followed(tmp_path):
 
 
 def test_what_opencv_cannot_decode_is_one_sentence_and_no_log(capfd):
-    unknown_compression = tiff(np.zeros((4, 5), np.uint8), extra={259: 60000})
+    fax_of_8_bits = tiff(np.zeros((4, 5), np.uint8), extra={259: 4})
 
     with pytest.raises(PictureError, match=r"^x cannot be decoded"):
-        decode_picture(unknown_compression, "x")
+        decode_picture(fax_of_8_bits, "x")
 
     if "OPENCV_LOG_LEVEL" not in os.environ:
         assert capfd.readouterr().err == ""
@@ -417,8 +419,8 @@ def test_changed_bytes_decode_or_raise_a_picture_error(kind, data):
 
     try:
         picture = decode_picture(bytes(changed), "x", max_pixels=10_000_000)
-    except PictureError as error:
-        assert str(error).startswith("x ")
+    except PictureError:
+        pass  # any other exception fails the test
     else:
         assert picture.dtype == np.uint8
         assert picture.ndim == 3
@@ -473,15 +475,18 @@ def test_the_pixel_limit_holds_for_masks(tmp_path):
 
 
 def test_extensions_are_those_of_the_formats():
-    assert PICTURE_EXTENSIONS == {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
+    assert sorted(PICTURE_EXTENSIONS) == sorted(
+        [".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"]
+    )
 
 
 @pytest.mark.skipif("CAPSULE_INSPECT_DATA" not in os.environ, reason="needs the real pictures")
 def test_real_pictures_are_whole_and_rgb():
-    paths = sorted(Path(os.environ["CAPSULE_INSPECT_DATA"]).rglob("*.png"))[::40]
+    files = sorted(Path(os.environ["CAPSULE_INSPECT_DATA"]).rglob("*"))
+    pictures = [path for path in files if path.suffix in PICTURE_EXTENSIONS]
 
-    assert paths
-    for path in paths:
+    assert pictures
+    for path in pictures[::20]:
         stored = np.frombuffer(path.read_bytes(), np.uint8)
         expected = cv2.cvtColor(cv2.imdecode(stored, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
         np.testing.assert_array_equal(read_picture(path), expected)

@@ -1,0 +1,58 @@
+"""Varying training crops."""
+
+import os
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from capsule_inspect.dataset.crops import TrainingCrop
+from capsule_inspect.imaging.read import Picture
+from capsule_inspect.imaging.roi import Roi
+from capsule_inspect.settings import AugmentSettings
+
+
+class Augmenter:
+    """Moves, mirrors and relights crops, and cuts them to the network's window."""
+
+    def __init__(self, settings: AugmentSettings, roi: Roi) -> None:
+        # Without this albumentations asks the network for its newest version when imported.
+        os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
+        import albumentations as A  # noqa: N812  (the name its documentation uses)
+
+        s = settings
+        self._compose = A.Compose(
+            [
+                A.Affine(
+                    scale=(1 - s.scale, 1 + s.scale),
+                    translate_px={"x": (-s.shift_x, s.shift_x), "y": (-s.shift_y, s.shift_y)},
+                    rotate=(-s.rotate, s.rotate),
+                    border_mode=cv2.BORDER_REPLICATE,
+                    mask_interpolation=cv2.INTER_LINEAR,
+                    p=1,
+                ),
+                A.CenterCrop(roi.height, roi.width),
+                A.VerticalFlip(p=s.flip),
+                A.RandomGamma((100 / s.gamma, 100 * s.gamma), p=1),
+                A.RandomBrightnessContrast(s.brightness, s.contrast, p=1),
+                A.MultiplicativeNoise((1 - s.cast, 1 + s.cast), per_channel=True, p=1),
+                A.GaussianBlur(blur_limit=0, sigma_limit=(0.3, 1.0), p=s.blur),
+                A.GaussNoise(std_range=(0.004, 0.02), p=s.noise),
+            ]
+        )
+
+    def __call__(
+        self, crop: TrainingCrop, seed: int
+    ) -> tuple[Picture, NDArray[np.uint8]]:
+        """Varies one crop.
+
+        Args:
+            crop: With the margin of `crops.MARGIN`.
+            seed: The same seed varies the same crop in the same way.
+
+        Returns:
+            Image uint8 [roi.height, roi.width, 3] and mask uint8 [roi.height, roi.width].
+        """
+        self._compose.set_random_seed(seed)
+        varied = self._compose(image=crop.image, mask=crop.mask)
+        return np.asarray(varied["image"], np.uint8), np.asarray(varied["mask"], np.uint8)

@@ -1,0 +1,129 @@
+"""Batches for training: half good, half defective, evenly over the defect classes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from capsule_inspect.dataset.augment import Augmenter
+from capsule_inspect.dataset.crops import TrainingCrop
+from capsule_inspect.dataset.transplant import transplant
+from capsule_inspect.errors import DataError
+from capsule_inspect.imaging.roi import Roi
+from capsule_inspect.settings import TrainSettings
+
+_KEEPS_ITS_PLACE = "squeeze"
+"""The class that bends the outline: cut out and moved it would look like nothing real."""
+
+Targets = dict[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Crops to draw from, by class index."""
+
+    by_class: tuple[tuple[TrainingCrop, ...], ...]
+
+    @classmethod
+    def of(cls, crops: Sequence[TrainingCrop], class_count: int) -> "Pool":
+        """Sorts crops by class."""
+        groups = ([c for c in crops if c.label == index] for index in range(class_count))
+        return cls(tuple(tuple(group) for group in groups))
+
+    @property
+    def defects(self) -> tuple[int, ...]:
+        """Indices of the defect classes that have crops."""
+        return tuple(i for i, group in enumerate(self.by_class) if i > 0 and group)
+
+    def pick(self, defective: bool, random: np.random.Generator) -> TrainingCrop:
+        """Picks a good crop, or one of a defect class with even odds between the classes."""
+        label = int(random.choice(self.defects)) if defective else 0
+        group = self.by_class[label]
+        return group[int(random.integers(len(group)))]
+
+
+class Batches(keras.utils.PyDataset):
+    """An endless, seeded supply of training batches, cut into epochs.
+
+    Every batch depends on the seed, the epoch and its place alone, so that a resumed run sees what
+    an uninterrupted one would have seen.
+    """
+
+    def __init__(
+        self,
+        real: Sequence[TrainingCrop],
+        drawn: Sequence[TrainingCrop],
+        classes: Sequence[str],
+        roi: Roi,
+        settings: TrainSettings,
+        first_epoch: int = 0,
+    ) -> None:
+        super().__init__()
+        self._real, self._drawn = Pool.of(real, len(classes)), Pool.of(drawn, len(classes))
+        self._classes, self._roi, self._settings = classes, roi, settings
+        self._augment = Augmenter(settings.augment, roi)
+        self._epoch = first_epoch
+        if not self._real.by_class[0] or not self._real.defects:
+            raise DataError(
+                "The training split must hold good pictures and defective ones. Check manifest.csv."
+            )
+
+    def __len__(self) -> int:
+        return self._settings.steps
+
+    def on_epoch_end(self) -> None:
+        """Moves on to the next epoch; Keras calls it."""
+        self._epoch += 1
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], Targets]:
+        """Makes one batch.
+
+        Returns:
+            Images uint8 [B, roi.height, roi.width, 3], and the targets by output name: `logits`
+            one-hot [B, classes], `mask_logits` the share of each class in each pixel
+            [B, roi.height / 2, roi.width / 2, classes].
+        """
+        random = np.random.default_rng([self._settings.seed, self._epoch, index])
+        size, count = self._settings.batch_size, len(self._classes)
+        images = np.empty((size, self._roi.height, self._roi.width, 3), np.uint8)
+        masks = np.empty((size, self._roi.height // 2, self._roi.width // 2, count), np.float32)
+        labels = np.zeros((size, count), np.float32)
+        for slot in range(size):
+            crop = self._pick(slot % 2 == 1, random)
+            images[slot], mask = self._augment(crop, int(random.integers(2**31)))
+            masks[slot] = mask_shares(mask, crop.label, count)
+            labels[slot, crop.label] = 1
+        return images, {"logits": labels, "mask_logits": masks}
+
+    def _pick(self, defective: bool, random: np.random.Generator) -> TrainingCrop:
+        drawn = random.random() < self._settings.drawn_share
+        if drawn and self._drawn.by_class[0] and self._drawn.defects:
+            return self._drawn.pick(defective, random)
+        crop = self._real.pick(defective, random)
+        if not defective and random.random() < self._settings.transplant:
+            donor = self._real.pick(True, random)
+            if self._classes[donor.label] != _KEEPS_ITS_PLACE and donor.mask.any():
+                return transplant(donor, crop, random)
+        return crop
+
+
+def mask_shares(mask: NDArray[np.uint8], label: int, class_count: int) -> NDArray[np.float32]:
+    """Halves a mask and spreads it over the classes.
+
+    Args:
+        mask: uint8 [h, w], 255 on defect.
+        label: Class of the defect.
+        class_count: Number of classes, good (background) first.
+
+    Returns:
+        float32 [h / 2, w / 2, classes]: the share of each pixel that is of each class.
+    """
+    half = (mask.shape[1] // 2, mask.shape[0] // 2)
+    share = cv2.resize(mask, half, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    shares = np.zeros((*share.shape, class_count), np.float32)
+    shares[..., label] = share
+    shares[..., 0] = 1 - share
+    return shares

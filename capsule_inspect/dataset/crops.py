@@ -1,0 +1,70 @@
+"""Training crops: what the network's window shows of each picture, with some room to move."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capsule_inspect.dataset.draw import draw_capsule, draw_labels
+from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.imaging.crop import find_crops
+from capsule_inspect.imaging.read import Picture, read_mask, read_picture
+from capsule_inspect.imaging.roi import Roi
+
+MARGIN = 32
+"""Window pixels added on every side, so that turned and shifted crops show real picture."""
+
+
+@dataclass(frozen=True)
+class TrainingCrop:
+    """One capsule as training sees it.
+
+    Attributes:
+        image: uint8 RGB, [roi.height + 2 * MARGIN, roi.width + 2 * MARGIN, 3].
+        mask: uint8 of the same height and width: 255 on defect, 0 elsewhere, between at edges.
+        label: Index of the class.
+    """
+
+    image: Picture
+    mask: NDArray[np.uint8]
+    label: int
+
+
+def load_crops(data: DataSet, samples: Iterable[Sample], roi: Roi) -> list[TrainingCrop]:
+    """Reads the capsules of samples; of a picture of several, the sound ones count as good.
+
+    Raises:
+        PictureError: A picture or mask cannot be read.
+    """
+    crops = []
+    for sample in samples:
+        picture = read_picture(data.root / sample.path)
+        mask = np.zeros(picture.shape[:2], np.uint8)
+        if sample.mask:
+            mask = np.where(read_mask(data.root / sample.mask) > 0, 255, 0).astype(np.uint8)
+        label = data.classes.index(sample.label)
+        crops += _crop(picture, mask, label, roi)
+    return crops
+
+
+def draw_crops(count: int, seed: int, classes: Sequence[str], roi: Roi) -> list[TrainingCrop]:
+    """Draws capsules of the classes that can be drawn, at any pose."""
+    crops = []
+    for index, label in enumerate(draw_labels(count, seed)):
+        if label in classes:
+            drawn = draw_capsule(label, (seed, index))
+            crops += _crop(drawn.picture, drawn.mask, classes.index(label), roi)
+    return crops
+
+
+def _crop(
+    picture: Picture, mask: NDArray[np.uint8], label: int, roi: Roi
+) -> list[TrainingCrop]:
+    wide = replace(roi, width=roi.width + 2 * MARGIN, height=roi.height + 2 * MARGIN)
+    windows = find_crops(picture, wide)
+    cuts = [(window.take(picture), window.take(mask)) for window in windows]
+    return [
+        TrainingCrop(image, part, label if len(cuts) == 1 or part.any() else 0)
+        for image, part in cuts
+    ]

@@ -1,0 +1,47 @@
+"""A light U-Net decoder."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+from keras import layers
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What the decoder makes of the encoder's features.
+
+    Attributes:
+        fine: Features at the stride of the finest skip, [B, h, w, filters].
+        stride8: Features at stride 8, for the label head.
+    """
+
+    fine: keras.KerasTensor
+    stride8: keras.KerasTensor
+
+
+def build_decoder(features: Sequence[keras.KerasTensor], filters: Sequence[int]) -> Decoded:
+    """Merges encoder features from coarse to fine.
+
+    Each level doubles the size, joins the skip of that size and applies two separable convolutions.
+
+    Args:
+        features: At strides 2, 4, 8, 16 and 32.
+        filters: Channels of each level, from stride 16 down; one per skip that is used.
+    """
+    *skips, x = features
+    levels = []
+    for level, (skip, channels) in enumerate(zip(reversed(skips), filters, strict=False)):
+        name = f"decoder_{level}"
+        x = layers.UpSampling2D(2, interpolation="bilinear", name=f"{name}_up")(x)
+        x = layers.Concatenate(name=f"{name}_join")([x, skip])
+        for repeat in (0, 1):
+            x = _separable(x, channels, f"{name}_{repeat}")
+        levels.append(x)
+    return Decoded(fine=x, stride8=levels[1])
+
+
+def _separable(x: keras.KerasTensor, channels: int, name: str) -> keras.KerasTensor:
+    x = layers.SeparableConv2D(channels, 3, padding="same", use_bias=False, name=f"{name}_conv")(x)
+    x = layers.BatchNormalization(name=f"{name}_norm")(x)
+    return layers.ReLU(6.0, name=f"{name}_relu")(x)

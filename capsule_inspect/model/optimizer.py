@@ -1,0 +1,29 @@
+"""AdamW with a slower encoder."""
+
+from typing import Any
+
+import keras
+
+from capsule_inspect.model.encoders import PREFIX
+
+
+@keras.saving.register_keras_serializable(package="capsule_inspect")
+class EncoderAdamW(keras.optimizers.AdamW):
+    """AdamW whose learning rate is lower for pretrained encoder weights (Howard and Ruder, 2018).
+
+    Attributes:
+        encoder_factor: Learning rate of the encoder over that of everything else.
+    """
+
+    def __init__(self, *, encoder_factor: float = 1.0, **options: Any) -> None:
+        super().__init__(**options)
+        self.encoder_factor = encoder_factor
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Applies one gradient; Keras calls it for each variable."""
+        factor = self.encoder_factor if variable.path.startswith(PREFIX) else 1.0
+        super().update_step(gradient, variable, learning_rate * factor)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what rebuilds the optimizer."""
+        return {**super().get_config(), "encoder_factor": self.encoder_factor}

@@ -1,0 +1,36 @@
+"""Keeping a native library's start-up chatter off the terminal."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from tempfile import TemporaryFile
+
+_CHATTER = b"INFO: "
+
+
+@contextmanager
+def without_info_lines() -> Iterator[None]:
+    """Drop the `INFO: ` lines that C++ code writes to stderr meanwhile; pass on all others.
+
+    TensorFlow Lite announces its XNNPACK delegate there and has no switch for it: neither
+    TF_CPP_MIN_LOG_LEVEL nor an option reaches that line. File descriptor 2 is turned to a file and
+    back for the whole process, so the block should be short. Where there is no stderr or no room
+    for a temporary file, nothing is held back.
+    """
+    with ExitStack() as stack:
+        try:
+            held = stack.enter_context(TemporaryFile())
+            stderr = os.dup(2)
+        except OSError:
+            held = None
+        if held is None:
+            yield
+            return
+        stack.callback(os.close, stderr)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            held.seek(0)
+            os.write(2, b"".join(line for line in held if not line.startswith(_CHATTER)))
