@@ -88,10 +88,13 @@ def _discover(root: Path, source: Path) -> Discovery:
 
     masks = _masks(root)
     pictures = [
-        Found(path.relative_to(root).as_posix(), folder.name, _masks_of(path, folder, masks))
+        Found(
+            path=path.relative_to(root).as_posix(),
+            label=folder.name,
+            masks=_masks_of(path, folder, masks) if masked else (),
+        )
         for folder, masked in classes
         for path in _pictures(folder)
-        for masks in ([masks] if masked else [{}])
     ]
     labels = {picture.label for picture in pictures}
     if GOOD not in labels:

@@ -48,7 +48,9 @@ def draw_capsule(
     """Draw one picture of one capsule.
 
     Pose, look, ground and noise depend on the seed alone, so that a defective capsule differs from
-    the good one of its seed inside its mask only, but for the blur around it.
+    the good one of its seed inside its mask only, but for the blur around it and, where `squeeze`
+    changed the outline, the soft shadow. One seed gives one picture on every machine, within the
+    few grey levels by which OpenCV's versions differ.
 
     Args:
         label: `good` or one of `DEFECTS`.

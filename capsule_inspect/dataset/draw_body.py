@@ -130,10 +130,12 @@ def draw_look(rng: np.random.Generator, pixels: float, mvtec_like: bool) -> Look
         rgb=mix(light, (235.0, 225.0, 222.0), 0.62) if pale else mix(light, dark, 0.85),
         opacity=rng.uniform(0.8, 0.95),
     )
-    height = rng.uniform(46.0, 54.0)
+    height, seam = rng.uniform(46.0, 54.0), rng.uniform(-8.0, 22.0)
+    lettered = print_texture(str(rng.choice(_WORDS)), height, height * 0.15, pixels)
+    word_length = lettered.shape[1] / pixels - 2.0 * height
     word = Imprint(
-        texture=print_texture(str(rng.choice(_WORDS)), height, height * 0.15, pixels),
-        x=rng.uniform(-165.0, -140.0),
+        texture=lettered,
+        x=min(rng.uniform(-165.0, -140.0), seam - 22.0 - 0.5 * word_length),
         turn=rng.uniform(-np.pi, np.pi),
         rgb=mix(dark, (215.0, 225.0, 230.0), rng.uniform(0.45, 0.75)),
         opacity=rng.uniform(0.8, 0.95),
@@ -149,7 +151,7 @@ def draw_look(rng: np.random.Generator, pixels: float, mvtec_like: bool) -> Look
         half_length=rng.uniform(415.0, 440.0),
         dark_radius=radius,
         light_radius=radius - rng.uniform(4.0, 7.0),
-        seam=rng.uniform(-8.0, 22.0),
+        seam=seam,
         seam_tilt=rng.uniform(-0.02, 0.02),
         strength=strength,
         word=word,

@@ -30,7 +30,7 @@ def _crack(look: Look, canvas: Canvas, rng: np.random.Generator) -> Flaw:
         start = np.array([side * rng.uniform(340.0, 375.0), rng.uniform(-100.0, -80.0)])
         heading, length = np.pi / 2, rng.uniform(160.0, 200.0)
     else:
-        flank = _away_from_strength(look, side, rng)
+        flank = _free_flank(look, side, rng)
         start = np.array([side * rng.uniform(40.0, 110.0), flank * rng.uniform(62.0, 98.0)])
         heading = (0.0 if side > 0 else np.pi) + rng.uniform(-0.12, 0.12)
     width = rng.uniform(6.0, 11.0)
@@ -67,13 +67,14 @@ def _poke(look: Look, canvas: Canvas, rng: np.random.Generator) -> Flaw:
     torn = blob(centre, size * rng.uniform(1.35, 1.6), 0.3, rng)
     base = look.dark if on_dark else look.light
     pale = mix(base, _POWDER, 0.55)
+    powder = rng.uniform(-0.4, 1.2)
     inside, rim = fill(canvas, [hole]), fill(canvas, [torn])
     return Flaw(
         relief=np.float32(-14.0) * soft(rim, canvas, 9.0),
         paints=(
             Paint(rim * np.float32(0.8) * grains(canvas, rng, 6.0, -0.8), pale),
-            Paint(inside, (22.0, 16.0, 15.0)),
-            Paint(inside * grains(canvas, rng, 10.0, rng.uniform(-0.3, 0.9)), _POWDER),
+            Paint(inside, mix(base, (10.0, 8.0, 8.0), 0.88)),
+            Paint(inside * grains(canvas, rng, rng.uniform(4.0, 7.0), powder), _POWDER),
         ),
         join=16.0,
     )
@@ -83,8 +84,8 @@ def _scratch(look: Look, canvas: Canvas, rng: np.random.Generator) -> Flaw:
     """A bundle of fine strokes, nearly parallel, paler than the shell."""
     on_dark = rng.random() < 0.4
     side = -1.0 if on_dark else 1.0
-    flank = _away_from_strength(look, side, rng)
-    centre = np.array([side * rng.uniform(110.0, 290.0), flank * rng.uniform(35.0, 75.0)])
+    flank = _free_flank(look, side, rng)
+    centre = np.array([side * rng.uniform(110.0, 290.0), flank * rng.uniform(48.0, 78.0)])
     heading = rng.uniform(-0.35, 0.35) if rng.random() < 0.65 else rng.uniform(0.0, np.pi)
     along = np.array([np.cos(heading), np.sin(heading)])
     across = np.array([-along[1], along[0]])
@@ -106,10 +107,11 @@ def _scratch(look: Look, canvas: Canvas, rng: np.random.Generator) -> Flaw:
     return Flaw(paints=(Paint(strokes * worn, scuff),), join=18.0)
 
 
-def _away_from_strength(look: Look, side: float, rng: np.random.Generator) -> float:
-    """Which flank, -1 or 1: on the light half the one the strength leaves free."""
-    if side > 0.0 and abs(look.strength.turn) > 0.1:
-        return -float(np.sign(look.strength.turn))
+def _free_flank(look: Look, side: float, rng: np.random.Generator) -> float:
+    """Which flank of a half, -1 or 1: the one its imprint leaves free, if it shows one."""
+    turn = look.strength.turn if side > 0.0 else look.word.turn
+    if 0.1 < abs(turn) < 1.5:
+        return -float(np.sign(turn))
     return float(rng.choice([-1.0, 1.0]))
 
 

@@ -72,11 +72,11 @@ def _dust(rng: np.random.Generator, size: int) -> NDArray[np.uint8]:
 
 
 def _normal(rng: np.random.Generator, shape: tuple[int, int]) -> Field:
-    """Nearly normal noise: the sum of four random bytes, ten times as fast as the real thing."""
+    """Noise of mean 0 and deviation 1, nearly normal: the sum of four random bytes, for speed."""
     raw = np.frombuffer(rng.bytes(4 * shape[0] * shape[1]), np.uint8).reshape(4, *shape)
-    total = raw[0].astype(np.float32)
-    for more in raw[1:]:
-        total += more
+    total = np.add(raw[0], raw[1], dtype=np.uint16)
+    total += raw[2]
+    total += raw[3]
     # A sum of four uniform bytes has mean 4 * 127.5 and variance 4 * (256 ** 2 - 1) / 12.
-    noise: Field = (total - np.float32(510.0)) * np.float32(1.0 / 147.8)
+    noise: Field = (total.astype(np.float32) - np.float32(510.0)) * np.float32(1.0 / 147.8)
     return noise

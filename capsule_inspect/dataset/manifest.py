@@ -6,7 +6,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -173,11 +173,8 @@ def _manifest(samples: Iterable[Sample]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
     for sample in sorted(samples, key=lambda sample: sample.path):
-        fold = "" if sample.fold is None else sample.fold
-        writer.writerow(
-            (sample.path, sample.label, sample.mask, sample.split, fold)
-            + (sample.sha256, sample.width, sample.height)
-        )
+        # The fields in the order of the columns; None, of a set without folds, becomes an empty cell.
+        writer.writerow(astuple(sample))
     return text.getvalue()
 
 

@@ -60,8 +60,13 @@ def _label_head(
     under = layers.AveragePooling2D(3, 1, padding="same", name="head_under")(
         decoded.stride8 * defect
     )
+    # The encoder's last projection is linear and tens of units wide: normalize before pooling.
+    wide = layers.Conv2D(settings.head_units, 1, use_bias=False, name="head_wide_conv")(coarse)
+    wide = layers.BatchNormalization(name="head_wide_norm")(wide)
     views = {
-        "whole": layers.GlobalAveragePooling2D(name="head_whole")(coarse),
+        "whole": layers.GlobalAveragePooling2D(name="head_whole")(
+            layers.ReLU(6.0, name="head_wide_relu")(wide)
+        ),
         "under_defect": layers.GlobalMaxPooling2D(name="head_under_defect")(under),
         "mask_peak": layers.GlobalMaxPooling2D(name="head_mask_peak")(mask),
         "mask_mean": layers.GlobalAveragePooling2D(name="head_mask_mean")(mask),

@@ -18,10 +18,19 @@ class EncoderAdamW(keras.optimizers.AdamW):
     def __init__(self, *, encoder_factor: float = 1.0, **options: Any) -> None:
         super().__init__(**options)
         self.encoder_factor = encoder_factor
+        self._factors: list[float] = []
+
+    def build(self, variables: Any) -> None:
+        """Makes the optimizer's state; Keras calls it with the network's variables."""
+        super().build(variables)
+        self._factors = [
+            self.encoder_factor if variable.path.startswith(PREFIX) else 1.0
+            for variable in variables
+        ]
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Applies one gradient; Keras calls it for each variable."""
-        factor = self.encoder_factor if variable.path.startswith(PREFIX) else 1.0
+        factor = self._factors[self._get_variable_index(variable)]
         super().update_step(gradient, variable, learning_rate * factor)
 
     def get_config(self) -> dict[str, Any]:

@@ -57,6 +57,7 @@ def pack_bundle(flatbuffer: bytes, metadata: ModelMetadata) -> bytes:
     Raises:
         ModelFileError: `read_bundle` would refuse the result: the flatbuffer is not one, it is too
             large, or the metadata has another SHA-256 or breaks its own rules.
+        ValueError: A number in the metadata is not finite.
     """
     data = flatbuffer + _archive(metadata.to_json(), len(flatbuffer))
     _verify(data, "the new model")
@@ -78,6 +79,7 @@ def write_bundle(path: Path, flatbuffer: bytes, metadata: ModelMetadata) -> None
 
     Raises:
         ModelFileError: As `pack_bundle`, or the file cannot be written.
+        ValueError: As `pack_bundle`.
     """
     data = pack_bundle(flatbuffer, metadata)
     unfinished = path.with_name(f".capsule-inspect-{os.getpid()}.tmp")
@@ -98,8 +100,11 @@ def write_bundle(path: Path, flatbuffer: bytes, metadata: ModelMetadata) -> None
 
 def _read_bytes(path: Path) -> bytes:
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise ModelFileError(f"{path} is not a file, so it cannot be a model.")
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # a pipe or device could hang the program
+            raise ModelFileError(f"{path} is not a regular file, so it cannot be a model.")
+        if found.st_size > MAX_FILE_BYTES:
+            raise _too_large(str(path))
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError as error:
@@ -113,7 +118,7 @@ def _read_bytes(path: Path) -> bytes:
 
 def _verify(data: bytes, name: str) -> ModelBundle:
     if len(data) > MAX_FILE_BYTES:
-        raise ModelFileError(f"{name} is larger than {MAX_FILE_BYTES >> 20} MiB, the most allowed.")
+        raise _too_large(name)
     if data[4:8] != _IDENTIFIER:
         raise ModelFileError(f"{name} is not a TensorFlow Lite model.")
     if data[-_END.size :][:4] != _END_SIGNATURE:
@@ -135,6 +140,12 @@ def _verify(data: bytes, name: str) -> ModelBundle:
             "take a fresh copy of the file, or export the model again."
         )
     return ModelBundle(flatbuffer, metadata, name)
+
+
+def _too_large(name: str) -> ModelFileError:
+    return ModelFileError(
+        f"{name} is larger than {MAX_FILE_BYTES >> 20} MiB, more than a model of capsule-inspect."
+    )
 
 
 def _locate(data: bytes) -> tuple[bytes, int]:

@@ -1,0 +1,220 @@
+"""Checking every picture and mask of a data set, and telling all problems at once."""
+
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+from capsule_inspect.dataset.discover import GOOD, Discovery, Found
+from capsule_inspect.dataset.manifest import class_order
+from capsule_inspect.dataset.split import FEWEST
+from capsule_inspect.errors import DataError, PictureError
+from capsule_inspect.imaging.read import Picture, read_mask, read_picture
+
+Advance = Callable[[int, int], None]
+"""Called with the number of pictures done and their number in all."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong with a file or a class.
+
+    Attributes:
+        path: POSIX path relative to the source; empty where it is about no single file.
+        message: What is wrong, as a sentence.
+        fatal: No data set is made with this file in it.
+    """
+
+    path: str
+    message: str
+    fatal: bool
+
+
+class UnfitDataError(DataError):
+    """Files of a data set have fatal problems."""
+
+    def __init__(self, message: str, problems: tuple[Problem, ...]) -> None:
+        """Keeps all problems found, fatal or not."""
+        super().__init__(message)
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A picture that can be used.
+
+    Attributes:
+        path: POSIX path relative to the root.
+        label: Class name.
+        mask: POSIX path of its mask; empty where there is none.
+        sha256: Of its pixels, see `hash_pixels`.
+        width: Width in pixels.
+        height: Height in pixels.
+    """
+
+    path: str
+    label: str
+    mask: str
+    sha256: str
+    width: int
+    height: int
+
+
+def hash_pixels(picture: Picture) -> str:
+    """Returns the sha256 of a picture's shape and RGB values, the same for every file format."""
+    height, width, _ = picture.shape
+    digest = sha256(f"rgb uint8 {height} {width}\n".encode())
+    digest.update(np.ascontiguousarray(picture).data)
+    return digest.hexdigest()
+
+
+def check_pictures(
+    found: Discovery, advance: Advance | None = None
+) -> tuple[tuple[Checked, ...], tuple[Problem, ...]]:
+    """Reads every picture and mask once and checks them.
+
+    Fatal: a picture or mask that cannot be read, a mask of another size, a mask without a defect
+    for a defective picture or with one for a good picture, several masks for one picture or one
+    for several, a defective picture without a mask where others have one, a mask without its
+    picture, a name no manifest can hold, and copies of one picture with different labels.
+    Warnings: copies with the same label, a mask of more than two values, a set without masks,
+    pictures outside the class folders, classes too small to split, and a set without defects.
+
+    Args:
+        found: What to check.
+        advance: Told after every picture.
+
+    Returns:
+        The pictures without a fatal problem, sorted by path, and all problems, sorted by path.
+    """
+    masks_exist = any(picture.masks for picture in found.pictures)
+    claims = Counter(mask for picture in found.pictures for mask in picture.masks)
+    fit: list[Checked] = []
+    problems = [*_stray_problems(found)]
+    for done, picture in enumerate(found.pictures, start=1):
+        checked, own = _check_picture(found.root, picture, masks_exist, claims)
+        problems += own
+        if checked is not None and not any(problem.fatal for problem in own):
+            fit.append(checked)
+        if advance is not None:
+            advance(done, len(found.pictures))
+    copies = _copy_problems(fit)
+    conflicting = {problem.path for problem in copies if problem.fatal}
+    fit = [checked for checked in fit if checked.path not in conflicting]
+    problems += [*copies, *_set_problems(fit, masks_exist)]
+    problems.sort(key=lambda problem: (problem.path, problem.message))
+    return tuple(fit), tuple(problems)
+
+
+def _check_picture(
+    root: Path, found: Found, masks_exist: bool, claims: Counter[str]
+) -> tuple[Checked | None, list[Problem]]:
+    problems = [
+        Problem(_printable(name), "Its name holds a line break or is not UTF-8; rename it.", True)
+        for name in (found.path, *found.masks)
+        if name != _printable(name)
+    ]
+    try:
+        pixels = read_picture(root / found.path)
+    except PictureError as error:
+        return None, [*problems, Problem(_printable(found.path), str(error), True)]
+    height, width, _ = pixels.shape
+    if len(found.masks) > 1:
+        message = f"It has several masks: {', '.join(found.masks)}. Keep one."
+        problems.append(Problem(found.path, message, True))
+    elif not found.masks and found.label != GOOD and masks_exist:
+        message = "It has no mask, but other pictures have one."
+        problems.append(Problem(found.path, message, True))
+    for mask in found.masks[:1]:
+        if claims[mask] > 1:
+            message = f"It shares the mask {mask} with another picture of that name; rename one."
+            problems.append(Problem(found.path, message, True))
+        problems += _mask_problems(root, mask, found.label, (height, width))
+    checked = Checked(
+        path=found.path,
+        label=found.label,
+        # A good picture's mask is all background, which its label says already.
+        mask="" if found.label == GOOD else "".join(found.masks[:1]),
+        sha256=hash_pixels(pixels),
+        width=width,
+        height=height,
+    )
+    return checked, problems
+
+
+def _mask_problems(root: Path, path: str, label: str, size: tuple[int, int]) -> Iterator[Problem]:
+    try:
+        mask = read_mask(root / path)
+    except PictureError as error:
+        yield Problem(_printable(path), str(error), True)
+        return
+    if mask.shape != size:
+        yield Problem(
+            path,
+            f"The mask has {mask.shape[1]} x {mask.shape[0]} pixels, "
+            f"its picture {size[1]} x {size[0]}.",
+            True,
+        )
+    values = np.unique(mask)
+    if label == GOOD and values.any():
+        yield Problem(path, "The mask marks a defect, but its picture is labelled good.", True)
+    elif label != GOOD and not values.any():
+        yield Problem(path, f"The mask is empty, but its picture is labelled {label}.", True)
+    elif len(values) > 2:
+        message = f"The mask holds {len(values)} values; all but 0 count as defect."
+        yield Problem(path, message, False)
+
+
+def _copy_problems(pictures: Iterable[Checked]) -> list[Problem]:
+    """Finds pictures of the same pixels."""
+    groups: dict[str, list[Checked]] = defaultdict(list)
+    for picture in pictures:
+        groups[picture.sha256].append(picture)
+    problems: list[Problem] = []
+    for first, *others in (group for group in groups.values() if len(group) > 1):
+        fatal = any(other.label != first.label for other in others)
+        if fatal:
+            paths = ", ".join(other.path for other in others)
+            message = f"The same picture has another label as {paths}. Keep the right one."
+            problems.append(Problem(first.path, message, True))
+        for other in others:
+            message = f"It is a copy of {first.path}" + (
+                ", but the labels differ." if fatal else "."
+            )
+            problems.append(Problem(other.path, message, fatal))
+    return problems
+
+
+def _stray_problems(found: Discovery) -> Iterator[Problem]:
+    for path in found.stray_masks:
+        yield Problem(_printable(path), "The mask has no picture.", True)
+    for path in found.stray_pictures:
+        message = "It lies in no class folder and is left out."
+        yield Problem(_printable(path), message, False)
+
+
+def _set_problems(fit: Iterable[Checked], masks_exist: bool) -> Iterator[Problem]:
+    distinct = {(picture.label, picture.sha256) for picture in fit}
+    counts = Counter(label for label, _ in distinct)
+    for label in class_order(counts):
+        if counts[label] < FEWEST:
+            message = (
+                f"The class {label} has {counts[label]} distinct pictures, fewer than {FEWEST}; "
+                "they all go to train."
+            )
+            yield Problem("", message, False)
+    if not set(counts) - {GOOD}:
+        yield Problem("", "There is no class of defects; no model can be trained on this.", False)
+    elif not masks_exist:
+        message = "There are no masks; where a defect is cannot be learned or measured."
+        yield Problem("", message, False)
+
+
+def _printable(path: str) -> str:
+    """Replaces what breaks a line or cannot be encoded."""
+    encodable = path.encode(errors="backslashreplace").decode()
+    return "".join("?" if unicodedata.category(c) == "Cc" else c for c in encodable)

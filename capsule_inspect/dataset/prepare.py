@@ -1,0 +1,160 @@
+"""Making a data set folder of pictures on disk, or of drawn ones."""
+
+import shutil
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from capsule_inspect import __version__
+from capsule_inspect.dataset.check import (
+    Advance,
+    Checked,
+    Problem,
+    UnfitDataError,
+    check_pictures,
+)
+from capsule_inspect.dataset.discover import discover
+from capsule_inspect.dataset.draw_set import MASKS, PICTURES, draw_set
+from capsule_inspect.dataset.manifest import DataSet, Sample, class_order, write_dataset
+from capsule_inspect.dataset.split import split_pictures
+from capsule_inspect.errors import UsageError
+from capsule_inspect.settings import DataSettings
+
+DRAWN: Final = "drawn"
+"""The source that stands for drawn capsules; a folder of that name is `./drawn`."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What `prepare_dataset` made.
+
+    Attributes:
+        folder: The data set folder.
+        data: What it holds.
+        problems: Everything worth a warning, sorted by path; with `skip_bad`, what was left out.
+    """
+
+    folder: Path
+    data: DataSet
+    problems: tuple[Problem, ...]
+
+
+def prepare_dataset(
+    source: str | Path,
+    out: Path,
+    settings: DataSettings,
+    skip_bad: bool = False,
+    advance: Advance | None = None,
+) -> Prepared:
+    """Checks and splits pictures and writes a data set folder; the pictures stay where they are.
+
+    Args:
+        source: A folder in a layout that `discover` knows, or the word `drawn`.
+        out: Folder to write; it must not exist or be empty.
+        settings: Seed, shares, folds; for `drawn` also number and size.
+        skip_bad: Leave out pictures with fatal problems instead of refusing.
+        advance: Told after every picture.
+
+    Raises:
+        UsageError: `source` is no folder, or `out` is not empty or cannot be written to.
+        DataError: `source` is in no known layout, or no picture is left.
+        UnfitDataError: Pictures or masks have fatal problems; nothing was written.
+    """
+    _refuse_used(out)
+    if source == DRAWN:
+        return _draw(out, settings, advance)
+    found = discover(Path(source))
+    pictures, problems = check_pictures(found, advance)
+    fatal = sum(problem.fatal for problem in problems)
+    if fatal and not skip_bad:
+        raise UnfitDataError(
+            f"{fatal} problem{'s' if fatal > 1 else ''} in '{source}', so nothing was written. "
+            "Mend what is listed, or leave those pictures out with --skip-bad.",
+            problems,
+        )
+    if not pictures:
+        raise UnfitDataError(f"None of the pictures in '{source}' can be used.", problems)
+    data = DataSet(
+        root=found.root,
+        classes=class_order(picture.label for picture in pictures),
+        samples=_samples(pictures, settings),
+        seed=settings.seed,
+        source=f"{found.root.name} ({found.layout})",
+        licence=_licence(found.root),
+        version=__version__,
+    )
+    try:
+        write_dataset(out, data)
+    except OSError as error:
+        raise _cannot_write(out, error) from error
+    return Prepared(out, data, problems)
+
+
+def _draw(out: Path, settings: DataSettings, advance: Advance | None) -> Prepared:
+    with ExitStack() as undo:
+        for name in (PICTURES, MASKS):
+            undo.callback(shutil.rmtree, out / name, ignore_errors=True)
+        try:
+            pictures = draw_set(out, settings, advance)
+            data = DataSet(
+                root=out.resolve(),
+                classes=class_order(picture.label for picture in pictures),
+                samples=_samples(pictures, settings),
+                seed=settings.seed,
+                source=f"drawn by capsule-inspect {__version__}: {settings.count} capsules, "
+                f"{settings.size} pixels, seed {settings.seed}",
+                licence="CC0-1.0: drawn, no photographs; do with them what you like",
+                version=__version__,
+            )
+            write_dataset(out, data)
+        except OSError as error:
+            raise _cannot_write(out, error) from error
+        undo.pop_all()
+    return Prepared(out, data, ())
+
+
+def _samples(pictures: Iterable[Checked], settings: DataSettings) -> tuple[Sample, ...]:
+    listed = sorted(pictures, key=lambda picture: picture.path)
+    places = split_pictures(
+        {picture.sha256: picture.label for picture in listed},
+        settings.seed,
+        settings.val,
+        settings.test,
+        settings.folds,
+    )
+    return tuple(
+        Sample(
+            path=picture.path,
+            label=picture.label,
+            mask=picture.mask,
+            split=places[picture.sha256].split,
+            fold=places[picture.sha256].fold,
+            sha256=picture.sha256,
+            width=picture.width,
+            height=picture.height,
+        )
+        for picture in listed
+    )
+
+
+def _licence(root: Path) -> str:
+    """Quotes the title of the licence file that lies beside the pictures."""
+    for path in sorted(root.iterdir()):
+        if path.stem.lower() in {"license", "licence"} and path.is_file():
+            with path.open(encoding="utf-8", errors="replace") as text:
+                title = next((line.strip() for line in text if line.strip()), "")
+            return f"{title[:200]} (see {path.name} beside the pictures)"
+    return "unknown: no licence file beside the pictures"
+
+
+def _refuse_used(out: Path) -> None:
+    if out.is_dir() and any(out.iterdir()):
+        raise UsageError(f"The folder '{out}' is not empty. Give a new one, or empty it first.")
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"'{out}' is a file. Give a folder that does not exist yet.")
+
+
+def _cannot_write(out: Path, error: OSError) -> UsageError:
+    return UsageError(f"Cannot write to '{out}': {error.strerror or error}.")

@@ -1,0 +1,67 @@
+"""95 % confidence intervals."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+_Z = 1.959963984540054
+"""The normal distribution's 97.5 % point."""
+_RESAMPLES = 2000
+
+Interval = tuple[float, float]
+
+
+def wilson(successes: int, n: int) -> Interval:
+    """Interval of a proportion (Wilson, JASA 22, 1927).
+
+    Args:
+        successes: Number of successes.
+        n: Number of trials, at least 1.
+    """
+    p, z2 = successes / n, _Z * _Z
+    centre = (p + z2 / (2 * n)) / (1 + z2 / n)
+    half = _Z / (1 + z2 / n) * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def bootstrap_mean(values: Sequence[float]) -> Interval:
+    """Interval of a mean by the percentile bootstrap (Efron and Tibshirani, 1993), seeded."""
+    array = np.asarray(values, np.float64)
+    picks = np.random.default_rng(0).integers(0, array.size, (_RESAMPLES, array.size))
+    low, high = np.quantile(array[picks].mean(axis=1), (0.025, 0.975))
+    return float(low), float(high)
+
+
+def newcombe_auroc(auroc: float, positives: int, negatives: int) -> Interval:
+    """Interval of an AUROC (Newcombe, Statistics in Medicine 25, 2006, method 5).
+
+    Solves |auroc - A| = z sqrt(V(A)) for A with the variance of Hanley and McNeil (1982) in which
+    both sample sizes are replaced by their mean.
+
+    Args:
+        auroc: The estimate, in [0, 1].
+        positives: Number of defective pictures, at least 1.
+        negatives: Number of good pictures, at least 1.
+    """
+
+    def excess(true: float) -> float:
+        mean = (positives + negatives) / 2 - 1
+        spread = (1 - true) / (2 - true) + true / (1 + true)
+        variance = true * (1 - true) * (1 + mean * spread) / (positives * negatives)
+        return abs(auroc - true) - _Z * math.sqrt(variance)
+
+    return _root(excess, 0.0, auroc), _root(excess, 1.0, auroc)
+
+
+def _root(excess: Callable[[float], float], outer: float, inner: float) -> float:
+    """Bisects between a value outside the interval and the estimate inside it."""
+    if excess(outer) <= 0:
+        return outer
+    for _ in range(60):
+        middle = (outer + inner) / 2
+        if excess(middle) > 0:
+            outer = middle
+        else:
+            inner = middle
+    return (outer + inner) / 2

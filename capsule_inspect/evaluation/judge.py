@@ -1,0 +1,96 @@
+"""Inspecting pictures whose truth is known."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.evaluation.overlap import Overlap, measure_overlap
+from capsule_inspect.imaging.read import read_mask, read_picture
+from capsule_inspect.inference.inspector import Finding, Inspector
+
+NO_CAPSULE = "no_capsule"
+"""Stands for the label of a picture in which no capsule was found; never a class's name."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One picture, its truth and what was decided.
+
+    Attributes:
+        path: As in the manifest.
+        sha256: Of the decoded pixels.
+        truth: Its class.
+        label: The decided class, that of its worst capsule; `NO_CAPSULE` if none was found.
+        defect_score: Of its worst capsule; 1 if none was found, since a person has to look.
+        probabilities: Of its worst capsule, by class; empty if none was found.
+        overlap: Predicted mask against true mask; None where either does not exist.
+    """
+
+    path: str
+    sha256: str
+    truth: str
+    label: str
+    defect_score: float
+    probabilities: tuple[float, ...]
+    overlap: Overlap | None
+
+
+def judge(
+    data: DataSet,
+    samples: Iterable[Sample],
+    inspector: Inspector,
+    advance: Callable[[], None] = lambda: None,
+) -> tuple[Judgement, ...]:
+    """Inspects pictures through the code path of `predict`, at native resolution.
+
+    Args:
+        data: The data set the samples are of.
+        samples: The pictures to inspect.
+        inspector: A network and its operating point.
+        advance: Called after each picture.
+
+    Raises:
+        PictureError: A picture or mask cannot be read.
+    """
+
+    def judgements() -> Iterator[Judgement]:
+        for sample in samples:
+            picture = read_picture(data.root / sample.path)
+            findings = inspector.inspect(picture)
+            yield _judge(sample, findings, true_mask(data, sample, picture.shape[:2]))
+            advance()
+
+    return tuple(judgements())
+
+
+def true_mask(data: DataSet, sample: Sample, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
+    """Returns the true mask of a sample, empty for a good one, None for an unmasked defect."""
+    if sample.mask:
+        return read_mask(data.root / sample.mask) > 0
+    return np.zeros(shape, np.bool_) if sample.label == data.classes[0] else None
+
+
+def _judge(
+    sample: Sample, findings: tuple[Finding, ...], truth: NDArray[np.bool_] | None
+) -> Judgement:
+    if not findings:
+        overlap = None if truth is None else measure_overlap(np.zeros_like(truth), truth)
+        return Judgement(
+            sample.path, sample.sha256, sample.label, NO_CAPSULE, 1.0, (), overlap
+        )
+    worst = max((finding.decision for finding in findings), key=lambda each: each.defect_score)
+    masks = [f.decision.mask for f in findings if f.decision.mask is not None]
+    return Judgement(
+        path=sample.path,
+        sha256=sample.sha256,
+        truth=sample.label,
+        label=worst.label,
+        defect_score=worst.defect_score,
+        probabilities=tuple(float(p) for p in worst.probabilities),
+        overlap=None
+        if truth is None or not masks
+        else measure_overlap(np.logical_or.reduce(masks), truth),
+    )

@@ -1,0 +1,171 @@
+"""From what a person names (files, folders, patterns) to the pictures that are meant."""
+
+import glob
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+
+from capsule_inspect.errors import UsageError
+from capsule_inspect.imaging.read import PICTURE_EXTENSIONS
+
+_LONGEST_COMPONENT = 240
+"""Bytes of one name in a results folder: file systems allow 255, and endings come on top."""
+_LONGEST_NAME = 1024
+"""Bytes of a whole name, so that it fits under any sensible output folder (Linux allows 4096)."""
+
+
+@dataclass(frozen=True)
+class InputPicture:
+    """One file to inspect.
+
+    Attributes:
+        path: The file as found: the input given, joined with the way from there.
+        name: What its results are called: the way from the input given, made safe. POSIX, relative,
+            never leading upwards, and another for each picture of a run.
+    """
+
+    path: Path
+    name: str
+
+
+def expand_inputs(inputs: Sequence[str], recursive: bool = False) -> tuple[InputPicture, ...]:
+    """Finds the pictures that inputs stand for.
+
+    A folder stands for its files with a picture extension, hidden ones left out; a pattern such as
+    `'line-*/**/*.png'` likewise for those it matches; any other input for itself, even if it does
+    not exist, so that reading it says so.
+
+    Args:
+        inputs: Files, folders and patterns.
+        recursive: Whether folders stand for their subfolders as well.
+
+    Returns:
+        Each picture once, sorted by path as `printable` spells it.
+
+    Raises:
+        UsageError: There are no inputs, none of them exists, or a folder or pattern stands for no
+            picture.
+    """
+    if not inputs:
+        raise UsageError("Nothing to inspect: give picture files, folders or patterns.")
+    found: dict[str, InputPicture] = {}
+    for text in inputs:
+        for picture in _expand(text, recursive):
+            found.setdefault(os.path.abspath(picture.path), picture)  # noqa: PTH100  (resolve() follows links)
+    if not any(os.path.lexists(picture.path) for picture in found.values()):
+        missing = ", ".join(f"'{picture.path}'" for picture in found.values())
+        raise UsageError(f"There is nothing to inspect: {missing} does not exist. Check the path.")
+    pictures = sorted(found.values(), key=lambda picture: printable(str(picture.path)))
+    return tuple(_name_apart(pictures))
+
+
+def printable(text: str) -> str:
+    r"""Spells a file name so that it can be written as UTF-8.
+
+    File names need not be text: bytes of one that are not UTF-8 become `\udcXX`, as Python's
+    `backslashreplace` writes them.
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _expand(text: str, recursive: bool) -> Iterator[InputPicture]:
+    if not text:
+        raise UsageError("One of the inputs is empty. Check the variable that should hold it.")
+    path = Path(text)
+    if path.is_dir():
+        yield from _in_folder(path, recursive)
+    elif not os.path.lexists(path) and glob.has_magic(text):
+        yield from _matching(text)
+    else:
+        yield InputPicture(path, _safe_name(PurePath(path.name)))
+
+
+def _in_folder(folder: Path, recursive: bool) -> Iterator[InputPicture]:
+    files = [file for file in _walk(folder, recursive) if _is_picture(file)]
+    if not files:
+        deeper = not recursive and any(_is_picture(file) for file in _walk(folder, True))
+        hint = "only its subfolders do: use -r" if deeper else "check the path"
+        known = ", ".join(sorted(PICTURE_EXTENSIONS))
+        raise UsageError(f"The folder '{folder}' holds no picture ({known}); {hint}.")
+    for file in files:
+        yield InputPicture(file, _safe_name(file.relative_to(folder)))
+
+
+def _matching(pattern: str) -> Iterator[InputPicture]:
+    files = [Path(match) for match in glob.glob(pattern, recursive=True)]  # noqa: PTH207  (takes absolute patterns)
+    files = [file for file in files if _is_picture(file) and not file.is_dir()]
+    if not files:
+        raise UsageError(f"The pattern '{pattern}' matches no picture. Check it, and its quotes.")
+    base = _fixed_part(Path(pattern))
+    for file in files:
+        yield InputPicture(file, _safe_name(file.relative_to(base)))
+
+
+def _fixed_part(pattern: Path) -> Path:
+    """Returns the folder that a pattern starts from."""
+    parts = pattern.parts[:-1]
+    fixed = next((i for i, part in enumerate(parts) if glob.has_magic(part)), len(parts))
+    return Path(*parts[:fixed])
+
+
+def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
+    """Yields the files of a folder; links are followed, but none twice."""
+    seen: set[str] = set()
+    for root, folders, files in os.walk(folder, followlinks=True, onerror=_refuse):
+        seen.add(os.path.realpath(root))
+        yield from (Path(root, file) for file in files)
+        visible = sorted(name for name in folders if recursive and not name.startswith("."))
+        folders[:] = [n for n in visible if os.path.realpath(Path(root, n)) not in seen]
+
+
+def _refuse(error: OSError) -> None:
+    raise UsageError(f"The folder '{error.filename}' cannot be listed: {error.strerror}.")
+
+
+def _is_picture(file: Path) -> bool:
+    return file.suffix.lower() in PICTURE_EXTENSIONS and not file.name.startswith(".")
+
+
+def _safe_name(way: PurePath) -> str:
+    """Spells the way to a file so that it cannot lead out of the folder it is joined to."""
+    parts = [part for part in way.parts if part not in {way.anchor, "..", "."}]
+    safe = "/".join(_shorten(printable(part)) for part in parts)
+    if len(safe.encode()) <= _LONGEST_NAME:
+        return safe
+    return _mark(_shorten(printable(way.name)), printable(str(way)))
+
+
+def _shorten(component: str) -> str:
+    if len(component.encode()) <= _LONGEST_COMPONENT:
+        return component
+    suffix = PurePath(component).suffix
+    suffix = suffix if len(suffix.encode()) < 16 else ""
+    start = component.encode()[: _LONGEST_COMPONENT - 40].decode("utf-8", "ignore")
+    return _mark(start + suffix, component)
+
+
+def _mark(name: str, source: str) -> str:
+    """Puts a short digest of the source into a name, before its extension."""
+    digest = hashlib.sha256(source.encode("utf-8")).hexdigest()[:10]
+    parent, _, last = name.rpartition("/")
+    suffix = PurePath(last).suffix
+    marked = f"{last.removesuffix(suffix)}-{digest}{suffix}"
+    return f"{parent}/{marked}" if parent else marked
+
+
+def _name_apart(pictures: Iterable[InputPicture]) -> Iterator[InputPicture]:
+    """Gives pictures from different inputs, whose results would have one name, names of their own.
+
+    `.png` comes on top of a name, so that of `a.png` and `a.png.png/b.png` one must yield, too.
+    """
+    pictures = tuple(pictures)
+    count = Counter(picture.name for picture in pictures)
+    folders = {str(folder) for name in count for folder in PurePath(name).parents}
+    for picture in pictures:
+        if count[picture.name] > 1 or f"{picture.name}.png" in folders:
+            yield replace(picture, name=_mark(picture.name, printable(str(picture.path))))
+        else:
+            yield picture

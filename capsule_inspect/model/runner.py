@@ -1,0 +1,28 @@
+"""Running a Keras network the way the small runtimes run a model file."""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from capsule_inspect.modelfile.outputs import Outputs
+
+
+@dataclass(frozen=True)
+class KerasRunner:
+    """Turns one window into outputs; what `Inspector` takes as its network."""
+
+    network: keras.Model
+
+    def __call__(self, image: NDArray[np.uint8]) -> Outputs:
+        """Runs the network on one window.
+
+        Args:
+            image: uint8 RGB, [roi.height, roi.width, 3].
+        """
+        outputs = self.network.predict_on_batch(image[None])
+        return Outputs(
+            logits=np.asarray(outputs["logits"][0], np.float32),
+            mask_logits=np.asarray(outputs["mask_logits"][0], np.float32),
+        )

@@ -1,0 +1,79 @@
+"""What happens at the end of each epoch."""
+
+import csv
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from capsule_inspect.training.run_folder import RunFolder
+
+Validate = Callable[[], dict[str, float]]
+"""Measures the network as it stands, and returns metrics by name."""
+
+LOSSES = ("loss", "logits_loss", "mask_logits_loss")
+
+
+class SaveCheckpoint(keras.callbacks.Callback):
+    """Saves network and optimizer after every epoch, never half a file."""
+
+    def __init__(self, run: RunFolder) -> None:
+        super().__init__()
+        self._run = run
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Replaces the checkpoint."""
+        del epoch, logs
+        save_network(self.model, self._run.checkpoint)
+
+
+class ValidateAverage(keras.callbacks.Callback):
+    """Adds validation metrics to the logs, every few epochs and after the last."""
+
+    def __init__(self, validate: Validate, every: int, epochs: int) -> None:
+        super().__init__()
+        self._validate, self._every, self._epochs = validate, every, epochs
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Validates if it is time to."""
+        last = epoch + 1 == self._epochs
+        if logs is not None and (last or (epoch + 1) % self._every == 0):
+            logs.update({f"val_{name}": value for name, value in self._validate().items()})
+
+
+class WriteHistory(keras.callbacks.Callback):
+    """Appends a row per epoch to history.csv."""
+
+    def __init__(self, path: Path, metrics: tuple[str, ...]) -> None:
+        super().__init__()
+        self._path, self._columns = path, ("epoch", *LOSSES, "learning_rate", "seconds")
+        self._columns += tuple(f"val_{name}" for name in metrics)
+        self._started = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Starts the epoch's clock."""
+        del epoch, logs
+        self._started = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Writes the epoch's row."""
+        row = {name: f"{value:.6g}" for name, value in (logs or {}).items()}
+        row["epoch"] = str(epoch + 1)
+        row["learning_rate"] = f"{float(self.model.optimizer.learning_rate):.3g}"
+        row["seconds"] = f"{time.monotonic() - self._started:.1f}"
+        is_new = not self._path.exists()
+        with self._path.open("a", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, self._columns, restval="", extrasaction="ignore")
+            if is_new:
+                writer.writeheader()
+            writer.writerow(row)
+
+
+def save_network(network: keras.Model, path: Path) -> None:
+    """Saves a network under a temporary name, then renames it: a reader never sees half a file."""
+    unfinished = path.with_name(f".{os.getpid()}-{path.name}")
+    network.save(unfinished)
+    unfinished.replace(path)

@@ -1,0 +1,137 @@
+"""Training one network."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from capsule_inspect.compose import read_yaml, to_yaml
+from capsule_inspect.dataset.batches import Batches
+from capsule_inspect.dataset.crops import draw_crops, load_crops
+from capsule_inspect.dataset.manifest import DataSet, read_dataset
+from capsule_inspect.errors import ConfigError, DataError, InterruptedRunError
+from capsule_inspect.model.losses import MaskLoss
+from capsule_inspect.model.network import build_network
+from capsule_inspect.model.optimizer import EncoderAdamW
+from capsule_inspect.settings import Settings, TrainSettings
+from capsule_inspect.training.averaging import NORM_BATCHES, averaged_weights
+from capsule_inspect.training.callbacks import (
+    SaveCheckpoint,
+    ValidateAverage,
+    WriteHistory,
+    save_network,
+)
+from capsule_inspect.training.run_folder import RunFolder
+
+_WARM_UP = 0.15
+"""Share of the steps during which the learning rate rises; a one-cycle schedule."""
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """What the caller wants to hear of a training run.
+
+    Attributes:
+        note: Told in sentences what goes on.
+        callbacks: Further Keras callbacks, such as a progress display.
+    """
+
+    note: Callable[[str], None]
+    callbacks: tuple[keras.callbacks.Callback, ...] = ()
+
+
+def fit(settings: Settings, run: RunFolder, watcher: Watcher) -> keras.Model:
+    """Trains a network, or goes on with one, and saves it with averaged weights.
+
+    Args:
+        settings: All settings; the schedule is fixed, the final averaged weights are kept.
+        run: Where checkpoint, history and model go; a checkpoint there is gone on with.
+        watcher: Hears of the progress.
+
+    Returns:
+        The network, with its averaged weights.
+
+    Raises:
+        DataError: The data set folder is unusable.
+        ConfigError: The settings make no network, or contradict the checkpoint.
+        InterruptedRunError: The user stopped the run; the message says how to go on.
+    """
+    train = settings.train
+    data = read_dataset(Path(settings.data.dir))
+    keras.utils.set_random_seed(train.seed)
+    network = _checkpoint_or_new(settings, run, data)
+    done = int(network.optimizer.iterations) // train.steps
+    watcher.note(f"Reading the pictures of {settings.data.dir}.")
+    batches = _batches(settings, data, done)
+    images = [batches[index][0] for index in range(min(NORM_BATCHES, train.steps))]
+    if done < train.epochs:
+        try:
+            network.fit(
+                batches,
+                epochs=train.epochs,
+                initial_epoch=done,
+                verbose=0,
+                callbacks=_callbacks(network, settings, run, data, images, watcher),
+            )
+        except KeyboardInterrupt:
+            raise InterruptedRunError(
+                f"Stopped. What was finished is saved; go on with: "
+                f"capsule-inspect train train.resume={run.path}"
+            ) from None
+    with averaged_weights(network, images):
+        save_network(network, run.model)
+    return keras.saving.load_model(run.model, compile=False, safe_mode=True)
+
+
+def _checkpoint_or_new(settings: Settings, run: RunFolder, data: DataSet) -> keras.Model:
+    if run.checkpoint.exists():
+        return keras.saving.load_model(run.checkpoint, safe_mode=True)
+    network = build_network(settings.model, len(data.classes))
+    network.compile(
+        optimizer=_optimizer(settings.train),
+        loss={
+            "logits": keras.losses.CategoricalCrossentropy(
+                from_logits=True, label_smoothing=settings.train.label_smoothing
+            ),
+            "mask_logits": MaskLoss(settings.train.defect_weight),
+        },
+        jit_compile=keras.backend.backend() != "tensorflow",  # XLA is far slower on a CPU
+    )
+    save_network(network, run.checkpoint)
+    return network
+
+
+def _optimizer(train: TrainSettings) -> EncoderAdamW:
+    steps = train.epochs * train.steps
+    rising = max(1, round(_WARM_UP * steps))
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=train.learning_rate / 25,
+        warmup_target=train.learning_rate,
+        warmup_steps=rising,
+        decay_steps=max(1, steps - rising),
+    )
+    optimizer = EncoderAdamW(
+        encoder_factor=train.encoder_learning_rate / train.learning_rate,
+        learning_rate=schedule,
+        weight_decay=train.weight_decay,
+        use_ema=True,
+        ema_momentum=train.average_momentum,
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+def _batches(settings: Settings, data: DataSet, first_epoch: int) -> Batches:
+    model, train = settings.model, settings.train
+    samples = [sample for sample in data.samples if sample.split == "train"]
+    return Batches(
+        real=load_crops(data, samples, model.roi),
+        drawn=draw_crops(train.drawn, train.seed, data.classes, model.roi),
+        classes=data.classes,
+        roi=model.roi,
+        settings=train,
+        first_epoch=first_epoch,
+    )

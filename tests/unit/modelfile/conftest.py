@@ -1,0 +1,45 @@
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from capsule_inspect.imaging.roi import Roi
+from capsule_inspect.modelfile.metadata import Metric, ModelMetadata
+from capsule_inspect.modelfile.operating_point import OperatingPoint
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+
+
+def describe(flatbuffer: bytes) -> ModelMetadata:
+    return ModelMetadata(
+        format_version=1,
+        flatbuffer_sha256=hashlib.sha256(flatbuffer).hexdigest(),
+        classes=("good", "crack", "scratch"),
+        roi=Roi(mode="whole", width=48, height=16, capsule_length=40),
+        operating_point=OperatingPoint(1.5, 0.4, 0.6, "best F1 on 60 validation pictures"),
+        quantization="float32",
+        training_data_sha256="ab" * 32,
+        metrics=(Metric("accuracy", 0.95, 60, 0.86, 0.99), Metric("dice", 0.7, 19, None, None)),
+        licence="CC BY-NC-SA 4.0, für Forschung",
+        created_with="capsule-inspect 0.1.0",
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny() -> bytes:
+    return (FIXTURES / "tiny.tflite").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def tiny_label_only() -> bytes:
+    return (FIXTURES / "tiny_label_only.tflite").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def metadata(tiny: bytes) -> ModelMetadata:
+    return describe(tiny)
+
+
+@pytest.fixture(scope="session")
+def metadata_of():
+    return describe

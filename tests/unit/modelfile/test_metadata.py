@@ -1,0 +1,202 @@
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from capsule_inspect.errors import ModelFileError
+from capsule_inspect.imaging.roi import Roi
+from capsule_inspect.modelfile.metadata import Metric, ModelMetadata
+from capsule_inspect.modelfile.operating_point import OperatingPoint
+
+texts = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1).filter(str.strip)
+finite = st.floats(allow_nan=False, allow_infinity=False)
+units = st.floats(0, 1)
+counts = st.integers(1, 10**6)
+hashes = st.text("0123456789abcdef", min_size=64, max_size=64)
+intervals = st.none() | st.tuples(finite, finite).map(sorted)
+metrics = st.builds(
+    lambda name, value, n, ends: Metric(name, value, n, *(ends or (None, None))),
+    texts,
+    finite,
+    counts,
+    intervals,
+)
+all_metadata = st.builds(
+    ModelMetadata,
+    format_version=st.just(1),
+    flatbuffer_sha256=hashes,
+    classes=st.lists(texts.filter(lambda name: name != "good"), min_size=1, unique=True).map(
+        lambda defects: ("good", *defects)
+    ),
+    roi=st.builds(Roi, st.sampled_from(["capsule", "whole"]), counts, counts, counts),
+    operating_point=st.builds(
+        OperatingPoint, st.floats(1e-300, 1e300), units, units, chosen_by=texts
+    ),
+    quantization=st.sampled_from(["int8", "float32", "float16", "dynamic"]),
+    training_data_sha256=hashes,
+    metrics=st.lists(metrics).map(tuple),
+    licence=texts,
+    created_with=texts,
+)
+
+
+@given(all_metadata)
+def test_what_is_written_is_read_back(metadata):
+    data = metadata.to_json()
+    again = ModelMetadata.from_json(data, "m.tflite")
+    assert again == metadata
+    assert again.to_json() == data
+
+
+def test_json_is_sorted_indented_utf8(metadata):
+    data = metadata.to_json()
+    document = json.loads(data)
+    assert data.startswith(b'{\n  "classes": [\n    "good",\n')
+    assert data.endswith(b"}\n")
+    assert list(document) == sorted(document)
+    assert list(document["roi"]) == ["capsule_length", "height", "mode", "width"]
+    assert "für".encode() in data
+    assert document["metrics"][0] == {
+        "name": "accuracy",
+        "value": 0.95,
+        "n": 60,
+        "low": 0.86,
+        "high": 0.99,
+    }
+
+
+def test_a_number_that_is_not_finite_is_not_written(metadata):
+    with pytest.raises(ValueError, match="JSON compliant"):
+        replace(metadata, metrics=(Metric("auroc", float("nan"), 3, None, None),)).to_json()
+
+
+def refusal(data: bytes) -> str:
+    with pytest.raises(ModelFileError) as caught:
+        ModelMetadata.from_json(data, "line3/m.tflite")
+    message = str(caught.value)
+    assert "line3/m.tflite" in message
+    assert message.endswith(".")
+    assert message.isprintable()
+    return message
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("flatbuffer_sha256", "ab" * 31),
+        ("flatbuffer_sha256", "AB" * 32),
+        ("flatbuffer_sha256", 7),
+        ("classes", []),
+        ("classes", ["good"]),
+        ("classes", ["crack", "good"]),
+        ("classes", ["good", "crack", "crack"]),
+        ("classes", ["good", 1]),
+        ("classes", ["good", ""]),
+        ("classes", ["good", "\x1b[31mcrack"]),
+        ("classes", "good"),
+        ("roi", None),
+        ("roi", []),
+        ("roi.mode", "half"),
+        ("roi.mode", ["whole"]),
+        ("roi.width", 0),
+        ("roi.width", 48.0),
+        ("roi.width", True),
+        ("roi.height", -16),
+        ("roi.capsule_length", "40"),
+        ("operating_point", 0.5),
+        ("operating_point.temperature", 0),
+        ("operating_point.temperature", -1.5),
+        ("operating_point.temperature", "1.5"),
+        ("operating_point.temperature", 10**400),
+        ("operating_point.threshold", 1.0001),
+        ("operating_point.threshold", -0.0001),
+        ("operating_point.threshold", True),
+        ("operating_point.mask_threshold", 2),
+        ("operating_point.mask_threshold", None),
+        ("operating_point.chosen_by", " "),
+        ("operating_point.chosen_by", "\ud800"),
+        ("quantization", "int4"),
+        ("quantization", 8),
+        ("training_data_sha256", ""),
+        ("metrics", {}),
+        ("metrics", [0.9]),
+        ("metrics.0.n", 0),
+        ("metrics.0.value", None),
+        ("metrics.0.value", [0.9]),
+        ("metrics.0.low", None),
+        ("metrics.0.low", 0.995),
+        ("metrics.0.high", "0.99"),
+        ("licence", None),
+        ("licence", "two\nlines"),
+        ("created_with", 0.1),
+    ],
+)
+def test_a_wrong_value_is_refused_by_its_key(metadata, path, value):
+    document = json.loads(metadata.to_json())
+    *parents, key = path.split(".")
+    inner = document
+    for parent in parents:
+        inner = inner[int(parent) if parent.isdigit() else parent]
+    inner[key] = value
+    message = refusal(json.dumps(document).encode())
+    assert key in message or "interval of `accuracy`" in message
+
+
+@pytest.mark.parametrize("parent", ["", "roi", "operating_point", "metrics"])
+def test_unknown_and_missing_keys_are_refused(metadata, parent):
+    def document_and_part():
+        document = json.loads(metadata.to_json())
+        part = document[parent] if parent else document
+        return document, part[0] if parent == "metrics" else part
+
+    document, part = document_and_part()
+    part["colour"] = "blue"
+    assert "colour` is unknown" in refusal(json.dumps(document).encode())
+    for key in document_and_part()[1]:
+        document, part = document_and_part()
+        del part[key]
+        assert f"{key}` is missing" in refusal(json.dumps(document).encode())
+
+
+@pytest.mark.parametrize("version", [2, 0, "1", 1.0, True, None])
+def test_another_format_version_is_refused_before_its_other_keys(metadata, version):
+    document = json.loads(metadata.to_json())
+    document["format_version"] = version
+    document["colour"] = "blue"
+    message = refusal(json.dumps(document).encode())
+    assert "format version" in message
+    assert repr(version) in message
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff\xfe{\x00}\x00",
+        b"[" * 100_000,
+        b'{"format_version": 1, "format_version": 1}',
+        b'{"format_version": 1e999}',
+        b'{"format_version": ' + b"9" * 5000 + b"}",
+    ],
+)
+def test_what_is_not_one_json_object_is_refused(data):
+    refusal(data)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_numbers_that_are_not_finite_are_refused(metadata, number):
+    data = metadata.to_json()
+    assert data.count(b"0.95") == 1
+    refusal(data.replace(b"0.95", number.encode()))
+
+
+@given(
+    st.binary() | st.recursive(st.none() | st.integers(), st.lists).map(json.dumps).map(str.encode)
+)
+def test_anything_else_is_refused_with_a_sentence(data):
+    refusal(data)
