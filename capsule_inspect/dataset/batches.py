@@ -86,7 +86,14 @@ class Batches(keras.utils.PyDataset):
             one-hot [B, classes], `mask_logits` the share of each class in each pixel
             [B, roi.height / 2, roi.width / 2, classes].
         """
-        random = np.random.default_rng([self._settings.seed, self._epoch, index])
+        return self._make(self._epoch, index)
+
+    def peek_images(self, epoch: int, count: int) -> list[NDArray[np.uint8]]:
+        """Returns the images of the first batches of an epoch, without moving on."""
+        return [self._make(epoch, index)[0] for index in range(count)]
+
+    def _make(self, epoch: int, index: int) -> tuple[NDArray[np.uint8], Targets]:
+        random = np.random.default_rng([self._settings.seed, epoch, index])
         size, count = self._settings.batch_size, len(self._classes)
         images = np.empty((size, self._roi.height, self._roi.width, 3), np.uint8)
         masks = np.empty((size, self._roi.height // 2, self._roi.width // 2, count), np.float32)

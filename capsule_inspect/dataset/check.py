@@ -121,7 +121,7 @@ def _check_picture(
     try:
         pixels = read_picture(root / found.path)
     except PictureError as error:
-        return None, [*problems, Problem(_printable(found.path), str(error), True)]
+        return None, [*problems, _unreadable(found.path, root / found.path, error)]
     height, width, _ = pixels.shape
     if len(found.masks) > 1:
         message = f"It has several masks: {', '.join(found.masks)}. Keep one."
@@ -150,7 +150,7 @@ def _mask_problems(root: Path, path: str, label: str, size: tuple[int, int]) -> 
     try:
         mask = read_mask(root / path)
     except PictureError as error:
-        yield Problem(_printable(path), str(error), True)
+        yield _unreadable(path, root / path, error)
         return
     if mask.shape != size:
         yield Problem(
@@ -169,23 +169,26 @@ def _mask_problems(root: Path, path: str, label: str, size: tuple[int, int]) -> 
         yield Problem(path, message, False)
 
 
+def _unreadable(path: str, full: Path, error: PictureError) -> Problem:
+    return Problem(_printable(path), _printable(str(error).replace(str(full), "It", 1)), True)
+
+
 def _copy_problems(pictures: Iterable[Checked]) -> list[Problem]:
     """Finds pictures of the same pixels."""
     groups: dict[str, list[Checked]] = defaultdict(list)
     for picture in pictures:
         groups[picture.sha256].append(picture)
     problems: list[Problem] = []
-    for first, *others in (group for group in groups.values() if len(group) > 1):
-        fatal = any(other.label != first.label for other in others)
-        if fatal:
-            paths = ", ".join(other.path for other in others)
-            message = f"The same picture has another label as {paths}. Keep the right one."
-            problems.append(Problem(first.path, message, True))
-        for other in others:
-            message = f"It is a copy of {first.path}" + (
-                ", but the labels differ." if fatal else "."
-            )
-            problems.append(Problem(other.path, message, fatal))
+    for group in (group for group in groups.values() if len(group) > 1):
+        if len({picture.label for picture in group}) > 1:
+            for picture in group:
+                rivals = ", ".join(rival.path for rival in group if rival.label != picture.label)
+                message = f"It is the same picture as {rivals}, under another label. Keep one."
+                problems.append(Problem(picture.path, message, True))
+        else:
+            for picture in group[1:]:
+                message = f"It is a copy of {group[0].path}; both go to the same split."
+                problems.append(Problem(picture.path, message, False))
     return problems
 
 

@@ -14,14 +14,6 @@ from capsule_inspect.settings import DataSettings
 PICTURES: Final = "pictures"
 MASKS: Final = "masks"
 
-# Sensor noise does not compress: this is a sixteenth of level 6's time at the same size.
-_FAST_PNG: Final = (
-    cv2.IMWRITE_PNG_COMPRESSION,
-    1,
-    cv2.IMWRITE_PNG_STRATEGY,
-    cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY,
-)
-
 
 def draw_set(out: Path, settings: DataSettings, advance: Advance | None = None) -> list[Checked]:
     """Draws capsules into `out/pictures/0000.png` and on, masks of defects into `out/masks/`.
@@ -47,7 +39,7 @@ def draw_set(out: Path, settings: DataSettings, advance: Advance | None = None) 
     for i, label in enumerate(draw_labels(settings.count, settings.seed)):
         capsule = draw_capsule(label, (settings.seed, i), settings.size)
         path, mask = f"{PICTURES}/{i:0{digits}}.png", ""
-        (out / path).write_bytes(_png(capsule.picture[:, :, ::-1], _FAST_PNG))
+        (out / path).write_bytes(_png(capsule.picture[:, :, ::-1]))
         if capsule.mask.any():
             mask = f"{MASKS}/{i:0{digits}}.png"
             (out / mask).write_bytes(_png(capsule.mask))
@@ -58,8 +50,9 @@ def draw_set(out: Path, settings: DataSettings, advance: Advance | None = None) 
     return drawn
 
 
-def _png(picture: NDArray[np.uint8], options: tuple[int, ...] = ()) -> bytes:
-    encoded, data = cv2.imencode(".png", picture, options)
+def _png(picture: NDArray[np.uint8]) -> bytes:
+    # OpenCV's defaults for PNG are its fast ones; on sensor noise others gain little.
+    encoded, data = cv2.imencode(".png", picture)
     if not encoded:
         raise OSError("OpenCV cannot encode PNG.")
     return data.tobytes()

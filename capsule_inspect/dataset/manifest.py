@@ -173,7 +173,7 @@ def _manifest(samples: Iterable[Sample]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
     for sample in sorted(samples, key=lambda sample: sample.path):
-        # The fields in the order of the columns; None, of a set without folds, becomes an empty cell.
+        # The fields come in the columns' order; None, of a set without folds, becomes empty.
         writer.writerow(astuple(sample))
     return text.getvalue()
 

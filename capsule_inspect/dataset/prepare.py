@@ -1,8 +1,8 @@
 """Making a data set folder of pictures on disk, or of drawn ones."""
 
 import shutil
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,9 +15,16 @@ from capsule_inspect.dataset.check import (
     UnfitDataError,
     check_pictures,
 )
-from capsule_inspect.dataset.discover import discover
+from capsule_inspect.dataset.discover import GOOD, discover
 from capsule_inspect.dataset.draw_set import MASKS, PICTURES, draw_set
-from capsule_inspect.dataset.manifest import DataSet, Sample, class_order, write_dataset
+from capsule_inspect.dataset.manifest import (
+    DESCRIPTION,
+    MANIFEST,
+    DataSet,
+    Sample,
+    class_order,
+    write_dataset,
+)
 from capsule_inspect.dataset.split import split_pictures
 from capsule_inspect.errors import UsageError
 from capsule_inspect.settings import DataSettings
@@ -59,8 +66,9 @@ def prepare_dataset(
 
     Raises:
         UsageError: `source` is no folder, or `out` is not empty or cannot be written to.
-        DataError: `source` is in no known layout, or no picture is left.
-        UnfitDataError: Pictures or masks have fatal problems; nothing was written.
+        DataError: `source` is in no known layout, or cannot be listed.
+        UnfitDataError: Pictures or masks have fatal problems, or no good picture is left;
+            nothing was written.
     """
     _refuse_used(out)
     if source == DRAWN:
@@ -70,49 +78,66 @@ def prepare_dataset(
     fatal = sum(problem.fatal for problem in problems)
     if fatal and not skip_bad:
         raise UnfitDataError(
-            f"{fatal} problem{'s' if fatal > 1 else ''} in '{source}', so nothing was written. "
+            f"'{source}' has {fatal} problem{'s' if fatal > 1 else ''}, so nothing was written. "
             "Mend what is listed, or leave those pictures out with --skip-bad.",
             problems,
         )
-    if not pictures:
-        raise UnfitDataError(f"None of the pictures in '{source}' can be used.", problems)
+    labels = {picture.label for picture in pictures}
+    if GOOD not in labels:
+        raise UnfitDataError(f"'{source}' has no usable picture of the class `{GOOD}`.", problems)
     data = DataSet(
         root=found.root,
-        classes=class_order(picture.label for picture in pictures),
+        classes=class_order(labels),
         samples=_samples(pictures, settings),
         seed=settings.seed,
         source=f"{found.root.name} ({found.layout})",
         licence=_licence(found.root),
         version=__version__,
     )
-    try:
+    with _all_or_nothing(out):
         write_dataset(out, data)
-    except OSError as error:
-        raise _cannot_write(out, error) from error
     return Prepared(out, data, problems)
 
 
 def _draw(out: Path, settings: DataSettings, advance: Advance | None) -> Prepared:
+    with _all_or_nothing(out):
+        pictures = draw_set(out, settings, advance)
+        data = DataSet(
+            root=out.resolve(),
+            classes=class_order(picture.label for picture in pictures),
+            samples=_samples(pictures, settings),
+            seed=settings.seed,
+            source=f"drawn by capsule-inspect {__version__}: {settings.count} capsules, "
+            f"{settings.size} pixels, seed {settings.seed}",
+            licence="CC0-1.0: drawn, no photographs; do with them what you like",
+            version=__version__,
+        )
+        write_dataset(out, data)
+    return Prepared(out, data, ())
+
+
+@contextmanager
+def _all_or_nothing(out: Path) -> Iterator[None]:
+    """Removes what was written to a folder that was empty, unless all of it was.
+
+    Raises:
+        UsageError: In place of an OSError.
+    """
     with ExitStack() as undo:
         for name in (PICTURES, MASKS):
             undo.callback(shutil.rmtree, out / name, ignore_errors=True)
+        for name in (DESCRIPTION, MANIFEST):
+            undo.callback(_remove, out / name)
         try:
-            pictures = draw_set(out, settings, advance)
-            data = DataSet(
-                root=out.resolve(),
-                classes=class_order(picture.label for picture in pictures),
-                samples=_samples(pictures, settings),
-                seed=settings.seed,
-                source=f"drawn by capsule-inspect {__version__}: {settings.count} capsules, "
-                f"{settings.size} pixels, seed {settings.seed}",
-                licence="CC0-1.0: drawn, no photographs; do with them what you like",
-                version=__version__,
-            )
-            write_dataset(out, data)
+            yield
         except OSError as error:
-            raise _cannot_write(out, error) from error
+            raise UsageError(f"Cannot write to '{out}': {error.strerror or error}.") from error
         undo.pop_all()
-    return Prepared(out, data, ())
+
+
+def _remove(file: Path) -> None:
+    with suppress(OSError):
+        file.unlink()
 
 
 def _samples(pictures: Iterable[Checked], settings: DataSettings) -> tuple[Sample, ...]:
@@ -154,7 +179,3 @@ def _refuse_used(out: Path) -> None:
         raise UsageError(f"The folder '{out}' is not empty. Give a new one, or empty it first.")
     if out.exists() and not out.is_dir():
         raise UsageError(f"'{out}' is a file. Give a folder that does not exist yet.")
-
-
-def _cannot_write(out: Path, error: OSError) -> UsageError:
-    return UsageError(f"Cannot write to '{out}': {error.strerror or error}.")

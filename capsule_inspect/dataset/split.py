@@ -7,8 +7,8 @@ else: not on names, folders, dates or the order of listing.
 2. Within each class the distinct pictures are put in the order of sha256("<sha256>:<seed>"), a
    shuffle that every machine repeats.
 3. The class's number is shared out by the largest-remainder method; of equal remainders test's
-   comes first, then val's. Then every split with a share above 0 that got nothing takes one from the
-   largest. A class of fewer than three distinct pictures all trains.
+   comes first, then val's. Then every split with a share above 0 that got nothing takes one from
+   the largest. A class of fewer than three distinct pictures all trains.
 4. The first of the order go to `test`, the next to `val`, the rest to `train`. Test comes first so
    that another share for `val` leaves the test pictures what they were.
 5. Folds are dealt in turn along the same order; each class goes on where the one before it stopped,
@@ -61,7 +61,7 @@ def split_pictures(
         members = [key for key, own in labels.items() if own == label]
         members.sort(key=lambda key: sha256(f"{key}:{seed}".encode()).hexdigest())
         counts = share_out(len(members), val, test)
-        splits = [name for name in reversed(SPLITS) for _ in range(counts[name])]
+        splits = [name for name in ("test", "val", "train") for _ in range(counts[name])]
         for key, split in zip(members, splits, strict=True):
             places[key] = Place(split, dealt % folds if folds else None)
             dealt += 1
@@ -77,7 +77,7 @@ def share_out(count: int, val: float, test: float) -> dict[str, int]:
     exact = {"train": count * (1 - sum(shares.values()))}
     exact |= {name: count * share for name, share in shares.items()}
     counts = {name: int(value) for name, value in exact.items()}
-    by_remainder = sorted(reversed(SPLITS), key=lambda name: counts[name] - exact[name])
+    by_remainder = sorted(("test", "val", "train"), key=lambda name: counts[name] - exact[name])
     for name in by_remainder[: count - sum(counts.values())]:
         counts[name] += 1
     for name in SPLITS:

@@ -224,9 +224,7 @@ def _make_tag(text: str, picture: Picture) -> _Tag:
     pad = max(3, round(0.45 * text_height))
     stroke = _thickness(text_height / 16)
     (text_width, _), _ = cv2.getTextSize(text, _FONT, scale, stroke)
-    return _Tag(
-        text, scale, stroke, pad, text_height, text_width + 2 * pad, text_height + 2 * pad
-    )
+    return _Tag(text, scale, stroke, pad, text_height, text_width + 2 * pad, text_height + 2 * pad)
 
 
 def _draw_tag(drawn: Picture, tag: _Tag, corner: tuple[int, int], colour: _Colour) -> None:

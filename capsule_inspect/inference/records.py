@@ -76,7 +76,13 @@ class Record:
 
 
 def record_finding(
-    path: str, capsule: int, finding: Finding, threshold: float, overlay: str, mask: str
+    path: str,
+    capsule: int,
+    finding: Finding,
+    threshold: float,
+    overlay: str = "",
+    mask: str = "",
+    warning: str = "",
 ) -> Record:
     """Makes the row of one capsule.
 
@@ -104,6 +110,7 @@ def record_finding(
         angle=180.0 if angle == -180.0 else angle,  # rounding must not leave (-180, 180]
         overlay=overlay,
         mask=mask,
+        warning=warning,
     )
 
 
@@ -134,7 +141,9 @@ class RecordWriter:
     def write(self, records: Sequence[Record]) -> None:
         """Appends the rows of one picture."""
         cells = (_cells(record, self._classes) for record in records)
-        self._file.write(b"".join(_csv_line([_as_text(*item) for item in c.items()]) for c in cells))
+        self._file.write(
+            b"".join(_csv_line([_as_text(*item) for item in c.items()]) for c in cells)
+        )
 
 
 def read_records(path: Path) -> tuple[Record, ...]:

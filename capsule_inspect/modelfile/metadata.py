@@ -107,9 +107,9 @@ def _read(document: dict[str, object]) -> ModelMetadata:
     return ModelMetadata(
         format_version=version,
         flatbuffer_sha256=fields.sha256("flatbuffer_sha256"),
-        classes=_read_classes(fields),
-        roi=_read_roi(fields["roi"]),
-        operating_point=_read_operating_point(fields["operating_point"]),
+        classes=read_classes(fields),
+        roi=read_roi(fields["roi"]),
+        operating_point=read_operating_point(fields["operating_point"]),
         quantization=fields.choice("quantization", QUANTIZATIONS),
         training_data_sha256=fields.sha256("training_data_sha256"),
         metrics=tuple(_read_metric(item) for item in fields.items("metrics")),
@@ -122,7 +122,8 @@ def _keys(kind: type[ModelMetadata | Roi | OperatingPoint | Metric]) -> frozense
     return frozenset(field.name for field in dataclasses.fields(kind))
 
 
-def _read_classes(fields: Fields) -> tuple[str, ...]:
+def read_classes(fields: Fields) -> tuple[str, ...]:
+    """Read `classes`; `ValueError` unless it is `good` and then other names, none twice."""
     classes = fields.texts("classes")
     if len(classes) < 2 or classes[0] != "good":
         raise ValueError("`classes` must be `good` and then at least one defect")
@@ -131,7 +132,8 @@ def _read_classes(fields: Fields) -> tuple[str, ...]:
     return classes
 
 
-def _read_roi(value: object) -> Roi:
+def read_roi(value: object) -> Roi:
+    """Read a window; `ValueError` if a number is out of range."""
     fields = Fields(value, "roi", _keys(Roi))
     return Roi(
         mode=fields.choice("mode", ROI_MODES),
@@ -141,7 +143,8 @@ def _read_roi(value: object) -> Roi:
     )
 
 
-def _read_operating_point(value: object) -> OperatingPoint:
+def read_operating_point(value: object) -> OperatingPoint:
+    """Read temperature and thresholds; `ValueError` if one is out of range."""
     fields = Fields(value, "operating_point", _keys(OperatingPoint))
     return OperatingPoint(
         temperature=fields.number("temperature", low=sys.float_info.min),

@@ -1,21 +1,25 @@
 """Training one network."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
-import numpy as np
-from numpy.typing import NDArray
 
-from capsule_inspect.compose import read_yaml, to_yaml
 from capsule_inspect.dataset.batches import Batches
 from capsule_inspect.dataset.crops import draw_crops, load_crops
 from capsule_inspect.dataset.manifest import DataSet, read_dataset
-from capsule_inspect.errors import ConfigError, DataError, InterruptedRunError
+from capsule_inspect.errors import InterruptedRunError
+from capsule_inspect.evaluation.judge import judge
+from capsule_inspect.evaluation.metrics import METRICS, measure
+from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.model.losses import MaskLoss
 from capsule_inspect.model.network import build_network
 from capsule_inspect.model.optimizer import EncoderAdamW
+from capsule_inspect.model.runner import KerasRunner
+from capsule_inspect.modelfile.metadata import Metric
+from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.settings import Settings, TrainSettings
 from capsule_inspect.training.averaging import NORM_BATCHES, averaged_weights
 from capsule_inspect.training.callbacks import (
@@ -24,6 +28,8 @@ from capsule_inspect.training.callbacks import (
     WriteHistory,
     save_network,
 )
+from capsule_inspect.training.decision import DecisionRule, write_decision
+from capsule_inspect.training.operating import choose_operating_point
 from capsule_inspect.training.run_folder import RunFolder
 
 _WARM_UP = 0.15
@@ -43,7 +49,22 @@ class Watcher:
     callbacks: tuple[keras.callbacks.Callback, ...] = ()
 
 
-def fit(settings: Settings, run: RunFolder, watcher: Watcher) -> keras.Model:
+@dataclass(frozen=True)
+class Trained:
+    """What a training run ends with.
+
+    Attributes:
+        run: The run folder, with model.keras and decision.json.
+        rule: The operating point that was chosen.
+        metrics: On the validation split, on which the point was chosen: a little optimistic.
+    """
+
+    run: RunFolder
+    rule: DecisionRule
+    metrics: tuple[Metric, ...]
+
+
+def fit(settings: Settings, run: RunFolder, watcher: Watcher) -> Trained:
     """Trains a network, or goes on with one, and saves it with averaged weights.
 
     Args:
@@ -52,7 +73,7 @@ def fit(settings: Settings, run: RunFolder, watcher: Watcher) -> keras.Model:
         watcher: Hears of the progress.
 
     Returns:
-        The network, with its averaged weights.
+        The finished run.
 
     Raises:
         DataError: The data set folder is unusable.
@@ -64,26 +85,55 @@ def fit(settings: Settings, run: RunFolder, watcher: Watcher) -> keras.Model:
     keras.utils.set_random_seed(train.seed)
     network = _checkpoint_or_new(settings, run, data)
     done = int(network.optimizer.iterations) // train.steps
-    watcher.note(f"Reading the pictures of {settings.data.dir}.")
+    watcher.note(f"Reading the training pictures of {settings.data.dir}.")
     batches = _batches(settings, data, done)
-    images = [batches[index][0] for index in range(min(NORM_BATCHES, train.steps))]
+    images = batches.peek_images(train.epochs, min(NORM_BATCHES, train.steps))
+    inspector = Inspector(KerasRunner(network), data.classes, settings.model.roi, OperatingPoint())
+    held_out = [sample for sample in data.samples if sample.split == "val"]
+
+    def validate() -> dict[str, float]:
+        if not held_out:
+            return {}
+        with averaged_weights(network, images):
+            metrics = measure(judge(data, held_out, inspector))
+        return {metric.name: metric.value for metric in metrics}
+
     if done < train.epochs:
+        watcher.note(f"Training from epoch {done + 1} to {train.epochs}.")
         try:
             network.fit(
                 batches,
                 epochs=train.epochs,
                 initial_epoch=done,
                 verbose=0,
-                callbacks=_callbacks(network, settings, run, data, images, watcher),
+                callbacks=[
+                    ValidateAverage(validate, train.validate_every, train.epochs),
+                    WriteHistory(run.history, METRICS),
+                    SaveCheckpoint(run),
+                    *watcher.callbacks,
+                ],
             )
         except KeyboardInterrupt:
             raise InterruptedRunError(
-                f"Stopped. What was finished is saved; go on with: "
+                "Stopped; the finished epochs are saved. Go on with: "
                 f"capsule-inspect train train.resume={run.path}"
             ) from None
     with averaged_weights(network, images):
         save_network(network, run.model)
-    return keras.saving.load_model(run.model, compile=False, safe_mode=True)
+        watcher.note("Choosing the operating point.")
+        point = choose_operating_point(data, held_out, inspector, "the validation split")
+        metrics = measure(judge(data, held_out, replace(inspector, point=point)))
+    rule = DecisionRule(
+        data.classes, settings.model.roi, point, training_sha256(data), data.licence
+    )
+    write_decision(run.decision, rule)
+    return Trained(run, rule, metrics)
+
+
+def training_sha256(data: DataSet) -> str:
+    """Identifies the pictures of the training split: the hash of their sorted hashes."""
+    hashes = sorted(sample.sha256 for sample in data.samples if sample.split == "train")
+    return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
 def _checkpoint_or_new(settings: Settings, run: RunFolder, data: DataSet) -> keras.Model:

@@ -1,0 +1,101 @@
+"""`capsule-inspect prepare`: check pictures, split them, and write a data set folder."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from capsule_inspect.cli.options import ConfigDir, Overrides, PrintConfig, settings_from
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.table import Table
+
+    from capsule_inspect.dataset.check import Problem
+    from capsule_inspect.dataset.manifest import DataSet
+
+
+def prepare(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A folder of pictures (MVTec AD, or a folder per class), or the word `drawn`."
+        ),
+    ],
+    out: Annotated[Path, typer.Argument(help="The data set folder to write; new or empty.")],
+    overrides: Overrides = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave out pictures that have problems.")
+    ] = False,
+    config_dir: ConfigDir = None,
+    print_config: PrintConfig = False,
+) -> None:
+    """Check pictures and masks, split them, and write manifest.csv and dataset.json.
+
+    The pictures stay where they are and are never changed. With `drawn` for SOURCE, capsules are
+    drawn into OUT: data.count of them, from data.seed.
+    """
+    settings = settings_from(overrides, config_dir, print_config)
+    from time import perf_counter
+
+    from rich.progress import Progress
+
+    from capsule_inspect.cli.console import messages, results, say
+    from capsule_inspect.dataset.check import UnfitDataError
+    from capsule_inspect.dataset.prepare import DRAWN, prepare_dataset
+
+    start = perf_counter()
+    verb = "Drawing" if source == DRAWN else "Checking"
+    try:
+        with Progress(console=messages, transient=True, disable=not messages.is_terminal) as bar:
+            task = bar.add_task(verb, total=None)
+            prepared = prepare_dataset(
+                source,
+                out,
+                settings.data,
+                skip_bad,
+                lambda done, total: bar.update(task, completed=done, total=total),
+            )
+    except UnfitDataError as error:
+        _list(error.problems, "Problem")
+        raise
+    _list(prepared.problems, "Left out")
+    results.print(_table(prepared.data), soft_wrap=False)
+    say(
+        f"Wrote {len(prepared.data.samples)} pictures to {out / 'manifest.csv'} in "
+        f"{perf_counter() - start:.1f} s. Next: capsule-inspect train data.dir={out}"
+    )
+
+
+def _list(problems: "Iterable[Problem]", fatal: str) -> None:
+    """Prints a line per problem, the fatal ones after the word given."""
+    from rich.markup import escape
+
+    from capsule_inspect.cli.console import messages
+
+    for problem in problems:
+        word = f"[red]{fatal}:[/]" if problem.fatal else "[yellow]Warning:[/]"
+        place = f"{problem.path}: " if problem.path else ""
+        messages.print(f"{word} {escape(place + problem.message)}")
+
+
+def _table(data: "DataSet") -> "Table":
+    """Builds the table of counts per class and split."""
+    from collections import Counter
+
+    from rich.table import Table
+
+    from capsule_inspect.dataset.manifest import SPLITS
+
+    folds = sorted(Counter(s.fold for s in data.samples if s.fold is not None).items())
+    caption = f"pictures per fold: {', '.join(f'{fold}: {n}' for fold, n in folds)}"
+    table = Table(caption=caption if folds else None, show_footer=True)
+    table.add_column("class", footer="all")
+    columns = [[data.count(label, split) for label in data.classes] for split in SPLITS]
+    columns.append([sum(row) for row in zip(*columns, strict=True)])
+    for name, column in zip((*SPLITS, "all"), columns, strict=True):
+        table.add_column(name, justify="right", footer=str(sum(column)))
+    for label, *counts in zip(data.classes, *columns, strict=True):
+        table.add_row(label, *(str(count) for count in counts))
+    return table
