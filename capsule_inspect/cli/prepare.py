@@ -20,10 +20,14 @@ def prepare(
     source: Annotated[
         str,
         typer.Argument(
-            help="A folder of pictures (MVTec AD, or a folder per class), or the word `drawn`."
+            metavar="SOURCE",
+            help="A folder of pictures (MVTec AD, or a folder per class), or the word `drawn`.",
         ),
     ],
-    out: Annotated[Path, typer.Argument(help="The data set folder to write; new or empty.")],
+    out: Annotated[
+        Path,
+        typer.Argument(metavar="OUT", help="The data set folder to write; new or empty."),
+    ],
     overrides: Overrides = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out pictures that have problems.")
@@ -33,10 +37,11 @@ def prepare(
 ) -> None:
     """Check pictures and masks, split them, and write manifest.csv and dataset.json.
 
-    The pictures stay where they are and are never changed. With `drawn` for SOURCE, capsules are
-    drawn into OUT: data.count of them, from data.seed.
+    The pictures stay where they are, unchanged. With `drawn` for SOURCE, data.count capsules are
+    drawn into OUT from data.seed.
     """
     settings = settings_from(overrides, config_dir, print_config)
+    from collections import Counter
     from time import perf_counter
 
     from rich.progress import Progress
@@ -62,6 +67,9 @@ def prepare(
         raise
     _list(prepared.problems, "Left out")
     results.print(_table(prepared.data), soft_wrap=False)
+    folds = sorted(Counter(s.fold for s in prepared.data.samples if s.fold is not None).items())
+    if folds:
+        results.print(f"Pictures per fold: {', '.join(f'{fold}: {n}' for fold, n in folds)}")
     say(
         f"Wrote {len(prepared.data.samples)} pictures to {out / 'manifest.csv'} in "
         f"{perf_counter() - start:.1f} s. Next: capsule-inspect train data.dir={out}"
@@ -82,15 +90,11 @@ def _list(problems: "Iterable[Problem]", fatal: str) -> None:
 
 def _table(data: "DataSet") -> "Table":
     """Builds the table of counts per class and split."""
-    from collections import Counter
-
     from rich.table import Table
 
     from capsule_inspect.dataset.manifest import SPLITS
 
-    folds = sorted(Counter(s.fold for s in data.samples if s.fold is not None).items())
-    caption = f"pictures per fold: {', '.join(f'{fold}: {n}' for fold, n in folds)}"
-    table = Table(caption=caption if folds else None, show_footer=True)
+    table = Table(show_footer=True)
     table.add_column("class", footer="all")
     columns = [[data.count(label, split) for label in data.classes] for split in SPLITS]
     columns.append([sum(row) for row in zip(*columns, strict=True)])

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -105,9 +105,25 @@ def check_pictures(
     copies = _copy_problems(fit)
     conflicting = {problem.path for problem in copies if problem.fatal}
     fit = [checked for checked in fit if checked.path not in conflicting]
-    problems += [*copies, *_set_problems(fit, masks_exist)]
+    problems += [*copies, *set_problems(fit)]
     problems.sort(key=lambda problem: (problem.path, problem.message))
     return tuple(fit), tuple(problems)
+
+
+def set_problems(fit: Collection[Checked]) -> Iterator[Problem]:
+    """Finds what is worth a warning about a set as a whole."""
+    distinct = {(picture.label, picture.sha256) for picture in fit}
+    counts = Counter(label for label, _ in distinct)
+    few = [label for label in class_order(counts) if counts[label] < FEWEST]
+    if few:
+        listed = ", ".join(f"{label} ({counts[label]})" for label in few)
+        message = f"Classes of fewer than {FEWEST} distinct pictures all go to train: {listed}."
+        yield Problem("", message, False)
+    if not set(counts) - {GOOD}:
+        yield Problem("", "There is no class of defects; no model can be trained on this.", False)
+    elif not any(picture.mask for picture in fit):
+        message = "There are no masks; where a defect is cannot be learned or measured."
+        yield Problem("", message, False)
 
 
 def _check_picture(
@@ -198,23 +214,6 @@ def _stray_problems(found: Discovery) -> Iterator[Problem]:
     for path in found.stray_pictures:
         message = "It lies in no class folder and is left out."
         yield Problem(_printable(path), message, False)
-
-
-def _set_problems(fit: Iterable[Checked], masks_exist: bool) -> Iterator[Problem]:
-    distinct = {(picture.label, picture.sha256) for picture in fit}
-    counts = Counter(label for label, _ in distinct)
-    for label in class_order(counts):
-        if counts[label] < FEWEST:
-            message = (
-                f"The class {label} has {counts[label]} distinct pictures, fewer than {FEWEST}; "
-                "they all go to train."
-            )
-            yield Problem("", message, False)
-    if not set(counts) - {GOOD}:
-        yield Problem("", "There is no class of defects; no model can be trained on this.", False)
-    elif not masks_exist:
-        message = "There are no masks; where a defect is cannot be learned or measured."
-        yield Problem("", message, False)
 
 
 def _printable(path: str) -> str:

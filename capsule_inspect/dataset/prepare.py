@@ -14,6 +14,7 @@ from capsule_inspect.dataset.check import (
     Problem,
     UnfitDataError,
     check_pictures,
+    set_problems,
 )
 from capsule_inspect.dataset.discover import GOOD, discover
 from capsule_inspect.dataset.draw_set import MASKS, PICTURES, draw_set
@@ -113,7 +114,7 @@ def _draw(out: Path, settings: DataSettings, advance: Advance | None) -> Prepare
             version=__version__,
         )
         write_dataset(out, data)
-    return Prepared(out, data, ())
+    return Prepared(out, data, tuple(set_problems(pictures)))
 
 
 @contextmanager

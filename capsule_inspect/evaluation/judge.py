@@ -1,6 +1,6 @@
 """Inspecting pictures whose truth is known."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,7 +60,7 @@ def judge(
         for sample in samples:
             picture = read_picture(data.root / sample.path)
             findings = inspector.inspect(picture)
-            yield _judge(sample, findings, true_mask(data, sample, picture.shape[:2]))
+            yield judge_findings(sample, findings, true_mask(data, sample, picture.shape[:2]))
             advance()
 
     return tuple(judgements())
@@ -73,9 +73,10 @@ def true_mask(data: DataSet, sample: Sample, shape: tuple[int, ...]) -> NDArray[
     return np.zeros(shape, np.bool_) if sample.label == data.classes[0] else None
 
 
-def _judge(
-    sample: Sample, findings: tuple[Finding, ...], truth: NDArray[np.bool_] | None
+def judge_findings(
+    sample: Sample, findings: Sequence[Finding], truth: NDArray[np.bool_] | None
 ) -> Judgement:
+    """Sums up what was found in one picture and holds it against the truth."""
     if not findings:
         overlap = None if truth is None else measure_overlap(np.zeros_like(truth), truth)
         return Judgement(

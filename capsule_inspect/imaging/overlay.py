@@ -82,7 +82,7 @@ def draw_overlay(picture: Picture, annotations: Sequence[Annotation]) -> Picture
     Returns:
         uint8 RGB, [H, W, 3].
     """
-    drawn = picture.copy()
+    drawn: Picture = picture.copy()
     if not annotations:
         note = _make_tag("no capsule found", picture)
         _draw_tag(drawn, note, (note.pad, note.pad), _NOTE)

@@ -201,7 +201,7 @@ def _encode_overlay(picture: Picture) -> bytes:
     if sub is not None:
         options += [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, sub]
     # OpenCV 4.11 cannot name the filter, but takes level 1 and Sub where no level is given.
-    return _encode(picture[:, :, ::-1], options)
+    return _encode(np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), np.uint8), options)
 
 
 def _encode(values: NDArray[np.uint8], options: Sequence[int] = ()) -> bytes:

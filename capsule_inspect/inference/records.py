@@ -91,7 +91,7 @@ def record_finding(
     """
     decision, box = finding.decision, finding.crop.box
     area = None if decision.mask is None else int(decision.mask.sum())
-    angle = round(box.angle, 2)
+    angle = round(box.angle, 2) + 0.0  # no -0.0
     return Record(
         path=path,
         status="ok",
@@ -125,7 +125,7 @@ class RecordWriter:
     def __init__(self, path: Path, classes: Sequence[str]) -> None:
         self._classes = tuple(classes)
         self._file = path.open("xb", buffering=0)  # unbuffered: each row is one write
-        self._file.write(_csv_line(_columns(self._classes)))
+        self._append(_csv_line(_columns(self._classes)))
 
     def __enter__(self) -> "RecordWriter":
         return self
@@ -140,10 +140,13 @@ class RecordWriter:
 
     def write(self, records: Sequence[Record]) -> None:
         """Appends the rows of one picture."""
-        cells = (_cells(record, self._classes) for record in records)
-        self._file.write(
-            b"".join(_csv_line([_as_text(*item) for item in c.items()]) for c in cells)
-        )
+        rows = [_cells(record, self._classes) for record in records]
+        self._append(b"".join(_csv_line([_as_text(*c) for c in row.items()]) for row in rows))
+
+    def _append(self, data: bytes) -> None:
+        left = memoryview(data)
+        while left:  # an unbuffered file may take less than it is given
+            left = left[self._file.write(left) :]
 
 
 def read_records(path: Path) -> tuple[Record, ...]:

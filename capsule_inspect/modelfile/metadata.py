@@ -49,6 +49,7 @@ class ModelMetadata:
         quantization: One of `QUANTIZATIONS`.
         training_data_sha256: SHA-256 that identifies the training pictures.
         metrics: What was measured on this model.
+        measured_on: Which pictures the metrics were measured on, for people.
         licence: What the training data's licence allows with the weights, in one line.
         created_with: The tool and version that wrote the file.
     """
@@ -61,6 +62,7 @@ class ModelMetadata:
     quantization: str
     training_data_sha256: str
     metrics: tuple[Metric, ...]
+    measured_on: str
     licence: str
     created_with: str
 
@@ -113,6 +115,7 @@ def _read(document: dict[str, object]) -> ModelMetadata:
         quantization=fields.choice("quantization", QUANTIZATIONS),
         training_data_sha256=fields.sha256("training_data_sha256"),
         metrics=tuple(_read_metric(item) for item in fields.items("metrics")),
+        measured_on=fields.text("measured_on"),
         licence=fields.text("licence"),
         created_with=fields.text("created_with"),
     )

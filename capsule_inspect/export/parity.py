@@ -1,0 +1,132 @@
+"""Holding an exported model against the network it came from."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.evaluation.judge import Judgement, judge_findings, true_mask
+from capsule_inspect.imaging.crop import find_crops
+from capsule_inspect.imaging.read import read_picture
+from capsule_inspect.inference.decide import decide
+from capsule_inspect.inference.inspector import Finding, Inspector
+from capsule_inspect.modelfile.outputs import Outputs
+
+
+@dataclass(frozen=True)
+class OutputGap:
+    """How far one output of two models is apart.
+
+    Attributes:
+        name: `logits` or `mask_logits`.
+        mean: Mean absolute difference.
+        largest: Largest absolute difference.
+    """
+
+    name: str
+    mean: float
+    largest: float
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How well an exported model agrees with its original.
+
+    Attributes:
+        pictures: Number of pictures compared.
+        agreement: Share of pictures with the same label.
+        gaps: Differences of the raw outputs.
+        dice_before: Mean Dice of the original on defective pictures; None without true masks.
+        dice_after: The same of the exported model.
+        before: Judgements by the original.
+        after: Judgements by the exported model.
+    """
+
+    pictures: int
+    agreement: float
+    gaps: tuple[OutputGap, ...]
+    dice_before: float | None
+    dice_after: float | None
+    before: tuple[Judgement, ...]
+    after: tuple[Judgement, ...]
+
+    @property
+    def dice_drop(self) -> float:
+        """By how much Dice fell; 0 without true masks."""
+        if self.dice_before is None or self.dice_after is None:
+            return 0.0
+        return self.dice_before - self.dice_after
+
+
+def compare(
+    data: DataSet,
+    samples: Iterable[Sample],
+    original: Inspector,
+    exported: Inspector,
+    advance: Callable[[], None] = lambda: None,
+) -> Parity:
+    """Runs two models on the same windows of the same pictures.
+
+    Args:
+        data: The data set.
+        samples: The pictures to compare on, at least one with a capsule.
+        original: The Keras network.
+        exported: The model file, at the same operating point.
+        advance: Called after each picture.
+
+    Raises:
+        PictureError: A picture or mask cannot be read.
+    """
+    before, after = [], []
+    gaps = {"logits": _Gap(), "mask_logits": _Gap()}
+    for sample in samples:
+        picture = read_picture(data.root / sample.path)
+        truth = true_mask(data, sample, picture.shape[:2])
+        findings: tuple[list[Finding], list[Finding]] = ([], [])
+        for crop in find_crops(picture, original.roi):
+            window = crop.take(picture)
+            outputs = original.run(window), exported.run(window)
+            _measure_gaps(gaps, *outputs)
+            for model, output, found in zip((original, exported), outputs, findings, strict=True):
+                shape = picture.shape[0], picture.shape[1]
+                found.append(Finding(crop, decide(output, crop, shape, model.classes, model.point)))
+        before.append(judge_findings(sample, findings[0], truth))
+        after.append(judge_findings(sample, findings[1], truth))
+        advance()
+    return Parity(
+        pictures=len(before),
+        agreement=float(np.mean([a.label == b.label for a, b in zip(before, after, strict=True)])),
+        gaps=tuple(gap.summary(name) for name, gap in gaps.items() if gap.count),
+        dice_before=_mean_dice(before),
+        dice_after=_mean_dice(after),
+        before=tuple(before),
+        after=tuple(after),
+    )
+
+
+class _Gap:
+    """A running mean and maximum of absolute differences."""
+
+    def __init__(self) -> None:
+        self.count, self._total, self._largest = 0, 0.0, 0.0
+
+    def add(self, one: np.ndarray, other: np.ndarray) -> None:
+        difference = np.abs(one - other)
+        self.count += difference.size
+        self._total += float(difference.sum(dtype=np.float64))
+        self._largest = max(self._largest, float(difference.max()))
+
+    def summary(self, name: str) -> OutputGap:
+        return OutputGap(name, self._total / self.count, self._largest)
+
+
+def _measure_gaps(gaps: dict[str, _Gap], one: Outputs, other: Outputs) -> None:
+    gaps["logits"].add(one.logits, other.logits)
+    if one.mask_logits is not None and other.mask_logits is not None:
+        gaps["mask_logits"].add(one.mask_logits, other.mask_logits)
+
+
+def _mean_dice(judgements: list[Judgement]) -> float | None:
+    dice = [each.overlap.dice for each in judgements if each.overlap and each.overlap.true]
+    return sum(dice) / len(dice) if dice else None

@@ -1,0 +1,40 @@
+"""Loading what `train` saved."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+from capsule_inspect.errors import ModelFileError
+from capsule_inspect.model import losses, optimizer  # noqa: F401  (registers what files may hold)
+from capsule_inspect.training.decision import DecisionRule, read_decision
+from capsule_inspect.training.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A Keras network and the rule that turns its outputs into decisions."""
+
+    network: keras.Model
+    rule: DecisionRule
+
+
+def load_trained(path: Path) -> TrainedModel:
+    """Loads a `.keras` file, or the one of a run folder, with the decision.json beside it.
+
+    Raises:
+        ModelFileError: There is no such file, or it is not a network.
+        DataError: decision.json is missing or damaged.
+    """
+    file = RunFolder(path).model if path.is_dir() else path
+    if not file.is_file():
+        raise ModelFileError(
+            f"There is no model '{file}'. Give a .keras file or a run folder of `train`."
+        )
+    rule = read_decision(RunFolder(file.parent).decision)
+    try:
+        network = keras.saving.load_model(file, compile=False, safe_mode=True)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelFileError(f"'{file}' cannot be loaded as a Keras model: {reason}") from error
+    return TrainedModel(network, rule)

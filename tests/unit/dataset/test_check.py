@@ -1,0 +1,219 @@
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from capsule_inspect.dataset.check import Problem, check_pictures, hash_pixels
+from capsule_inspect.dataset.discover import discover
+from capsule_inspect.imaging.read import read_picture
+
+
+def picture(seed: int, height: int = 12, width: int = 16) -> NDArray[np.uint8]:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def mask(*values: int, height: int = 12, width: int = 16) -> NDArray[np.uint8]:
+    """A mask of zeros that starts with the values given."""
+    flat = np.zeros(height * width, np.uint8)
+    flat[: len(values)] = values
+    return flat.reshape(height, width)
+
+
+@pytest.fixture
+def root(tmp_path: Path, save_picture) -> Path:
+    """Three good pictures and three cracks with masks: nothing to complain of."""
+    for i in range(3):
+        save_picture(tmp_path / "good" / f"{i}.png", picture(i))
+        save_picture(tmp_path / "crack" / f"{i}.png", picture(10 + i))
+        save_picture(tmp_path / "masks" / "crack" / f"{i}.png", mask(255))
+    return tmp_path
+
+
+def problems(root: Path) -> list[Problem]:
+    return list(check_pictures(discover(root))[1])
+
+
+def fit(root: Path) -> list[str]:
+    return [checked.path for checked in check_pictures(discover(root))[0]]
+
+
+def test_a_sound_set_has_no_problems(root: Path) -> None:
+    checked, found = check_pictures(discover(root))
+    assert found == ()
+    assert [(c.path, c.label, c.mask, c.width, c.height) for c in checked] == [
+        ("crack/0.png", "crack", "masks/crack/0.png", 16, 12),
+        ("crack/1.png", "crack", "masks/crack/1.png", 16, 12),
+        ("crack/2.png", "crack", "masks/crack/2.png", 16, 12),
+        ("good/0.png", "good", "", 16, 12),
+        ("good/1.png", "good", "", 16, 12),
+        ("good/2.png", "good", "", 16, 12),
+    ]
+    assert checked[3].sha256 == hash_pixels(picture(0))
+
+
+def test_the_hash_covers_size_and_rgb_values() -> None:
+    pixels = picture(0, 2, 3)
+    expected = hashlib.sha256(b"rgb uint8 2 3\n" + pixels.tobytes()).hexdigest()
+    assert hash_pixels(pixels) == expected
+    assert hash_pixels(pixels.reshape(3, 2, 3)) != expected
+
+
+def test_the_hash_is_of_pixels_not_of_files(root: Path, save_picture) -> None:
+    bitmap = save_picture(root / "copy.bmp", picture(0))
+    assert hash_pixels(read_picture(bitmap)) == hash_pixels(read_picture(root / "good/0.png"))
+
+
+def test_progress_is_told_after_every_picture(root: Path) -> None:
+    told: list[tuple[int, int]] = []
+    check_pictures(discover(root), lambda done, total: told.append((done, total)))
+    assert told == [(i, 6) for i in range(1, 7)]
+
+
+def test_a_picture_that_does_not_decode_is_fatal(root: Path) -> None:
+    whole = (root / "crack/1.png").read_bytes()
+    (root / "crack/1.png").write_bytes(whole[: len(whole) // 2])
+    (found,) = [problem for problem in problems(root) if problem.fatal]
+    assert found.path == "crack/1.png"
+    assert found.message.startswith("It is truncated")
+    assert "crack/1.png" not in fit(root)
+
+
+def test_a_mask_that_does_not_decode_is_fatal(root: Path) -> None:
+    (root / "masks/crack/1.png").write_text("no picture")
+    (found,) = [problem for problem in problems(root) if problem.fatal]
+    assert found.path == "masks/crack/1.png"
+    assert "crack/1.png" not in fit(root)
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint", "fatal"),
+    [
+        (mask(255, height=16, width=12), "12 x 16 pixels, its picture 16 x 12", True),
+        (mask(), "is empty, but its picture is labelled crack", True),
+        (mask(255, 7, 3), "holds 4 values", False),
+    ],
+)
+def test_a_wrong_mask_is_told(root: Path, save_picture, values, complaint, fatal) -> None:
+    save_picture(root / "masks/crack/0.png", values)
+    (found,) = [problem for problem in problems(root) if problem.path]
+    assert found.path == "masks/crack/0.png"
+    assert complaint in found.message
+    assert found.fatal == fatal
+    assert ("crack/0.png" in fit(root)) != fatal
+
+
+@pytest.mark.parametrize("values", [mask(1), mask(255), mask(*[255] * 192)])
+def test_any_one_value_marks_a_defect(root: Path, save_picture, values) -> None:
+    save_picture(root / "masks/crack/0.png", values)
+    assert problems(root) == []
+
+
+def test_a_good_picture_may_have_an_empty_mask_only(root: Path, save_picture) -> None:
+    save_picture(root / "masks/good/0.png", mask())
+    assert problems(root) == []
+    save_picture(root / "masks/good/0.png", mask(255))
+    (found,) = [problem for problem in problems(root) if problem.fatal]
+    assert (found.path, "labelled good" in found.message) == ("masks/good/0.png", True)
+
+
+def test_a_mask_without_its_picture_is_fatal(root: Path, save_picture) -> None:
+    save_picture(root / "masks/crack/9.png", mask(255))
+    assert problems(root) == [Problem("masks/crack/9.png", "The mask has no picture.", True)]
+
+
+def test_a_defect_without_a_mask_is_fatal_where_others_have_one(root: Path) -> None:
+    (root / "masks/crack/1.png").unlink()
+    (found,) = [problem for problem in problems(root) if problem.fatal]
+    assert (found.path, "no mask" in found.message) == ("crack/1.png", True)
+
+
+def test_a_set_without_masks_is_worth_one_warning(root: Path) -> None:
+    for path in (root / "masks/crack").iterdir():
+        path.unlink()
+    (found,) = problems(root)
+    assert "no masks" in found.message
+    assert not found.fatal
+    assert len(fit(root)) == 6
+
+
+def test_several_masks_for_a_picture_are_fatal(root: Path, save_picture) -> None:
+    save_picture(root / "masks/crack/0_mask.png", mask(255))
+    (found,) = [problem for problem in problems(root) if problem.fatal]
+    assert found.path == "crack/0.png"
+    assert "masks/crack/0.png, masks/crack/0_mask.png" in found.message
+
+
+def test_a_mask_for_several_pictures_is_fatal_for_each(root: Path, save_picture) -> None:
+    save_picture(root / "crack/0.bmp", picture(99))
+    found = [problem for problem in problems(root) if problem.fatal]
+    assert [problem.path for problem in found] == ["crack/0.bmp", "crack/0.png"]
+
+
+def test_copies_with_one_label_are_worth_a_warning(root: Path, save_picture) -> None:
+    save_picture(root / "good/copy.bmp", picture(0))
+    (found,) = problems(root)
+    assert (found.path, found.fatal) == ("good/copy.bmp", False)
+    assert "copy of good/0.png" in found.message
+    assert "good/copy.bmp" in fit(root)
+
+
+def test_copies_with_different_labels_are_fatal_for_each(root: Path, save_picture) -> None:
+    save_picture(root / "crack/0.png", picture(0))
+    found = [problem for problem in problems(root) if problem.fatal]
+    assert [(problem.path, "under another label" in problem.message) for problem in found] == [
+        ("crack/0.png", True),
+        ("good/0.png", True),
+    ]
+    assert "good/0.png" in found[0].message
+    assert fit(root) == ["crack/1.png", "crack/2.png", "good/1.png", "good/2.png"]
+
+
+def test_a_class_of_too_few_distinct_pictures_is_worth_a_warning(root: Path, save_picture) -> None:
+    save_picture(root / "crack/2.png", picture(10))
+    messages = [problem.message for problem in problems(root) if not problem.path]
+    assert messages == ["Classes of fewer than 3 distinct pictures all go to train: crack (2)."]
+
+
+def test_a_set_without_defects_is_worth_a_warning(tmp_path: Path, save_picture) -> None:
+    for i in range(3):
+        save_picture(tmp_path / "good" / f"{i}.png", picture(i))
+    (found,) = problems(tmp_path)
+    assert "no class of defects" in found.message
+    assert not found.fatal
+
+
+def test_a_picture_outside_the_classes_is_worth_a_warning(root: Path, save_picture) -> None:
+    save_picture(root / "loose.png", picture(50))
+    (found,) = problems(root)
+    assert (found.path, found.fatal) == ("loose.png", False)
+
+
+@pytest.mark.parametrize("name", [b"line\nbreak.png", b"latin\xe9.png"])
+def test_a_name_no_manifest_can_hold_is_fatal(root: Path, name: bytes) -> None:
+    path = root / "good" / os.fsdecode(name)
+    try:
+        path.write_bytes((root / "good/0.png").read_bytes())
+    except OSError:
+        pytest.skip("this file system refuses such names")
+    (found,) = [problem for problem in problems(root) if problem.fatal]
+    assert "rename it" in found.message
+    assert found.path.isprintable()
+    assert found.path.encode()
+
+
+def test_all_problems_are_told_at_once_by_path(root: Path, save_picture) -> None:
+    (root / "good/0.png").write_bytes(b"")
+    (root / "good/1.png").write_text("text")
+    save_picture(root / "masks/crack/0.png", mask())
+    save_picture(root / "masks/poke/0.png", mask(255))
+    (root / "masks/crack/1.png").unlink()
+    assert [problem.path for problem in problems(root) if problem.fatal] == [
+        "crack/1.png",
+        "good/0.png",
+        "good/1.png",
+        "masks/crack/0.png",
+        "masks/poke/0.png",
+    ]

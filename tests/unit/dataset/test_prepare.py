@@ -1,0 +1,229 @@
+import os
+import random
+import shutil
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from capsule_inspect import __version__
+from capsule_inspect.dataset.check import UnfitDataError, hash_pixels
+from capsule_inspect.dataset.draw import draw_capsule, draw_labels
+from capsule_inspect.dataset.manifest import read_dataset
+from capsule_inspect.dataset.prepare import prepare_dataset
+from capsule_inspect.errors import DataError, UsageError
+from capsule_inspect.imaging.read import read_mask, read_picture
+from capsule_inspect.settings import DataSettings
+
+SMALL = DataSettings(count=11, seed=7, size=200)
+
+
+def snapshot(root: Path) -> dict[str, tuple[str, int]]:
+    return {
+        path.relative_to(root).as_posix(): (
+            sha256(path.read_bytes()).hexdigest(),
+            path.stat().st_mtime_ns,
+        )
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
+
+
+def copy_shuffled(source: Path, target: Path) -> Path:
+    """Copies files in random order with random dates."""
+    files = [path for path in source.rglob("*") if path.is_file()]
+    chance = random.Random(0)  # noqa: S311 (no secrets here)
+    chance.shuffle(files)
+    for path in files:
+        copy = target / path.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+        date = chance.randrange(10**9)
+        os.utime(copy, (date, date))
+    return target
+
+
+def test_pictures_of_a_folder_are_split_where_they_are(drawn_folder: Path, tmp_path: Path) -> None:
+    before = snapshot(drawn_folder)
+    prepared = prepare_dataset(drawn_folder, tmp_path / "out", DataSettings())
+    assert snapshot(drawn_folder) == before
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "dataset.json",
+        "manifest.csv",
+    ]
+    data = prepared.data
+    assert prepared.problems == ()
+    assert data == read_dataset(tmp_path / "out")
+    assert data.root == drawn_folder.resolve()
+    assert data.classes == ("good", "crack", "faulty_imprint", "poke", "scratch", "squeeze")
+    # 12 and 4 at 70/15/15: 8.4, 1.8, 1.8 and 2.8, 0.6, 0.6.
+    splits = ("train", "val", "test")
+    assert [data.count("good", split) for split in splits] == [8, 2, 2]
+    assert all([data.count(d, split) for split in splits] == [2, 1, 1] for d in data.classes[1:])
+    assert {bool(sample.mask) == (sample.label != "good") for sample in data.samples} == {True}
+    assert {(sample.width, sample.height) for sample in data.samples} == {(320, 320)}
+
+
+def test_a_copy_elsewhere_gives_the_same_manifest(drawn_folder: Path, tmp_path: Path) -> None:
+    settings = DataSettings(folds=3)
+    prepare_dataset(drawn_folder, tmp_path / "first", settings)
+    copy = copy_shuffled(drawn_folder, tmp_path / "elsewhere")
+    prepare_dataset(copy, tmp_path / "second", settings)
+    prepare_dataset(copy, tmp_path / "third", replace(settings, seed=1))
+    first, second, third = (
+        (tmp_path / name / "manifest.csv").read_bytes() for name in ("first", "second", "third")
+    )
+    assert first == second
+    assert first != third
+
+
+def test_other_names_leave_each_picture_in_its_split(drawn_folder: Path, tmp_path: Path) -> None:
+    plain = tmp_path / "plain"
+    for path in drawn_folder.rglob("*.png"):
+        part, label, name = path.relative_to(drawn_folder).parts
+        folder = plain / "masks" if part == "ground_truth" else plain
+        copy = folder / label / f"{part if part == 'train' else ''}x{name}"
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+    first = prepare_dataset(drawn_folder, tmp_path / "a", DataSettings(folds=2)).data.samples
+    second = prepare_dataset(plain, tmp_path / "b", DataSettings(folds=2)).data.samples
+    assert {(s.sha256, s.label, s.split, s.fold) for s in first} == {
+        (s.sha256, s.label, s.split, s.fold) for s in second
+    }
+
+
+def test_copies_share_split_and_fold(tmp_path: Path, save_picture) -> None:
+    chance = np.random.default_rng(0)
+    for label in ("good", "crack"):
+        for i in range(8):
+            values = chance.integers(0, 256, (8, 8, 3), np.uint8)
+            for copy in range(3):
+                save_picture(tmp_path / "in" / label / f"{copy}{i}.png", values)
+    prepared = prepare_dataset(tmp_path / "in", tmp_path / "out", DataSettings(folds=4))
+    places: dict[str, set[tuple[str, int | None]]] = {}
+    for sample in prepared.data.samples:
+        places.setdefault(sample.sha256, set()).add((sample.split, sample.fold))
+    assert [len(place) for place in places.values()] == [1] * 16
+    # Of 8 distinct pictures 5.6, 1.2 and 1.2: the leftover one trains. Three files for each.
+    counts = [prepared.data.count("good", split) for split in ("train", "val", "test")]
+    assert counts == [18, 3, 3]
+    assert sum("copy of" in problem.message for problem in prepared.problems) == 32
+
+
+def test_fatal_problems_leave_nothing_behind(drawn_folder: Path, tmp_path: Path) -> None:
+    source = copy_shuffled(drawn_folder, tmp_path / "in")
+    bad = sorted((source / "test" / "crack").iterdir())[0]
+    bad.write_bytes(b"")
+    (source / "train" / "good" / "000.png").write_text("text")
+    with pytest.raises(UnfitDataError, match=r"2 problems.*--skip-bad") as refusal:
+        prepare_dataset(source, tmp_path / "out", DataSettings())
+    assert [problem.path for problem in refusal.value.problems] == [
+        f"test/crack/{bad.name}",
+        "train/good/000.png",
+    ]
+    assert not (tmp_path / "out").exists()
+
+    prepared = prepare_dataset(source, tmp_path / "out", DataSettings(), skip_bad=True)
+    paths = {sample.path for sample in prepared.data.samples}
+    assert len(paths) == 30
+    assert not paths & {problem.path for problem in prepared.problems}
+    assert sum(problem.fatal for problem in prepared.problems) == 2
+
+
+def test_without_a_usable_good_picture_nothing_is_made(tmp_path: Path, save_picture) -> None:
+    save_picture(tmp_path / "in/crack/0.png", np.zeros((8, 8, 3), np.uint8))
+    (tmp_path / "in/good").mkdir()
+    (tmp_path / "in/good/0.png").touch()
+    with pytest.raises(DataError, match="no usable picture of the class `good`"):
+        prepare_dataset(tmp_path / "in", tmp_path / "out", DataSettings(), skip_bad=True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_used_folder_is_refused(drawn_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text("mine")
+    for source in (drawn_folder, "drawn"):
+        with pytest.raises(UsageError, match="not empty"):
+            prepare_dataset(source, tmp_path, SMALL)
+        with pytest.raises(UsageError, match="is a file"):
+            prepare_dataset(source, tmp_path / "note.txt", SMALL)
+        with pytest.raises(UsageError, match="Cannot write"):
+            prepare_dataset(source, tmp_path / "note.txt" / "out", SMALL)
+    assert [path.name for path in tmp_path.iterdir()] == ["note.txt"]
+
+
+def test_an_empty_folder_may_be_given(drawn_folder: Path, tmp_path: Path) -> None:
+    prepare_dataset(drawn_folder, tmp_path, DataSettings())
+    assert read_dataset(tmp_path).samples
+
+
+@pytest.mark.parametrize("name", ["license.txt", "LICENCE"])
+def test_the_title_of_the_licence_is_noted(tmp_path: Path, save_picture, name: str) -> None:
+    save_picture(tmp_path / "in/good/0.png", np.zeros((8, 8, 3), np.uint8))
+    prepared = prepare_dataset(tmp_path / "in", tmp_path / "a", DataSettings())
+    assert "unknown" in prepared.data.licence
+    (tmp_path / "in" / name).write_text("\n  Some Licence 4.0 \n\nmore\n")
+    prepared = prepare_dataset(tmp_path / "in", tmp_path / "b", DataSettings())
+    assert prepared.data.licence == f"Some Licence 4.0 (see {name} beside the pictures)"
+
+
+def test_drawn_capsules_lie_in_the_folder_and_say_nothing_of_their_labels(tmp_path: Path) -> None:
+    prepared = prepare_dataset("drawn", tmp_path / "out", SMALL)
+    data = prepared.data
+    assert [sample.path for sample in data.samples] == [f"pictures/{i:04}.png" for i in range(11)]
+    assert tuple(sample.label for sample in data.samples) == draw_labels(11, 7)
+    assert data.licence.startswith("CC0")
+    assert __version__ in data.source
+    for i, sample in enumerate(data.samples):
+        expected = draw_capsule(sample.label, (7, i), 200)
+        picture = read_picture(data.root / sample.path)
+        np.testing.assert_array_equal(picture, expected.picture)
+        assert sample.sha256 == hash_pixels(picture)
+        assert (sample.mask == "") == (sample.label == "good")
+        if sample.mask:
+            np.testing.assert_array_equal(read_mask(data.root / sample.mask), expected.mask)
+
+    shutil.move(tmp_path / "out", tmp_path / "moved")
+    moved = read_dataset(tmp_path / "moved")
+    assert moved == replace(data, root=(tmp_path / "moved").resolve())
+
+
+def test_drawn_capsules_pass_the_checks_for_others(tmp_path: Path) -> None:
+    drawn = prepare_dataset("drawn", tmp_path / "out", SMALL).data
+    for sample in drawn.samples:
+        for name, folder in ((sample.path, "in"), (sample.mask, "in/masks")):
+            if name:
+                target = tmp_path / folder / sample.label / Path(name).name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(drawn.root / name, target)
+    checked = prepare_dataset(tmp_path / "in", tmp_path / "again", SMALL)
+    assert not any(problem.fatal for problem in checked.problems)
+    assert {s.sha256: s.split for s in checked.data.samples} == {
+        s.sha256: s.split for s in drawn.samples
+    }
+
+
+def test_the_seed_decides_what_is_drawn(tmp_path: Path) -> None:
+    manifests = []
+    for i, seed in enumerate((7, 7, 8)):
+        prepare_dataset("drawn", tmp_path / str(i), replace(SMALL, seed=seed))
+        manifests.append((tmp_path / str(i) / "manifest.csv").read_bytes())
+    assert manifests[0] == manifests[1] != manifests[2]
+
+
+def test_a_stopped_drawing_leaves_an_empty_folder(tmp_path: Path) -> None:
+    def stop(done: int, _total: int) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare_dataset("drawn", tmp_path / "out", SMALL, advance=stop)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_pictures_that_cannot_be_written_are_a_sentence(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(cv2, "imencode", lambda *_: (False, None))
+    with pytest.raises(UsageError, match="Cannot write"):
+        prepare_dataset("drawn", tmp_path / "out", SMALL)

@@ -1,0 +1,212 @@
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from capsule_inspect.dataset.draw import draw_capsule
+from capsule_inspect.errors import InterruptedRunError, UsageError
+from capsule_inspect.imaging.roi import Roi
+from capsule_inspect.inference.batch import Wanted, inspect_batch
+from capsule_inspect.inference.inputs import expand_inputs
+from capsule_inspect.inference.inspector import Inspector
+from capsule_inspect.inference.records import read_records
+from capsule_inspect.modelfile.operating_point import OperatingPoint
+from capsule_inspect.modelfile.outputs import Outputs
+
+CLASSES = ("good", "crack", "poke")
+ALL = Wanted(overlays=True, masks=True)
+
+
+def see_poke(window):
+    """Says poke, and that the middle half of the window is defect."""
+    mask_logits = np.zeros((96, 240, 3), np.float32)
+    mask_logits[..., 0] = 9
+    mask_logits[24:72, 60:180, 2] = 18
+    return Outputs(np.array([0, 0, 5], np.float32), mask_logits)
+
+
+def see_good(window):
+    return Outputs(np.array([9, 0, 0], np.float32), np.zeros((96, 240, 3), np.float32))
+
+
+def inspector(run=see_poke, mode="capsule") -> Inspector:
+    return Inspector(run, CLASSES, Roi(mode), OperatingPoint())
+
+
+def save(path: Path, picture: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(cv2.imencode(path.suffix, picture[:, :, ::-1])[1].tobytes())
+
+
+def load(path: Path) -> np.ndarray:
+    return cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """One capsule, no capsule, two capsules, and a file that is no picture."""
+    one, two = (draw_capsule("good", seed, 300).picture for seed in (1, 2))
+    save(tmp_path / "in/one.png", one)
+    save(tmp_path / "in/sub/two.png", np.hstack([one, two]))
+    save(tmp_path / "in/empty.png", np.full((300, 300, 3), 210, np.uint8))
+    (tmp_path / "in/text.png").write_text("not a picture")
+    return expand_inputs([str(tmp_path / "in")], recursive=True)
+
+
+def test_each_capsule_and_each_other_file_gets_a_row(pictures, tmp_path):
+    out = tmp_path / "out"
+    summary = inspect_batch(inspector(), pictures, out)
+    rows = read_records(out / "predictions.csv")
+    found = [(Path(row.path).name, row.capsule, row.status, row.label) for row in rows]
+    assert found == [
+        ("empty.png", None, "no_capsule", ""),
+        ("one.png", 0, "ok", "poke"),
+        ("two.png", 0, "ok", "poke"),
+        ("two.png", 1, "ok", "poke"),
+        ("text.png", None, "error", ""),
+    ]
+    assert "text.png" in rows[-1].error
+    assert (summary.files, summary.capsules, summary.no_capsule, summary.errors) == (4, 3, 1, 1)
+    assert summary.labels == {"poke": 3}
+
+
+def test_files_mirror_the_input_folder(pictures, tmp_path):
+    out = tmp_path / "out"
+    inspect_batch(inspector(), pictures, out, ALL)
+    files = {str(file.relative_to(out)) for file in out.rglob("*") if file.is_file()}
+    expected = {"predictions.csv"}
+    for name in ("empty.png", "one.png", "sub/two.png"):
+        expected |= {f"overlays/{name}.png", f"masks/{name}.png"}
+    assert files == expected
+    by_name = {Path(row.path).name: row for row in read_records(out / "predictions.csv")}
+    assert by_name["two.png"].overlay == "overlays/sub/two.png.png"
+    assert by_name["two.png"].mask == "masks/sub/two.png.png"
+    assert by_name["text.png"].overlay == by_name["text.png"].mask == ""
+
+
+def test_masks_hold_the_class_and_add_up_to_the_area(pictures, tmp_path):
+    out = tmp_path / "out"
+    inspect_batch(inspector(), pictures, out, ALL)
+    rows = [row for row in read_records(out / "predictions.csv") if "two" in row.path]
+    mask = load(out / rows[0].mask)
+    assert mask.shape == (300, 600)
+    assert set(np.unique(mask)) == {0, CLASSES.index("poke")}
+    assert (mask > 0).sum() == rows[0].defect_area_px + rows[1].defect_area_px
+    for row in rows:
+        # Half the window's width and height, at the scale of this capsule.
+        scale = row.width / 428
+        assert row.defect_area_px == pytest.approx(240 * 96 * scale**2, rel=0.05)
+        assert mask[round(row.y), round(row.x)] > 0
+    assert not load(out / "masks/empty.png.png").any()
+
+
+def test_overlays_show_the_picture_with_something_drawn(pictures, tmp_path):
+    out = tmp_path / "out"
+    inspect_batch(inspector(), pictures, out)
+    overlay, picture = load(out / "overlays/one.png.png"), load(tmp_path / "in/one.png")
+    assert overlay.shape == picture.shape
+    same = (overlay == picture).all(axis=2).mean()
+    assert 0.5 < same < 0.99
+
+
+def test_good_capsules_have_no_defect_pixels(pictures, tmp_path):
+    out = tmp_path / "out"
+    summary = inspect_batch(inspector(see_good), pictures, out, ALL)
+    assert summary.labels == {"good": 3}
+    assert not load(out / "masks/one.png.png").any()
+    assert {r.defect_area_px for r in read_records(out / "predictions.csv")} == {None, 0}
+
+
+def test_nothing_but_rows_if_nothing_else_is_wanted(pictures, tmp_path):
+    out = tmp_path / "out"
+    inspect_batch(inspector(), pictures, out, Wanted(overlays=False))
+    assert [file.name for file in out.iterdir()] == ["predictions.csv"]
+    assert {row.overlay for row in read_records(out / "predictions.csv")} == {""}
+
+
+def test_a_model_without_masks_says_so_instead_of_writing_some(pictures, tmp_path):
+    out = tmp_path / "out"
+    labels_only = inspector(lambda window: Outputs(np.array([0, 5, 0], np.float32), None))
+    inspect_batch(labels_only, pictures, out, ALL)
+    row = next(r for r in read_records(out / "predictions.csv") if r.status == "ok")
+    assert row.mask == ""
+    assert "no mask" in row.warning
+    assert row.defect_area_px is None
+    assert not (out / "masks/one.png.png").exists()
+
+
+def test_rows_are_on_disk_when_their_picture_is_done(pictures, tmp_path):
+    out, seen = tmp_path / "out", []
+
+    def check(records):
+        seen.extend(records)
+        assert read_records(out / "predictions.csv") == tuple(seen)
+
+    inspect_batch(inspector(), pictures, out, on_picture=check)
+    assert len(seen) == 5
+
+
+def test_the_pixel_limit_is_kept(pictures, tmp_path):
+    out = tmp_path / "out"
+    summary = inspect_batch(inspector(), pictures, out, max_pixels=300 * 300)
+    assert summary.errors == 2
+    rows = read_records(out / "predictions.csv")
+    assert "two.png" in next(row.error for row in rows if row.path.endswith("two.png"))
+
+
+def test_an_interrupted_batch_keeps_its_rows_and_leaves_nothing_half_done(pictures, tmp_path):
+    out = tmp_path / "out"
+    calls = []
+
+    def run(window):
+        calls.append(window)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return see_poke(window)
+
+    with pytest.raises(InterruptedRunError, match=r"after 2 of 4 files.*another -o"):
+        inspect_batch(inspector(run), pictures, out)
+    assert len(read_records(out / "predictions.csv")) == 2
+    assert not list(out.rglob(".unfinished*"))
+
+
+def test_a_used_output_folder_is_refused(pictures, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "mine.txt").write_text("precious")
+    with pytest.raises(UsageError, match=r"not empty.*-o"):
+        inspect_batch(inspector(), pictures, out)
+    assert [file.name for file in out.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize("where", ["file", "file/below"])
+def test_an_output_that_cannot_be_a_folder_is_refused(pictures, tmp_path, where):
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match=r"-o"):
+        inspect_batch(inspector(), pictures, tmp_path / where)
+
+
+def test_results_that_cannot_be_written_end_in_a_sentence(pictures, tmp_path):
+    out = tmp_path / "out"
+
+    def spoil(records):
+        if not (out / "overlays/sub").exists():
+            (out / "overlays/sub").touch()  # where the next overlay needs a folder
+
+    with pytest.raises(UsageError, match="cannot be written"):
+        inspect_batch(inspector(), pictures, out, on_picture=spoil)
+    assert len(read_records(out / "predictions.csv")) == 2
+
+
+def test_the_areas_share_is_of_the_capsule(pictures, tmp_path):
+    out = tmp_path / "out"
+    inspect_batch(inspector(mode="whole"), pictures[:1], out, ALL)
+    (row,) = read_records(out / "predictions.csv")
+    assert (row.width, row.height, row.angle) == (300, 300, 0)
+    assert row.defect_area_pct == pytest.approx(100 * row.defect_area_px / 300**2, abs=1e-4)
+    # The middle half of the 480 x 192 window covers the middle of the picture, which fills 192 of
+    # its 480 columns: all columns of the middle half of the rows.
+    assert row.defect_area_pct == pytest.approx(50, abs=1)
+    assert math.isclose(row.confidence, math.exp(5) / (2 + math.exp(5)), rel_tol=1e-6)

@@ -1,0 +1,167 @@
+import os
+from pathlib import Path, PurePosixPath
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from capsule_inspect.errors import UsageError
+from capsule_inspect.inference.inputs import expand_inputs, printable
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in ("pics/b.png", "pics/a.JPG", "pics/notes.txt", "pics/.hidden.png", "pics/sub/c.tif"):
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    return tmp_path
+
+
+def paths(*inputs: str, recursive: bool = False) -> list[str]:
+    return [str(picture.path) for picture in expand_inputs(inputs, recursive)]
+
+
+def names(*inputs: str, recursive: bool = False) -> list[str]:
+    return [picture.name for picture in expand_inputs(inputs, recursive)]
+
+
+@pytest.mark.usefixtures("tree")
+class TestFolders:
+    def test_stand_for_their_own_pictures(self):
+        assert paths("pics") == ["pics/a.JPG", "pics/b.png"]
+        assert names("pics") == ["a.JPG", "b.png"]
+
+    def test_with_recursion_for_those_below_too(self):
+        assert paths("pics", recursive=True) == ["pics/a.JPG", "pics/b.png", "pics/sub/c.tif"]
+        assert names("pics", recursive=True) == ["a.JPG", "b.png", "sub/c.tif"]
+
+    def test_keep_the_spelling_of_the_input(self, tree):
+        assert paths(f"{tree}/pics/")[0] == f"{tree}/pics/a.JPG"
+        assert paths("pics/../pics/sub") == ["pics/../pics/sub/c.tif"]
+
+    def test_without_pictures_are_refused(self, tree):
+        (tree / "empty").mkdir()
+        with pytest.raises(UsageError, match="folder 'empty' holds no picture"):
+            expand_inputs(["pics", "empty"])
+
+    def test_with_pictures_further_down_only_hint_at_recursion(self, tree):
+        (tree / "top/below").mkdir(parents=True)
+        (tree / "top/below/a.png").touch()
+        with pytest.raises(UsageError, match="use -r"):
+            expand_inputs(["top"])
+
+    def test_that_link_to_themselves_end(self, tree):
+        (tree / "pics/sub/loop").symlink_to(tree / "pics")
+        assert len(paths("pics", recursive=True)) == 3
+
+    def test_that_are_named_like_pictures_are_folders(self, tree):
+        (tree / "pics/odd.png").mkdir()
+        (tree / "pics/odd.png/d.png").touch()
+        assert "pics/odd.png" not in paths("pics")
+        assert "pics/odd.png/d.png" in paths("pics", recursive=True)
+
+
+@pytest.mark.usefixtures("tree")
+class TestPatterns:
+    def test_match_pictures_only(self):
+        assert paths("pics/*") == ["pics/a.JPG", "pics/b.png"]
+
+    def test_reach_down_with_two_stars(self):
+        assert paths("pics/**/*") == ["pics/a.JPG", "pics/b.png", "pics/sub/c.tif"]
+        assert names("pics/**/*") == ["a.JPG", "b.png", "sub/c.tif"]
+
+    def test_name_results_from_their_fixed_part(self):
+        assert names("*/sub/*.tif") == ["pics/sub/c.tif"]
+
+    def test_may_be_absolute(self, tree):
+        assert paths(f"{tree}/p*/b.png") == [f"{tree}/pics/b.png"]
+
+    def test_without_match_are_refused(self):
+        with pytest.raises(UsageError, match=r"'pics/\*\.webp' matches no picture"):
+            expand_inputs(["pics/*.webp", "pics"])
+
+    def test_that_are_the_name_of_a_file_are_that_file(self, tree):
+        (tree / "a[1].png").touch()
+        assert paths("a[1].png") == ["a[1].png"]
+
+
+@pytest.mark.usefixtures("tree")
+class TestFiles:
+    def test_count_whatever_their_extension(self):
+        assert paths("pics/notes.txt") == ["pics/notes.txt"]
+        assert names("pics/notes.txt") == ["notes.txt"]
+
+    def test_that_are_missing_among_others_are_kept(self):
+        assert paths("gone.png", "pics/b.png") == ["gone.png", "pics/b.png"]
+
+    @pytest.mark.parametrize("inputs", [[], ["gone.png"], ["gone.png", "gone/too"], [""]])
+    def test_nothing_to_do_is_an_error(self, inputs):
+        with pytest.raises(UsageError):
+            expand_inputs(inputs)
+
+
+@pytest.mark.usefixtures("tree")
+class TestTogether:
+    def test_each_picture_comes_once_and_sorted(self, tree):
+        found = paths("pics/b.png", "pics", f"{tree}/pics/b.png", "pics/*.png", "./pics")
+        assert found == ["pics/a.JPG", "pics/b.png"]
+
+    def test_results_of_like_named_pictures_get_different_names(self, tree):
+        (tree / "more").mkdir()
+        (tree / "more/b.png").touch()
+        first = names("pics", "more")
+        assert len(set(first)) == 3
+        assert first == names("more", "pics")
+        assert "a.JPG" in first
+        assert all(name.startswith("b-") and name.endswith(".png") for name in first if "b" in name)
+
+    def test_no_result_takes_the_place_of_a_folder(self, tree):
+        (tree / "pics/b.png.png").mkdir()
+        (tree / "pics/b.png.png/e.png").touch()
+        found = names("pics", recursive=True)
+        assert "b.png.png/e.png" in found
+        assert "b.png" not in found
+
+
+def test_a_name_that_is_not_text_is_spelled_out(tmp_path: Path):
+    file = os.fsencode(tmp_path) + b"/caf\xe9.png"
+    Path(os.fsdecode(file)).touch()
+    (picture,) = expand_inputs([str(tmp_path)])
+    assert os.fsencode(picture.path) == file
+    assert picture.name == r"caf\udce9.png"
+    assert printable(str(picture.path)) == rf"{tmp_path}/caf\udce9.png"
+
+
+def test_long_names_are_cut_and_stay_different(tmp_path: Path):
+    for last in "ab":
+        (tmp_path / f"{'é' * 124}{last}.png").touch()
+    found = [picture.name for picture in expand_inputs([str(tmp_path)])]
+    assert len(set(found)) == 2
+    assert all(len(name.encode()) <= 240 and name.endswith(".png") for name in found)
+
+
+def test_deep_trees_are_flattened(tmp_path: Path):
+    folder = tmp_path
+    for _ in range(7):
+        folder /= "d" * 200
+        folder.mkdir()
+    (folder / "a.png").touch()
+    (picture,) = expand_inputs([str(tmp_path)], recursive=True)
+    assert len(picture.name) < 40
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\0"), min_size=1), min_size=1))
+def test_results_never_lie_outside_and_never_coincide(inputs):
+    existing = str(Path(__file__))
+    files = [text for text in inputs if not os.path.lexists(text) and not set(text) & set("*?[")]
+    found = expand_inputs([existing, *files])
+    assert len({picture.name for picture in found}) == len(found)
+    for picture in found:
+        name = PurePosixPath(picture.name)
+        assert not name.is_absolute()
+        assert ".." not in name.parts
+        assert all(len(part.encode()) <= 255 - len(".png") for part in name.parts)
+    spelled = [printable(str(picture.path)) for picture in found]
+    assert spelled == sorted(spelled)
