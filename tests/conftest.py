@@ -3,9 +3,7 @@
 import os
 
 # Rich reads these when the consoles are made, on the package's first import.
-os.environ.update(COLUMNS="120", NO_COLOR="1", TERM="dumb")
-for _name in ("FORCE_COLOR", "PY_COLORS", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
-    os.environ.pop(_name, None)
+os.environ.update(COLUMNS="120", NO_COLOR="1", TERM="dumb", TTY_COMPATIBLE="0")
 
 import hashlib
 from collections.abc import Callable
@@ -140,6 +138,7 @@ def _pack(folder: pytest.TempPathFactory, name: str, roi: Roi) -> Path:
         quantization="float32",
         training_data_sha256="ab" * 32,
         metrics=(),
+        measured_on="nothing",
         licence="none",
         created_with="the tests",
     )

@@ -44,7 +44,7 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
     inputs: Annotated[
         Optional[list[str]],  # noqa: UP045  (Typer on 3.10 reads Optional only)
         typer.Argument(
-            metavar="INPUTS... [KEY=VALUE]...",
+            metavar="INPUTS... [KEY=VALUE]",
             help="Picture files, folders and quoted patterns such as 'line-*/*.png'; then settings "
             "to change, such as predict.threads=2.",
             show_default=False,
@@ -55,8 +55,7 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
         typer.Option(
             "-o",
             "--out",
-            help="The folder for the results; must be new or empty. "
-            "[default: runs/predict/DATE-TIME]",
+            help="The folder for the results, new or empty; runs/predict/DATE-TIME if not given.",
             show_default=False,
         ),
     ] = None,
@@ -65,13 +64,13 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
     ] = False,
     model: Annotated[
         Optional[Path],  # noqa: UP045  (Typer on 3.10 reads Optional only)
-        typer.Option(help="A model made by export-tflite. [default: the one that ships]"),
+        typer.Option(help="A model made by export-tflite, instead of the one that ships."),
     ] = None,
     threshold: Annotated[
         Optional[float],  # noqa: UP045  (Typer on 3.10 reads Optional only)
         typer.Option(
             metavar="0..1",
-            help="Capsules with at least this defect score are defective. [default: the model's]",
+            help="Capsules with at least this defect score are defective; else the model decides.",
         ),
     ] = None,
     masks: Annotated[bool, typer.Option("--masks", help="Write masks of the defects.")] = False,

@@ -64,7 +64,7 @@ def discover(source: Path) -> Discovery:
         DataError: The folder has none of the layouts, no class `good`, or cannot be listed.
     """
     if not source.exists():
-        raise UsageError(f"'{source}' does not exist. Give a folder of pictures, or `drawn`.")
+        raise UsageError(f"'{source}' does not exist. Give a folder, or the word `drawn`.")
     if not source.is_dir():
         raise UsageError(f"'{source}' is a file. Give a folder; unpack an archive first.")
     root = source.resolve()

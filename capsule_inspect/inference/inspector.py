@@ -50,9 +50,7 @@ class Inspector:
         Returns:
             One finding per capsule, in reading order; empty if no capsule was found.
         """
-        return tuple(
-            self._judge(crop, picture) for crop in find_crops(picture, self.roi)
-        )
+        return tuple(self._judge(crop, picture) for crop in find_crops(picture, self.roi))
 
     def _judge(self, crop: Crop, picture: Picture) -> Finding:
         outputs = self.run(crop.take(picture))

@@ -95,7 +95,7 @@ def test_all_problems_are_listed_and_nothing_is_written(
         (["drawn", "."], "is not empty"),
         (["drawn", "out", "data.cont=3"], "Did you mean 'data.count'?"),
         (["drawn", "out", "data.val=0.9"], "add up to less than 1"),
-        (["./drawn", "out"], "'./drawn' does not exist"),
+        (["./drawn", "out"], "'drawn' does not exist"),
     ],
 )
 def test_bad_usage_is_one_sentence(

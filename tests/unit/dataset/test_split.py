@@ -23,6 +23,7 @@ labelled = st.dictionaries(
         (17, 0.15, 0.15, (12, 2, 3)),  # 11.9, 2.55, 2.55: one left, and test comes first
         (10, 0.25, 0.0, (7, 3, 0)),  # 7.5, 2.5: val comes before train
         (20, 0.15, 0.15, (14, 3, 3)),
+        (5, 0.1, 0.3, (2, 1, 2)),  # 3, 0.5, 1.5: test gets the leftover, then val takes one
         (3, 0.15, 0.15, (1, 1, 1)),
         (3, 0.0, 0.15, (2, 0, 1)),
         (2, 0.15, 0.15, (2, 0, 0)),

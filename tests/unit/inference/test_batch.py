@@ -19,7 +19,7 @@ CLASSES = ("good", "crack", "poke")
 ALL = Wanted(overlays=True, masks=True)
 
 
-def see_poke(window):
+def see_poke(_window):
     """Says poke, and that the middle half of the window is defect."""
     mask_logits = np.zeros((96, 240, 3), np.float32)
     mask_logits[..., 0] = 9
@@ -27,7 +27,7 @@ def see_poke(window):
     return Outputs(np.array([0, 0, 5], np.float32), mask_logits)
 
 
-def see_good(window):
+def see_good(_window):
     return Outputs(np.array([9, 0, 0], np.float32), np.zeros((96, 240, 3), np.float32))
 
 
@@ -128,7 +128,7 @@ def test_nothing_but_rows_if_nothing_else_is_wanted(pictures, tmp_path):
 
 def test_a_model_without_masks_says_so_instead_of_writing_some(pictures, tmp_path):
     out = tmp_path / "out"
-    labels_only = inspector(lambda window: Outputs(np.array([0, 5, 0], np.float32), None))
+    labels_only = inspector(lambda _window: Outputs(np.array([0, 5, 0], np.float32), None))
     inspect_batch(labels_only, pictures, out, ALL)
     row = next(r for r in read_records(out / "predictions.csv") if r.status == "ok")
     assert row.mask == ""
@@ -191,7 +191,7 @@ def test_an_output_that_cannot_be_a_folder_is_refused(pictures, tmp_path, where)
 def test_results_that_cannot_be_written_end_in_a_sentence(pictures, tmp_path):
     out = tmp_path / "out"
 
-    def spoil(records):
+    def spoil(_records):
         if not (out / "overlays/sub").exists():
             (out / "overlays/sub").touch()  # where the next overlay needs a folder
 

@@ -19,7 +19,10 @@ def whole() -> Crop:
     return find_crops(np.zeros((*SHAPE, 3), np.uint8), Roi("whole", 40, 20, 36))[0]
 
 
-def judge(logits, point=OperatingPoint(), mask_logits=None):
+DEFAULTS = OperatingPoint()
+
+
+def judge(logits, point=DEFAULTS, mask_logits=None):
     outputs = Outputs(np.array(logits, np.float32), mask_logits)
     return decide(outputs, whole(), SHAPE, CLASSES, point)
 
@@ -84,7 +87,7 @@ def test_a_pixel_is_defect_from_the_mask_threshold_on():
 
 
 def test_a_good_capsule_has_an_empty_mask_but_keeps_its_probabilities():
-    decision = judge(logits_of(0.9, 0.05, 0.05), OperatingPoint(), mask_logits(0.99))
+    decision = judge(logits_of(0.9, 0.05, 0.05), DEFAULTS, mask_logits(0.99))
     assert decision.mask is not None
     assert not decision.mask.any()
     assert decision.defect_probability.max() > 0.9

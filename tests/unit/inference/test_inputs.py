@@ -12,7 +12,13 @@ from capsule_inspect.inference.inputs import expand_inputs, printable
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    for name in ("pics/b.png", "pics/a.JPG", "pics/notes.txt", "pics/.hidden.png", "pics/sub/c.tif"):
+    for name in (
+        "pics/b.png",
+        "pics/a.JPG",
+        "pics/notes.txt",
+        "pics/.hidden.png",
+        "pics/sub/c.tif",
+    ):
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()

@@ -64,7 +64,7 @@ def test_columns_and_cells_are_those_of_the_contract(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("start", list("=+-@'") + ["\t", "\r"])
+@pytest.mark.parametrize("start", [*"=+-@'", "\t", "\r"])
 def test_texts_cannot_be_formulas(tmp_path, start):
     path = write(tmp_path / "p.csv", replace(OK, path=f"{start}1.png"))
     with path.open(newline="", encoding="utf-8") as file:
@@ -75,7 +75,22 @@ def test_texts_cannot_be_formulas(tmp_path, start):
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
-    ["=1+1", "-a", "'x", "''", "a\nb", "a\r", "\rb", "\r\n", 'q"q', "a,b", "\t", " ", "\ufeff", "\0"]
+    [
+        "=1+1",
+        "-a",
+        "'x",
+        "''",
+        "a\nb",
+        "a\r",
+        "\rb",
+        "\r\n",
+        'q"q',
+        "a,b",
+        "\t",
+        " ",
+        "\ufeff",
+        "\0",
+    ]
 )
 shares = st.floats(0, 1)
 numbers = st.floats(-1e6, 1e6)

@@ -1,0 +1,148 @@
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from capsule_inspect.dataset.draw import draw_capsule
+from capsule_inspect.inference.records import read_records
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Files that are damaged in every usual way, and two good pictures."""
+    picture = draw_capsule("crack", 5, 300).picture[:, :, ::-1]
+    png = cv2.imencode(".png", picture)[1].tobytes()
+    jpg = cv2.imencode(".jpg", picture)[1].tobytes()
+    content = {
+        "cut-50.jpg": jpg[: len(jpg) // 2],
+        "cut-50.png": png[: len(png) // 2],
+        "cut-99.jpg": jpg[: int(len(jpg) * 0.99)],
+        "good.jpg": jpg,
+        "good.png": png,
+        "text.png": b"This is no picture.\n",
+        "zero.jpg": b"",
+    }
+    for name, data in content.items():
+        path = tmp_path / "in" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(data)
+    return tmp_path / "in"
+
+
+def test_every_file_has_its_row_and_the_run_goes_on(invoke, folder, tmp_path, tiny_capsule_model):
+    out = tmp_path / "out"
+    result = invoke("predict", folder, "-o", out, "--model", tiny_capsule_model, "--masks")
+    assert result.exit_code == 3
+    assert "Traceback" not in result.err
+    assert "5 of 7 files could not be read" in result.err
+    assert "7 pictures, 2 capsules" in result.err.splitlines()[-1]
+    rows = {row.path.rpartition("/")[2]: row for row in read_records(out / "predictions.csv")}
+    assert sorted(rows) == sorted(path.name for path in folder.iterdir())
+    for name, row in rows.items():
+        assert row.status == ("ok" if name.startswith("good") else "error"), name
+        assert (name in row.error) == (row.status == "error")
+
+
+def test_a_link_to_nowhere_and_a_pipe_are_rows_too(invoke, folder, tmp_path, tiny_model):
+    (folder / "link.png").symlink_to(tmp_path / "nowhere.png")
+    subprocess.run(["mkfifo", str(folder / "pipe.png")], check=True)  # noqa: S607  (of any system)
+    out = tmp_path / "out"
+    assert invoke("predict", folder, "-o", out, "--model", tiny_model).exit_code == 3
+    errors = [row.path for row in read_records(out / "predictions.csv") if row.status == "error"]
+    assert {f"{folder}/link.png", f"{folder}/pipe.png"} <= set(errors)
+
+
+@pytest.mark.parametrize(
+    "name", ["=1+1.png", "a\nb.png", 'q"u,o.png', "é裂.png", "'x'.png", "-n.png"]
+)
+def test_strange_names_come_through(invoke, paint, tmp_path, tiny_model, name):
+    path = paint(tmp_path / "in" / name, "crack")
+    out = tmp_path / "out"
+    result = invoke("predict", path.parent, "-o", out, "--model", tiny_model, "--masks", "--table")
+    assert result.exit_code == 0
+    (row,) = read_records(out / "predictions.csv")
+    assert row.path == str(path)
+    assert (out / row.overlay).is_file()
+    assert (out / row.mask).is_file()
+
+
+def test_a_name_that_is_not_text_comes_through(invoke, paint, tmp_path, tiny_model):
+    path = paint(tmp_path / "in/caf\udce9.png", "good")
+    out = tmp_path / "out"
+    for form in ("--json", "--table"):
+        result = invoke("predict", path, "-o", out / form[2:], "--model", tiny_model, form)
+        assert result.exit_code == 0
+    (row,) = read_records(out / "json/predictions.csv")
+    assert row.path == rf"{tmp_path}/in/caf\udce9.png"
+    assert (out / "json" / row.overlay).is_file()
+
+
+def damaged(whole: bytes, how: str) -> bytes:
+    flipped = bytearray(whole)
+    flipped[len(whole) // 3] ^= 1
+    return {
+        "truncated": whole[: len(whole) // 2],
+        "end cut": whole[:-1],
+        "bit flipped": bytes(flipped),
+        "empty": b"",
+        "text": b"not a model\n" * 100,
+        "bare flatbuffer": whole[: whole.rindex(b"PK\x03\x04")],
+        "picture": cv2.imencode(".png", np.zeros((9, 9), np.uint8))[1].tobytes(),
+    }[how]
+
+
+@pytest.mark.parametrize(
+    "how", ["truncated", "end cut", "bit flipped", "empty", "text", "bare flatbuffer", "picture"]
+)
+def test_a_model_that_is_not_whole_and_ours_is_refused(invoke, paint, tmp_path, tiny_model, how):
+    path = paint(tmp_path / "in/a.png")
+    model = tmp_path / "bad.tflite"
+    model.write_bytes(damaged(tiny_model.read_bytes(), how))
+    result = invoke("predict", path, "-o", tmp_path / "out", "--model", model)
+    assert result.exit_code == 2
+    assert result.err.startswith("Error: ")
+    assert len(result.err.splitlines()) == 1
+    assert "bad.tflite" in result.err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("model", ["none.tflite", "."])
+def test_a_model_that_is_no_file_is_refused(invoke, paint, tmp_path, model):
+    path = paint(tmp_path / "in/a.png")
+    result = invoke("predict", path, "-o", tmp_path / "out", "--model", tmp_path / model)
+    assert result.exit_code == 2
+    assert len(result.err.splitlines()) == 1
+
+
+def test_an_interrupt_ends_with_130_and_a_sentence(paint, tmp_path, tiny_model):
+    for number in range(8):
+        paint(tmp_path / f"in/{number}.png")
+    # The third picture is read from a process that is interrupted while it does so.
+    code = """
+import os, signal, sys
+from capsule_inspect.cli.app import main
+from capsule_inspect.inference import batch
+read, seen = batch.read_picture, []
+def read_picture(*arguments):
+    seen.append(arguments)
+    if len(seen) == 3:
+        os.kill(os.getpid(), signal.SIGINT)
+    return read(*arguments)
+batch.read_picture = read_picture
+main(sys.argv[1:])
+"""
+    out = tmp_path / "out"
+    arguments = ["predict", tmp_path / "in", "-o", out, "--model", tiny_model]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 130
+    assert "Stopped after 2 of 8 files" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(read_records(out / "predictions.csv")) == 2
