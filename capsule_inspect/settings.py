@@ -15,6 +15,7 @@ class DataSettings:
 
     Attributes:
         dir: The data set folder that `train`, `tune`, `evaluate` and `export-tflite` read.
+        root: Where its pictures are now; empty where dataset.json says so rightly.
         seed: Decides the split, and the look of drawn capsules.
         val: Share of the pictures of each class that tunes decisions; in [0, 1).
         test: Share of the pictures of each class that only `evaluate` sees; in [0, 1).
@@ -24,6 +25,7 @@ class DataSettings:
     """
 
     dir: str = "data/capsule"
+    root: str = ""
     seed: int = 0
     val: float = 0.15
     test: float = 0.15
@@ -183,6 +185,13 @@ class PredictSettings:
 
     threads: int = 1
     max_megapixels: float = 100.0
+
+    def __post_init__(self) -> None:
+        """Raises ValueError if a limit is impossible."""
+        if self.threads < 1:
+            raise ValueError("predict.threads must be at least 1.")
+        if not 0 < self.max_megapixels <= 10_000:
+            raise ValueError("predict.max_megapixels must be above 0 and at most 10000.")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import typer
 from capsule_inspect import __version__
 from capsule_inspect.cli.predict import predict
 from capsule_inspect.cli.prepare import prepare
+from capsule_inspect.cli.train import train
 from capsule_inspect.errors import CapsuleInspectError
 
 app = typer.Typer(
@@ -18,6 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(prepare)
+app.command()(train)
 app.command()(predict)
 
 

@@ -1,5 +1,6 @@
 """Options that several commands share, and composing their settings."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -24,22 +25,41 @@ PrintConfig = Annotated[
 ]
 
 
+DataRoot = Annotated[
+    Optional[Path],  # noqa: UP045  (Typer on 3.10 reads Optional only)
+    typer.Option("--data-root", help="Where the pictures are, if they moved.", show_default=False),
+]
+
+
 def settings_from(
-    overrides: list[str] | None, config_dir: Path | None, print_config: bool
+    overrides: list[str] | None,
+    config_dir: Path | None,
+    print_config: bool,
+    data_root: Path | None = None,
+    heavy: bool = False,
 ) -> Settings:
     """Composes a command's settings; with `--print-config`, prints them and ends the command.
 
-    Without overrides the defaults are returned as they are, and Hydra is not imported.
+    A light command without overrides takes the defaults as they are, and Hydra is not imported.
+
+    Args:
+        overrides: Trailing `KEY=VALUE` arguments.
+        config_dir: Folder of the user's own config groups.
+        print_config: Print the settings as YAML and stop.
+        data_root: Where the pictures of the data set are now; takes the place of data.root.
+        heavy: The command loads much anyway, so that config files are always read.
 
     Raises:
         ConfigError: An override or config file is malformed, unknown, or of the wrong type.
         typer.Exit: The settings were printed.
     """
-    if not overrides and config_dir is None and not print_config:
+    if not (overrides or config_dir or print_config or heavy):
         return Settings()
     from capsule_inspect.compose import compose, to_yaml
 
     settings = compose(overrides or [], config_dir)
+    if data_root is not None:
+        settings = replace(settings, data=replace(settings.data, root=str(data_root)))
     if print_config:
         typer.echo(to_yaml(settings), nl=False)
         raise typer.Exit

@@ -41,9 +41,7 @@ class Augmenter:
             ]
         )
 
-    def __call__(
-        self, crop: TrainingCrop, seed: int
-    ) -> tuple[Picture, NDArray[np.uint8]]:
+    def __call__(self, crop: TrainingCrop, seed: int) -> tuple[Picture, NDArray[np.uint8]]:
         """Varies one crop.
 
         Args:

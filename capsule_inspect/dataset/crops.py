@@ -58,9 +58,7 @@ def draw_crops(count: int, seed: int, classes: Sequence[str], roi: Roi) -> list[
     return crops
 
 
-def _crop(
-    picture: Picture, mask: NDArray[np.uint8], label: int, roi: Roi
-) -> list[TrainingCrop]:
+def _crop(picture: Picture, mask: NDArray[np.uint8], label: int, roi: Roi) -> list[TrainingCrop]:
     wide = replace(roi, width=roi.width + 2 * MARGIN, height=roi.height + 2 * MARGIN)
     windows = find_crops(picture, wide)
     cuts = [(window.take(picture), window.take(mask)) for window in windows]

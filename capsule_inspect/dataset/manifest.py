@@ -90,12 +90,12 @@ def write_dataset(folder: Path, data: DataSet) -> None:
     _replace(folder / MANIFEST, _manifest(data.samples))
 
 
-def read_dataset(folder: Path, data_root: Path | None = None) -> DataSet:
+def read_dataset(folder: Path, data_root: Path | str = "") -> DataSet:
     """Reads a data set folder.
 
     Args:
         folder: A folder written by `write_dataset`.
-        data_root: Where the pictures are now; overrides the root in dataset.json.
+        data_root: Where the pictures are now; unless empty, overrides the root in dataset.json.
 
     Returns:
         The data set, its root absolute.
@@ -112,7 +112,7 @@ def read_dataset(folder: Path, data_root: Path | None = None) -> DataSet:
     samples = _read_manifest(folder / MANIFEST)
     try:
         classes = tuple(str(name) for name in description["classes"])
-        root = data_root if data_root is not None else folder / str(description["root"])
+        root = Path(data_root) if str(data_root) else folder / str(description["root"])
         data = DataSet(
             root=root.resolve(),
             classes=classes,

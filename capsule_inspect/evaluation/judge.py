@@ -79,9 +79,7 @@ def judge_findings(
     """Sums up what was found in one picture and holds it against the truth."""
     if not findings:
         overlap = None if truth is None else measure_overlap(np.zeros_like(truth), truth)
-        return Judgement(
-            sample.path, sample.sha256, sample.label, NO_CAPSULE, 1.0, (), overlap
-        )
+        return Judgement(sample.path, sample.sha256, sample.label, NO_CAPSULE, 1.0, (), overlap)
     worst = max((finding.decision for finding in findings), key=lambda each: each.defect_score)
     masks = [f.decision.mask for f in findings if f.decision.mask is not None]
     return Judgement(

@@ -15,9 +15,7 @@ FORMATS = ("int8", "float32", "float16", "dynamic")
 """The formats a network can be exported to."""
 
 
-def convert(
-    network: Any, quantization: str, calibration: Sequence[NDArray[np.uint8]]
-) -> bytes:
+def convert(network: Any, quantization: str, calibration: Sequence[NDArray[np.uint8]]) -> bytes:
     """Converts a network to a flatbuffer that takes one uint8 picture.
 
     Args:
@@ -35,9 +33,7 @@ def convert(
     import keras
 
     if quantization not in FORMATS:
-        raise ConfigError(
-            f"export.format is '{quantization}', but can be: {', '.join(FORMATS)}."
-        )
+        raise ConfigError(f"export.format is '{quantization}', but can be: {', '.join(FORMATS)}.")
     image = keras.Input(batch_shape=(1, *network.input_shape[1:]), dtype="uint8", name="image")
     converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(image, network(image)))
     if quantization != "float32":

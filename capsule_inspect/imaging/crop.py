@@ -59,9 +59,7 @@ class Crop:
             warped = cv2.resize(warped, window, interpolation=cv2.INTER_AREA)
         return np.asarray(warped, np.uint8)
 
-    def restore(
-        self, values: NDArray[np.float32], height: int, width: int
-    ) -> NDArray[np.float32]:
+    def restore(self, values: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
         """Brings values of the window, such as probabilities, back to native pixels.
 
         Args:
@@ -73,7 +71,7 @@ class Crop:
             float32 [height, width], interpolated linearly; 0 outside the window.
         """
         shrink = np.diag([values.shape[1] / self.roi.width, values.shape[0] / self.roi.height])
-        back = cv2.invertAffineTransform(shrink @ self.matrix)
+        back = np.asarray(cv2.invertAffineTransform(shrink @ self.matrix), np.float64)
         restored = cv2.warpAffine(
             values,
             _for_pixel_centres(back),
@@ -127,4 +125,4 @@ def _for_pixel_centres(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     """Turns a map of continuous coordinates into OpenCV's, whose integers are pixel centres."""
     shifted = matrix.copy()
     shifted[:, 2] += matrix[:, :2] @ [0.5, 0.5] - 0.5
-    return shifted
+    return np.asarray(shifted, np.float64)

@@ -23,8 +23,8 @@ _LEAST_OF_LARGEST = 0.25
 _LEAST_CONTRAST = 18.0
 """Least mean colour distance between capsule and ground, in grey levels of 255."""
 _LEAST_EDGE = 0.3
-"""Least share of that contrast that falls within a few pixels of the outline: MVTec's capsules reach
-0.43 to 0.51, linear and radial gradients 0.08 to 0.12."""
+"""Least share of that contrast that falls within a few pixels of the outline: MVTec's capsules
+reach 0.43 to 0.51, linear and radial gradients 0.08 to 0.12."""
 _LEAST_STADIUM_IOU = 0.82
 """Least overlap with the stadium fitted to the component; squeezed capsules reach about 0.87."""
 _ASPECT_RANGE = (1.5, 5.0)

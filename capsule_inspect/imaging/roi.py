@@ -25,6 +25,10 @@ class Roi:
     def __post_init__(self) -> None:
         """Raises ValueError if the geometry is impossible."""
         if self.mode not in ROI_MODES:
-            raise ValueError(f"roi.mode is '{self.mode}', but must be one of {', '.join(ROI_MODES)}.")
+            raise ValueError(
+                f"roi.mode is '{self.mode}', but must be one of {', '.join(ROI_MODES)}."
+            )
         if min(self.width, self.height, self.capsule_length) < 1:
-            raise ValueError("roi.width, roi.height and roi.capsule_length must be at least 1 pixel.")
+            raise ValueError(
+                "roi.width, roi.height and roi.capsule_length must be at least 1 pixel."
+            )

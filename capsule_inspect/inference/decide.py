@@ -53,7 +53,8 @@ def decide(
         classes: Class names in the order of the logits, `good` first.
         point: Temperature and thresholds.
     """
-    probabilities = softmax(outputs.logits.astype(np.float64) / point.temperature)
+    scaled = outputs.logits.astype(np.float64) / point.temperature
+    probabilities = np.asarray(softmax(scaled), np.float64)
     defect_score = float(1 - probabilities[0])
     if defect_score < point.threshold:
         label, confidence = classes[0], 1 - defect_score

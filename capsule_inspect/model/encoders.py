@@ -68,9 +68,9 @@ class Encoder:
         Returns:
             Features at strides 2, 4, 8, 16 and 32.
         """
-        x = layers.Conv2D(
-            32, 3, 2, padding="same", use_bias=False, name=f"{PREFIX}stem_conv"
-        )(image)
+        x = layers.Conv2D(32, 3, 2, padding="same", use_bias=False, name=f"{PREFIX}stem_conv")(
+            image
+        )
         x = layers.ReLU(6.0, name=f"{PREFIX}stem_relu")(_frozen_norm(x, "stem_norm"))
         features = []
         for index, stage in enumerate(_STAGES):
@@ -152,9 +152,9 @@ def _conv(x: keras.KerasTensor, channels: int, name: str) -> keras.KerasTensor:
 
 def _frozen_norm(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     # Over a hundred channels have near-zero variance: statistics of small batches would blow up.
-    return layers.BatchNormalization(
-        epsilon=_BN_EPSILON, trainable=False, name=f"{PREFIX}{name}"
-    )(x)
+    return layers.BatchNormalization(epsilon=_BN_EPSILON, trainable=False, name=f"{PREFIX}{name}")(
+        x
+    )
 
 
 def _keras_layout(layer: Any, arrays: Iterator[Array]) -> Sequence[Array]:

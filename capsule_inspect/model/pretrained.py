@@ -91,7 +91,8 @@ class _Tensor:
     def materialize(self, storages: dict[str, bytes]) -> Array:
         flat = np.frombuffer(storages[self.storage], "<f4")
         count = int(np.prod(self.shape, dtype=np.int64))
-        return flat[self.offset : self.offset + count].reshape(self.shape).copy()
+        values: Array = flat[self.offset : self.offset + count].reshape(self.shape).copy()
+        return values
 
 
 class _Unpickler(pickle.Unpickler):

@@ -49,8 +49,9 @@ class WriteHistory(keras.callbacks.Callback):
 
     def __init__(self, path: Path, metrics: tuple[str, ...]) -> None:
         super().__init__()
-        self._path, self._columns = path, ("epoch", *LOSSES, "learning_rate", "seconds")
-        self._columns += tuple(f"val_{name}" for name in metrics)
+        self._path = path
+        validation = (f"val_{name}" for name in metrics)
+        self._columns = ("epoch", *LOSSES, "learning_rate", "seconds", *validation)
         self._started = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:

@@ -59,4 +59,6 @@ def read_decision(path: Path) -> DecisionRule:
             "`capsule-inspect train` writes both."
         ) from error
     except ValueError as error:
-        raise DataError(f"'{path}' is damaged: {error}. Train again, or restore the file.") from error
+        raise DataError(
+            f"'{path}' is damaged: {error}. Train again, or restore the file."
+        ) from error

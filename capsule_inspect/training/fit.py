@@ -81,7 +81,7 @@ def fit(settings: Settings, run: RunFolder, watcher: Watcher) -> Trained:
         InterruptedRunError: The user stopped the run; the message says how to go on.
     """
     train = settings.train
-    data = read_dataset(Path(settings.data.dir))
+    data = read_dataset(Path(settings.data.dir), settings.data.root)
     keras.utils.set_random_seed(train.seed)
     network = _checkpoint_or_new(settings, run, data)
     done = int(network.optimizer.iterations) // train.steps
@@ -119,7 +119,9 @@ def fit(settings: Settings, run: RunFolder, watcher: Watcher) -> Trained:
                 f"capsule-inspect train train.resume={run.path}"
             ) from None
     with averaged_weights(network, images):
-        save_network(network, run.model)
+        bare = keras.models.clone_model(network)  # without the optimizer, a quarter of the size
+        bare.set_weights(network.get_weights())
+        save_network(bare, run.model)
         watcher.note("Choosing the operating point.")
         point = choose_operating_point(data, held_out, inspector, "the validation split")
         metrics = measure(judge(data, held_out, replace(inspector, point=point)))

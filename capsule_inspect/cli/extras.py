@@ -1,0 +1,33 @@
+"""Loading the packages of the `train` extra, or saying how to get them."""
+
+import importlib.util
+import os
+
+from capsule_inspect.errors import MissingExtraError
+
+_TRAIN_PACKAGES = ("tensorflow", "keras", "sklearn", "albumentations", "optuna")
+
+
+def load_training_stack(command: str) -> None:
+    """Imports the heavy packages that a command needs, quietly, and says so meanwhile.
+
+    Args:
+        command: Its name, for the message.
+
+    Raises:
+        MissingExtraError: One of them is not installed.
+    """
+    missing = [name for name in _TRAIN_PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingExtraError(
+            f"`{command}` needs packages that the light install leaves out "
+            f"({', '.join(missing)}). Run: pip install 'capsule-inspect[train]'"
+        )
+    from capsule_inspect.cli.console import say
+
+    say("Loading TensorFlow and Keras.")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    import tensorflow as tf
+
+    tf.get_logger().setLevel("ERROR")

@@ -1,0 +1,69 @@
+"""`capsule-inspect train`: fit a network to a prepared data set."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from capsule_inspect.cli.extras import load_training_stack
+from capsule_inspect.cli.options import ConfigDir, DataRoot, Overrides, PrintConfig, settings_from
+
+if TYPE_CHECKING:
+    from capsule_inspect.settings import Settings
+    from capsule_inspect.training.run_folder import RunFolder
+
+
+def train(
+    overrides: Overrides = None,
+    out: Annotated[
+        Optional[Path],  # noqa: UP045  (Typer on 3.10 reads Optional only)
+        typer.Option("-o", "--out", help="Run folder; runs/train/DATE-TIME if not given."),
+    ] = None,
+    data_root: DataRoot = None,
+    config_dir: ConfigDir = None,
+    print_config: PrintConfig = False,
+) -> None:
+    """Train a network on the data set folder data.dir.
+
+    Writes model.keras, decision.json, history.csv and the resolved config.yaml into a run folder.
+    Ctrl-C keeps all finished epochs; train.resume=RUN goes on.
+
+    Example: capsule-inspect train data.dir=data/capsule train.epochs=24
+    """
+    settings = settings_from(overrides, config_dir, print_config, data_root, heavy=True)
+    load_training_stack("train")
+    from capsule_inspect.cli.console import say
+    from capsule_inspect.cli.tables import print_metrics
+    from capsule_inspect.cli.watch import watch_training
+    from capsule_inspect.training.fit import fit
+
+    settings, run = _start(settings, out)
+    with watch_training(settings.train) as watcher:
+        trained = fit(settings, run, watcher)
+    if trained.metrics:
+        print_metrics(trained.metrics, "validation pictures")
+    say(
+        f"Wrote {run.model}. Next: capsule-inspect evaluate {run.path} "
+        f"data.dir={settings.data.dir}, or: capsule-inspect export-tflite {run.path}"
+    )
+
+
+def _start(settings: "Settings", out: Path | None) -> "tuple[Settings, RunFolder]":
+    """Opens the run folder to go on with, or makes a new one."""
+    from capsule_inspect.compose import read_yaml, to_yaml
+    from capsule_inspect.errors import UsageError
+    from capsule_inspect.training.run_folder import RunFolder, create_run_folder
+
+    if not settings.train.resume:
+        run = create_run_folder("train", out)
+        run.config.write_text(to_yaml(settings), encoding="utf-8")
+        return settings, run
+    run = RunFolder(Path(settings.train.resume))
+    if not run.checkpoint.is_file():
+        raise UsageError(
+            f"There is nothing to resume in '{run.path}': it holds no checkpoint.keras. "
+            "Give the run folder of an interrupted `train`."
+        )
+    stored = read_yaml(run.config)
+    return replace(stored, data=replace(stored.data, root=settings.data.root)), run

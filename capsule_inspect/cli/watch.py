@@ -1,0 +1,48 @@
+"""Showing how a training run goes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from capsule_inspect.cli.console import messages, say
+from capsule_inspect.settings import TrainSettings
+from capsule_inspect.training.fit import Watcher
+
+
+@contextmanager
+def watch_training(settings: TrainSettings) -> Iterator[Watcher]:
+    """Shows a bar over all steps to a person, and a line per epoch to everyone."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    hidden = not messages.is_terminal
+    with Progress(*columns, console=messages, transient=True, disable=hidden) as bar:
+        yield Watcher(say, (_ShowProgress(bar, settings),))
+
+
+class _ShowProgress(keras.callbacks.Callback):
+    def __init__(self, bar: Progress, settings: TrainSettings) -> None:
+        super().__init__()
+        self._bar, self._epochs, self._steps = bar, settings.epochs, settings.steps
+        self._task = bar.add_task("Training", total=settings.epochs * settings.steps)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        del logs
+        text = f"Epoch {epoch + 1}/{self._epochs}"
+        self._bar.update(self._task, description=text, completed=epoch * self._steps)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        del batch, logs
+        self._bar.advance(self._task)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        values = {name.removeprefix("val_"): value for name, value in (logs or {}).items()}
+        shown = ("loss", "accuracy", "presence_accuracy", "auroc", "dice")
+        text = ", ".join(f"{name} {values[name]:.3f}" for name in shown if name in values)
+        say(f"Epoch {epoch + 1} of {self._epochs}: {text}")
