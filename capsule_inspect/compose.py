@@ -30,6 +30,7 @@ def compose(overrides: Sequence[str] = (), config_dir: Path | None = None) -> Se
     from hydra import initialize_config_dir
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
 
     folders = config_folders(config_dir)
     with _primary_folder(folders) as primary:
@@ -39,7 +40,7 @@ def compose(overrides: Sequence[str] = (), config_dir: Path | None = None) -> Se
         try:
             with initialize_config_dir(str(primary), version_base="1.3"):
                 return _typed(hydra_compose("config", overrides=[search, *named]))
-        except (HydraException, OmegaConfBaseException, ValueError) as error:
+        except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
             raise ConfigError(f"The settings do not compose: {_one_line(error)}") from error
 
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import typer
 
 from capsule_inspect import __version__
+from capsule_inspect.cli.evaluate import evaluate
+from capsule_inspect.cli.export_tflite import export_tflite
 from capsule_inspect.cli.predict import predict
 from capsule_inspect.cli.prepare import prepare
 from capsule_inspect.cli.train import train
@@ -20,6 +22,8 @@ app = typer.Typer(
 )
 app.command()(prepare)
 app.command()(train)
+app.command()(evaluate)
+app.command("export-tflite")(export_tflite)
 app.command()(predict)
 
 

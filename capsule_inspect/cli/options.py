@@ -1,12 +1,22 @@
 """Options that several commands share, and composing their settings."""
 
 from dataclasses import replace
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
 from capsule_inspect.settings import Settings
+
+
+class RuntimeChoice(str, Enum):
+    """What `--runtime` takes."""
+
+    AUTO = "auto"
+    AI_EDGE_LITERT = "ai-edge-litert"
+    TFLITE_RUNTIME = "tflite-runtime"
+
 
 Overrides = Annotated[
     Optional[list[str]],  # noqa: UP045  (Typer on 3.10 reads Optional only)

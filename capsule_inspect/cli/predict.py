@@ -5,13 +5,12 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from capsule_inspect.cli.options import ConfigDir, PrintConfig, settings_from
+from capsule_inspect.cli.options import ConfigDir, PrintConfig, RuntimeChoice, settings_from
 from capsule_inspect.errors import (
     ConditionNotMetError,
     InterruptedRunError,
@@ -23,21 +22,13 @@ from capsule_inspect.errors import (
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from capsule_inspect.inference.batch import BatchSummary, OnPicture
+    from capsule_inspect.inference.batch import BatchSummary
     from capsule_inspect.inference.inspector import Inspector
     from capsule_inspect.inference.records import Record
 
 SHIPPED_MODEL = Path(__file__).parent.parent / "assets" / "capsule.tflite"
 
 _OVERRIDE = re.compile(r"[+~]{0,2}[A-Za-z_][\w.]*=")
-
-
-class RuntimeChoice(str, Enum):
-    """What `--runtime` takes."""
-
-    AUTO = "auto"
-    AI_EDGE_LITERT = "ai-edge-litert"
-    TFLITE_RUNTIME = "tflite-runtime"
 
 
 def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a parameter)
@@ -112,6 +103,7 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
         raise UsageError("--json and --table both print to stdout. Give one of them.")
     out = out or Path("runs", "predict", time.strftime("%Y%m%d-%H%M%S"))
     with _interruptible():
+        from capsule_inspect.cli.progress import watch_pictures
         from capsule_inspect.inference.batch import Wanted, inspect_batch, require_empty
         from capsule_inspect.inference.inputs import expand_inputs
 
@@ -120,7 +112,12 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
         pictures = expand_inputs(named, recursive)
         inspector = _load(model, threshold, runtime, settings.threads, verbose)
         printer = _Printer(inspector.classes, as_json, as_table)
-        with _progress(len(pictures), printer) as on_picture:
+        with watch_pictures(len(pictures), "Inspecting") as advance:
+
+            def on_picture(records: "Sequence[Record]") -> None:
+                printer.take(records)
+                advance()
+
             summary = inspect_batch(
                 inspector,
                 pictures,
@@ -219,28 +216,6 @@ def _table(records: "Sequence[Record]") -> "Table":
             "" if area is None else f"{area:.2f} %",
         )
     return table
-
-
-@contextmanager
-def _progress(total: int, printer: _Printer) -> Iterator["OnPicture"]:
-    """Shows a bar on stderr if a person sits there."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    from capsule_inspect.cli.console import messages
-
-    columns = ("Inspecting", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    hidden = not messages.is_terminal
-    # Not redirecting stdout: rows of --json are data for a program, not lines above the bar.
-    with Progress(
-        *columns, console=messages, transient=True, disable=hidden, redirect_stdout=False
-    ) as progress:
-        task = progress.add_task("", total=total)
-
-        def on_picture(records: "Sequence[Record]") -> None:
-            printer.take(records)
-            progress.advance(task)
-
-        yield on_picture
 
 
 def _describe(summary: "BatchSummary", classes: Sequence[str]) -> str:

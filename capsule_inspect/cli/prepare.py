@@ -44,16 +44,15 @@ def prepare(
     from collections import Counter
     from time import perf_counter
 
-    from rich.progress import Progress
-
-    from capsule_inspect.cli.console import messages, results, say
+    from capsule_inspect.cli.console import results, say
+    from capsule_inspect.cli.progress import progress_bar
     from capsule_inspect.dataset.check import UnfitDataError
     from capsule_inspect.dataset.prepare import DRAWN, prepare_dataset
 
     start = perf_counter()
     verb = "Drawing" if source == DRAWN else "Checking"
     try:
-        with Progress(console=messages, transient=True, disable=not messages.is_terminal) as bar:
+        with progress_bar() as bar:
             task = bar.add_task(verb, total=None)
             prepared = prepare_dataset(
                 source,

@@ -35,7 +35,7 @@ def train(
     load_training_stack("train")
     from capsule_inspect.cli.console import say
     from capsule_inspect.cli.tables import print_metrics
-    from capsule_inspect.cli.watch import watch_training
+    from capsule_inspect.cli.watch_training import watch_training
     from capsule_inspect.training.fit import fit
 
     settings, run = _start(settings, out)

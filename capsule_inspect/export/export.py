@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsule_inspect import __version__
-from capsule_inspect.dataset.manifest import DataSet, Sample, read_dataset
+from capsule_inspect.dataset.manifest import DataSet, Sample
 from capsule_inspect.errors import ModelFileError
 from capsule_inspect.evaluation.metrics import measure
 from capsule_inspect.export.convert import convert
@@ -21,7 +21,7 @@ from capsule_inspect.model.runner import KerasRunner
 from capsule_inspect.modelfile.bundle import ModelBundle, write_bundle
 from capsule_inspect.modelfile.metadata import FORMAT_VERSION, Metric, ModelMetadata
 from capsule_inspect.modelfile.runtime import Interpreter
-from capsule_inspect.settings import Settings
+from capsule_inspect.settings import ExportSettings
 from capsule_inspect.training.load import TrainedModel
 
 
@@ -50,8 +50,9 @@ class Exported:
 
 def export_tflite(
     model: TrainedModel,
+    data: DataSet,
     out: Path,
-    settings: Settings,
+    limits: ExportSettings,
     force: bool = False,
     advance: Callable[[], None] = lambda: None,
 ) -> Exported:
@@ -59,18 +60,17 @@ def export_tflite(
 
     Args:
         model: The network and its decision rule.
+        data: Pictures to calibrate on (its training split) and to compare on (all).
         out: The file to write.
-        settings: Data set, format and limits.
+        limits: Format and limits.
         force: Write the file even if it breaks the limits.
         advance: Called after each picture compared.
 
     Raises:
         ModelFileError: The exported model disagrees with the network beyond the limits.
-        DataError: The data set folder is unusable.
         ConfigError: The format is unknown.
     """
-    data = read_dataset(Path(settings.data.dir), settings.data.root)
-    rule, limits = model.rule, settings.export
+    rule = model.rule
     windows = list(_windows(data, _calibration_samples(data, limits.calibration), model))
     flatbuffer = convert(model.network, limits.format, windows)
     metadata = ModelMetadata(

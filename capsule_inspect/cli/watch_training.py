@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import keras
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
-from capsule_inspect.cli.console import messages, say
+from capsule_inspect.cli.console import say
+from capsule_inspect.cli.progress import progress_bar
 from capsule_inspect.settings import TrainSettings
 from capsule_inspect.training.fit import Watcher
 
@@ -15,14 +16,7 @@ from capsule_inspect.training.fit import Watcher
 @contextmanager
 def watch_training(settings: TrainSettings) -> Iterator[Watcher]:
     """Shows a bar over all steps to a person, and a line per epoch to everyone."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    hidden = not messages.is_terminal
-    with Progress(*columns, console=messages, transient=True, disable=hidden) as bar:
+    with progress_bar() as bar:
         yield Watcher(say, (_ShowProgress(bar, settings),))
 
 

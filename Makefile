@@ -1,0 +1,132 @@
+# Needs GNU make and Python 3.10 to 3.13; the rest is installed into $(VENV). `make help` tells more.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV ?= .venv
+SEED ?= 7
+
+BIN := $(VENV)/bin
+INSPECT := $(BIN)/capsule-inspect
+PACKAGE := capsule_inspect
+SHIPPED := $(PACKAGE)/assets/capsule.tflite
+
+# Installed once per change of pyproject.toml; each stamp stands for an install.
+LIGHT := $(VENV)/.installed-light
+TRAIN := $(VENV)/.installed-train
+DEV := $(VENV)/.installed-dev
+
+.PHONY: help demo test test-slow lint format pipeline model
+.PHONY: prepare train tune evaluate export predict
+
+help: ## show this help
+	@echo 'Targets:'
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-10s  %s\n", $$1, $$2 }' \
+		'$(firstword $(MAKEFILE_LIST))'
+	@echo
+	@echo 'Variables:'
+	@echo '  PYTHON      the Python that $(VENV) is made with: $(PYTHON)'
+	@echo '  VENV        the virtual environment everything runs in: $(VENV)'
+	@echo '  SEED        the seed that `make demo` draws from: $(SEED)'
+	@echo '  DATA        $(meaning-DATA), such as $(example-DATA)'
+	@echo '  RUN         $(meaning-RUN), such as $(example-RUN)'
+	@echo '  IN          $(meaning-IN), such as $(example-IN)'
+	@echo '  OUT         $(meaning-OUT), such as $(example-OUT)'
+	@echo '  ARGS        options and settings added to the command, such as train.epochs=40'
+
+demo: $(LIGHT) ## draw 24 capsules and find their defects with the model that ships
+	rm -rf out/demo
+	$(INSPECT) prepare drawn out/demo/data data.count=24 data.seed=$(SEED)
+	$(INSPECT) predict out/demo/data/pictures -o out/demo/results --table
+	@echo 'The pictures with the findings drawn in are in out/demo/results/overlays.'
+
+test: $(DEV) ## run the fast tests
+	$(BIN)/python -m pytest $(ARGS)
+
+test-slow: $(DEV) ## run the tests that take minutes
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+lint: $(DEV) ## check format, style and types
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+format: $(DEV) ## bring the code into its format
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+pipeline: $(TRAIN) ## go the whole way on drawn capsules, in minutes
+	rm -rf out/pipeline
+	$(INSPECT) prepare drawn out/pipeline/data data=drawn data.count=60 data.size=500
+	$(INSPECT) train -o out/pipeline/run data.dir=out/pipeline/data experiment=pipeline
+	$(INSPECT) evaluate out/pipeline/run -o out/pipeline/evaluation data.dir=out/pipeline/data
+	$(INSPECT) export-tflite out/pipeline/run -o out/pipeline/model.tflite --force \
+		data.dir=out/pipeline/data
+	$(INSPECT) predict out/pipeline/data/pictures -o out/pipeline/results \
+		--model out/pipeline/model.tflite
+
+model: need-CAPSULE_INSPECT_DATA $(TRAIN) ## make the model that ships again, in about an hour
+	rm -rf out/model
+	$(INSPECT) prepare "$(CAPSULE_INSPECT_DATA)" out/model/data
+	$(INSPECT) train -o out/model/run data.dir=out/model/data
+	$(INSPECT) evaluate out/model/run -o out/model/network data.dir=out/model/data
+	$(INSPECT) export-tflite out/model/run -o out/model/capsule.tflite data.dir=out/model/data
+	$(INSPECT) evaluate out/model/capsule.tflite -o out/model/file data.dir=out/model/data
+	mkdir -p $(dir $(SHIPPED))
+	cp out/model/capsule.tflite $(SHIPPED)
+
+prepare: need-IN need-DATA $(LIGHT) ## check and split the pictures of IN into DATA
+	$(INSPECT) prepare "$(IN)" "$(DATA)" $(ARGS)
+
+train: need-DATA need-RUN $(TRAIN) ## train on DATA into RUN
+	$(INSPECT) train -o "$(RUN)" "data.dir=$(DATA)" $(ARGS)
+
+tune: need-DATA need-RUN $(TRAIN) ## search for settings on DATA, into RUN
+	$(INSPECT) tune -o "$(RUN)" "data.dir=$(DATA)" $(ARGS)
+
+evaluate: need-RUN need-DATA need-OUT $(TRAIN) ## measure RUN on DATA, into OUT
+	$(INSPECT) evaluate "$(RUN)" -o "$(OUT)" "data.dir=$(DATA)" $(ARGS)
+
+export: need-RUN need-DATA need-OUT $(TRAIN) ## convert RUN to the file OUT, compared on DATA
+	$(INSPECT) export-tflite "$(RUN)" -o "$(OUT)" "data.dir=$(DATA)" $(ARGS)
+
+predict: need-IN need-OUT $(LIGHT) ## find the defects on the pictures of IN, into OUT
+	$(INSPECT) predict "$(IN)" -o "$(OUT)" $(ARGS)
+
+meaning-DATA = the data set folder that `prepare` writes
+example-DATA = data/capsule
+meaning-RUN = a run folder (for evaluate also a .keras or .tflite file)
+example-RUN = runs/mine
+meaning-IN = the pictures: a folder, a file, a quoted pattern, or for prepare `drawn`
+example-IN = pictures
+meaning-OUT = the folder for the results (for export the file)
+example-OUT = out/mine
+meaning-CAPSULE_INSPECT_DATA = the folder `capsule` of MVTec AD (see LICENSE-DATA.md)
+example-CAPSULE_INSPECT_DATA = mvtec_ad/capsule
+
+# `need-X` stops before anything is installed or run if the variable X is empty.
+need-%:
+	@$(if $(strip $($*)),:,echo 'Error: $* is not set. Give $(meaning-$*), such as \
+	$*=$(example-$*).' >&2; exit 2)
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || { \
+		echo 'Error: $(PYTHON) is not Python 3.10 to 3.13. Name one that is, such as' \
+			'PYTHON=python3.12.' >&2; exit 2; }
+	$(PYTHON) -m venv "$(VENV)"
+
+$(LIGHT): pyproject.toml | $(BIN)/pip
+	@echo 'Installing what predict and prepare need into $(VENV).'
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(TRAIN): pyproject.toml | $(BIN)/pip
+	@echo 'Installing TensorFlow and the rest of the training packages into $(VENV): minutes.'
+	$(BIN)/python -m pip install --quiet --editable '.[train]'
+	@touch $@ $(LIGHT)
+
+$(DEV): pyproject.toml | $(BIN)/pip
+	@echo 'Installing training and development packages into $(VENV): minutes.'
+	$(BIN)/python -m pip install --quiet --editable '.[train,dev]'
+	@touch $@ $(TRAIN) $(LIGHT)

@@ -1,0 +1,91 @@
+"""`capsule-inspect evaluate`: measure a model on a data set."""
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from capsule_inspect.cli.extras import load_training_stack
+from capsule_inspect.cli.options import (
+    ConfigDir,
+    DataRoot,
+    Overrides,
+    PrintConfig,
+    RuntimeChoice,
+    settings_from,
+)
+
+if TYPE_CHECKING:
+    from capsule_inspect.inference.inspector import Inspector
+
+
+def evaluate(
+    model: Annotated[
+        Path,
+        typer.Argument(metavar="MODEL", help="A .tflite or .keras file, or a run folder."),
+    ],
+    overrides: Overrides = None,
+    split: Annotated[
+        str, typer.Option("--split", help="train, val, test, or all of them.")
+    ] = "test",
+    out: Annotated[
+        Optional[Path],  # noqa: UP045  (Typer on 3.10 reads Optional only)
+        typer.Option(
+            "-o", "--out", help="Folder for the results; runs/evaluate/DATE-TIME if not given."
+        ),
+    ] = None,
+    runtime: Annotated[
+        RuntimeChoice, typer.Option(help="What executes a .tflite file.")
+    ] = RuntimeChoice.AUTO,
+    data_root: DataRoot = None,
+    config_dir: ConfigDir = None,
+    print_config: PrintConfig = False,
+) -> None:
+    """Measure a model on the data set folder data.dir, the way `predict` would see it.
+
+    Prints the metrics with their 95 % intervals, and writes metrics.json and pictures.csv.
+
+    Example: capsule-inspect evaluate model.tflite data.dir=data/capsule --split test
+    """
+    settings = settings_from(overrides, config_dir, print_config, data_root, heavy=True)
+    from capsule_inspect.dataset.manifest import read_dataset
+
+    data = read_dataset(Path(settings.data.dir), settings.data.root)
+    file = model / "model.keras" if model.is_dir() else model
+    inspector = _load(file, runtime, settings.predict.threads)
+    from capsule_inspect.cli.console import say
+    from capsule_inspect.cli.progress import watch_pictures
+    from capsule_inspect.cli.tables import print_metrics
+    from capsule_inspect.evaluation import evaluate as evaluation
+    from capsule_inspect.evaluation.report import write_report
+    from capsule_inspect.training.run_folder import create_run_folder
+
+    samples = evaluation.choose_samples(data, split)
+    with watch_pictures(len(samples), "Evaluating") as advance:
+        measured = evaluation.evaluate(data, split, inspector, advance)
+    folder = create_run_folder("evaluate", out).path
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    write_report(folder, measured, file, sha256)
+    print_metrics(measured.metrics, f"{len(samples)} pictures of the split '{split}'")
+    say(f"Results: {(folder / 'metrics.json').resolve()} and pictures.csv beside it.")
+
+
+def _load(file: Path, runtime: RuntimeChoice, threads: int) -> "Inspector":
+    from capsule_inspect.inference.inspector import Inspector
+
+    if file.suffix == ".tflite":
+        from capsule_inspect.modelfile.bundle import read_bundle
+        from capsule_inspect.modelfile.runtime import Interpreter
+
+        bundle = read_bundle(file)
+        meta = bundle.metadata
+        interpreter = Interpreter(bundle, runtime.value, threads)
+        return Inspector(interpreter.run, meta.classes, meta.roi, meta.operating_point)
+    load_training_stack("evaluate")
+    from capsule_inspect.model.runner import KerasRunner
+    from capsule_inspect.training.load import load_trained
+
+    trained = load_trained(file)
+    rule = trained.rule
+    return Inspector(KerasRunner(trained.network), rule.classes, rule.roi, rule.operating_point)

@@ -1,0 +1,78 @@
+"""Evaluating any model on a split of a data set."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from capsule_inspect.dataset.manifest import SPLITS, DataSet, Sample
+from capsule_inspect.errors import DataError, UsageError
+from capsule_inspect.evaluation.judge import Judgement, judge
+from capsule_inspect.evaluation.metrics import measure
+from capsule_inspect.inference.inspector import Inspector
+from capsule_inspect.modelfile.metadata import Metric
+
+ALL = "all"
+"""The name that stands for every split."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a model did on pictures whose truth is known.
+
+    Attributes:
+        split: Which pictures: a split, or `ALL`.
+        classes: Class names, `good` first.
+        judgements: One per picture, sorted by path.
+        metrics: Every metric the pictures allow.
+    """
+
+    split: str
+    classes: tuple[str, ...]
+    judgements: tuple[Judgement, ...]
+    metrics: tuple[Metric, ...]
+
+
+def evaluate(
+    data: DataSet,
+    split: str,
+    inspector: Inspector,
+    advance: Callable[[], None] = lambda: None,
+) -> Evaluation:
+    """Inspects a split through the code path of `predict`, and measures.
+
+    Args:
+        data: The data set.
+        split: One of `train`, `val` and `test`, or `ALL`.
+        inspector: A network and its operating point.
+        advance: Called after each picture.
+
+    Raises:
+        UsageError: There is no such split.
+        DataError: The split is empty, or the model does not know the data set's classes.
+        PictureError: A picture or mask cannot be read.
+    """
+    samples = choose_samples(data, split)
+    unknown = sorted({sample.label for sample in samples} - set(inspector.classes))
+    if unknown:
+        raise DataError(
+            f"The model does not know the classes {', '.join(unknown)}; it was trained on "
+            f"{', '.join(inspector.classes)}. Give the data set it was made for."
+        )
+    judgements = judge(data, samples, inspector, advance)
+    return Evaluation(
+        split, inspector.classes, judgements, measure(judgements, inspector.classes[0])
+    )
+
+
+def choose_samples(data: DataSet, split: str) -> tuple[Sample, ...]:
+    """Returns the samples of a split.
+
+    Raises:
+        UsageError: There is no such split.
+        DataError: It is empty.
+    """
+    if split not in (*SPLITS, ALL):
+        raise UsageError(f"There is no split '{split}'. It can be {', '.join(SPLITS)} or {ALL}.")
+    samples = tuple(sample for sample in data.samples if split in (sample.split, ALL))
+    if not samples:
+        raise DataError(f"The split '{split}' of the data set is empty. Choose another --split.")
+    return samples

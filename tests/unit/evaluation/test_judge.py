@@ -1,0 +1,135 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.errors import PictureError
+from capsule_inspect.evaluation.judge import NO_CAPSULE, judge, judge_findings, true_mask
+from capsule_inspect.evaluation.overlap import Overlap
+from capsule_inspect.imaging.crop import find_crops
+from capsule_inspect.imaging.roi import Roi
+from capsule_inspect.inference.decide import Decision
+from capsule_inspect.inference.inspector import Finding, Inspector
+from capsule_inspect.modelfile.operating_point import OperatingPoint
+from capsule_inspect.modelfile.outputs import Outputs
+
+CLASSES = ("good", "crack", "poke")
+ROI = Roi("whole", 8, 4, 7)
+SHAPE = (4, 8)
+
+
+def sample(label: str = "crack", path: str = "a.png", mask: str = "") -> Sample:
+    return Sample(path, label, mask, "test", None, "ab" * 32, SHAPE[1], SHAPE[0])
+
+
+def finding(label: str, score: float, columns: range | None = range(0)) -> Finding:
+    mask = None
+    if columns is not None:
+        mask = np.zeros(SHAPE, np.bool_)
+        mask[:, list(columns)] = True
+    probabilities = np.array([1 - score, score * 0.75, score * 0.25])
+    decision = Decision(label, 0.5, score, probabilities, None, mask)
+    return Finding(find_crops(np.zeros((*SHAPE, 3), np.uint8), ROI)[0], decision)
+
+
+def truth(columns: range) -> np.ndarray:
+    mask = np.zeros(SHAPE, np.bool_)
+    mask[:, list(columns)] = True
+    return mask
+
+
+def test_one_capsule_speaks_for_its_picture():
+    judged = judge_findings(sample(), [finding("crack", 0.8, range(2, 5))], truth(range(3, 6)))
+    assert (judged.path, judged.sha256, judged.truth) == ("a.png", "ab" * 32, "crack")
+    assert (judged.label, judged.defect_score) == ("crack", 0.8)
+    assert judged.probabilities == pytest.approx((0.2, 0.6, 0.2))
+    assert judged.overlap == Overlap(both=8, predicted=12, true=12)
+
+
+def test_of_several_capsules_the_worst_counts():
+    findings = [
+        finding("good", 0.1),
+        finding("poke", 0.9, range(2)),
+        finding("crack", 0.6, range(6, 8)),
+    ]
+    judged = judge_findings(sample(), findings, truth(range(1, 7)))
+    assert (judged.label, judged.defect_score) == ("poke", 0.9)
+    assert judged.probabilities[0] == pytest.approx(0.1)
+    # The masks of all capsules together are held against the truth.
+    assert judged.overlap == Overlap(both=8, predicted=16, true=24)
+
+
+def test_no_capsule_is_a_label_and_a_score_of_its_own():
+    judged = judge_findings(sample(), [], truth(range(2)))
+    assert judged.label == NO_CAPSULE
+    assert judged.defect_score == 1
+    assert judged.probabilities == ()
+    assert judged.overlap == Overlap(both=0, predicted=0, true=8)
+    assert judge_findings(sample(), [], None).overlap is None
+
+
+def test_without_either_mask_there_is_no_overlap():
+    assert judge_findings(sample(), [finding("crack", 0.8)], None).overlap is None
+    unmasked = finding("crack", 0.8, columns=None)
+    assert judge_findings(sample(), [unmasked], truth(range(3))).overlap is None
+
+
+def by_red(window: np.ndarray) -> Outputs:
+    """A network that calls red pictures cracked all over and others good."""
+    red = float(window[..., 0].mean()) / 255
+    logits = np.array([4 * (1 - red), 4 * red, 0], np.float32)
+    return Outputs(logits, np.tile(logits, (*SHAPE, 1)))
+
+
+@pytest.fixture
+def data(tmp_path: Path, save_picture) -> DataSet:
+    blue, red = np.zeros((*SHAPE, 3), np.uint8), np.zeros((*SHAPE, 3), np.uint8)
+    blue[..., 2], red[..., 0] = 255, 255
+    save_picture(tmp_path / "good.png", blue)
+    save_picture(tmp_path / "crack.png", red)
+    save_picture(tmp_path / "poke.png", red)
+    save_picture(tmp_path / "mask.png", truth(range(2)).astype(np.uint8) * 255)
+    samples = (
+        sample("crack", "crack.png", "mask.png"),
+        sample("good", "good.png"),
+        sample("poke", "poke.png"),
+    )
+    return DataSet(tmp_path, CLASSES, samples, 0, "", "", "1")
+
+
+def inspector() -> Inspector:
+    return Inspector(by_red, CLASSES, ROI, OperatingPoint())
+
+
+def test_pictures_are_judged_in_order_against_their_masks(data):
+    calls = []
+    judged = judge(data, data.samples, inspector(), lambda: calls.append(1))
+    assert [(j.path, j.truth, j.label) for j in judged] == [
+        ("crack.png", "crack", "crack"),
+        ("good.png", "good", "good"),
+        ("poke.png", "poke", "crack"),
+    ]
+    assert len(calls) == 3
+    # e^4 : 1 : 1 leaves a good picture 2 / (e^4 + 2)
+    assert judged[1].defect_score == pytest.approx(2 / (np.exp(4) + 2), rel=1e-5)
+    assert judged[0].overlap == Overlap(both=8, predicted=32, true=8)
+    assert judged[1].overlap == Overlap(both=0, predicted=0, true=0)
+    assert judged[2].overlap is None
+
+
+def test_a_picture_without_a_capsule_is_judged(data):
+    looking = Inspector(by_red, CLASSES, Roi(), OperatingPoint())
+    assert [j.label for j in judge(data, data.samples, looking)] == [NO_CAPSULE] * 3
+
+
+def test_true_masks(data):
+    crack, good, poke = data.samples
+    assert np.array_equal(true_mask(data, crack, SHAPE), truth(range(2)))
+    assert np.array_equal(true_mask(data, good, SHAPE), np.zeros(SHAPE, np.bool_))
+    assert true_mask(data, poke, SHAPE) is None
+
+
+def test_a_missing_picture_is_named(data):
+    with pytest.raises(PictureError):
+        judge(data, [sample(path="nowhere.png")], inspector())

@@ -1,0 +1,159 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from capsule_inspect.evaluation.intervals import bootstrap_mean, newcombe_auroc, wilson
+from capsule_inspect.evaluation.judge import NO_CAPSULE, Judgement
+from capsule_inspect.evaluation.metrics import METRICS, measure
+from capsule_inspect.evaluation.overlap import Overlap
+
+CLASSES = ("good", "crack", "poke")
+
+
+def judgement(truth: str, label: str, score: float = 0.5, overlap: Overlap | None = None):
+    return Judgement("a.png", "0" * 64, truth, label, score, (), overlap)
+
+
+def by_name(judgements, **options):
+    return {metric.name: metric for metric in measure(judgements, **options)}
+
+
+OVERLAPS = st.none() | st.tuples(
+    st.integers(0, 20), st.integers(0, 20), st.integers(0, 20)
+).map(lambda n: Overlap(both=n[0], predicted=n[0] + n[1], true=n[0] + n[2]))
+JUDGEMENTS = st.builds(
+    judgement,
+    st.sampled_from(CLASSES),
+    st.sampled_from((*CLASSES, NO_CAPSULE)),
+    st.sampled_from([0.0, 0.1, 0.5, 0.7, 1.0]),
+    OVERLAPS,
+)
+
+
+def share(values: list[bool]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+@settings(deadline=None)
+@given(st.lists(JUDGEMENTS, min_size=1, max_size=25))
+def test_metrics_are_what_their_names_say(judgements):
+    goods = [j for j in judgements if j.truth == "good"]
+    defects = [j for j in judgements if j.truth != "good"]
+    pairs = [(d.defect_score, g.defect_score) for d in defects for g in goods]
+    masked = [j.overlap for j in defects if j.overlap is not None and j.overlap.true > 0]
+    expected = {
+        "accuracy": share([j.label == j.truth for j in judgements]),
+        "defect_only_accuracy": share([j.label == j.truth for j in defects]),
+        "presence_accuracy": share(
+            [(j.label != "good") if j.truth != "good" else (j.label == "good") for j in judgements]
+        ),
+        # The chance that a defective picture scores above a good one; ties count half.
+        "auroc": sum((d > g) + 0.5 * (d == g) for d, g in pairs) / len(pairs) if pairs else None,
+        "dice": sum(2 * o.both / (o.predicted + o.true) for o in masked) / len(masked)
+        if masked
+        else None,
+        "iou": sum(o.both / (o.predicted + o.true - o.both) for o in masked) / len(masked)
+        if masked
+        else None,
+        "false_alarm_rate": share([j.label != "good" for j in goods]),
+        "miss_rate": share([j.label == "good" for j in defects]),
+    }
+    measured = by_name(judgements)
+    assert list(measured) == [name for name in METRICS if expected[name] is not None]
+    for name, metric in measured.items():
+        assert metric.value == pytest.approx(expected[name])
+        assert metric.low <= metric.value + 1e-9
+        assert metric.value <= metric.high + 1e-9
+
+
+def test_auroc_is_that_of_scikit_learn():
+    sklearn_metrics = pytest.importorskip("sklearn.metrics")
+    scores = [0.1, 0.4, 0.35, 0.8, 0.4, 0.9, 0.05]
+    truths = ["good", "good", "crack", "poke", "crack", "good", "good"]
+    measured = by_name(
+        [judgement(truth, "good", score) for truth, score in zip(truths, scores, strict=True)]
+    )["auroc"]
+    expected = sklearn_metrics.roc_auc_score([truth != "good" for truth in truths], scores)
+    assert measured.value == pytest.approx(expected)
+    assert measured.n == 7
+    assert (measured.low, measured.high) == newcombe_auroc(measured.value, 3, 4)
+
+
+def test_a_set_worked_out_by_hand():
+    judgements = [
+        judgement("good", "good", 0.1),
+        judgement("good", "crack", 0.6),
+        judgement("good", NO_CAPSULE, 1.0),
+        judgement("good", "good", 0.2),
+        judgement("crack", "crack", 0.9, Overlap(2, 3, 5)),  # dice 4/8, iou 2/6
+        judgement("crack", "poke", 0.8, Overlap(0, 0, 7)),  # 0
+        judgement("poke", "good", 0.3, Overlap(0, 0, 4)),  # 0
+        judgement("poke", NO_CAPSULE, 1.0),
+    ]
+    measured = by_name(judgements)
+    values = {name: metric.value for name, metric in measured.items()}
+    assert values == pytest.approx(
+        {
+            "accuracy": 3 / 8,
+            "defect_only_accuracy": 1 / 4,
+            "presence_accuracy": 5 / 8,
+            # of 16 pairs: .9 beats 3, .8 beats 3, .3 beats 2, 1 beats 3 and ties with 1
+            "auroc": 11.5 / 16,
+            "dice": 0.5 / 3,
+            "iou": (1 / 3) / 3,
+            "false_alarm_rate": 2 / 4,
+            "miss_rate": 1 / 4,
+        }
+    )
+    sizes = {name: metric.n for name, metric in measured.items()}
+    assert sizes == {
+        "accuracy": 8,
+        "defect_only_accuracy": 4,
+        "presence_accuracy": 8,
+        "auroc": 8,
+        "dice": 3,
+        "iou": 3,
+        "false_alarm_rate": 4,
+        "miss_rate": 4,
+    }
+
+
+def test_intervals_are_of_the_right_kind():
+    judgements = [judgement("good", "good")] * 30 + [
+        judgement("crack", "crack", 0.9, Overlap(both, 10, 10)) for both in range(9)
+    ]
+    measured = by_name(judgements)
+    assert (measured["accuracy"].low, measured["accuracy"].high) == wilson(39, 39)
+    assert (measured["miss_rate"].low, measured["miss_rate"].high) == wilson(0, 9)
+    dice = measured["dice"]
+    assert (dice.low, dice.high) == bootstrap_mean([2 * both / 20 for both in range(9)])
+
+
+def test_what_no_picture_carries_is_left_out():
+    assert set(by_name([judgement("good", "good")])) == {
+        "accuracy",
+        "presence_accuracy",
+        "false_alarm_rate",
+    }
+    assert set(by_name([judgement("crack", "crack")])) == {
+        "accuracy",
+        "defect_only_accuracy",
+        "presence_accuracy",
+        "miss_rate",
+    }
+
+
+def test_good_pictures_and_unmasked_defects_carry_no_overlap():
+    judgements = [
+        judgement("good", "crack", 0.9, Overlap(0, 50, 0)),
+        judgement("crack", "crack", 0.9, None),
+        judgement("crack", "crack", 0.9, Overlap(5, 5, 5)),
+    ]
+    dice = by_name(judgements)["dice"]
+    assert (dice.value, dice.n) == (1, 1)
+
+
+def test_the_sound_class_may_have_another_name():
+    measured = by_name([judgement("fine", "fine"), judgement("bad", "bad")], good="fine")
+    assert measured["presence_accuracy"].value == 1
+    assert measured["miss_rate"].n == 1
