@@ -9,8 +9,8 @@ SEED ?= 7
 
 BIN := $(VENV)/bin
 INSPECT := $(BIN)/capsule-inspect
-PACKAGE := capsule_inspect
-SHIPPED := $(PACKAGE)/assets/capsule.tflite
+INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet --editable
+SHIPPED := capsule_inspect/assets/capsule.tflite
 
 # Installed once per change of pyproject.toml; each stamp stands for an install.
 LIGHT := $(VENV)/.installed-light
@@ -118,15 +118,15 @@ $(BIN)/pip:
 
 $(LIGHT): pyproject.toml | $(BIN)/pip
 	@echo 'Installing what predict and prepare need into $(VENV).'
-	$(BIN)/python -m pip install --quiet --editable .
+	$(INSTALL) .
 	@touch $@
 
 $(TRAIN): pyproject.toml | $(BIN)/pip
 	@echo 'Installing TensorFlow and the rest of the training packages into $(VENV): minutes.'
-	$(BIN)/python -m pip install --quiet --editable '.[train]'
+	$(INSTALL) '.[train]'
 	@touch $@ $(LIGHT)
 
 $(DEV): pyproject.toml | $(BIN)/pip
 	@echo 'Installing training and development packages into $(VENV): minutes.'
-	$(BIN)/python -m pip install --quiet --editable '.[train,dev]'
+	$(INSTALL) '.[train,dev]'
 	@touch $@ $(TRAIN) $(LIGHT)

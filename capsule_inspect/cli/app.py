@@ -11,6 +11,7 @@ from capsule_inspect.cli.export_tflite import export_tflite
 from capsule_inspect.cli.predict import predict
 from capsule_inspect.cli.prepare import prepare
 from capsule_inspect.cli.train import train
+from capsule_inspect.cli.tune import tune
 from capsule_inspect.errors import CapsuleInspectError
 
 app = typer.Typer(
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 app.command()(prepare)
 app.command()(train)
+app.command()(tune)
 app.command()(evaluate)
 app.command("export-tflite")(export_tflite)
 app.command()(predict)

@@ -25,8 +25,9 @@ _LEAST_CONTRAST = 18.0
 _LEAST_EDGE = 0.3
 """Least share of that contrast that falls within a few pixels of the outline: MVTec's capsules
 reach 0.43 to 0.51, linear and radial gradients 0.08 to 0.12."""
-_LEAST_STADIUM_IOU = 0.82
-"""Least overlap with the stadium fitted to the component; squeezed capsules reach about 0.87."""
+_LEAST_STADIUM_IOU = 0.75
+"""Least overlap with the stadium fitted to the component: MVTec's squeezed capsules reach 0.87, the
+worst of the drawn ones 0.79."""
 _ASPECT_RANGE = (1.5, 5.0)
 """Length over width; capsules of sizes 000 to 5 lie between 1.9 and 3.2."""
 

@@ -9,9 +9,7 @@ from capsule_inspect.settings import Settings
 
 CONF = config_folders()[-1]
 GROUPS = [field.name for field in fields(Settings)]
-OPTIONS = [
-    (group, file.stem) for group in GROUPS for file in sorted((CONF / group).glob("*.yaml"))
-]
+OPTIONS = [(group, file.stem) for group in GROUPS for file in sorted((CONF / group).glob("*.yaml"))]
 
 
 @pytest.fixture(autouse=True)
@@ -86,7 +84,12 @@ def test_every_experiment_composes_by_name_and_by_path(file):
 
 def test_overrides_change_what_they_name():
     settings = compose(
-        ["train.epochs=40", "model.roi.mode=whole", "data.dir=a b", "model.decoder_filters=[4,3,2,1]"]
+        [
+            "train.epochs=40",
+            "model.roi.mode=whole",
+            "data.dir=a b",
+            "model.decoder_filters=[4,3,2,1]",
+        ]
     )
     assert differences(Settings(), settings) == {
         "train.epochs": 40,
@@ -279,9 +282,7 @@ def test_a_bad_config_yaml_is_refused_in_a_sentence(tmp_path: Path, text):
 
 
 def test_settings_survive_yaml(tmp_path: Path):
-    settings = compose(
-        ["experiment=smoke", "data.dir='a: [b] # c'", "train.learning_rate=1e-5"]
-    )
+    settings = compose(["experiment=smoke", "data.dir='a: [b] # c'", "train.learning_rate=1e-5"])
     settings = replace(settings, data=replace(settings.data, root="ünï 'quoted'"))
     file = write(tmp_path / "config.yaml", to_yaml(settings))
     assert read_yaml(file) == settings

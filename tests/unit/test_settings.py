@@ -25,7 +25,12 @@ def test_data_that_cannot_be_split_or_drawn_is_refused_by_name(changes, named):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"val": 0.0, "test": 0.0}, {"val": 0.5, "test": 0.49}, {"folds": 2}, {"count": 1, "size": 200}],
+    [
+        {"val": 0.0, "test": 0.0},
+        {"val": 0.5, "test": 0.49},
+        {"folds": 2},
+        {"count": 1, "size": 200},
+    ],
 )
 def test_the_extremes_are_allowed(changes):
     DataSettings(**changes)

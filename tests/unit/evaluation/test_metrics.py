@@ -18,9 +18,9 @@ def by_name(judgements, **options):
     return {metric.name: metric for metric in measure(judgements, **options)}
 
 
-OVERLAPS = st.none() | st.tuples(
-    st.integers(0, 20), st.integers(0, 20), st.integers(0, 20)
-).map(lambda n: Overlap(both=n[0], predicted=n[0] + n[1], true=n[0] + n[2]))
+OVERLAPS = st.none() | st.tuples(st.integers(0, 20), st.integers(0, 20), st.integers(0, 20)).map(
+    lambda n: Overlap(both=n[0], predicted=n[0] + n[1], true=n[0] + n[2])
+)
 JUDGEMENTS = st.builds(
     judgement,
     st.sampled_from(CLASSES),

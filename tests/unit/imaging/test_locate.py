@@ -61,8 +61,8 @@ def test_a_stadium_is_found_where_it_is(side, degrees, slender, long, off_x, off
 
 @pytest.mark.parametrize("label", ["good", *DEFECTS])
 def test_a_drawn_capsule_is_found_once_at_any_pose(label):
-    for seed in range(8):
-        assert len(find_capsules(draw_capsule(label, (71, seed), size=300).picture)) == 1
+    for seed in (*range(8), 17, 119, 185, 197):  # the last squeeze hardest
+        assert len(find_capsules(draw_capsule(label, (1000, seed), size=300).picture)) == 1
 
 
 @pytest.mark.parametrize("degrees", [0, 17, 45, 90, 133, 180, 260, 314])
@@ -165,9 +165,7 @@ def test_other_shapes_are_not_capsules():
     shapes = {
         "disc": lambda p: cv2.circle(p, (150, 150), 80, DARK, -1),
         "line": lambda p: cv2.line(p, (20, 150), (280, 150), DARK, 8),
-        "triangle": lambda p: cv2.fillPoly(
-            p, [np.array([[40, 210], [260, 210], [150, 90]])], DARK
-        ),
+        "triangle": lambda p: cv2.fillPoly(p, [np.array([[40, 210], [260, 210], [150, 90]])], DARK),
         "cross": lambda p: cv2.rectangle(
             cv2.rectangle(p, (30, 130), (270, 170), DARK, -1), (120, 80), (180, 220), DARK, -1
         ),
@@ -193,7 +191,7 @@ def test_a_picture_is_left_as_it_is():
 
 @pytest.mark.slow
 def test_every_real_picture_holds_exactly_one_capsule(real_data: Path):
-    files = sorted(path for part in ("train", "test") for path in real_data.glob(f"{part}/*/*.png"))
+    files = sorted(path for part in ("train", "test") for path in real_data.glob(f"{part}/*/*.*"))
     assert files
     counts = {path.name: len(find_capsules(read_picture(path))) for path in files}
     assert {name: count for name, count in counts.items() if count != 1} == {}

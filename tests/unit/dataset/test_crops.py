@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+
+from capsule_inspect.dataset.crops import MARGIN, draw_crops, load_crops
+from capsule_inspect.dataset.draw import DEFECTS, draw_capsule
+from capsule_inspect.dataset.manifest import DataSet, Sample, read_dataset
+from capsule_inspect.errors import PictureError
+from capsule_inspect.imaging.crop import find_crops
+from capsule_inspect.imaging.read import read_mask, read_picture
+from capsule_inspect.imaging.roi import Roi
+
+ROI = Roi("capsule", 240, 96, 214)
+CLASSES = ("good", *DEFECTS)
+
+
+def off_by(one: np.ndarray, other: np.ndarray) -> int:
+    """The largest difference: OpenCV rounds positions to 1/32 pixel from the window's corner."""
+    return int(np.abs(one.astype(int) - other).max())
+
+
+def test_every_picture_of_one_capsule_gives_one_crop_of_its_class(dataset_folder):
+    data = read_dataset(dataset_folder)
+    crops = load_crops(data, data.samples, ROI)
+    assert [data.classes[crop.label] for crop in crops] == [s.label for s in data.samples]
+    for crop, sample in zip(crops, data.samples, strict=True):
+        assert crop.image.shape == (96 + 2 * MARGIN, 240 + 2 * MARGIN, 3)
+        assert crop.mask.shape == crop.image.shape[:2]
+        assert (crop.image.dtype, crop.mask.dtype) == (np.uint8, np.uint8)
+        assert crop.mask.any() == (sample.label != "good")
+        if sample.mask:
+            assert crop.mask.max() == 255
+
+
+def test_inside_its_margin_a_crop_is_what_the_network_sees(dataset_folder):
+    data = read_dataset(dataset_folder)
+    sample = next(s for s in data.samples if s.label == "poke")
+    (crop,) = load_crops(data, [sample], ROI)
+    picture = read_picture(data.root / sample.path)
+    (window,) = find_crops(picture, ROI)
+    inner = np.s_[MARGIN:-MARGIN, MARGIN:-MARGIN]
+    assert off_by(crop.image[inner], window.take(picture)) <= 1
+    mask = np.where(read_mask(data.root / sample.mask) > 0, 255, 0).astype(np.uint8)
+    assert off_by(crop.mask[inner], window.take(mask)) <= 4
+
+
+def test_sound_capsules_beside_a_defective_one_count_as_good(tmp_path, save_picture):
+    good, poke = draw_capsule("good", (3, 1), 300), draw_capsule("poke", (3, 1), 300)
+    save_picture(tmp_path / "a.png", np.vstack([good.picture, poke.picture]))
+    save_picture(tmp_path / "m.png", np.vstack([good.mask, poke.mask]))
+    sample = Sample("a.png", "poke", "m.png", "train", None, "", 300, 600)
+    data = DataSet(tmp_path, CLASSES, (sample,), 0, "", "", "")
+    crops = load_crops(data, data.samples, ROI)
+    assert [CLASSES[crop.label] for crop in crops] == ["good", "poke"]
+    assert [bool(crop.mask.any()) for crop in crops] == [False, True]
+
+
+def test_a_picture_without_a_capsule_gives_no_crop(tmp_path, save_picture):
+    save_picture(tmp_path / "a.png", np.full((200, 200, 3), 235, np.uint8))
+    sample = Sample("a.png", "good", "", "train", None, "", 200, 200)
+    data = DataSet(tmp_path, CLASSES, (sample,), 0, "", "", "")
+    assert load_crops(data, data.samples, ROI) == []
+    assert len(load_crops(data, data.samples, Roi("whole", 96, 96, 80))) == 1
+
+
+def test_a_missing_picture_is_refused(dataset_folder):
+    data = read_dataset(dataset_folder)
+    gone = Sample("gone.png", "good", "", "train", None, "", 1, 1)
+    with pytest.raises(PictureError):
+        load_crops(data, [gone], ROI)
+
+
+def test_drawn_crops_are_of_the_classes_asked_for_and_seeded():
+    classes = ("good", "poke", "scratch")
+    crops = draw_crops(10, 5, classes, ROI)
+    # Of 10: 5 good and one of each of 5 defects, of which two are asked for.
+    assert sorted(crop.label for crop in crops) == [0] * 5 + [1, 2]
+    assert all(crop.mask.any() == (crop.label > 0) for crop in crops)
+    again = draw_crops(10, 5, classes, ROI)
+    assert all(np.array_equal(a.image, b.image) for a, b in zip(crops, again, strict=True))
+
+
+def test_none_are_drawn_where_none_are_wanted():
+    assert draw_crops(0, 0, CLASSES, ROI) == []
