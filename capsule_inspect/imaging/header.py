@@ -7,15 +7,23 @@ what a decoder may pass over: OpenCV can return a JPEG cut in the middle with a 
 import re
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from capsule_inspect.errors import PictureError
+from capsule_inspect.imaging.tiff_fields import (
+    EXIF_PREFIX,
+    ORIENTATION,
+    TIFF_SIGNATURES,
+    Field,
+    exif_orientation,
+    read_fields,
+    read_integers,
+    valid_orientation,
+)
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_TIFF_SIGNATURES = (b"II*\0", b"MM\0*")
-_EXIF_PREFIX = b"Exif\0\0"
 
 # Sizes of the information header in every published version of BMP.
 _BMP_HEADER_SIZES = {12, 40, 52, 56, 64, 108, 124}
@@ -27,10 +35,7 @@ _JPEG_SOI, _JPEG_EOI, _JPEG_SOS, _JPEG_APP1 = 0xD8, 0xD9, 0xDA, 0xE1
 # Start of frame C0 to CF without DHT (C4), JPG (C8) and DAC (CC): ITU-T T.81, table B.1.
 _JPEG_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
-# Bytes per value of TIFF field types 1 to 13, and struct codes of the integers: TIFF 6.0, p. 15.
-_TIFF_TYPE_SIZES = dict(enumerate((1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), start=1))
-_TIFF_INTEGERS = {1: "B", 3: "H", 4: "I"}
-_WIDTH, _HEIGHT, _COMPRESSION, _ORIENTATION, _SAMPLES_PER_PIXEL = 256, 257, 259, 274, 277
+_WIDTH, _HEIGHT, _COMPRESSION, _SAMPLES_PER_PIXEL = 256, 257, 259, 277
 _STRIPS, _TILES = (273, 279), (324, 325)
 # None, CCITT, LZW, JPEG, Deflate (two numbers) and PackBits. Of a TIFF compressed in another way
 # OpenCV can return a black picture without a word.
@@ -75,13 +80,6 @@ class _Parsed(NamedTuple):
     orientation: int = 1
 
 
-class _Field(NamedTuple):
-    tag: int
-    kind: int
-    number: int
-    position: int
-
-
 def read_header(data: bytes, name: str) -> Header:
     """Read the header of a picture and check that the file is whole.
 
@@ -124,7 +122,7 @@ def _sniff(data: bytes, name: str) -> str:
         return "png"
     if data.startswith(b"\xff\xd8\xff"):
         return "jpeg"
-    if data.startswith(_TIFF_SIGNATURES):
+    if data.startswith(TIFF_SIGNATURES):
         return "tiff"
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return "webp"
@@ -152,7 +150,7 @@ def _png(data: bytes) -> _Parsed:
         if zlib.crc32(view[position + 4 : end - 4]) != crc:
             raise _Damage(f"is damaged: the checksum of a PNG chunk at byte {position} is wrong")
         if kind == b"eXIf":
-            orientation = _exif_orientation(data[position + 8 : end - 4])
+            orientation = exif_orientation(data[position + 8 : end - 4])
         pixels_seen |= kind == b"IDAT"
         position = end
     if not pixels_seen:
@@ -176,9 +174,9 @@ def _jpeg(data: bytes) -> _Parsed:
             break
         if marker in _JPEG_FRAMES and size is None:
             size = struct.unpack_from(">HH", data, position + 3)
-        elif marker == _JPEG_APP1 and data.startswith(_EXIF_PREFIX, position + 2):
+        elif marker == _JPEG_APP1 and data.startswith(EXIF_PREFIX, position + 2):
             # Skipped as a whole, so that the markers of a thumbnail inside are never seen.
-            orientation = orientation or _exif_orientation(data[position + 2 : end])
+            orientation = orientation or exif_orientation(data[position + 2 : end])
         scan_seen |= marker == _JPEG_SOS
         position = end
     if not (end_seen and scan_seen):
@@ -200,7 +198,7 @@ def _webp(data: bytes) -> _Parsed:
         if body + length > end:
             raise _Damage("is damaged: a WebP chunk is longer than the file")
         if kind == b"EXIF":
-            orientation = _exif_orientation(data[body : body + length])
+            orientation = exif_orientation(data[body : body + length])
         size = size or _webp_size(kind, data, body)
         pixels_seen |= kind in {b"VP8 ", b"VP8L", b"ANMF"}
     if size is None or not pixels_seen:
@@ -239,15 +237,14 @@ def _bmp(data: bytes) -> _Parsed:
 
 
 def _tiff(data: bytes) -> _Parsed:
-    fields: dict[int, _Field] = {}
-    for field in _tiff_fields(data):
-        size = _TIFF_TYPE_SIZES.get(field.kind, 0)
-        if field.position + field.number * size > len(data):
+    fields: dict[int, Field] = {}
+    for field in read_fields(data):
+        if field.end > len(data):
             raise _Damage("is truncated: the TIFF ends before its directory does")
         fields.setdefault(field.tag, field)  # the first of two counts, as in libtiff
 
     def values(tag: int) -> tuple[int, ...]:
-        return _tiff_integers(data, fields[tag]) if tag in fields else ()
+        return read_integers(data, fields[tag]) if tag in fields else ()
 
     starts, sizes = values(_STRIPS[0]), values(_STRIPS[1])
     if not starts:
@@ -264,49 +261,7 @@ def _tiff(data: bytes) -> _Parsed:
     if values(_SAMPLES_PER_PIXEL) == (2,):
         # OpenCV multiplies the grey by the alpha and drops the alpha: no way back to the picture.
         raise _Damage("is a grey TIFF with transparency, which cannot be read")
-    return _Parsed(values(_WIDTH)[0], values(_HEIGHT)[0], _valid_orientation(values(_ORIENTATION)))
-
-
-def _tiff_fields(data: bytes) -> Iterator[_Field]:
-    """Yield the fields of the first directory; `position` is where a field's values begin."""
-    order = _tiff_order(data)
-    (directory,) = struct.unpack_from(order + "I", data, 4)
-    (count,) = struct.unpack_from(order + "H", data, directory)
-    for entry in range(directory + 2, directory + 2 + 12 * count, 12):
-        tag, kind, number, pointer = struct.unpack_from(order + "HHII", data, entry)
-        inline = number * _TIFF_TYPE_SIZES.get(kind, 0) <= 4
-        yield _Field(tag, kind, number, entry + 8 if inline else pointer)
-    # The pointer to the next directory ends this one; without it the file was cut.
-    struct.unpack_from(order + "I", data, directory + 2 + 12 * count)
-
-
-def _tiff_integers(data: bytes, field: _Field) -> tuple[int, ...]:
-    if field.kind not in _TIFF_INTEGERS:
-        return ()
-    code = f"{_tiff_order(data)}{field.number}{_TIFF_INTEGERS[field.kind]}"
-    return struct.unpack_from(code, data, field.position)
-
-
-def _tiff_order(data: bytes) -> str:
-    return "<" if data.startswith(b"II") else ">"
-
-
-def _exif_orientation(exif: bytes) -> int:
-    """The orientation in an EXIF block; a damaged block spoils no picture, so it counts as 1."""
-    tiff = exif.removeprefix(_EXIF_PREFIX)
-    if not tiff.startswith(_TIFF_SIGNATURES):
-        return 1
-    try:
-        for field in _tiff_fields(tiff):
-            if field.tag == _ORIENTATION:
-                return _valid_orientation(_tiff_integers(tiff, field))
-    except struct.error:
-        pass
-    return 1
-
-
-def _valid_orientation(values: tuple[int, ...]) -> int:
-    return values[0] if len(values) == 1 and 1 <= values[0] <= 8 else 1
+    return _Parsed(values(_WIDTH)[0], values(_HEIGHT)[0], valid_orientation(values(ORIENTATION)))
 
 
 _PARSERS: dict[str, Callable[[bytes], _Parsed]] = {

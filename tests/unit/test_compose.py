@@ -2,6 +2,7 @@ from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from capsule_inspect.compose import compose, config_folders, read_yaml, to_yaml
 from capsule_inspect.errors import ConfigError
@@ -57,8 +58,6 @@ def test_every_group_has_config_files_and_every_folder_is_a_group():
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_every_option_composes_and_spells_out_its_group(group, option):
-    from omegaconf import OmegaConf
-
     settings = compose([f"{group}={option}"])
     changed = differences(Settings(), settings)
     assert all(key.startswith(f"{group}.") for key in changed)

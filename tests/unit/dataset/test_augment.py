@@ -3,13 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from capsule_inspect.dataset.augment import Augmenter
 from capsule_inspect.dataset.crops import MARGIN, TrainingCrop
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.settings import AugmentSettings
-
-pytest.importorskip("albumentations")
-
-from capsule_inspect.dataset.augment import Augmenter
 
 ROI = Roi("capsule", 120, 64, 100)
 INNER = np.s_[MARGIN:-MARGIN, MARGIN:-MARGIN]

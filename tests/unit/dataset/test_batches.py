@@ -7,15 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from capsule_inspect.dataset.batches import Batches, Pool, mask_shares
 from capsule_inspect.dataset.crops import MARGIN, TrainingCrop
 from capsule_inspect.errors import DataError
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.settings import AugmentSettings, TrainSettings
-
-pytest.importorskip("keras")
-pytest.importorskip("albumentations")
-
-from capsule_inspect.dataset.batches import Batches, Pool, mask_shares
 
 CLASSES = ("good", "crack", "poke", "squeeze")
 ROI = Roi("capsule", 96, 64, 80)

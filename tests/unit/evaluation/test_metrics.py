@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
 
 from capsule_inspect.evaluation.intervals import bootstrap_mean, newcombe_auroc, wilson
 from capsule_inspect.evaluation.judge import NO_CAPSULE, Judgement
@@ -67,13 +68,12 @@ def test_metrics_are_what_their_names_say(judgements):
 
 
 def test_auroc_is_that_of_scikit_learn():
-    sklearn_metrics = pytest.importorskip("sklearn.metrics")
     scores = [0.1, 0.4, 0.35, 0.8, 0.4, 0.9, 0.05]
     truths = ["good", "good", "crack", "poke", "crack", "good", "good"]
     measured = by_name(
         [judgement(truth, "good", score) for truth, score in zip(truths, scores, strict=True)]
     )["auroc"]
-    expected = sklearn_metrics.roc_auc_score([truth != "good" for truth in truths], scores)
+    expected = roc_auc_score([truth != "good" for truth in truths], scores)
     assert measured.value == pytest.approx(expected)
     assert measured.n == 7
     assert (measured.low, measured.high) == newcombe_auroc(measured.value, 3, 4)

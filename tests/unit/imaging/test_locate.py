@@ -104,7 +104,7 @@ def test_the_scale_of_a_picture_scales_the_box():
 
 def test_two_and_three_capsules_are_found_in_reading_order():
     # One seed has one ground, so that the tiles make one picture.
-    tiles = [draw_capsule(label, (3, 1), 250).picture for label in ("good", "poke", "scratch")]
+    tiles = [draw_capsule(label, (3, 4), 250).picture for label in ("good", "poke", "scratch")]
     (alone,) = find_capsules(tiles[0])
 
     beside = find_capsules(np.hstack(tiles[:1] * 2))

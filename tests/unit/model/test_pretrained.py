@@ -11,8 +11,6 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-pytest.importorskip("keras")
-
 from capsule_inspect.errors import MissingExtraError, ModelFileError
 from capsule_inspect.model.pretrained import load_pretrained, read_state_dict
 

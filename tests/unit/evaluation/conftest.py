@@ -1,0 +1,5 @@
+"""Without the `train` extra what needs scikit-learn is not tested."""
+
+import importlib.util
+
+collect_ignore = [] if importlib.util.find_spec("sklearn") else ["test_metrics.py"]

@@ -1,0 +1,149 @@
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from capsule_inspect.errors import ConfigError
+from capsule_inspect.imaging.roi import Roi
+from capsule_inspect.model.network import build_network
+from capsule_inspect.model.runner import KerasRunner
+from capsule_inspect.settings import ModelSettings
+
+# Keras 3 turns variables into arrays in a way that NumPy 2 deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+def numpy_of(value) -> np.ndarray:
+    return np.array(keras.ops.convert_to_numpy(value))
+
+
+TINY = ModelSettings(
+    weights="none", roi=Roi("capsule", 96, 64, 80), decoder_filters=[8, 8, 8, 8], head_units=8
+)
+
+
+@pytest.fixture(scope="module")
+def network() -> keras.Model:
+    keras.utils.set_random_seed(0)
+    built = build_network(TINY, 4)
+    # Fresh heads are so faint that everything would look alike.
+    for layer in built.layers:
+        if not layer.name.startswith("encoder_"):
+            layer.set_weights([3 * w if w.ndim > 1 else w for w in layer.get_weights()])
+    return built
+
+
+def pictures(count: int = 2) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, 64, 96, 3)).astype(np.uint8)
+
+
+def outputs(model: keras.Model, images: np.ndarray) -> dict[str, np.ndarray]:
+    return {name: numpy_of(value) for name, value in model(images, training=False).items()}
+
+
+def test_input_and_outputs_have_the_names_and_shapes_of_the_contract(network):
+    (image,) = network.inputs
+    assert (image.name, image.dtype, tuple(image.shape)) == ("image", "uint8", (None, 64, 96, 3))
+    shapes = {name: tuple(output.shape) for name, output in network.output.items()}
+    assert shapes == {"logits": (None, 4), "mask_logits": (None, 32, 48, 4)}
+    assert all(output.dtype == "float32" for output in network.output.values())
+
+
+def test_a_picture_is_judged_alike_alone_and_in_a_batch(network):
+    images = pictures(3)
+    before = images.copy()
+    together = outputs(network, images)
+    alone = [outputs(network, images[i : i + 1]) for i in range(3)]
+    for name, values in together.items():
+        assert np.isfinite(values).all()
+        stacked = np.concatenate([each[name] for each in alone])
+        assert np.abs(values - stacked).max() < 1e-4
+    assert np.array_equal(images, before)
+    assert np.abs(together["logits"][0] - together["logits"][1]).max() > 1e-4
+
+
+def test_pixels_are_scaled_as_imagenet_weights_want_them(network):
+    scaled = keras.Model(network.input, network.get_layer("scale").output)
+    image = np.full((1, 64, 96, 3), [0, 127, 255], np.uint8)
+    assert numpy_of(scaled(image))[0, 0, 0] == pytest.approx([-127 / 128, 0, 1])
+
+
+def test_it_is_saved_and_loaded_in_safe_mode_with_equal_outputs(network, tmp_path):
+    network.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    mine, theirs = outputs(network, pictures()), outputs(loaded, pictures())
+    for name in mine:
+        assert np.array_equal(mine[name], theirs[name])
+
+
+def test_the_label_looks_at_the_mask_but_does_not_train_it(network):
+    kernel = network.get_layer("mask_logits").kernel
+    images = tf.constant(pictures())
+    for name, reaches in (("logits", False), ("mask_logits", True)):
+        with tf.GradientTape() as tape:
+            total = tf.reduce_sum(network(images, training=False)[name] ** 2)
+        gradient = tape.gradient(total, kernel.value)
+        assert (gradient is not None and float(np.abs(numpy_of(gradient)).max()) > 0) == reaches
+    before = outputs(network, pictures())["logits"]
+    start = numpy_of(kernel)
+    kernel.assign(-start)
+    try:
+        assert np.abs(outputs(network, pictures())["logits"] - before).max() > 1e-5
+    finally:
+        kernel.assign(start)
+
+
+def test_the_label_trains_the_encoder(network):
+    kernel = network.get_layer("encoder_stem_conv").kernel
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(network(tf.constant(pictures()), training=False)["logits"] ** 2)
+    assert float(np.abs(numpy_of(tape.gradient(total, kernel.value))).max()) > 0
+
+
+@pytest.mark.slow
+def test_a_seed_decides_the_initial_weights():
+    keras.utils.set_random_seed(3)
+    one = build_network(TINY, 2).get_weights()
+    keras.utils.set_random_seed(3)
+    other = build_network(TINY, 2).get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.slow
+def test_weights_of_ones_own_are_loaded(network, tmp_path):
+    file = tmp_path / "mine.weights.h5"
+    network.save_weights(file)
+    loaded = build_network(replace(TINY, weights=str(file)), 4)
+    assert all(
+        np.array_equal(a, b)
+        for a, b in zip(network.get_weights(), loaded.get_weights(), strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"roi": Roi("capsule", 100, 64, 80)}, "model.roi.width"),
+        ({"roi": Roi("capsule", 96, 60, 80)}, "model.roi.height"),
+        ({"decoder_filters": [8, 8, 8]}, "model.decoder_filters"),
+        ({"encoder": "resnet"}, "model.encoder"),
+    ],
+)
+def test_settings_that_make_no_network_are_refused_by_name(changes, named):
+    with pytest.raises(ConfigError, match=named):
+        build_network(replace(TINY, **changes), 4)
+
+
+def test_the_runner_gives_one_picture_and_takes_its_outputs(network):
+    image = pictures(1)[0]
+    before = image.copy()
+    ran = KerasRunner(network)(image)
+    expected = outputs(network, image[None])
+    assert ran.logits.shape == (4,)
+    assert ran.mask_logits.shape == (32, 48, 4)
+    assert (ran.logits.dtype, ran.mask_logits.dtype) == (np.float32, np.float32)
+    assert ran.logits == pytest.approx(expected["logits"][0], abs=1e-4)
+    assert ran.mask_logits == pytest.approx(expected["mask_logits"][0], abs=1e-4)
+    assert np.array_equal(image, before)

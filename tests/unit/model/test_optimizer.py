@@ -1,0 +1,73 @@
+import keras
+import numpy as np
+import pytest
+
+from capsule_inspect.model.encoders import PREFIX
+from capsule_inspect.model.optimizer import EncoderAdamW
+
+# Keras 3 turns variables into arrays in a way that NumPy 2 deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+def numpy_of(variable) -> np.ndarray:
+    return np.array(keras.ops.convert_to_numpy(variable))
+
+
+def variables() -> list:
+    image = keras.Input((3,))
+    x = keras.layers.Dense(4, name=f"{PREFIX}stem")(image)
+    network = keras.Model(image, keras.layers.Dense(2, name="head")(x))
+    return network.trainable_variables
+
+
+def steps(optimizer, gradient: float, count: int = 1) -> dict[str, np.ndarray]:
+    """How far each variable moved."""
+    trained = variables()
+    optimizer.build(trained)
+    before = [numpy_of(variable) for variable in trained]
+    for _ in range(count):
+        gradients = [
+            keras.ops.convert_to_tensor(np.full(v.shape, gradient, np.float32)) for v in trained
+        ]
+        optimizer.apply(gradients, trained)
+    return {
+        variable.path: numpy_of(variable) - start
+        for variable, start in zip(trained, before, strict=True)
+    }
+
+
+@pytest.mark.parametrize("gradient", [0.5, -20.0])
+def test_the_first_step_is_the_learning_rate_and_for_the_encoder_its_share_of_it(gradient):
+    moved = steps(EncoderAdamW(encoder_factor=0.2, learning_rate=0.01, weight_decay=0.0), gradient)
+    assert len(moved) == 4
+    for path, move in moved.items():
+        rate = 0.002 if path.startswith(PREFIX) else 0.01
+        assert move == pytest.approx(-rate * np.sign(gradient), rel=1e-3), path
+
+
+def test_with_a_factor_of_one_it_is_adamw():
+    options = {"learning_rate": 0.01, "weight_decay": 0.004}
+    keras.utils.set_random_seed(0)
+    mine = steps(EncoderAdamW(**options), 0.3, 3)
+    keras.utils.set_random_seed(0)
+    theirs = steps(keras.optimizers.AdamW(**options), 0.3, 3)
+    for path, move in theirs.items():
+        assert mine[path] == pytest.approx(move, rel=1e-5)
+
+
+def test_a_schedule_is_followed():
+    schedule = keras.optimizers.schedules.PiecewiseConstantDecay([0], [0.1, 0.001])
+    moved = steps(EncoderAdamW(encoder_factor=0.5, learning_rate=schedule, weight_decay=0.0), 1, 2)
+    # Adam's steps under a constant gradient are the rate: 0.1, then 0.001.
+    assert moved["head/kernel"] == pytest.approx(-0.101, rel=1e-3)
+    assert moved[f"{PREFIX}stem/kernel"] == pytest.approx(-0.0505, rel=1e-3)
+
+
+def test_it_is_rebuilt_as_it_was():
+    optimizer = EncoderAdamW(encoder_factor=0.2, learning_rate=0.01, use_ema=True)
+    rebuilt = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+    assert isinstance(rebuilt, EncoderAdamW)
+    assert rebuilt.encoder_factor == 0.2
+    assert rebuilt.use_ema
+    moved = steps(rebuilt, 1.0)
+    assert moved["head/bias"] == pytest.approx(5 * moved[f"{PREFIX}stem/bias"][:2], rel=1e-3)

@@ -1,0 +1,171 @@
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.imaging.roi import Roi
+from capsule_inspect.inference.inspector import Inspector
+from capsule_inspect.modelfile.operating_point import OperatingPoint
+from capsule_inspect.modelfile.outputs import Outputs
+from capsule_inspect.training.operating import choose_operating_point
+
+HEIGHT, WIDTH = 8, 12
+ROI = Roi("whole", WIDTH, HEIGHT, 10)
+
+
+class Bench:
+    """Pictures of which a made-up network says what a test wants it to say."""
+
+    def __init__(self, root: Path, save_picture) -> None:
+        self.root, self.save = root, save_picture
+        self.samples: list[Sample] = []
+        self.said: list[tuple[float, np.ndarray | None]] = []
+
+    def add(self, label: str, logit: float, probability=None, mask=None) -> None:
+        """A picture whose logit of crack over good is `logit`, and its mask probabilities."""
+        number = len(self.samples)
+        path = self.save(
+            self.root / f"{number:03}.png", np.full((HEIGHT, WIDTH, 3), number, np.uint8)
+        )
+        mask_path = ""
+        if mask is not None:
+            mask_path = f"{number:03}_mask.png"
+            self.save(self.root / mask_path, mask.astype(np.uint8) * 255)
+        self.samples.append(Sample(path.name, label, mask_path, "val", None, "", WIDTH, HEIGHT))
+        self.said.append((logit, probability))
+
+    def network(self, window: np.ndarray) -> Outputs:
+        logit, probability = self.said[int(window[0, 0, 0])]
+        mask_logits = None
+        if probability is not None:
+            mask_logits = np.stack([np.log(1 - probability), np.log(probability)], axis=-1)
+            mask_logits = mask_logits.astype(np.float32)
+        return Outputs(np.array([0, logit], np.float32), mask_logits)
+
+    def choose(self, roi: Roi = ROI) -> OperatingPoint:
+        classes = ("good", "crack")
+        data = DataSet(self.root, classes, tuple(self.samples), 0, "", "", "")
+        # The operating point of the inspector must not matter.
+        inspector = Inspector(self.network, classes, roi, OperatingPoint(3.0, 0.99, 0.9))
+        return choose_operating_point(data, self.samples, inspector, "the bench")
+
+
+@pytest.fixture
+def bench(tmp_path: Path, save_picture) -> Bench:
+    return Bench(tmp_path, save_picture)
+
+
+def logit(probability: float) -> float:
+    return math.log(probability / (1 - probability))
+
+
+def test_the_threshold_lies_in_the_middle_of_the_gap_between_separable_scores(bench):
+    for value in (-3.0, -2.0, -1.0):
+        bench.add("good", value)
+    for value in (2.0, 2.5, 4.0):
+        bench.add("crack", value)
+    point = bench.choose()
+    # In logits the gap runs from -1 to 2; its middle is 0.5 before the temperature divides it.
+    assert logit(point.threshold) * point.temperature == pytest.approx(0.5, abs=1e-4)
+    # Separable labels cannot be too certain: the least temperature that is tried.
+    assert point.temperature == pytest.approx(0.25)
+    assert "the bench" in point.chosen_by
+    assert "3 good and 3 defective" in point.chosen_by
+
+
+def test_the_threshold_need_not_lie_around_a_half(bench):
+    for value in (-6.0, -5.5, -5.0):
+        bench.add("good", value)
+    for value in (-3.0, -2.0, -1.0):
+        bench.add("crack", value)
+    point = bench.choose()
+    assert logit(point.threshold) * point.temperature == pytest.approx(-4.0, abs=1e-3)
+
+
+def test_of_equally_good_gaps_the_widest_is_taken(bench):
+    # From the highest score down: two cracks of three above the first gap (F1 = 4 / 6), all three
+    # cracks of six above the second (6 / 9); everything in between is worse.
+    order = ["good", "crack", "crack", "good", "good", "crack", "good", "good"]
+    narrow_then_wide = [4.0, 3.5, 3.0, 2.5, 2.0, 1.5, -1.5, -2.0]
+    wide_then_narrow = [6.0, 5.5, 5.0, 2.0, 1.5, 1.0, 0.5, 0.0]
+    for scores, middle in ((narrow_then_wide, 0.0), (wide_then_narrow, 3.5)):
+        bench.samples.clear()
+        bench.said.clear()
+        for label, score in zip(order, scores, strict=True):
+            bench.add(label, score)
+        point = bench.choose()
+        assert logit(point.threshold) * point.temperature == pytest.approx(middle, abs=1e-3)
+
+
+def test_the_temperature_makes_certainty_as_frequent_as_it_claims(bench):
+    # Every score claims exp(3) : 1, and is right three times of four: T = 3 / ln 3.
+    for label, value in (("good", -3.0), ("crack", 3.0)):
+        for _ in range(6):
+            bench.add(label, value)
+        for _ in range(2):
+            bench.add(label, -value)
+    # The temperatures that are tried lie 3.5 % apart.
+    assert bench.choose().temperature == pytest.approx(3 / math.log(3), rel=0.02)
+
+
+def box() -> np.ndarray:
+    mask = np.zeros((HEIGHT, WIDTH), np.bool_)
+    mask[2:6, 3:9] = True
+    return mask
+
+
+@pytest.mark.parametrize(("inside", "ring"), [(0.62, 0.48), (0.38, 0.22), (0.9, 0.72)])
+def test_the_mask_threshold_separates_defect_from_surroundings(bench, inside, ring):
+    probability = np.full((HEIGHT, WIDTH), 0.01)
+    probability[1:7, 2:10] = ring
+    probability[box()] = inside
+    for value in (-3.0, -2.0, -1.0):
+        bench.add("good", value)
+    for value in (2.0, 2.5, 4.0):
+        bench.add("crack", value, probability, box())
+    assert ring < bench.choose().mask_threshold <= inside
+
+
+def test_masks_count_even_where_the_label_is_missed(bench):
+    probability = np.where(box(), 0.35, 0.01)
+    for value in (-3.0, -2.5, -1.0):
+        bench.add("good", value)
+    for value in (-3.5, -2.0, 1.0):  # below any threshold, some of them
+        bench.add("crack", value, probability, box())
+    assert bench.choose().mask_threshold <= 0.35
+
+
+def test_without_masks_the_mask_threshold_keeps_its_default(bench):
+    for value in (-3.0, -2.0, -1.0):
+        bench.add("good", value)
+        bench.add("crack", -value, np.where(box(), 0.3, 0.01), None)
+    assert bench.choose().mask_threshold == OperatingPoint().mask_threshold
+
+
+@pytest.mark.parametrize(("goods", "cracks"), [(0, 0), (2, 9), (9, 2), (9, 0)])
+def test_too_few_pictures_leave_the_defaults_and_say_so(bench, goods, cracks):
+    for i in range(goods):
+        bench.add("good", -1.0 - i)
+    for i in range(cracks):
+        bench.add("crack", 1.0 + i)
+    point = bench.choose()
+    defaults = OperatingPoint(chosen_by=point.chosen_by)
+    assert point == defaults
+    assert "defaults" in point.chosen_by
+    assert "the bench" in point.chosen_by
+
+
+def test_pictures_without_a_capsule_do_not_count(bench):
+    for value in (-3.0, -2.0, -1.0):
+        bench.add("good", value)
+        bench.add("crack", -value)
+    assert "too few" in bench.choose(Roi()).chosen_by
+
+
+def test_a_network_that_says_the_same_of_every_picture_gets_a_point(bench):
+    for _ in range(4):
+        bench.add("good", 0.5)
+        bench.add("crack", 0.5)
+    assert 0 <= bench.choose().threshold <= 1
