@@ -120,7 +120,7 @@ class TrainSettings:
         resume: A run folder to go on with; empty for a new run.
     """
 
-    epochs: int = 24
+    epochs: int = 20
     steps: int = 50
     batch_size: int = 8
     learning_rate: float = 1.5e-3
@@ -132,7 +132,7 @@ class TrainSettings:
     transplant: float = 0.5
     drawn: int = 160
     drawn_share: float = 0.25
-    validate_every: int = 4
+    validate_every: int = 5
     seed: int = 0
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     resume: str = ""

@@ -65,13 +65,13 @@ def read_state_dict(stream: BinaryIO, name: str) -> tuple[Array, ...]:
         tensors = states.load()
         keys = _Unpickler(stream).load()
         storages = {key: _read_storage(stream, states.item_sizes[key]) for key in keys}
+        return tuple(
+            tensor.materialize(storages)
+            for key, tensor in tensors.items()
+            if not key.endswith("num_batches_tracked")
+        )
     except (pickle.UnpicklingError, EOFError, ValueError, LookupError, TypeError) as error:
         raise ModelFileError(f"'{name}' cannot be read as a state dict: {error}.") from error
-    return tuple(
-        tensor.materialize(storages)
-        for key, tensor in tensors.items()
-        if not key.endswith("num_batches_tracked")
-    )
 
 
 def _read_storage(stream: BinaryIO, item_size: int) -> bytes:
@@ -83,15 +83,21 @@ def _read_storage(stream: BinaryIO, item_size: int) -> bytes:
 
 
 class _Tensor:
-    """A tensor as the state dict describes it: a storage key and a shape."""
+    """A tensor as the state dict describes it: part of a storage, in any memory order."""
 
-    def __init__(self, storage: str, offset: int, shape: tuple[int, ...]) -> None:
-        self.storage, self.offset, self.shape = storage, offset, shape
+    def __init__(
+        self, storage: str, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]
+    ) -> None:
+        self.storage, self.offset, self.shape, self.strides = storage, offset, shape, strides
 
     def materialize(self, storages: dict[str, bytes]) -> Array:
         flat = np.frombuffer(storages[self.storage], "<f4")
-        count = int(np.prod(self.shape, dtype=np.int64))
-        values: Array = flat[self.offset : self.offset + count].reshape(self.shape).copy()
+        last = sum((n - 1) * step for n, step in zip(self.shape, self.strides, strict=True))
+        if min((self.offset, *self.strides)) < 0 or self.offset + last >= flat.size:
+            raise ValueError("a tensor lies outside its storage")
+        steps = tuple(step * flat.itemsize for step in self.strides)
+        view = np.lib.stride_tricks.as_strided(flat[self.offset :], self.shape, steps)
+        values: Array = view.astype(np.float32)
         return values
 
 
@@ -106,7 +112,9 @@ class _Unpickler(pickle.Unpickler):
         if (module, name) == ("collections", "OrderedDict"):
             return OrderedDict
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return lambda storage, offset, shape, *_: _Tensor(storage, offset, shape)
+            return lambda storage, offset, shape, strides, *_: _Tensor(
+                storage, offset, shape, strides
+            )
         if module == "torch" and name in _ITEM_SIZES:
             return name
         raise pickle.UnpicklingError(f"it asks for {module}.{name}")

@@ -2,6 +2,5 @@
 
 import importlib.util
 
-collect_ignore = (
-    [] if importlib.util.find_spec("albumentations") else ["test_augment.py", "test_batches.py"]
-)
+_HAS_EXTRA = importlib.util.find_spec("albumentations") and importlib.util.find_spec("tensorflow")
+collect_ignore = [] if _HAS_EXTRA else ["test_augment.py", "test_batches.py"]

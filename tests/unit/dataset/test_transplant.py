@@ -28,7 +28,7 @@ def corner(mask: np.ndarray) -> tuple[int, int]:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_the_defect_arrives_whole_with_its_mask_and_label(seed):
-    donor, host, made = make(seed)
+    _, _, made = make(seed)
     assert made.label == 3
     assert set(np.unique(made.mask)) == {0, 255}
     assert (made.mask > 0).sum() == 400  # moved by whole pixels, not deformed
