@@ -15,6 +15,11 @@ def say(sentence: str) -> None:
     messages.print(escape(sentence))
 
 
+def warn(sentence: str) -> None:
+    """Writes a warning for the person at the terminal."""
+    messages.print(f"[bold yellow]Warning:[/] {escape(sentence)}")
+
+
 def complain(sentence: str) -> None:
     """Writes an error for the person at the terminal."""
     messages.print(f"[bold red]Error:[/] {escape(sentence)}")

@@ -67,7 +67,7 @@ def evaluate(
     folder = create_run_folder("evaluate", out).path
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     write_report(folder, measured, file, sha256)
-    print_metrics(measured.metrics, f"{len(samples)} pictures of the split '{split}'")
+    print_metrics(measured.metrics, f"the {len(samples)} pictures of the split '{split}'")
     say(f"Results: {(folder / 'metrics.json').resolve()} and pictures.csv beside it.")
 
 

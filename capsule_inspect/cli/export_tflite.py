@@ -37,7 +37,7 @@ def export_tflite(
     """
     settings = settings_from(overrides, config_dir, print_config, data_root, heavy=True)
     load_training_stack("export-tflite")
-    from capsule_inspect.cli.console import complain, say
+    from capsule_inspect.cli.console import say, warn
     from capsule_inspect.cli.progress import watch_pictures
     from capsule_inspect.cli.tables import print_metrics
     from capsule_inspect.dataset.manifest import read_dataset
@@ -53,7 +53,7 @@ def export_tflite(
     _print_parity(exported)
     print_metrics(exported.metrics, exported.measured_on)
     for complaint in exported.complaints:
-        complain(f"{complaint} Written all the same (--force).")
+        warn(f"{complaint} Written all the same (--force).")
     say(
         f"Wrote {file} ({exported.size / 2**20:.2f} MiB). "
         f"Next: capsule-inspect predict PICTURES --model {file} -o out"

@@ -24,12 +24,15 @@ def load_training_stack(command: str) -> None:
             f"({', '.join(missing)}). Run: pip install 'capsule-inspect[train]'"
         )
     from capsule_inspect.cli.console import say
+    from capsule_inspect.modelfile.quiet import without_info_lines
 
     say("Loading TensorFlow and Keras.")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     # Otherwise every large tensor is mapped anew, and half the time of a step goes to page faults.
     os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")
-    import tensorflow as tf
+    with without_info_lines():
+        import tensorflow as tf
 
-    tf.get_logger().setLevel("ERROR")
+        tf.get_logger().setLevel("ERROR")
+        tf.constant(0)  # the first operation looks for a GPU, and says so

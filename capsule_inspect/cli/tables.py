@@ -21,7 +21,7 @@ def print_metrics(metrics: "Iterable[Metric]", pictures: str) -> None:
     from capsule_inspect.cli.console import results
 
     table = Table(
-        "metric", title=f"Measured on the {pictures}", box=box.SIMPLE_HEAD, title_justify="left"
+        "metric", title=f"Measured on {pictures}", box=box.SIMPLE_HEAD, title_justify="left"
     )
     for name in ("value", "95 % interval", "n"):
         table.add_column(name, justify="right")

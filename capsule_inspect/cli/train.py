@@ -42,7 +42,9 @@ def train(
     with watch_training(settings.train) as watcher:
         trained = fit(settings, run, watcher)
     if trained.metrics:
-        print_metrics(trained.metrics, "validation pictures")
+        print_metrics(
+            trained.metrics, "the validation split, on which the operating point was chosen"
+        )
     say(
         f"Wrote {run.model}. Next: capsule-inspect evaluate {run.path} "
         f"data.dir={settings.data.dir}, or: capsule-inspect export-tflite {run.path}"

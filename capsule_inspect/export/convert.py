@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsule_inspect.errors import ConfigError
+from capsule_inspect.modelfile.quiet import without_info_lines
 
 FORMATS = ("int8", "float32", "float16", "dynamic")
 """The formats a network can be exported to."""
@@ -47,7 +48,11 @@ def convert(network: Any, quantization: str, calibration: Sequence[NDArray[np.ui
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.representative_dataset = lambda: _feed(calibration)
     # Keras's exporter prints hundreds of lines of variable handles.
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+    with (
+        contextlib.redirect_stdout(io.StringIO()),
+        warnings.catch_warnings(),
+        without_info_lines(),
+    ):
         warnings.simplefilter("ignore")
         return bytes(converter.convert())
 

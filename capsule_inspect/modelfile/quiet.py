@@ -1,16 +1,22 @@
 """Keeping a native library's start-up chatter off the terminal."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from tempfile import TemporaryFile
 
-_CHATTER = b"INFO: "
+_CHATTER = re.compile(
+    rb"INFO: "
+    rb"|[IW]\d{4} \d\d:"  # absl's format of information and warnings
+    rb"|WARNING: All log messages before absl"
+    rb"|fully_quantize: "  # the converter, once per file
+)
 
 
 @contextmanager
 def without_info_lines() -> Iterator[None]:
-    """Drop the `INFO: ` lines that C++ code writes to stderr meanwhile; pass on all others.
+    """Drop the notes that TensorFlow's C++ code writes to stderr meanwhile; pass on all else.
 
     TensorFlow Lite announces its XNNPACK delegate there and has no switch for it: neither
     TF_CPP_MIN_LOG_LEVEL nor an option reaches that line. File descriptor 2 is turned to a file and
@@ -33,4 +39,4 @@ def without_info_lines() -> Iterator[None]:
         finally:
             os.dup2(stderr, 2)
             held.seek(0)
-            os.write(2, b"".join(line for line in held if not line.startswith(_CHATTER)))
+            os.write(2, b"".join(line for line in held if not _CHATTER.match(line)))

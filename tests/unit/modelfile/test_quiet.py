@@ -5,6 +5,14 @@ import pytest
 from capsule_inspect.modelfile.quiet import without_info_lines
 
 
+def test_the_notes_of_tensorflow_and_its_converter_are_dropped(capfd):
+    with without_info_lines():
+        os.write(2, b"I0000 00:00:17 1 cuda.cc:31] no GPU\nW0000 00:00:17 1 x.cc:3] slow\n")
+        os.write(2, b"WARNING: All log messages before absl::InitializeLog()\n")
+        os.write(2, b"fully_quantize: 0, inference_type: 6\nE0000 00:00:17 1 x.cc:3] broken\n")
+    assert capfd.readouterr().err == "E0000 00:00:17 1 x.cc:3] broken\n"
+
+
 def test_only_info_lines_are_dropped(capfd):
     with without_info_lines():
         os.write(2, b"INFO: a delegate was made\nERROR: it hurts\nINFO: more\nno newline")
