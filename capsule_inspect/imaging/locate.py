@@ -65,7 +65,7 @@ def find_capsules(picture: Picture) -> tuple[CapsuleBox, ...]:
         picture: uint8 RGB, [H, W, 3].
 
     Returns:
-        One box per capsule, from top to bottom, then from left to right; empty if there is none.
+        One box per capsule, row by row, each row from left to right; empty if there is none.
     """
     small, scale = _shrink(picture)
     distance = _distance_to_ground(small)
@@ -74,7 +74,18 @@ def find_capsules(picture: Picture) -> tuple[CapsuleBox, ...]:
         for component in _components(distance)
         if _is_capsule(component, distance)
     ]
-    return tuple(sorted(boxes, key=lambda box: (round(box.y), box.x)))
+    return tuple(_in_reading_order(boxes))
+
+
+def _in_reading_order(boxes: list[CapsuleBox]) -> list[CapsuleBox]:
+    """Sorts by rows, which are as high as a capsule is wide, then from left to right."""
+    ordered: list[CapsuleBox] = []
+    rest = sorted(boxes, key=lambda box: box.y)
+    while rest:
+        row = [box for box in rest if box.y < rest[0].y + rest[0].height]
+        ordered += sorted(row, key=lambda box: box.x)
+        rest = rest[len(row) :]
+    return ordered
 
 
 def _shrink(picture: Picture) -> tuple[Picture, float]:

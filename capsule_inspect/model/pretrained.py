@@ -17,6 +17,18 @@ _MAGIC = 0x1950A86A20F9469CFC6C
 _ITEM_SIZES = {"FloatStorage": 4, "LongStorage": 8}
 """Bytes per element; long storages hold only batch counters, which are left out."""
 
+_DAMAGE = (
+    pickle.UnpicklingError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OverflowError,
+    TypeError,
+    ValueError,
+)
+"""What a damaged pickle can end in, by the documentation of `pickle` and by trial."""
+
 Array = NDArray[np.float32]
 
 
@@ -70,14 +82,15 @@ def read_state_dict(stream: BinaryIO, name: str) -> tuple[Array, ...]:
             for key, tensor in tensors.items()
             if not key.endswith("num_batches_tracked")
         )
-    except (pickle.UnpicklingError, EOFError, ValueError, LookupError, TypeError) as error:
+    except _DAMAGE as error:
         raise ModelFileError(f"'{name}' cannot be read as a state dict: {error}.") from error
 
 
 def _read_storage(stream: BinaryIO, item_size: int) -> bytes:
-    size = int.from_bytes(stream.read(8), "little") * item_size
+    header = stream.read(8)
+    size = int.from_bytes(header, "little") * item_size
     data = stream.read(size)
-    if len(data) != size:
+    if len(header) != 8 or len(data) != size:
         raise EOFError("it ends early")
     return data
 

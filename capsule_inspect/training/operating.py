@@ -109,6 +109,8 @@ def _threshold(evidence: Sequence[_Evidence], temperature: float) -> float:
     logits = np.log1p(-np.minimum(p_good, 1 - 1e-12)) - np.log(np.maximum(p_good, 1e-12))
     truth = np.array([each.truth != 0 for each in evidence])
     ordered = np.unique(logits)
+    if ordered.size < 2:  # a network that says the same of every picture
+        return OperatingPoint().threshold
     gaps, middles = np.diff(ordered), (ordered[1:] + ordered[:-1]) / 2
     scores = np.array([_f1(logits >= middle, truth) for middle in middles])
     best = np.flatnonzero(scores >= scores.max() - 1e-12)

@@ -12,7 +12,6 @@ from capsule_inspect.model.runner import KerasRunner
 from capsule_inspect.settings import ModelSettings
 
 # Keras 3 turns variables into arrays in a way that NumPy 2 deprecates.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
 def numpy_of(value) -> np.ndarray:

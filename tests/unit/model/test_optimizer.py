@@ -6,7 +6,6 @@ from capsule_inspect.model.encoders import PREFIX
 from capsule_inspect.model.optimizer import EncoderAdamW
 
 # Keras 3 turns variables into arrays in a way that NumPy 2 deprecates.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
 def numpy_of(variable) -> np.ndarray:

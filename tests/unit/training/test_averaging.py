@@ -5,7 +5,6 @@ import pytest
 from capsule_inspect.training.averaging import averaged_weights
 
 # Keras 3 turns variables into arrays in a way that NumPy 2 deprecates.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 MOMENTUM = 0.8
 
