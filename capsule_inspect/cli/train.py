@@ -29,7 +29,7 @@ def train(
     Writes model.keras, decision.json, history.csv and the resolved config.yaml into a run folder.
     Ctrl-C keeps all finished epochs; train.resume=RUN goes on.
 
-    Example: capsule-inspect train data.dir=data/capsule train.epochs=24
+    Example: capsule-inspect train data.dir=data/capsule train.epochs=40
     """
     settings = settings_from(overrides, config_dir, print_config, data_root, heavy=True)
     load_training_stack("train")

@@ -223,7 +223,7 @@ def test_a_config_dir_comes_before_conf_here_and_that_before_the_package(
 ):
     given = tmp_path / "given"
     given.mkdir()
-    assert compose().train.epochs == 24
+    assert compose() == Settings()
     option(elsewhere / "conf", 11)
     assert compose().train.epochs == 11
     assert compose(config_dir=given).train.epochs == 11

