@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from capsule_inspect.cli.extras import load_training_stack
+from capsule_inspect.cli.extras import load_training_stack, require_train_extra
 from capsule_inspect.cli.options import (
     ConfigDir,
     DataRoot,
@@ -49,6 +49,7 @@ def evaluate(
     Example: capsule-inspect evaluate model.tflite data.dir=data/capsule --split test
     """
     settings = settings_from(overrides, config_dir, print_config, data_root, heavy=True)
+    require_train_extra("evaluate")
     from capsule_inspect.dataset.manifest import read_dataset
 
     data = read_dataset(Path(settings.data.dir), settings.data.root)

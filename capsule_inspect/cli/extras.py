@@ -8,8 +8,8 @@ from capsule_inspect.errors import MissingExtraError
 _TRAIN_PACKAGES = ("tensorflow", "keras", "sklearn", "albumentations", "optuna")
 
 
-def load_training_stack(command: str) -> None:
-    """Imports the heavy packages that a command needs, quietly, and says so meanwhile.
+def require_train_extra(command: str) -> None:
+    """Checks that the packages of the `train` extra are installed, without importing them.
 
     Args:
         command: Its name, for the message.
@@ -23,6 +23,18 @@ def load_training_stack(command: str) -> None:
             f"`{command}` needs packages that the light install leaves out "
             f"({', '.join(missing)}). Run: pip install 'capsule-inspect[train]'"
         )
+
+
+def load_training_stack(command: str) -> None:
+    """Imports TensorFlow, which takes seconds, quietly, and says so meanwhile.
+
+    Args:
+        command: The name of the command that needs it, for messages.
+
+    Raises:
+        MissingExtraError: A package of the `train` extra is not installed.
+    """
+    require_train_extra(command)
     from capsule_inspect.cli.console import say
     from capsule_inspect.modelfile.quiet import without_info_lines
 
