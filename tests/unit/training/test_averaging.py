@@ -4,7 +4,6 @@ import pytest
 
 from capsule_inspect.training.averaging import averaged_weights
 
-
 MOMENTUM = 0.8
 
 
