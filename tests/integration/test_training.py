@@ -80,12 +80,12 @@ def test_an_interrupted_run_says_how_to_resume_and_ends_like_an_uninterrupted_on
         stderr=subprocess.PIPE,
         text=True,
     )
+    # The checkpoint of epoch 1 is written right after its row; epoch 2 takes seconds.
+    history, checkpoint = folder / "history.csv", folder / "checkpoint.keras"
     deadline = time.monotonic() + 240
-    while not (folder / "history.csv").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    # The row of epoch 1 is written just before its checkpoint; epoch 2 takes seconds.
-    stamp = (folder / "checkpoint.keras").stat().st_mtime_ns
-    while (folder / "checkpoint.keras").stat().st_mtime_ns == stamp:
+    while time.monotonic() < deadline and not (
+        history.exists() and checkpoint.stat().st_mtime_ns > history.stat().st_mtime_ns
+    ):
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=120)
