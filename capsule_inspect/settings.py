@@ -39,6 +39,8 @@ class DataSettings:
             raise ValueError("data.val and data.test must be at least 0 and add up to less than 1.")
         if self.folds < 0 or self.folds == 1:
             raise ValueError("data.folds must be 0 (no folds) or at least 2.")
+        if self.seed < 0:
+            raise ValueError("data.seed must be at least 0.")
         if self.count < 1:
             raise ValueError("data.count must be at least 1.")
         if self.size < 200:
@@ -64,6 +66,11 @@ class ModelSettings:
     decoder_filters: list[int] = field(default_factory=lambda: [128, 64, 48, 32])
     head_units: int = 128
     head_dropout: float = 0.3
+
+    def __post_init__(self) -> None:
+        """Raises ValueError if the head is impossible."""
+        if self.head_units < 1 or not 0 <= self.head_dropout < 1:
+            raise ValueError("model.head_units must be at least 1, head_dropout in [0, 1).")
 
 
 @dataclass(frozen=True)
@@ -95,6 +102,16 @@ class AugmentSettings:
     cast: float = 0.05
     blur: float = 0.2
     noise: float = 0.3
+
+    def __post_init__(self) -> None:
+        """Raises ValueError if a range is impossible."""
+        spans = (self.rotate, self.shift_x, self.shift_y, self.brightness)
+        shares = (self.flip, self.blur, self.noise, self.scale, self.contrast, self.cast)
+        if min(spans) < 0 or min(shares) < 0 or max(shares) > 1 or self.gamma < 1:
+            raise ValueError(
+                "train.augment: ranges must be at least 0, shares and probabilities at most 1, "
+                "and gamma at least 1."
+            )
 
 
 @dataclass(frozen=True)
@@ -137,6 +154,23 @@ class TrainSettings:
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     resume: str = ""
 
+    def __post_init__(self) -> None:
+        """Raises ValueError if a setting is impossible."""
+        if min(self.epochs, self.steps, self.batch_size, self.validate_every) < 1:
+            raise ValueError(
+                "train.epochs, steps, batch_size and validate_every must be at least 1."
+            )
+        if min(self.learning_rate, self.encoder_learning_rate) <= 0 or self.defect_weight <= 0:
+            raise ValueError("Learning rates and train.defect_weight must be above 0.")
+        if min(self.seed, self.drawn, self.weight_decay) < 0:
+            raise ValueError("train.seed, drawn and weight_decay must be at least 0.")
+        shares = (self.transplant, self.drawn_share, self.label_smoothing, self.average_momentum)
+        if min(shares) < 0 or max(shares) > 1:
+            raise ValueError(
+                "train.transplant, drawn_share, label_smoothing and average_momentum must lie "
+                "between 0 and 1."
+            )
+
 
 @dataclass(frozen=True)
 class TuneSettings:
@@ -173,10 +207,15 @@ class ExportSettings:
     min_agreement: float = 0.98
     max_dice_drop: float = 0.02
 
+    def __post_init__(self) -> None:
+        """Raises ValueError if there is nothing to calibrate on."""
+        if self.calibration < 1:
+            raise ValueError("export.calibration must be at least 1.")
+
 
 @dataclass(frozen=True)
 class PredictSettings:
-    """Limits and resources of `predict` and `evaluate`.
+    """Limits and resources of `predict`; `evaluate` uses the threads.
 
     Attributes:
         threads: Threads of the runtime.

@@ -49,7 +49,7 @@ def evaluate(
     Example: capsule-inspect evaluate model.tflite data.dir=data/capsule --split test
     """
     settings = settings_from(overrides, config_dir, print_config, data_root, heavy=True)
-    require_train_extra("evaluate")
+    require_train_extra("evaluate", ("sklearn",))
     from capsule_inspect.dataset.manifest import read_dataset
 
     data = read_dataset(Path(settings.data.dir), settings.data.root)
@@ -63,9 +63,9 @@ def evaluate(
     from capsule_inspect.training.run_folder import create_run_folder
 
     samples = evaluation.choose_samples(data, split)
+    folder = create_run_folder("evaluate", out).path
     with watch_pictures(len(samples), "Evaluating") as advance:
         measured = evaluation.evaluate(data, split, inspector, advance)
-    folder = create_run_folder("evaluate", out).path
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     write_report(folder, measured, file, sha256)
     print_metrics(measured.metrics, f"the {len(samples)} pictures of the split '{split}'")

@@ -2,22 +2,24 @@
 
 import importlib.util
 import os
+from collections.abc import Sequence
 
 from capsule_inspect.errors import MissingExtraError
 
 _TRAIN_PACKAGES = ("tensorflow", "keras", "sklearn", "albumentations", "optuna")
 
 
-def require_train_extra(command: str) -> None:
+def require_train_extra(command: str, packages: Sequence[str] = _TRAIN_PACKAGES) -> None:
     """Checks that the packages of the `train` extra are installed, without importing them.
 
     Args:
-        command: Its name, for the message.
+        command: The name of the command that needs them, for the message.
+        packages: Their import names.
 
     Raises:
         MissingExtraError: One of them is not installed.
     """
-    missing = [name for name in _TRAIN_PACKAGES if importlib.util.find_spec(name) is None]
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
         raise MissingExtraError(
             f"`{command}` needs packages that the light install leaves out "

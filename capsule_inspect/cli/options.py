@@ -50,7 +50,8 @@ def settings_from(
 ) -> Settings:
     """Composes a command's settings; with `--print-config`, prints them and ends the command.
 
-    A light command without overrides takes the defaults as they are, and Hydra is not imported.
+    A light command without overrides and config files of the user's own takes the defaults as they
+    are, and Hydra is not imported.
 
     Args:
         overrides: Trailing `KEY=VALUE` arguments.
@@ -63,9 +64,10 @@ def settings_from(
         ConfigError: An override or config file is malformed, unknown, or of the wrong type.
         typer.Exit: The settings were printed.
     """
-    if not (overrides or config_dir or print_config or heavy):
+    from capsule_inspect.compose import compose, config_folders, to_yaml
+
+    if not (overrides or print_config or heavy) and len(config_folders(config_dir)) == 1:
         return Settings()
-    from capsule_inspect.compose import compose, to_yaml
 
     settings = compose(overrides or [], config_dir)
     if data_root is not None:

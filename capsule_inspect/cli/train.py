@@ -47,7 +47,8 @@ def train(
         )
     say(
         f"Wrote {run.model}. Next: capsule-inspect evaluate {run.path} "
-        f"data.dir={settings.data.dir}, or: capsule-inspect export-tflite {run.path}"
+        f"data.dir={settings.data.dir}, or: "
+        f"capsule-inspect export-tflite {run.path} data.dir={settings.data.dir}"
     )
 
 
@@ -68,4 +69,6 @@ def _start(settings: "Settings", out: Path | None) -> "tuple[Settings, RunFolder
             "Give the run folder of an interrupted `train`."
         )
     stored = read_yaml(run.config)
-    return replace(stored, data=replace(stored.data, root=settings.data.root)), run
+    return replace(
+        stored, data=replace(stored.data, root=settings.data.root or stored.data.root)
+    ), run

@@ -22,7 +22,8 @@ def tune(
 ) -> None:
     """Search learning rates, regularization and loss weights with Optuna.
 
-    Trials are kept in study.db of the run folder; tune.resume=RUN goes on with them. The best
+    Trials are kept in study.db of the run folder; tune.resume=RUN goes on with them until there are
+    tune.trials. The best
     settings become best.yaml there, an experiment file that `train` takes.
 
     Example: capsule-inspect tune tune.trials=20 data.dir=data/capsule
@@ -42,9 +43,12 @@ def tune(
                 f"There is nothing to resume in '{run.path}': it holds no config.yaml. "
                 "Give the run folder of a `tune`."
             )
-        trials = settings.tune.trials
-        stored = read_yaml(run.config)
-        settings = replace(stored, tune=replace(stored.tune, trials=trials))
+        wanted, stored = settings, read_yaml(run.config)
+        settings = replace(
+            stored,
+            tune=replace(stored.tune, trials=wanted.tune.trials),
+            data=replace(stored.data, root=wanted.data.root or stored.data.root),
+        )
     else:
         run = create_run_folder("tune", out)
         run.config.write_text(to_yaml(settings), encoding="utf-8")

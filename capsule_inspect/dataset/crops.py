@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from capsule_inspect.dataset.draw import draw_capsule, draw_labels
 from capsule_inspect.dataset.manifest import DataSet, Sample
-from capsule_inspect.imaging.crop import find_crops
+from capsule_inspect.imaging.crop import Crop, find_crops
 from capsule_inspect.imaging.read import Picture, read_mask, read_picture
 from capsule_inspect.imaging.roi import Roi
 
@@ -32,7 +32,9 @@ class TrainingCrop:
 
 
 def load_crops(data: DataSet, samples: Iterable[Sample], roi: Roi) -> list[TrainingCrop]:
-    """Reads the capsules of samples; of a picture of several, the sound ones count as good.
+    """Reads the capsules of samples; of several in a picture, the sound ones count as good.
+
+    A defective picture of several capsules without a mask is left out.
 
     Raises:
         PictureError: A picture or mask cannot be read.
@@ -59,10 +61,18 @@ def draw_crops(count: int, seed: int, classes: Sequence[str], roi: Roi) -> list[
 
 
 def _crop(picture: Picture, mask: NDArray[np.uint8], label: int, roi: Roi) -> list[TrainingCrop]:
-    wide = replace(roi, width=roi.width + 2 * MARGIN, height=roi.height + 2 * MARGIN)
-    windows = find_crops(picture, wide)
+    windows = [_widen(window) for window in find_crops(picture, roi)]
+    if label and len(windows) > 1 and not mask.any():
+        return []  # nobody knows which of the capsules is the defective one
     cuts = [(window.take(picture), window.take(mask)) for window in windows]
     return [
         TrainingCrop(image, part, label if len(cuts) == 1 or part.any() else 0)
         for image, part in cuts
     ]
+
+
+def _widen(crop: Crop) -> Crop:
+    """Adds the margin around a window, at the same scale."""
+    shift = np.array([[0, 0, MARGIN], [0, 0, MARGIN]])
+    roi = replace(crop.roi, width=crop.roi.width + 2 * MARGIN, height=crop.roi.height + 2 * MARGIN)
+    return replace(crop, roi=roi, matrix=crop.matrix + shift)

@@ -63,13 +63,12 @@ def discover(source: Path) -> Discovery:
         UsageError: The source is not a folder.
         DataError: The folder has none of the layouts, no class `good`, or cannot be listed.
     """
-    if not source.exists():
-        raise UsageError(f"'{source}' does not exist. Give a folder, or the word `drawn`.")
-    if not source.is_dir():
-        raise UsageError(f"'{source}' is a file. Give a folder; unpack an archive first.")
-    root = source.resolve()
     try:
-        return _discover(root, source)
+        if not source.exists():
+            raise UsageError(f"'{source}' does not exist. Give a folder, or the word `drawn`.")
+        if not source.is_dir():
+            raise UsageError(f"'{source}' is a file. Give a folder; unpack an archive first.")
+        return _discover(source.resolve(), source)
     except OSError as error:
         raise DataError(f"'{error.filename}' cannot be listed: {error.strerror}.") from error
 

@@ -1,6 +1,7 @@
 """The data set folder that `prepare` writes and every other command reads."""
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -138,6 +139,12 @@ def read_dataset(folder: Path, data_root: Path | str = "") -> DataSet:
             "If they moved, say where to with --data-root."
         )
     return data
+
+
+def training_sha256(data: DataSet) -> str:
+    """Identifies the pictures of the training split: the hash of their sorted hashes."""
+    hashes = sorted(sample.sha256 for sample in data.samples if sample.split == "train")
+    return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
 def _replace(path: Path, content: str) -> None:

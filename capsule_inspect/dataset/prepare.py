@@ -176,7 +176,10 @@ def _licence(root: Path) -> str:
 
 
 def _refuse_used(out: Path) -> None:
-    if out.is_dir() and any(out.iterdir()):
-        raise UsageError(f"The folder '{out}' is not empty. Give a new one, or empty it first.")
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"'{out}' is a file. Give a folder that does not exist yet.")
+    try:
+        if out.is_dir() and any(out.iterdir()):
+            raise UsageError(f"The folder '{out}' is not empty. Give a new one, or empty it first.")
+        if out.exists() and not out.is_dir():
+            raise UsageError(f"'{out}' is a file. Give a folder that does not exist yet.")
+    except OSError as error:
+        raise UsageError(f"'{out}' cannot be used: {error.strerror}.") from error

@@ -1,6 +1,6 @@
 """Evaluating any model on a split of a data set."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from capsule_inspect.dataset.manifest import SPLITS, DataSet, Sample
@@ -51,16 +51,25 @@ def evaluate(
         PictureError: A picture or mask cannot be read.
     """
     samples = choose_samples(data, split)
-    unknown = sorted({sample.label for sample in samples} - set(inspector.classes))
-    if unknown:
-        raise DataError(
-            f"The model does not know the classes {', '.join(unknown)}; it was trained on "
-            f"{', '.join(inspector.classes)}. Give the data set it was made for."
-        )
+    require_known_classes(samples, inspector.classes)
     judgements = judge(data, samples, inspector, advance)
     return Evaluation(
         split, inspector.classes, judgements, measure(judgements, inspector.classes[0])
     )
+
+
+def require_known_classes(samples: Iterable[Sample], classes: Sequence[str]) -> None:
+    """Checks that a model knows every class of samples.
+
+    Raises:
+        DataError: It does not.
+    """
+    unknown = sorted({sample.label for sample in samples} - set(classes))
+    if unknown:
+        raise DataError(
+            f"The model does not know the classes {', '.join(unknown)}; it was trained on "
+            f"{', '.join(classes)}. Give the data set it was made for."
+        )
 
 
 def choose_samples(data: DataSet, split: str) -> tuple[Sample, ...]:

@@ -9,11 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from capsule_inspect.errors import ConfigError
 from capsule_inspect.modelfile.quiet import without_info_lines
-
-FORMATS = ("int8", "float32", "float16", "dynamic")
-"""The formats a network can be exported to."""
 
 
 def convert(network: Any, quantization: str, calibration: Sequence[NDArray[np.uint8]]) -> bytes:
@@ -21,20 +17,15 @@ def convert(network: Any, quantization: str, calibration: Sequence[NDArray[np.ui
 
     Args:
         network: Keras model from `image` to a dict of outputs; its names survive.
-        quantization: One of `FORMATS`.
+        quantization: One of `metadata.QUANTIZATIONS`.
         calibration: Windows uint8 [H, W, 3] that int8 activation ranges are measured on.
 
     Returns:
         A TensorFlow Lite flatbuffer with the signature `image` → `logits`, `mask_logits`.
-
-    Raises:
-        ConfigError: The format is unknown.
     """
     import tensorflow as tf  # noqa: I001  (TensorFlow before Keras, or the converter loses weights)
     import keras
 
-    if quantization not in FORMATS:
-        raise ConfigError(f"export.format is '{quantization}', but can be: {', '.join(FORMATS)}.")
     image = keras.Input(batch_shape=(1, *network.input_shape[1:]), dtype="uint8", name="image")
     converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(image, network(image)))
     if quantization != "float32":

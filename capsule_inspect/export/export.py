@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsule_inspect import __version__
-from capsule_inspect.dataset.manifest import DataSet, Sample
-from capsule_inspect.errors import ModelFileError
+from capsule_inspect.dataset.manifest import DataSet, Sample, training_sha256
+from capsule_inspect.errors import ConfigError, ModelFileError
+from capsule_inspect.evaluation.evaluate import require_known_classes
 from capsule_inspect.evaluation.metrics import measure
 from capsule_inspect.export.convert import convert
 from capsule_inspect.export.parity import Parity, compare
@@ -19,7 +20,7 @@ from capsule_inspect.imaging.read import read_picture
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.model.runner import KerasRunner
 from capsule_inspect.modelfile.bundle import ModelBundle, write_bundle
-from capsule_inspect.modelfile.metadata import FORMAT_VERSION, Metric, ModelMetadata
+from capsule_inspect.modelfile.metadata import FORMAT_VERSION, QUANTIZATIONS, Metric, ModelMetadata
 from capsule_inspect.modelfile.runtime import Interpreter
 from capsule_inspect.settings import ExportSettings
 from capsule_inspect.training.load import TrainedModel
@@ -71,6 +72,12 @@ def export_tflite(
         ConfigError: The format is unknown.
     """
     rule = model.rule
+    if limits.format not in QUANTIZATIONS:
+        raise ConfigError(
+            f"export.format is '{limits.format}', but can be: {', '.join(QUANTIZATIONS)}."
+        )
+    require_known_classes(data.samples, rule.classes)
+    out.parent.mkdir(parents=True, exist_ok=True)
     windows = list(_windows(data, _calibration_samples(data, limits.calibration), model))
     flatbuffer = convert(model.network, limits.format, windows)
     metadata = ModelMetadata(
@@ -98,6 +105,8 @@ def export_tflite(
         )
     split = "test" if any(sample.split == "test" for sample in data.samples) else "val"
     metrics, measured_on = _metrics(data, parity, split)
+    if training_sha256(data) != rule.training_data_sha256:
+        measured_on = f"another split than the model was trained on: {measured_on}"
     metadata = replace(metadata, metrics=metrics, measured_on=measured_on)
     write_bundle(out, flatbuffer, metadata)
     return Exported(

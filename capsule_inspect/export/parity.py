@@ -1,16 +1,15 @@
 """Holding an exported model against the network it came from."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from capsule_inspect.dataset.manifest import DataSet, Sample
 from capsule_inspect.evaluation.judge import Judgement, judge_findings, true_mask
-from capsule_inspect.imaging.crop import find_crops
 from capsule_inspect.imaging.read import read_picture
-from capsule_inspect.inference.decide import decide
-from capsule_inspect.inference.inspector import Finding, Inspector
+from capsule_inspect.inference.inspector import Inspector, RunNetwork
 from capsule_inspect.modelfile.outputs import Outputs
 
 
@@ -78,21 +77,20 @@ def compare(
     Raises:
         PictureError: A picture or mask cannot be read.
     """
-    before, after = [], []
+    before: list[Judgement] = []
+    after: list[Judgement] = []
     gaps = {"logits": _Gap(), "mask_logits": _Gap()}
     for sample in samples:
         picture = read_picture(data.root / sample.path)
         truth = true_mask(data, sample, picture.shape[:2])
-        findings: tuple[list[Finding], list[Finding]] = ([], [])
-        for crop in find_crops(picture, original.roi):
-            window = crop.take(picture)
-            outputs = original.run(window), exported.run(window)
+        recorders = _Recorder(original.run), _Recorder(exported.run)
+        for inspector, recorder, judgements in zip(
+            (original, exported), recorders, (before, after), strict=True
+        ):
+            findings = replace(inspector, run=recorder).inspect(picture)
+            judgements.append(judge_findings(sample, findings, truth))
+        for outputs in zip(*(recorder.seen for recorder in recorders), strict=True):
             _measure_gaps(gaps, *outputs)
-            for model, output, found in zip((original, exported), outputs, findings, strict=True):
-                shape = picture.shape[0], picture.shape[1]
-                found.append(Finding(crop, decide(output, crop, shape, model.classes, model.point)))
-        before.append(judge_findings(sample, findings[0], truth))
-        after.append(judge_findings(sample, findings[1], truth))
         advance()
     return Parity(
         pictures=len(before),
@@ -103,6 +101,17 @@ def compare(
         before=tuple(before),
         after=tuple(after),
     )
+
+
+class _Recorder:
+    """Runs a network and remembers what it said."""
+
+    def __init__(self, run: RunNetwork) -> None:
+        self._run, self.seen = run, list[Outputs]()
+
+    def __call__(self, image: NDArray[np.uint8]) -> Outputs:
+        self.seen.append(self._run(image))
+        return self.seen[-1]
 
 
 class _Gap:

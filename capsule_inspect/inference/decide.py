@@ -19,8 +19,6 @@ class Decision:
         confidence: Probability of the label; for `good`, 1 - defect_score. In [0, 1].
         defect_score: 1 - p(good) at the stored temperature, in [0, 1].
         probabilities: float64 [classes], summing to 1.
-        defect_probability: float32 [H, W] at native resolution: 1 - p(background), 0 outside the
-            window; None for a model without a mask head.
         mask: bool [H, W] at native resolution, empty for a capsule labelled good; None for a model
             without a mask head.
     """
@@ -29,7 +27,6 @@ class Decision:
     confidence: float
     defect_score: float
     probabilities: NDArray[np.float64]
-    defect_probability: NDArray[np.float32] | None
     mask: NDArray[np.bool_] | None
 
 
@@ -61,12 +58,28 @@ def decide(
     else:
         best = 1 + int(np.argmax(probabilities[1:]))
         label, confidence = classes[best], float(probabilities[best])
-    probability = mask = None
-    if outputs.mask_logits is not None:
-        background = softmax(outputs.mask_logits)[..., 0]
-        probability = crop.restore(1 - background, *shape)
-        mask = (probability >= point.mask_threshold) & (label != classes[0])
-    return Decision(label, confidence, defect_score, probabilities, probability, mask)
+    mask = None
+    if outputs.mask_logits is not None and label == classes[0]:
+        mask = np.zeros(shape, np.bool_)
+    elif outputs.mask_logits is not None:
+        mask = defect_map(outputs.mask_logits, crop, shape) >= point.mask_threshold
+    return Decision(label, confidence, defect_score, probabilities, mask)
+
+
+def defect_map(
+    mask_logits: NDArray[np.float32], crop: Crop, shape: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Returns how likely each native pixel is defect.
+
+    Args:
+        mask_logits: float32 [h, w, classes], background first.
+        crop: Where the crop lies in its picture.
+        shape: Height and width of the picture in pixels.
+
+    Returns:
+        float32 [H, W]: 1 - p(background), 0 outside the window.
+    """
+    return crop.restore(1 - softmax(mask_logits)[..., 0], *shape)
 
 
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.floating]:

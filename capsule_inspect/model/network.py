@@ -38,8 +38,18 @@ def build_network(settings: ModelSettings, class_count: int) -> keras.Model:
     if settings.weights == "imagenet":
         encoder.load_imagenet(network)
     elif settings.weights != "none":
-        network.load_weights(settings.weights)
+        _load_weights(network, settings.weights)
     return network
+
+
+def _load_weights(network: keras.Model, path: str) -> None:
+    try:
+        network.load_weights(path)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"model.weights='{path}' cannot be loaded: {error}. It can be imagenet, none, or the "
+            ".weights.h5 file of a network with the same settings."
+        ) from error
 
 
 def _label_head(

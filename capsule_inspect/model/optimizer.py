@@ -19,6 +19,8 @@ class EncoderAdamW(keras.optimizers.AdamW):
         super().__init__(**options)
         self.encoder_factor = encoder_factor
         self._factors: list[float] = []
+        # Here, since a saved optimizer does not remember it.
+        self.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
 
     def build(self, variables: Any) -> None:
         """Makes the optimizer's state; Keras calls it with the network's variables."""

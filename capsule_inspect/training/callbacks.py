@@ -55,8 +55,11 @@ class WriteHistory(keras.callbacks.Callback):
         self._started = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Starts the epoch's clock."""
-        del epoch, logs
+        """Starts the epoch's clock, and drops rows of epochs that are trained again."""
+        del logs
+        if self._path.exists():
+            lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
+            self._path.write_text("".join(lines[: epoch + 1]), encoding="utf-8")
         self._started = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:

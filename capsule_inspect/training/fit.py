@@ -1,6 +1,5 @@
 """Training one network."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +8,7 @@ import keras
 
 from capsule_inspect.dataset.batches import Batches
 from capsule_inspect.dataset.crops import draw_crops, load_crops
-from capsule_inspect.dataset.manifest import DataSet, read_dataset
+from capsule_inspect.dataset.manifest import DataSet, read_dataset, training_sha256
 from capsule_inspect.errors import InterruptedRunError
 from capsule_inspect.evaluation.judge import judge
 from capsule_inspect.evaluation.metrics import METRICS, measure
@@ -29,6 +28,7 @@ from capsule_inspect.training.callbacks import (
     save_network,
 )
 from capsule_inspect.training.decision import DecisionRule, write_decision
+from capsule_inspect.training.load import load_network
 from capsule_inspect.training.operating import choose_operating_point
 from capsule_inspect.training.run_folder import RunFolder
 
@@ -80,6 +80,16 @@ def fit(settings: Settings, run: RunFolder, watcher: Watcher) -> Trained:
         ConfigError: The settings make no network, or contradict the checkpoint.
         InterruptedRunError: The user stopped the run; the message says how to go on.
     """
+    try:
+        return _fit(settings, run, watcher)
+    except KeyboardInterrupt:
+        raise InterruptedRunError(
+            "Stopped; the finished epochs are saved. Go on with: "
+            f"capsule-inspect train train.resume={run.path}"
+        ) from None
+
+
+def _fit(settings: Settings, run: RunFolder, watcher: Watcher) -> Trained:
     train = settings.train
     data = read_dataset(Path(settings.data.dir), settings.data.root)
     keras.utils.set_random_seed(train.seed)
@@ -100,24 +110,18 @@ def fit(settings: Settings, run: RunFolder, watcher: Watcher) -> Trained:
 
     if done < train.epochs:
         watcher.note(f"Training from epoch {done + 1} to {train.epochs}.")
-        try:
-            network.fit(
-                batches,
-                epochs=train.epochs,
-                initial_epoch=done,
-                verbose=0,
-                callbacks=[
-                    ValidateAverage(validate, train.validate_every, train.epochs),
-                    WriteHistory(run.history, METRICS),
-                    SaveCheckpoint(run),
-                    *watcher.callbacks,
-                ],
-            )
-        except KeyboardInterrupt:
-            raise InterruptedRunError(
-                "Stopped; the finished epochs are saved. Go on with: "
-                f"capsule-inspect train train.resume={run.path}"
-            ) from None
+        network.fit(
+            batches,
+            epochs=train.epochs,
+            initial_epoch=done,
+            verbose=0,
+            callbacks=[
+                SaveCheckpoint(run),  # first: an interrupt below loses no finished epoch
+                ValidateAverage(validate, train.validate_every, train.epochs),
+                WriteHistory(run.history, METRICS),
+                *watcher.callbacks,
+            ],
+        )
     with averaged_weights(network, images):
         bare = keras.models.clone_model(network)  # without the optimizer, a quarter of the size
         bare.set_weights(network.get_weights())
@@ -132,15 +136,9 @@ def fit(settings: Settings, run: RunFolder, watcher: Watcher) -> Trained:
     return Trained(run, rule, metrics)
 
 
-def training_sha256(data: DataSet) -> str:
-    """Identifies the pictures of the training split: the hash of their sorted hashes."""
-    hashes = sorted(sample.sha256 for sample in data.samples if sample.split == "train")
-    return hashlib.sha256("".join(hashes).encode()).hexdigest()
-
-
 def _checkpoint_or_new(settings: Settings, run: RunFolder, data: DataSet) -> keras.Model:
     if run.checkpoint.exists():
-        return keras.saving.load_model(run.checkpoint, safe_mode=True)
+        return load_network(run.checkpoint, compiled=True)
     network = build_network(settings.model, len(data.classes))
     network.compile(
         optimizer=_optimizer(settings.train),
@@ -165,15 +163,13 @@ def _optimizer(train: TrainSettings) -> EncoderAdamW:
         warmup_steps=rising,
         decay_steps=max(1, steps - rising),
     )
-    optimizer = EncoderAdamW(
+    return EncoderAdamW(
         encoder_factor=train.encoder_learning_rate / train.learning_rate,
         learning_rate=schedule,
         weight_decay=train.weight_decay,
         use_ema=True,
         ema_momentum=train.average_momentum,
     )
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
 
 
 def _batches(settings: Settings, data: DataSet, first_epoch: int) -> Batches:

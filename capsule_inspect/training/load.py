@@ -32,9 +32,21 @@ def load_trained(path: Path) -> TrainedModel:
             f"There is no model '{file}'. Give a .keras file or a run folder of `train`."
         )
     rule = read_decision(RunFolder(file.parent).decision)
+    return TrainedModel(load_network(file, compiled=False), rule)
+
+
+def load_network(file: Path, compiled: bool) -> keras.Model:
+    """Loads a `.keras` file that holds no code.
+
+    Args:
+        file: The file.
+        compiled: Whether to restore optimizer and losses, to go on training.
+
+    Raises:
+        ModelFileError: It is damaged or not a network of this version.
+    """
     try:
-        network = keras.saving.load_model(file, compile=False, safe_mode=True)
+        return keras.saving.load_model(file, compile=compiled, safe_mode=True)
     except (OSError, ValueError, TypeError, KeyError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelFileError(f"'{file}' cannot be loaded as a Keras model: {reason}") from error
-    return TrainedModel(network, rule)

@@ -1,7 +1,7 @@
 """Choosing temperature and thresholds on pictures that training has not seen."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from capsule_inspect.dataset.manifest import DataSet, Sample
 from capsule_inspect.evaluation.judge import true_mask
 from capsule_inspect.evaluation.overlap import measure_overlap
+from capsule_inspect.imaging.crop import find_crops
 from capsule_inspect.imaging.read import read_picture
-from capsule_inspect.inference.decide import softmax
+from capsule_inspect.inference.decide import defect_map, softmax
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 
-_NEUTRAL = OperatingPoint(temperature=1.0, threshold=0.0)
 _TEMPERATURES = np.geomspace(0.25, 4.0, 81)
 _MASK_THRESHOLDS = np.arange(0.2, 0.81, 0.05)
 _FEWEST = 3
@@ -54,8 +54,7 @@ def choose_operating_point(
     Raises:
         PictureError: A picture or mask cannot be read.
     """
-    neutral = replace(inspector, point=_NEUTRAL)
-    seen = [_evidence(data, sample, neutral) for sample in samples]
+    seen = [_evidence(data, sample, inspector) for sample in samples]
     evidence = [each for each in seen if each is not None]
     defects = sum(each.truth != 0 for each in evidence)
     if min(defects, len(evidence) - defects) < _FEWEST:
@@ -74,25 +73,28 @@ def choose_operating_point(
 
 def _evidence(data: DataSet, sample: Sample, inspector: Inspector) -> _Evidence | None:
     picture = read_picture(data.root / sample.path)
-    findings = inspector.inspect(picture)
-    if not findings:
+    shape = picture.shape[0], picture.shape[1]
+    truth = true_mask(data, sample, shape)
+    logs, maps = [], []
+    for crop in find_crops(picture, inspector.roi):
+        outputs = inspector.run(crop.take(picture))
+        logs.append(_log_softmax(outputs.logits.astype(np.float64)))
+        if outputs.mask_logits is not None and truth is not None and truth.any():
+            maps.append(defect_map(outputs.mask_logits, crop, shape))
+    if not logs:
         return None
-    worst = max((finding.decision for finding in findings), key=lambda each: each.defect_score)
-    truth = true_mask(data, sample, picture.shape[:2])
-    maps = [
-        finding.decision.defect_probability
-        for finding in findings
-        if finding.decision.defect_probability is not None
-    ]
     dice = None
-    if maps and truth is not None and truth.any():
+    if maps and truth is not None:
         probability = np.maximum.reduce(maps)
         dice = np.array(
             [measure_overlap(probability >= t, truth).dice for t in _MASK_THRESHOLDS], np.float64
         )
-    tiny = np.finfo(np.float64).tiny
-    logs = np.log(np.maximum(worst.probabilities, tiny))
-    return _Evidence(data.classes.index(sample.label), logs, dice)
+    worst = min(logs, key=lambda each: each[0])
+    return _Evidence(data.classes.index(sample.label), worst, dice)
+
+
+def _log_softmax(logits: Floats) -> Floats:
+    return np.asarray(np.log(np.maximum(softmax(logits), np.finfo(np.float64).tiny)), np.float64)
 
 
 def _temperature(evidence: Sequence[_Evidence]) -> float:

@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import optuna
 
+from capsule_inspect.dataset.manifest import read_dataset
 from capsule_inspect.errors import ConfigError, DataError, InterruptedRunError
 from capsule_inspect.settings import Settings
 from capsule_inspect.training.fit import Trained, Watcher, fit
@@ -48,6 +49,12 @@ def tune(settings: Settings, run: RunFolder, note: Callable[[str], None]) -> Tun
         ConfigError: The storage cannot be opened.
         InterruptedRunError: The user stopped the search; the message says how to go on.
     """
+    data = read_dataset(Path(settings.data.dir), settings.data.root)
+    if not any(sample.split == "val" and sample.mask for sample in data.samples):
+        raise DataError(
+            "`tune` scores trials on the validation split, and this data set has none with masks. "
+            "Prepare it with data.val above 0."
+        )
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = settings.tune.storage or f"sqlite:///{run.path / 'study.db'}"
     try:
@@ -55,9 +62,11 @@ def tune(settings: Settings, run: RunFolder, note: Callable[[str], None]) -> Tun
             storage=storage,
             study_name=settings.tune.study,
             direction="maximize",
-            sampler=optuna.samplers.TPESampler(seed=settings.train.seed),
             load_if_exists=True,
         )
+        # A resumed search must not draw the random start of the first one again.
+        seed = settings.train.seed + len(study.trials)
+        study.sampler = optuna.samplers.TPESampler(seed=seed)
     except (optuna.exceptions.OptunaError, ValueError, ImportError) as error:
         raise ConfigError(f"The study in '{storage}' cannot be opened: {error}") from error
 
@@ -72,10 +81,10 @@ def tune(settings: Settings, run: RunFolder, note: Callable[[str], None]) -> Tun
 
     try:
         study.optimize(objective, n_trials=max(0, settings.tune.trials - _finished(study)))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, InterruptedRunError):
         raise InterruptedRunError(
             f"Stopped after {_finished(study)} trials, which are saved. Go on with: "
-            f"capsule-inspect tune tune.resume={run.path}"
+            f"capsule-inspect tune tune.resume={run.path} tune.trials={settings.tune.trials}"
         ) from None
     if not _finished(study):
         raise DataError(f"The study in '{storage}' has no finished trial. Raise tune.trials.")
@@ -85,17 +94,8 @@ def tune(settings: Settings, run: RunFolder, note: Callable[[str], None]) -> Tun
 
 
 def score(trained: Trained) -> float:
-    """Scores a trial: the mean of accuracy and Dice on the validation split.
-
-    Raises:
-        DataError: There is no validation split, or it has no masks.
-    """
+    """Scores a trial: the mean of accuracy and Dice on the validation split."""
     values = {metric.name: metric.value for metric in trained.metrics}
-    if "accuracy" not in values or "dice" not in values:
-        raise DataError(
-            "`tune` scores trials on the validation split, and this data set has none with masks. "
-            "Prepare it with data.val above 0."
-        )
     return (values["accuracy"] + values["dice"]) / 2
 
 

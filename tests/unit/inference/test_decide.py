@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from capsule_inspect.imaging.crop import Crop, find_crops
 from capsule_inspect.imaging.roi import Roi
-from capsule_inspect.inference.decide import decide, softmax
+from capsule_inspect.inference.decide import decide, defect_map, softmax
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.modelfile.outputs import Outputs
 
@@ -83,21 +83,25 @@ def test_a_pixel_is_defect_from_the_mask_threshold_on():
         assert decision.mask is not None
         assert decision.mask.shape == SHAPE
         assert (decision.mask[5:15, 10:30] == expected).all()
-        assert decision.defect_probability[5:15, 10:30] == pytest.approx(0.7, abs=1e-5)
 
 
-def test_a_good_capsule_has_an_empty_mask_but_keeps_its_probabilities():
+def test_a_good_capsule_has_an_empty_mask():
     decision = judge(logits_of(0.9, 0.05, 0.05), DEFAULTS, mask_logits(0.99))
     assert decision.mask is not None
+    assert decision.mask.shape == SHAPE
     assert not decision.mask.any()
-    assert decision.defect_probability.max() > 0.9
 
 
 def test_without_a_mask_head_there_is_no_mask():
     decision = judge(logits_of(0.1, 0.8, 0.1))
     assert decision.mask is None
-    assert decision.defect_probability is None
 
 
 def test_softmax_takes_large_logits():
     assert softmax(np.array([1000.0, 1000.0, -1000.0])) == pytest.approx([0.5, 0.5, 0.0])
+
+
+def test_the_defect_map_is_the_probability_of_not_background():
+    restored = defect_map(mask_logits(0.7), whole(), SHAPE)
+    assert restored.shape == SHAPE
+    assert restored[5:15, 10:30] == pytest.approx(0.7, abs=1e-5)

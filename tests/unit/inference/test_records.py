@@ -191,7 +191,7 @@ def test_a_missing_file_is_refused(tmp_path):
 def finding(angle: float = 30.0, mask: np.ndarray | None = None) -> Finding:
     box = CapsuleBox(50.123456, 40.0, 60.0, 20.0, angle, 1000.0)
     probabilities = np.array([0.25, 0.5, 0.25])
-    decision = Decision("crack", 0.5, 0.75, probabilities, None, mask)
+    decision = Decision("crack", 0.5, 0.75, probabilities, mask)
     return Finding(crop_capsule(box, Roi()), decision)
 
 

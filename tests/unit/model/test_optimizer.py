@@ -47,9 +47,22 @@ def test_with_a_factor_of_one_it_is_adamw():
     keras.utils.set_random_seed(0)
     mine = steps(EncoderAdamW(**options), 0.3, 3)
     keras.utils.set_random_seed(0)
-    theirs = steps(keras.optimizers.AdamW(**options), 0.3, 3)
+    reference = keras.optimizers.AdamW(**options)
+    reference.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    theirs = steps(reference, 0.3, 3)
     for path, move in theirs.items():
         assert mine[path] == pytest.approx(move, rel=1e-5)
+
+
+def test_a_restored_optimizer_still_spares_biases_from_decay():
+    options = {"learning_rate": 0.01, "weight_decay": 0.5}
+    restored = EncoderAdamW.from_config(EncoderAdamW(**options).get_config())
+    # The second step of Adam under a constant gradient is the rate again; decay would add to it.
+    moved = steps(restored, -1.0, 2)
+    biases = [move for path, move in moved.items() if path.endswith("bias")]
+    assert biases
+    for move in biases:
+        assert move == pytest.approx(0.02, rel=1e-3)
 
 
 def test_a_schedule_is_followed():
