@@ -1,0 +1,40 @@
+import csv
+import json
+from pathlib import Path
+
+from capsule_inspect.evaluation.evaluate import Evaluation
+from capsule_inspect.evaluation.judge import NO_CAPSULE, Judgement
+from capsule_inspect.evaluation.overlap import Overlap
+from capsule_inspect.evaluation.report import write_report
+from capsule_inspect.modelfile.metadata import Metric
+
+JUDGEMENTS = (
+    Judgement("a.png", "aa", "crack", "crack", 0.75, (0.25, 0.75), Overlap(3, 4, 4)),
+    Judgement("b,c.png", "bb", "good", NO_CAPSULE, 1.0, (), None),
+)
+METRICS = (Metric("accuracy", 0.5, 2, 0.1, 0.9), Metric("dice", 0.75, 1, None, None))
+
+
+def test_metrics_and_pictures_are_written_down(tmp_path):
+    evaluation = Evaluation("test", ("good", "crack"), JUDGEMENTS, METRICS)
+    write_report(tmp_path, evaluation, Path("model.tflite"), "f" * 64)
+    document = json.loads((tmp_path / "metrics.json").read_text())
+    assert document["n"] == 2
+    assert document["model_sha256"] == "f" * 64
+    assert document["metrics"][0] == {
+        "name": "accuracy",
+        "value": 0.5,
+        "n": 2,
+        "low": 0.1,
+        "high": 0.9,
+    }
+    with (tmp_path / "pictures.csv").open(newline="") as stream:
+        first, second = csv.DictReader(stream)
+    assert first["path"] == "a.png"
+    assert (first["p_good"], first["p_crack"]) == ("0.25", "0.75")
+    assert float(first["dice"]) == 0.75
+    assert float(first["iou"]) == 0.6
+    assert (first["true_area_px"], first["predicted_area_px"]) == ("4", "4")
+    assert (second["path"], second["label"], second["dice"]) == ("b,c.png", "no_capsule", "")
+    assert second["p_crack"] == ""
+    assert first["model_sha256"] == "f" * 64
