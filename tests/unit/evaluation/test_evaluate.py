@@ -45,5 +45,5 @@ def test_splits_are_chosen_by_name(data):
 
 
 def test_a_model_of_other_classes_is_refused(data):
-    with pytest.raises(DataError, match="does not know the classes .*squeeze"):
+    with pytest.raises(DataError, match=r"does not know the classes .*squeeze"):
         evaluate(data, "test", always_good(("good", "crack")))
