@@ -2,4 +2,6 @@
 
 import importlib.util
 
-collect_ignore = [] if importlib.util.find_spec("sklearn") else ["test_evaluate.py", "test_metrics.py"]
+collect_ignore = (
+    [] if importlib.util.find_spec("sklearn") else ["test_evaluate.py", "test_metrics.py"]
+)
