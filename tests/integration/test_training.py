@@ -72,13 +72,14 @@ def test_an_interrupted_run_says_how_to_resume_and_ends_like_an_uninterrupted_on
     run, dataset_folder, tmp_path
 ):
     folder = tmp_path / "interrupted"
+    # A shell that starts its jobs in the background has them ignore interrupts.
+    code = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from capsule_inspect.cli.app import main; main(sys.argv[1:])"
+    )
+    arguments = ("train", "-o", str(folder), f"data.dir={dataset_folder}", *SMALL)
     process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "capsule_inspect", "train", "-o", str(folder)),
-            *(f"data.dir={dataset_folder}", *SMALL),
-        ],
-        stderr=subprocess.PIPE,
-        text=True,
+        [sys.executable, "-c", code, *arguments], stderr=subprocess.PIPE, text=True
     )
     # The checkpoint of epoch 1 is written right after its row; epoch 2 takes seconds.
     history, checkpoint = folder / "history.csv", folder / "checkpoint.keras"

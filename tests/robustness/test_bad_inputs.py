@@ -124,6 +124,8 @@ def test_an_interrupt_ends_with_130_and_a_sentence(paint, tmp_path, tiny_model):
 import os, signal, sys
 from capsule_inspect.cli.app import main
 from capsule_inspect.inference import batch
+# A shell that starts its jobs in the background has them ignore interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 read, seen = batch.read_picture, []
 def read_picture(*arguments):
     seen.append(arguments)
