@@ -116,16 +116,17 @@ def _fit(settings: Settings, run: RunFolder, watcher: Watcher) -> Trained:
             initial_epoch=done,
             verbose=0,
             callbacks=[
-                SaveCheckpoint(run),  # first: an interrupt below loses no finished epoch
+                # The checkpoint last: an epoch that is not in it is trained again, and its row,
+                # if there is one, written anew.
                 ValidateAverage(validate, train.validate_every, train.epochs),
                 WriteHistory(run.history, METRICS),
+                SaveCheckpoint(run),
                 *watcher.callbacks,
             ],
         )
     with averaged_weights(network, images):
-        bare = keras.models.clone_model(network)  # without the optimizer, a quarter of the size
-        bare.set_weights(network.get_weights())
-        save_network(bare, run.model)
+        # The same layers without the optimizer, which makes three quarters of the file.
+        save_network(keras.Model(network.inputs, network.output, name=network.name), run.model)
         watcher.note("Choosing the operating point.")
         point = choose_operating_point(data, held_out, inspector, "the validation split")
         metrics = measure(judge(data, held_out, replace(inspector, point=point)))
