@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.errors import DataError
 from capsule_inspect.evaluation.overlap import Overlap, measure_overlap
 from capsule_inspect.imaging.read import read_mask, read_picture
 from capsule_inspect.inference.inspector import Finding, Inspector
@@ -67,10 +68,21 @@ def judge(
 
 
 def true_mask(data: DataSet, sample: Sample, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
-    """Returns the true mask of a sample, empty for a good one, None for an unmasked defect."""
-    if sample.mask:
-        return read_mask(data.root / sample.mask) > 0
-    return np.zeros(shape, np.bool_) if sample.label == data.classes[0] else None
+    """Returns the true mask of a sample, empty for a good one, None for an unmasked defect.
+
+    Raises:
+        PictureError: The mask cannot be read.
+        DataError: It is not of the picture's size, so it belongs to another picture.
+    """
+    if not sample.mask:
+        return np.zeros(shape, np.bool_) if sample.label == data.classes[0] else None
+    mask = read_mask(data.root / sample.mask)
+    if mask.shape != shape:
+        raise DataError(
+            f"The mask '{sample.mask}' is not of the size of its picture '{sample.path}': "
+            f"{mask.shape} against {shape}. Prepare the data again, or check --data-root."
+        )
+    return mask > 0
 
 
 def judge_findings(
