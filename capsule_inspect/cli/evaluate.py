@@ -51,16 +51,16 @@ def evaluate(
     settings = settings_from(overrides, config_dir, print_config, data_root, heavy=True)
     require_train_extra("evaluate", ("sklearn",))
     from capsule_inspect.dataset.manifest import read_dataset
+    from capsule_inspect.training.run_folder import RunFolder, create_run_folder
 
     data = read_dataset(Path(settings.data.dir), settings.data.root)
-    file = model / "model.keras" if model.is_dir() else model
+    file = RunFolder(model).model if model.is_dir() else model
     inspector = _load(file, runtime, settings.predict.threads)
     from capsule_inspect.cli.console import say
     from capsule_inspect.cli.progress import watch_pictures
     from capsule_inspect.cli.tables import print_metrics
     from capsule_inspect.evaluation import evaluate as evaluation
     from capsule_inspect.evaluation.report import write_report
-    from capsule_inspect.training.run_folder import create_run_folder
 
     samples = evaluation.choose_samples(data, split)
     folder = create_run_folder("evaluate", out).path

@@ -77,7 +77,8 @@ def fit(settings: Settings, run: RunFolder, watcher: Watcher) -> Trained:
 
     Raises:
         DataError: The data set folder is unusable.
-        ConfigError: The settings make no network, or contradict the checkpoint.
+        ConfigError: The settings make no network.
+        ModelFileError: The checkpoint is damaged or of another version.
         InterruptedRunError: The user stopped the run; the message says how to go on.
     """
     try:
