@@ -137,7 +137,7 @@ class TrainSettings:
         resume: A run folder to go on with; empty for a new run.
     """
 
-    epochs: int = 20
+    epochs: int = 28
     steps: int = 50
     batch_size: int = 8
     learning_rate: float = 1.5e-3
@@ -149,7 +149,7 @@ class TrainSettings:
     transplant: float = 0.5
     drawn: int = 160
     drawn_share: float = 0.25
-    validate_every: int = 5
+    validate_every: int = 7
     seed: int = 0
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     resume: str = ""

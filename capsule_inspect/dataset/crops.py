@@ -8,12 +8,15 @@ from numpy.typing import NDArray
 
 from capsule_inspect.dataset.draw import draw_capsule, draw_labels
 from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.dataset.true_mask import true_mask
 from capsule_inspect.imaging.crop import Crop, find_crops
-from capsule_inspect.imaging.read import Picture, read_mask, read_picture
+from capsule_inspect.imaging.read import Picture, read_picture
 from capsule_inspect.imaging.roi import Roi
 
 MARGIN = 32
 """Window pixels added on every side, so that turned and shifted crops show real picture."""
+_DRAWN_FOR_TRAINING = 28_081
+"""Put before the seed, so that training draws no picture that `prepare drawn` draws."""
 
 
 @dataclass(frozen=True)
@@ -38,15 +41,16 @@ def load_crops(data: DataSet, samples: Iterable[Sample], roi: Roi) -> list[Train
 
     Raises:
         PictureError: A picture or mask cannot be read.
+        DataError: A mask is not of its picture's size.
     """
     crops = []
     for sample in samples:
         picture = read_picture(data.root / sample.path)
+        truth = true_mask(data, sample, picture.shape[:2])
         mask = np.zeros(picture.shape[:2], np.uint8)
-        if sample.mask:
-            mask = np.where(read_mask(data.root / sample.mask) > 0, 255, 0).astype(np.uint8)
-        label = data.classes.index(sample.label)
-        crops += _crop(picture, mask, label, roi)
+        if truth is not None:
+            mask[truth] = 255
+        crops += _crop(picture, mask, data.classes.index(sample.label), roi)
     return crops
 
 
@@ -55,7 +59,7 @@ def draw_crops(count: int, seed: int, classes: Sequence[str], roi: Roi) -> list[
     crops = []
     for index, label in enumerate(draw_labels(count, seed)):
         if label in classes:
-            drawn = draw_capsule(label, (seed, index))
+            drawn = draw_capsule(label, (_DRAWN_FOR_TRAINING, seed, index))
             crops += _crop(drawn.picture, drawn.mask, classes.index(label), roi)
     return crops
 

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsule_inspect.dataset.manifest import DataSet, Sample
-from capsule_inspect.errors import DataError
+from capsule_inspect.dataset.true_mask import true_mask
 from capsule_inspect.evaluation.overlap import Overlap, measure_overlap
-from capsule_inspect.imaging.read import read_mask, read_picture
+from capsule_inspect.imaging.read import read_picture
 from capsule_inspect.inference.inspector import Finding, Inspector
 
 NO_CAPSULE = "no_capsule"
@@ -55,6 +55,7 @@ def judge(
 
     Raises:
         PictureError: A picture or mask cannot be read.
+        DataError: A mask is not of its picture's size.
     """
 
     def judgements() -> Iterator[Judgement]:
@@ -65,24 +66,6 @@ def judge(
             advance()
 
     return tuple(judgements())
-
-
-def true_mask(data: DataSet, sample: Sample, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
-    """Returns the true mask of a sample, empty for a good one, None for an unmasked defect.
-
-    Raises:
-        PictureError: The mask cannot be read.
-        DataError: It is not of the picture's size, so it belongs to another picture.
-    """
-    if not sample.mask:
-        return np.zeros(shape, np.bool_) if sample.label == data.classes[0] else None
-    mask = read_mask(data.root / sample.mask)
-    if mask.shape != shape:
-        raise DataError(
-            f"The mask '{sample.mask}' is not of the size of its picture '{sample.path}': "
-            f"{mask.shape} against {shape}. Prepare the data again, or check --data-root."
-        )
-    return mask > 0
 
 
 def judge_findings(

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsule_inspect.dataset.manifest import DataSet, Sample
-from capsule_inspect.evaluation.judge import true_mask
+from capsule_inspect.dataset.true_mask import true_mask
 from capsule_inspect.evaluation.overlap import measure_overlap
 from capsule_inspect.imaging.crop import find_crops
 from capsule_inspect.imaging.read import read_picture
@@ -16,7 +16,7 @@ from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 
 _TEMPERATURES = np.geomspace(0.25, 4.0, 81)
-_MASK_THRESHOLDS = np.arange(0.2, 0.81, 0.05)
+_MASK_THRESHOLDS = np.arange(0.05, 0.81, 0.05)
 _FEWEST = 3
 """With fewer good or defective pictures than this, defaults are better than a fit."""
 

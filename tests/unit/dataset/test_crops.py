@@ -4,7 +4,7 @@ import pytest
 from capsule_inspect.dataset.crops import MARGIN, draw_crops, load_crops
 from capsule_inspect.dataset.draw import DEFECTS, draw_capsule
 from capsule_inspect.dataset.manifest import DataSet, Sample, read_dataset
-from capsule_inspect.errors import PictureError
+from capsule_inspect.errors import DataError, PictureError
 from capsule_inspect.imaging.crop import find_crops
 from capsule_inspect.imaging.read import read_mask, read_picture
 from capsule_inspect.imaging.roi import Roi
@@ -52,6 +52,22 @@ def test_sound_capsules_beside_a_defective_one_count_as_good(tmp_path, save_pict
     crops = load_crops(data, data.samples, ROI)
     assert [CLASSES[crop.label] for crop in crops] == ["good", "poke"]
     assert [bool(crop.mask.any()) for crop in crops] == [False, True]
+
+
+def test_training_refuses_a_mask_of_another_picture(tmp_path, save_picture):
+    save_picture(tmp_path / "a.png", draw_capsule("crack", 1, 300).picture)
+    save_picture(tmp_path / "m.png", draw_capsule("crack", 1, 310).mask)
+    sample = Sample("a.png", "crack", "m.png", "train", None, "", 300, 300)
+    data = DataSet(tmp_path, CLASSES, (sample,), 0, "", "", "")
+    with pytest.raises(DataError, match=r"not of the size"):
+        load_crops(data, data.samples, ROI)
+
+
+def test_training_draws_other_capsules_than_prepare_does_of_the_same_seed():
+    (crop,) = draw_crops(1, 0, CLASSES, ROI)
+    picture = draw_capsule(CLASSES[crop.label], (0, 0)).picture
+    (window,) = find_crops(picture, ROI)
+    assert off_by(crop.image[MARGIN:-MARGIN, MARGIN:-MARGIN], window.take(picture)) > 40
 
 
 def test_a_picture_without_a_capsule_gives_no_crop(tmp_path, save_picture):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from capsule_inspect.dataset.manifest import DataSet, Sample
-from capsule_inspect.errors import DataError, PictureError
-from capsule_inspect.evaluation.judge import NO_CAPSULE, judge, judge_findings, true_mask
+from capsule_inspect.errors import PictureError
+from capsule_inspect.evaluation.judge import NO_CAPSULE, judge, judge_findings
 from capsule_inspect.evaluation.overlap import Overlap
 from capsule_inspect.imaging.crop import find_crops
 from capsule_inspect.imaging.roi import Roi
@@ -121,18 +121,6 @@ def test_pictures_are_judged_in_order_against_their_masks(data):
 def test_a_picture_without_a_capsule_is_judged(data):
     looking = Inspector(by_red, CLASSES, Roi(), OperatingPoint())
     assert [j.label for j in judge(data, data.samples, looking)] == [NO_CAPSULE] * 3
-
-
-def test_true_masks(data):
-    crack, good, poke = data.samples
-    assert np.array_equal(true_mask(data, crack, SHAPE), truth(range(2)))
-    assert np.array_equal(true_mask(data, good, SHAPE), np.zeros(SHAPE, np.bool_))
-    assert true_mask(data, poke, SHAPE) is None
-
-
-def test_a_mask_of_another_picture_is_refused(data):
-    with pytest.raises(DataError, match=r"mask 'mask.png' is not of the size"):
-        true_mask(data, data.samples[0], (SHAPE[0] + 1, SHAPE[1]))
 
 
 def test_a_missing_picture_is_named(data):
