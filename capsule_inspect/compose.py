@@ -62,8 +62,11 @@ def read_yaml(path: Path) -> Settings:
     from yaml import YAMLError
 
     try:
-        return _typed(OmegaConf.load(path))
-    except (OSError, OmegaConfBaseException, YAMLError, ValueError) as error:
+        config = OmegaConf.load(path)
+        if not config:
+            raise ConfigError("it is empty")
+        return _typed(config)
+    except (OSError, OmegaConfBaseException, YAMLError, ValueError, ConfigError) as error:
         raise ConfigError(f"'{path}' holds no settings: {_one_line(error)}") from error
 
 
@@ -85,14 +88,38 @@ def config_folders(config_dir: Path | None = None) -> tuple[Path, ...]:
 
 
 def _typed(config: Any) -> Settings:
-    from omegaconf import OmegaConf
+    from omegaconf import DictConfig, OmegaConf
 
+    if not isinstance(config, DictConfig):
+        raise ConfigError("The settings do not compose: the config is not a mapping of groups.")
+    _refuse_unknown_keys(config)
     schema = OmegaConf.structured(Settings)
     _make_writable(schema)  # frozen dataclasses give read-only nodes, which refuse a merge
     settings = OmegaConf.to_object(OmegaConf.merge(schema, config))
-    if not isinstance(settings, Settings):
-        raise ConfigError("The settings do not compose: the config is not a mapping of groups.")
+    assert isinstance(settings, Settings)  # noqa: S101  (what `structured` was given)
     return settings
+
+
+def _refuse_unknown_keys(config: Any) -> None:
+    """Checks the keys that config files brought; those of overrides are checked before."""
+    if "experiment" in config:
+        raise ConfigError(
+            "The experiment file must start with the line `# @package _global_` and name groups "
+            "of settings, such as `train:` with `epochs: 40` below it."
+        )
+    known = frozenset(_keys(Settings()))
+    for key in _keys_of_node(config):
+        if key not in known:
+            raise ConfigError(f"A config file sets '{key}', which is no setting.{_meant(key)}")
+
+
+def _keys_of_node(node: Any, prefix: str = "") -> Iterator[str]:
+    from omegaconf import DictConfig
+
+    for key in node:
+        yield f"{prefix}{key}"
+        if isinstance(node[key], DictConfig):
+            yield from _keys_of_node(node[key], f"{prefix}{key}.")
 
 
 def _make_writable(node: Any) -> None:
@@ -140,7 +167,7 @@ def _refuse_unknown(overrides: Sequence[str], folders: Sequence[Path]) -> None:
     from hydra.errors import HydraException
 
     parser = OverridesParser.create()
-    known = [*_keys(Settings()), "experiment"]
+    known = {*_keys(Settings()), "experiment"}
     for text in overrides:
         try:
             override = parser.parse_override(text)
@@ -155,7 +182,7 @@ def _refuse_unknown(overrides: Sequence[str], folders: Sequence[Path]) -> None:
                 "Give one value; `tune` searches over many."
             )
         if key not in known:
-            raise ConfigError(f"There is no setting '{key}'.{_suggest(key, known)}")
+            raise ConfigError(f"There is no setting '{key}'.{_meant(key)}")
         _refuse_unknown_option(key, override.value(), folders)
 
 
@@ -175,6 +202,19 @@ def _keys(settings: object, prefix: str = "") -> Iterator[str]:
     for entry in fields(settings):
         yield prefix + entry.name
         yield from _keys(getattr(settings, entry.name), f"{prefix}{entry.name}.")
+
+
+def _meant(key: str) -> str:
+    """Suggests a setting: a neighbour in the same group, if there is such a group."""
+    known = [*_keys(Settings()), "experiment"]
+    group, _, name = key.rpartition(".")
+    if group not in known:
+        return _suggest(key, known)
+    members = [each.rpartition(".")[2] for each in known if each.rpartition(".")[0] == group]
+    close = difflib.get_close_matches(name, members, n=1, cutoff=0.5)
+    return (
+        f" Did you mean '{group}.{close[0]}'?" if close else f" {group} has {', '.join(members)}."
+    )
 
 
 def _suggest(word: str, known: Sequence[str]) -> str:

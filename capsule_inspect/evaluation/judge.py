@@ -38,6 +38,11 @@ class Judgement:
     probabilities: tuple[float, ...]
     overlap: Overlap | None
 
+    @property
+    def defect_overlap(self) -> Overlap | None:
+        """What Dice and IoU are means of: the overlap on a picture with a true defect pixel."""
+        return self.overlap if self.overlap and self.overlap.true else None
+
 
 def judge(
     data: DataSet,

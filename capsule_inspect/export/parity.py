@@ -138,5 +138,5 @@ def _measure_gaps(gaps: dict[str, _Gap], one: Outputs, other: Outputs) -> None:
 
 
 def _mean_dice(judgements: list[Judgement]) -> float | None:
-    dice = [each.overlap.dice for each in judgements if each.overlap and each.overlap.true]
+    dice = [overlap.dice for each in judgements if (overlap := each.defect_overlap)]
     return sum(dice) / len(dice) if dice else None

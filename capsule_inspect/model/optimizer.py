@@ -11,6 +11,8 @@ from capsule_inspect.model.encoders import PREFIX
 class EncoderAdamW(keras.optimizers.AdamW):
     """AdamW whose learning rate is lower for pretrained encoder weights (Howard and Ruder, 2018).
 
+    Weight decay follows the learning rate of the schedule in all layers alike.
+
     Attributes:
         encoder_factor: Learning rate of the encoder over that of everything else.
     """

@@ -115,6 +115,8 @@ def test_a_comma_inside_quotes_is_no_sweep():
         ("data.valid=0.1", "data.val"),
         ("train.augment.rotation=3", "train.augment.rotate"),
         ("experimnet=smoke", "experiment"),
+        ("train.lerning_rate=1", "train.learning_rate"),
+        ("model.roi.hight=9", "model.roi.height"),
     ],
 )
 def test_an_unknown_key_is_answered_with_the_one_that_was_meant(override, meant):
@@ -125,6 +127,12 @@ def test_nothing_is_suggested_for_what_resembles_nothing():
     message = refusal("zzzzzzzz=1")
     assert "zzzzzzzz" in message
     assert "Did you mean" not in message
+
+
+def test_where_nothing_resembles_it_the_group_is_listed():
+    message = refusal("train.lrr=1")
+    assert "Did you mean" not in message
+    assert "train has epochs, steps, batch_size" in message
 
 
 def test_an_unknown_option_is_answered_with_those_there_are():
@@ -197,11 +205,12 @@ def test_a_missing_experiment_file_is_named():
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("# @package _global_\ntrain: {epoks: 3}\n", "epoks"),
+        ("# @package _global_\ntrain: {epoks: 3}\n", "Did you mean 'train.epochs'?"),
+        ("train: {epochs: 3}\n", "# @package _global_"),
         ("# @package _global_\ntrain: {epochs: many}\n", "train.epochs"),
         ("# @package _global_\ntrain: [1,\n", "compose"),
         ("# @package _global_\nthing: 1\n", "thing"),
-        ("- 1\n- 2\n", "compose"),
+        ("- 1\n- 2\n", "name groups"),
     ],
 )
 def test_a_bad_experiment_file_is_refused_in_a_sentence(tmp_path: Path, text, named):
@@ -301,6 +310,7 @@ def test_yaml_lists_every_setting():
         b"hello",
         b"\xff\xfe",
         b"a: [",
+        b"",
         b"train: 3",
         b"train: null",
         b"train: {epoch: 3}",
