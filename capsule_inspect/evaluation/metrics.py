@@ -34,7 +34,7 @@ def measure(judgements: Sequence[Judgement], good: str = "good") -> tuple[Metric
     """
     goods = [each for each in judgements if each.truth == good]
     defects = [each for each in judgements if each.truth != good]
-    overlaps = [overlap for each in judgements if (overlap := each.defect_overlap)]
+    overlaps = [overlap for each in defects if (overlap := each.defect_overlap)]
     metrics = [
         _share("accuracy", judgements, lambda each: each.label == each.truth),
         _share("defect_only_accuracy", defects, lambda each: each.label == each.truth),
