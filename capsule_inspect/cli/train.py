@@ -36,11 +36,13 @@ def train(
     from capsule_inspect.cli.console import say
     from capsule_inspect.cli.tables import print_metrics
     from capsule_inspect.cli.watch_training import watch_training
+    from capsule_inspect.dataset.manifest import read_dataset
     from capsule_inspect.training.fit import fit
 
     settings, run = _start(settings, out)
+    data = read_dataset(Path(settings.data.dir), settings.data.root)
     with watch_training(settings.train) as watcher:
-        trained = fit(settings, run, watcher)
+        trained = fit(settings, data, run, watcher)
     if trained.metrics:
         print_metrics(
             trained.metrics, "the validation split, on which the operating point was chosen"

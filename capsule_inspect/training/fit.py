@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import keras
 
 from capsule_inspect.dataset.batches import Batches
 from capsule_inspect.dataset.crops import draw_crops, load_crops
-from capsule_inspect.dataset.manifest import DataSet, read_dataset, training_sha256
+from capsule_inspect.dataset.manifest import DataSet, training_sha256
 from capsule_inspect.errors import InterruptedRunError
 from capsule_inspect.evaluation.judge import judge
 from capsule_inspect.evaluation.metrics import METRICS, measure
@@ -64,11 +63,12 @@ class Trained:
     metrics: tuple[Metric, ...]
 
 
-def fit(settings: Settings, run: RunFolder, watcher: Watcher) -> Trained:
+def fit(settings: Settings, data: DataSet, run: RunFolder, watcher: Watcher) -> Trained:
     """Trains a network, or goes on with one, and saves it with averaged weights.
 
     Args:
         settings: All settings; the schedule is fixed, the final averaged weights are kept.
+        data: Whose split `train` is learned from, and whose split `val` tunes the decision.
         run: Where checkpoint, history and model go; a checkpoint there is gone on with.
         watcher: Hears of the progress.
 
@@ -76,13 +76,13 @@ def fit(settings: Settings, run: RunFolder, watcher: Watcher) -> Trained:
         The finished run.
 
     Raises:
-        DataError: The data set folder is unusable.
+        DataError: The data set does not suit training.
         ConfigError: The settings make no network.
         ModelFileError: The checkpoint is damaged or of another version.
         InterruptedRunError: The user stopped the run; the message says how to go on.
     """
     try:
-        return _fit(settings, run, watcher)
+        return _fit(settings, data, run, watcher)
     except KeyboardInterrupt:
         raise InterruptedRunError(
             "Stopped; the finished epochs are saved. Go on with: "
@@ -90,9 +90,8 @@ def fit(settings: Settings, run: RunFolder, watcher: Watcher) -> Trained:
         ) from None
 
 
-def _fit(settings: Settings, run: RunFolder, watcher: Watcher) -> Trained:
+def _fit(settings: Settings, data: DataSet, run: RunFolder, watcher: Watcher) -> Trained:
     train = settings.train
-    data = read_dataset(Path(settings.data.dir), settings.data.root)
     keras.utils.set_random_seed(train.seed)
     network = _checkpoint_or_new(settings, run, data)
     done = int(network.optimizer.iterations) // train.steps

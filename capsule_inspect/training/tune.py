@@ -75,7 +75,7 @@ def tune(settings: Settings, run: RunFolder, note: Callable[[str], None]) -> Tun
         folder = RunFolder(run.path / f"trial-{trial.number:03d}")
         folder.path.mkdir(exist_ok=True)
         note(f"Trial {trial.number}: {_spell(_suggest(trial))}")
-        value = score(fit(with_parameters(settings, _suggest(trial)), folder, Watcher(note)))
+        value = score(fit(with_parameters(settings, _suggest(trial)), data, folder, Watcher(note)))
         note(f"Trial {trial.number}: score {value:.4f}")
         return value
 
