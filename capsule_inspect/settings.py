@@ -8,6 +8,12 @@ from dataclasses import dataclass, field
 
 from capsule_inspect.imaging.roi import Roi
 
+SCHEDULES = ("one_cycle", "constant")
+"""What `train.schedule` can be."""
+
+MASK_LOSSES = ("classes", "any_defect")
+"""What `train.mask_loss` can be."""
+
 
 @dataclass(frozen=True)
 class DataSettings:
@@ -56,7 +62,10 @@ class ModelSettings:
         weights: `imagenet`, `none`, or the path of a `.weights.h5` file of the whole network.
         roi: The window the network sees.
         decoder_filters: Channels of the decoder's levels, from coarse to fine.
-        head_units: Hidden units of the label head.
+        decoder_dropout: Share of the channels dropped after each level in training; in [0, 1).
+        mask_stride: Window pixels to a side of a mask pixel: 1 or 2.
+        head: The label head, as `model.heads.HEADS` lists them.
+        head_units: Hidden units of the label head's layers.
         head_dropout: Share of them dropped in training; in [0, 1).
     """
 
@@ -64,13 +73,22 @@ class ModelSettings:
     weights: str = "imagenet"
     roi: Roi = field(default_factory=Roi)
     decoder_filters: list[int] = field(default_factory=lambda: [128, 64, 48, 32])
-    head_units: int = 128
+    decoder_dropout: float = 0.0
+    mask_stride: int = 2
+    head: str = "views"
+    head_units: list[int] = field(default_factory=lambda: [128])
     head_dropout: float = 0.3
 
     def __post_init__(self) -> None:
-        """Raises ValueError if the head is impossible."""
-        if self.head_units < 1 or not 0 <= self.head_dropout < 1:
-            raise ValueError("model.head_units must be at least 1, head_dropout in [0, 1).")
+        """Raises ValueError if decoder or head are impossible."""
+        if not self.head_units or min(self.head_units) < 1:
+            raise ValueError("model.head_units must name at least one layer of at least 1 unit.")
+        if len(self.decoder_filters) < 2 or min(self.decoder_filters) < 1:
+            raise ValueError("model.decoder_filters must name at least two levels of 1 or more.")
+        if not (0 <= self.head_dropout < 1 and 0 <= self.decoder_dropout < 1):
+            raise ValueError("model.head_dropout and decoder_dropout must lie in [0, 1).")
+        if self.mask_stride not in (1, 2):
+            raise ValueError("model.mask_stride must be 1 or 2.")
 
 
 @dataclass(frozen=True)
@@ -116,54 +134,84 @@ class AugmentSettings:
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """One training run.
+    """One training run, or with folds a study of several.
 
     Attributes:
-        epochs: Number of epochs; each ends with a checkpoint.
+        frozen_epochs: Epochs before the others in which the encoder stays as it is; 0 for none.
+        frozen_learning_rate: Peak learning rate of decoder and heads in them.
+        epochs: Number of epochs in which everything is trained; each ends with a checkpoint.
         steps: Batches per epoch.
         batch_size: Crops per batch: half good, half defective.
-        learning_rate: Peak of the one-cycle schedule for decoder and heads.
+        schedule: `one_cycle` (rises, then falls to 0 in each stage) or `constant`.
+        learning_rate: Peak learning rate of decoder and heads.
         encoder_learning_rate: The same for the encoder.
+        clipnorm: Largest norm of each gradient; 0 for any.
         weight_decay: Decoupled weight decay of AdamW.
         average_momentum: Momentum of the exponential moving average of the weights, per step.
         label_smoothing: Share of the label's probability spread over all classes.
-        defect_weight: Weight of defect pixels against background pixels in the cross-entropy.
+        mask_loss: `classes` (weighted cross-entropy, and Dice on defective pictures) or
+            `any_defect` (binary cross-entropy and Dice).
+        defect_weight: Weight of defect pixels in the cross-entropy of `classes`.
         transplant: Probability that a good crop gets a defect cut from another training crop.
         drawn: Number of drawn capsules used beside the training pictures.
         drawn_share: Share of each batch taken from the drawn capsules.
         validate_every: Epochs between validations; the last epoch is always validated.
+        patience: Validations without a better score after which training stops and the best
+            weights are kept; 0 to train to the end and keep the last averaged weights.
+        folds: Number of cross-validation folds, each left out once; 0 for a single run.
+        seeds: Number of runs per fold, with seeds from `seed` on.
         seed: Decides initial weights, sampling and augmentation.
         augment: Augmentation ranges.
         resume: A run folder to go on with; empty for a new run.
     """
 
+    frozen_epochs: int = 0
+    frozen_learning_rate: float = 1.5e-3
     epochs: int = 28
     steps: int = 50
     batch_size: int = 8
+    schedule: str = "one_cycle"
     learning_rate: float = 1.5e-3
     encoder_learning_rate: float = 3e-4
+    clipnorm: float = 0.0
     weight_decay: float = 1e-2
     average_momentum: float = 0.99
     label_smoothing: float = 0.05
+    mask_loss: str = "classes"
     defect_weight: float = 3.0
     transplant: float = 0.5
     drawn: int = 160
     drawn_share: float = 0.25
     validate_every: int = 7
+    patience: int = 0
+    folds: int = 0
+    seeds: int = 1
     seed: int = 0
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     resume: str = ""
 
     def __post_init__(self) -> None:
         """Raises ValueError if a setting is impossible."""
-        if min(self.epochs, self.steps, self.batch_size, self.validate_every) < 1:
+        counts = (self.epochs, self.steps, self.batch_size, self.validate_every, self.seeds)
+        if min(counts) < 1:
             raise ValueError(
-                "train.epochs, steps, batch_size and validate_every must be at least 1."
+                "train.epochs, steps, batch_size, validate_every and seeds must be at least 1."
             )
-        if min(self.learning_rate, self.encoder_learning_rate) <= 0 or self.defect_weight <= 0:
+        rates = (self.learning_rate, self.encoder_learning_rate, self.frozen_learning_rate)
+        if min(rates) <= 0 or self.defect_weight <= 0:
             raise ValueError("Learning rates and train.defect_weight must be above 0.")
-        if min(self.seed, self.drawn, self.weight_decay) < 0:
-            raise ValueError("train.seed, drawn and weight_decay must be at least 0.")
+        optional = (self.seed, self.drawn, self.frozen_epochs, self.patience)
+        if min(*optional, self.weight_decay, self.clipnorm) < 0:
+            raise ValueError(
+                "train.seed, drawn, frozen_epochs, patience, weight_decay and clipnorm must be at "
+                "least 0."
+            )
+        if self.folds < 0 or self.folds == 1:
+            raise ValueError("train.folds must be 0 (a single run) or at least 2.")
+        if self.schedule not in SCHEDULES:
+            raise ValueError(f"train.schedule can be: {', '.join(SCHEDULES)}.")
+        if self.mask_loss not in MASK_LOSSES:
+            raise ValueError(f"train.mask_loss can be: {', '.join(MASK_LOSSES)}.")
         shares = (self.transplant, self.drawn_share, self.label_smoothing, self.average_momentum)
         if min(shares) < 0 or max(shares) > 1:
             raise ValueError(

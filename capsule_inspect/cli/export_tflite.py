@@ -43,9 +43,10 @@ def export_tflite(
     from capsule_inspect.dataset.manifest import read_dataset
     from capsule_inspect.export import export
     from capsule_inspect.training.load import load_trained
+    from capsule_inspect.training.run_folder import RunFolder
 
     trained = load_trained(model)
-    file = out or (model if model.is_dir() else model.parent) / "model.tflite"
+    file = out or RunFolder(model if model.is_dir() else model.parent).exported
     data = read_dataset(Path(settings.data.dir), settings.data.root)
     say(f"Converting to {settings.export.format}.")
     with watch_pictures(len(data.samples), "Comparing") as advance:

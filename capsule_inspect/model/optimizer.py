@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from capsule_inspect.model.encoders import PREFIX
+from capsule_inspect.model.encoder import PREFIX
 
 
 @keras.saving.register_keras_serializable(package="capsule_inspect")
@@ -15,11 +15,16 @@ class EncoderAdamW(keras.optimizers.AdamW):
 
     Attributes:
         encoder_factor: Learning rate of the encoder over that of everything else.
+        first_epoch: The epoch of the run in which this optimizer began, from 0; each stage of a
+            schedule begins with a new one.
     """
 
-    def __init__(self, *, encoder_factor: float = 1.0, **options: Any) -> None:
+    def __init__(
+        self, *, encoder_factor: float = 1.0, first_epoch: int = 0, **options: Any
+    ) -> None:
         super().__init__(**options)
         self.encoder_factor = encoder_factor
+        self.first_epoch = first_epoch
         self._factors: list[float] = []
         # Here, since a saved optimizer does not remember it.
         self.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
@@ -39,4 +44,5 @@ class EncoderAdamW(keras.optimizers.AdamW):
 
     def get_config(self) -> dict[str, Any]:
         """Returns what rebuilds the optimizer."""
-        return {**super().get_config(), "encoder_factor": self.encoder_factor}
+        own = {"encoder_factor": self.encoder_factor, "first_epoch": self.first_epoch}
+        return {**super().get_config(), **own}

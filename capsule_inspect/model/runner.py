@@ -24,5 +24,7 @@ class KerasRunner:
         outputs = self.network.predict_on_batch(image[None])
         return Outputs(
             logits=np.asarray(outputs["logits"][0], np.float32),
-            mask_logits=np.asarray(outputs["mask_logits"][0], np.float32),
+            mask_logits=np.asarray(outputs["mask_logits"][0], np.float32)
+            if "mask_logits" in outputs
+            else None,
         )

@@ -1,4 +1,4 @@
-"""What happens at the end of each epoch."""
+"""What happens at the beginning and the end of each epoch."""
 
 import csv
 import os
@@ -15,6 +15,24 @@ Validate = Callable[[], dict[str, float]]
 """Measures the network as it stands, and returns metrics by name."""
 
 LOSSES = ("loss", "logits_loss", "mask_logits_loss")
+
+
+class SeedDropout(keras.callbacks.Callback):
+    """Sets the random state of all dropout to that of the epoch.
+
+    So a resumed run drops what an uninterrupted one would have dropped.
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._seed = seed
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Sets the state."""
+        del logs
+        for number, layer in enumerate(self.model.layers):
+            if isinstance(layer, keras.layers.Dropout):  # and its spatial kinds
+                layer.seed_generator.state.assign([self._seed, 1000 * epoch + number])
 
 
 class SaveCheckpoint(keras.callbacks.Callback):
@@ -65,6 +83,8 @@ class WriteHistory(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Writes the epoch's row."""
         row = {name: f"{value:.6g}" for name, value in (logs or {}).items()}
+        # A network without a mask head has one loss, which Keras does not name.
+        row.setdefault("logits_loss", row["loss"])
         row["epoch"] = str(epoch + 1)
         row["learning_rate"] = f"{float(self.model.optimizer.learning_rate):.3g}"
         row["seconds"] = f"{time.monotonic() - self._started:.1f}"
@@ -74,6 +94,39 @@ class WriteHistory(keras.callbacks.Callback):
             if is_new:
                 writer.writeheader()
             writer.writerow(row)
+
+
+class WriteTensorBoard(keras.callbacks.Callback):
+    """Writes losses, learning rate and validation metrics as TensorBoard events.
+
+    Through the `tensorboard` package itself: Keras's own callback needs TensorFlow, which is not
+    there under another backend.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Opens a new events file."""
+        del logs
+        from tensorboard.summary import Writer
+
+        self._writer = Writer(str(self._folder))
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Writes the epoch's values at its step."""
+        for name, value in (logs or {}).items():
+            kind, _, metric = name.partition("val_")
+            self._writer.add_scalar(f"train/{kind}" if kind else f"val/{metric}", value, epoch + 1)
+        rate = float(self.model.optimizer.learning_rate)
+        self._writer.add_scalar("train/learning_rate", rate, epoch + 1)
+        self._writer.flush()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Closes the file."""
+        del logs
+        self._writer.close()
 
 
 def save_network(network: keras.Model, path: Path) -> None:

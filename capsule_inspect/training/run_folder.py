@@ -37,9 +37,24 @@ class RunFolder:
         return self.path / "model.keras"
 
     @property
+    def exported(self) -> Path:
+        """The model file, where `export-tflite` puts it unless told otherwise."""
+        return self.path / "model.tflite"
+
+    @property
+    def best(self) -> Path:
+        """The network of the best validation so far, where training may stop early."""
+        return self.path / "best.keras"
+
+    @property
     def history(self) -> Path:
         """One row per epoch."""
         return self.path / "history.csv"
+
+    @property
+    def tensorboard(self) -> Path:
+        """Folder of TensorBoard's events."""
+        return self.path / "tensorboard"
 
     @property
     def decision(self) -> Path:

@@ -132,7 +132,7 @@ def test_nothing_is_suggested_for_what_resembles_nothing():
 def test_where_nothing_resembles_it_the_group_is_listed():
     message = refusal("train.lrr=1")
     assert "Did you mean" not in message
-    assert "train has epochs, steps, batch_size" in message
+    assert "train has frozen_epochs, frozen_learning_rate, epochs, steps" in message
 
 
 def test_an_unknown_option_is_answered_with_those_there_are():

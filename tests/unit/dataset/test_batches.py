@@ -47,8 +47,11 @@ REAL += [crop(3, 0), crop(3, 1)]
 DRAWN = [crop(label, i, red=200) for label in range(4) for i in range(2)]
 
 
-def batches(first_epoch: int = 0, real=REAL, drawn=(), **changes) -> Batches:
-    return Batches(real, drawn, CLASSES, ROI, replace(SETTINGS, **changes), first_epoch)
+def batches(
+    first_epoch: int = 0, real=REAL, drawn=(), mask_stride: int | None = 2, **changes
+) -> Batches:
+    settings = replace(SETTINGS, **changes)
+    return Batches(real, drawn, CLASSES, ROI, settings, mask_stride, first_epoch)
 
 
 def equal(one, other) -> bool:
@@ -75,6 +78,24 @@ def test_a_batch_has_the_shapes_the_network_takes():
         np.float32,
     )
     assert len(batches()) == 5
+
+
+def test_masks_come_at_the_stride_asked_for_or_not_at_all():
+    full, half = batches(mask_stride=1)[0], batches()[0]
+    assert full[1]["mask_logits"].shape == (8, 64, 96, 4)
+    means = full[1]["mask_logits"].reshape(8, 32, 2, 48, 2, 4).mean(axis=(2, 4))
+    assert means == pytest.approx(half[1]["mask_logits"], abs=1e-6)
+    assert set(batches(mask_stride=None)[0][1]) == {"logits"}
+
+
+def test_a_defect_without_a_mask_has_a_target_of_nothing_and_is_not_transplanted():
+    unmasked = [c if c.label == 0 else replace(c, mask=None) for c in REAL]
+    images, targets = batches(real=unmasked, transplant=1.0)[0]
+    sums = targets["mask_logits"].sum(axis=-1)
+    for one_hot, total in zip(targets["logits"], sums, strict=True):
+        assert (total == (1 if one_hot[0] else 0)).all()
+    assert targets["logits"].sum(axis=0)[0] == 4
+    assert images.shape == (8, 64, 96, 3)
 
 
 def test_half_of_each_batch_is_good_and_half_defective():

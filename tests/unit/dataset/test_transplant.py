@@ -18,7 +18,7 @@ def plain(colour, label: int, box=None) -> TrainingCrop:
 def make(seed: int):
     donor = plain(RED, 3, np.s_[50:70, 90:110])
     host = plain(BLUE, 0)
-    return donor, host, transplant(donor, host, np.random.default_rng(seed))
+    return donor, host, transplant(donor, donor.mask, host, np.random.default_rng(seed))
 
 
 def corner(mask: np.ndarray) -> tuple[int, int]:
@@ -61,7 +61,7 @@ def test_the_seam_runs_softly_from_donor_to_host():
 def test_neither_capsule_is_changed():
     donor, host = plain(RED, 3, np.s_[50:70, 90:110]), plain(BLUE, 0)
     before = [part.copy() for part in (donor.image, donor.mask, host.image, host.mask)]
-    transplant(donor, host, np.random.default_rng(0))
+    transplant(donor, donor.mask, host, np.random.default_rng(0))
     after = (donor.image, donor.mask, host.image, host.mask)
     assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
     assert host.label == 0

@@ -50,6 +50,22 @@ def test_activations_stay_in_the_range_of_int8_friendly_relu6(decoder):
 
 
 def test_a_level_per_filter():
-    features = [keras.Input((64 // stride, 64 // stride, 2)) for stride in (2, 4, 8, 16, 32)]
-    decoded = build_decoder(features, [4, 4])
-    assert tuple(decoded.fine.shape[1:3]) == (8, 8)
+    features = [keras.Input((64 // stride, 64 // stride, 2)) for stride in (8, 16, 32)]
+    decoded = build_decoder(features, [5, 4])
+    assert tuple(decoded.fine.shape[1:]) == (8, 8, 4)
+    with pytest.raises(ValueError, match="zip"):
+        build_decoder(features, [5])
+
+
+def test_dropout_drops_whole_channels_in_training_alone():
+    features = [keras.Input((64 // stride, 64 // stride, 3)) for stride in (8, 16, 32)]
+    network = keras.Model(features, build_decoder(features, [40, 40], dropout=0.5).fine)
+    random = np.random.default_rng(0)
+    given = [random.normal(size=(1, 64 // s, 64 // s, 3)).astype(np.float32) for s in (8, 16, 32)]
+    used, trained = (
+        keras.ops.convert_to_numpy(network(given, training=training)[0])
+        for training in (False, True)
+    )
+    dropped = (trained == 0).all(axis=(0, 1))
+    assert not (used == 0).all(axis=(0, 1)).any()
+    assert 8 <= dropped.sum() <= 32  # of 40, each with probability 1/2

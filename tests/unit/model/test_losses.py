@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from capsule_inspect.model.losses import MaskLoss
+from capsule_inspect.model.losses import AnyDefectLoss, MaskLoss
 
 
 def shares(labels: np.ndarray, classes: int) -> np.ndarray:
@@ -82,6 +82,50 @@ def test_loss_and_gradient_stay_finite(scale):
     assert np.isfinite(gradient.numpy()).all()
     if scale == 1:
         assert np.abs(gradient.numpy()).min() > 0
+
+
+def test_any_defect_is_binary_cross_entropy_and_dice_by_plain_loops():
+    random = np.random.default_rng(3)
+    labels = random.integers(0, 3, (3, 4, 5))
+    labels[0] = 0
+    truth = shares(labels, 3)
+    truth[2] = random.dirichlet([1, 1, 1], (4, 5))
+    logits = random.normal(size=(3, 4, 5, 3)).astype(np.float32) * 2
+    expected = []
+    for y_true, y_pred in zip(truth.astype(float), logits.astype(float), strict=True):
+        entropies, both, sizes = [], 0.0, 0.0
+        for share, logit in zip(y_true.reshape(-1, 3), y_pred.reshape(-1, 3), strict=True):
+            p = 1 - math.exp(logit[0]) / math.fsum(math.exp(value) for value in logit)
+            t = 1 - share[0]
+            entropies.append(-t * math.log(p) - (1 - t) * math.log(1 - p))
+            both, sizes = both + t * p, sizes + t + p
+        dice = 1 - (2 * both + 1) / (sizes + 1)
+        expected.append(sum(entropies) / len(entropies) + dice)
+    losses = keras.ops.convert_to_numpy(AnyDefectLoss(reduction=None)(truth, logits))
+    assert losses == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", [MaskLoss(), AnyDefectLoss()])
+def test_a_picture_whose_mask_is_not_known_adds_nothing(loss):
+    random = np.random.default_rng(5)
+    truth = shares(random.integers(0, 3, (2, 4, 4)), 3)
+    truth[1] = 0
+    logits = tf.Variable(random.normal(size=(2, 4, 4, 3)).astype(np.float32))
+    with tf.GradientTape() as tape:
+        value = loss(truth, logits)
+    alone = float(loss(truth[:1], logits[:1]))
+    assert float(value) == pytest.approx(alone / 2, rel=1e-5)
+    assert (tape.gradient(value, logits).numpy()[1] == 0).all()
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e4])
+def test_any_defect_stays_finite(scale):
+    random = np.random.default_rng(6)
+    logits = tf.Variable((random.normal(size=(2, 4, 4, 3)) * scale).astype(np.float32))
+    with tf.GradientTape() as tape:
+        loss = AnyDefectLoss()(shares(random.integers(0, 3, (2, 4, 4)), 3), logits)
+    assert np.isfinite(float(loss))
+    assert np.isfinite(tape.gradient(loss, logits).numpy()).all()
 
 
 def test_it_is_rebuilt_as_it_was():

@@ -17,7 +17,7 @@ def numpy_of(value) -> np.ndarray:
 
 
 TINY = ModelSettings(
-    weights="none", roi=Roi("capsule", 96, 64, 80), decoder_filters=[8, 8, 8, 8], head_units=8
+    weights="none", roi=Roi("capsule", 96, 64, 80), decoder_filters=[8, 8, 8, 8], head_units=[8]
 )
 
 
@@ -125,12 +125,56 @@ def test_weights_of_ones_own_are_loaded(network, tmp_path):
         ({"roi": Roi("capsule", 100, 64, 80)}, "model.roi.width"),
         ({"roi": Roi("capsule", 96, 60, 80)}, "model.roi.height"),
         ({"decoder_filters": [8, 8, 8]}, "model.decoder_filters"),
-        ({"encoder": "resnet"}, "model.encoder"),
+        ({"decoder_filters": [8, 8, 8, 8, 8]}, "4 levels for efficientnet_lite0"),
+        ({"encoder": "resnet"}, r"model.encoder.*convnext_tiny.*efficientnet_lite0"),
+        ({"head": "transformer"}, r"model.head.*views.*mask_pooling"),
+        ({"weights": "nowhere.weights.h5"}, "model.weights"),
     ],
 )
 def test_settings_that_make_no_network_are_refused_by_name(changes, named):
     with pytest.raises(ConfigError, match=named):
         build_network(replace(TINY, **changes), 4)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_the_mask_comes_at_the_stride_asked_for(stride):
+    built = build_network(replace(TINY, mask_stride=stride), 3)
+    assert tuple(built.output["mask_logits"].shape[1:]) == (64 // stride, 96 // stride, 3)
+
+
+@pytest.mark.parametrize("head", ["views", "mask_pooling"])
+@pytest.mark.parametrize("with_mask", [True, False])
+def test_every_head_builds_with_and_without_a_mask_and_learns_from_the_label(head, with_mask):
+    settings = replace(TINY, head=head, head_units=[8, 6])
+    built = build_network(settings, 3, with_mask)
+    assert set(built.output) == ({"logits", "mask_logits"} if with_mask else {"logits"})
+    dense = [layer for layer in built.layers if isinstance(layer, keras.layers.Dense)]
+    assert [layer.units for layer in dense][-2:] == [6, 3]
+    ran = KerasRunner(built)(pictures(1)[0])
+    assert ran.logits.shape == (3,)
+    assert (ran.mask_logits is not None) == with_mask
+
+
+def test_pooling_under_the_mask_is_a_mean_weighted_by_the_defect():
+    settings = replace(TINY, head="mask_pooling", head_units=[8])
+    built = build_network(settings, 3)
+    join = built.get_layer("head_join")
+    pooled, fine, mask = (
+        numpy_of(value)[0]
+        for value in keras.Model(
+            built.input,
+            [
+                join.output,
+                built.get_layer("decoder_1_1_relu").output,
+                built.get_layer("head_mask_logits").output,
+            ],
+        )(pictures(1))
+    )
+    shares = np.exp(mask) / np.exp(mask).sum(axis=-1, keepdims=True)
+    weight = 1 - shares[..., :1]
+    assert fine.shape[:2] == mask.shape[:2] == (8, 12)
+    expected = (fine * weight).sum(axis=(0, 1)) / weight.sum()
+    assert pooled[-8:] == pytest.approx(expected, abs=1e-4)
 
 
 def test_the_runner_gives_one_picture_and_takes_its_outputs(network):

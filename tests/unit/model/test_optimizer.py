@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from capsule_inspect.model.encoders import PREFIX
+from capsule_inspect.model.encoder import PREFIX
 from capsule_inspect.model.optimizer import EncoderAdamW
 
 
@@ -74,10 +74,10 @@ def test_a_schedule_is_followed():
 
 
 def test_it_is_rebuilt_as_it_was():
-    optimizer = EncoderAdamW(encoder_factor=0.2, learning_rate=0.01, use_ema=True)
+    optimizer = EncoderAdamW(encoder_factor=0.2, first_epoch=7, learning_rate=0.01, use_ema=True)
     rebuilt = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
     assert isinstance(rebuilt, EncoderAdamW)
-    assert rebuilt.encoder_factor == 0.2
+    assert (rebuilt.encoder_factor, rebuilt.first_epoch) == (0.2, 7)
     assert rebuilt.use_ema
     moved = steps(rebuilt, 1.0)
     assert moved["head/bias"] == pytest.approx(5 * moved[f"{PREFIX}stem/bias"][:2], rel=1e-3)

@@ -1,0 +1,156 @@
+"""Cross-validation: a run for every fold and seed."""
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import keras
+from filelock import FileLock, Timeout
+
+from capsule_inspect.compose import read_yaml, to_yaml
+from capsule_inspect.dataset.folds import leave_out
+from capsule_inspect.dataset.manifest import DataSet
+from capsule_inspect.errors import InterruptedRunError, UsageError
+from capsule_inspect.settings import Settings
+from capsule_inspect.training.fit import Watcher, fit
+from capsule_inspect.training.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Member:
+    """One run of a study.
+
+    Attributes:
+        fold: The fold that is left out.
+        seed: The run's seed.
+        settings: All settings of the run, those of a single one.
+        run: Its folder.
+    """
+
+    fold: int
+    seed: int
+    settings: Settings
+    run: RunFolder
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it is trained; decision.json is written last."""
+        return self.run.decision.is_file()
+
+
+@dataclass(frozen=True)
+class Study:
+    """All runs of a cross-validation.
+
+    Attributes:
+        path: The folder of the study.
+        settings: Its settings; `train.folds` is above 0.
+        members: One for every fold and seed.
+    """
+
+    path: Path
+    settings: Settings
+    members: tuple[Member, ...]
+
+    def view(self, data: DataSet, member: Member) -> DataSet:
+        """Returns the data set as a member sees it: its fold is the test split.
+
+        Raises:
+            DataError: The data set has another number of folds.
+        """
+        return leave_out(data, member.fold, self.settings.train.folds, self.settings.data.val)
+
+
+def open_study(path: Path) -> Study | None:
+    """Opens a folder as a study; None if it is the folder of a single run, or none at all.
+
+    Raises:
+        ConfigError: Its config.yaml is damaged.
+    """
+    config = RunFolder(path).config
+    if not config.is_file():
+        return None
+    settings = read_yaml(config)
+    return make_study(path, settings) if settings.train.folds else None
+
+
+def make_study(path: Path, settings: Settings) -> Study:
+    """Lists the runs of a study, seed by seed."""
+    train = settings.train
+    members = []
+    for seed in range(train.seed, train.seed + train.seeds):
+        for fold in range(train.folds):
+            own = replace(settings, train=replace(train, folds=0, seeds=1, seed=seed))
+            run = RunFolder(path / f"seed-{seed}-fold-{fold}")
+            members.append(Member(fold, seed, own, run))
+    return Study(path, settings, tuple(members))
+
+
+def fit_members(
+    study: Study, data: DataSet, watch: Callable[[str], AbstractContextManager[Watcher]]
+) -> tuple[Member, ...]:
+    """Trains every run that is not finished and that no other process is at.
+
+    Args:
+        study: The study; what was begun is gone on with.
+        data: The data set.
+        watch: Makes the watcher of a run, given its name.
+
+    Returns:
+        The runs that other processes are still at.
+
+    Raises:
+        InterruptedRunError: The user stopped the study; the message says how to go on.
+    """
+    elsewhere = []
+    for member in study.members:
+        if member.is_finished:
+            continue
+        member.run.path.mkdir(parents=True, exist_ok=True)
+        try:
+            with (
+                FileLock(member.run.path / ".lock", blocking=False),
+                watch(member.run.path.name) as watcher,
+            ):
+                _fit_member(study, member, data, watcher)
+        except Timeout:
+            elsewhere.append(member)
+        except InterruptedRunError:
+            raise InterruptedRunError(
+                "Stopped; the finished epochs of all runs are saved. Go on with: "
+                f"capsule-inspect train train.resume={study.path}"
+            ) from None
+    return tuple(member for member in elsewhere if not member.is_finished)
+
+
+def require_finished(study: Study) -> None:
+    """Checks that every run of a study is trained.
+
+    Raises:
+        UsageError: Some are not; the message names the first.
+    """
+    missing = [member for member in study.members if not member.is_finished]
+    if missing:
+        raise UsageError(
+            f"{len(missing)} of the {len(study.members)} runs of '{study.path}' are not finished, "
+            f"the first is {missing[0].run.path.name}. Go on with: "
+            f"capsule-inspect train train.resume={study.path}"
+        )
+
+
+def _fit_member(study: Study, member: Member, data: DataSet, watcher: Watcher) -> None:
+    if member.is_finished:  # by another process, between the look and the lock
+        return
+    keras.backend.clear_session()
+    member.run.config.write_text(to_yaml(member.settings), encoding="utf-8")
+    fit(member.settings, study.view(data, member), member.run, watcher)
+
+
+def model_files(members: Iterable[Member]) -> list[Path]:
+    """Returns the model files of runs: the exported ones if all are exported, else the networks."""
+    members = list(members)
+    exported = [member.run.exported for member in members]
+    if all(path.is_file() for path in exported):
+        return exported
+    return [member.run.model for member in members]

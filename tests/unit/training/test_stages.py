@@ -1,0 +1,98 @@
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from capsule_inspect.imaging.roi import Roi
+from capsule_inspect.model.encoder import PREFIX
+from capsule_inspect.model.losses import AnyDefectLoss, MaskLoss
+from capsule_inspect.model.network import build_network
+from capsule_inspect.settings import ModelSettings, TrainSettings
+from capsule_inspect.training.load import load_network
+from capsule_inspect.training.stages import Stage, epochs_done, plan_stages, start_stage
+
+TRAIN = TrainSettings(
+    frozen_epochs=2, frozen_learning_rate=0.01, epochs=3, steps=1, learning_rate=0.02
+)
+FROZEN, WHOLE = plan_stages(TRAIN)
+
+
+@pytest.fixture(scope="module")
+def network() -> keras.Model:
+    keras.utils.set_random_seed(0)
+    model = ModelSettings(
+        weights="none",
+        roi=Roi("capsule", 64, 32, 50),
+        decoder_filters=[4, 4, 4, 4],
+        head_units=[4],
+        head_dropout=0.0,
+    )
+    return build_network(model, 3)
+
+
+def step(network: keras.Model) -> set[str]:
+    """Trains one step and returns which layers' variables moved."""
+    images = np.random.default_rng(0).integers(0, 256, (3, 32, 64, 3)).astype(np.uint8)
+    labels = np.eye(3, dtype=np.float32)
+    masks = np.broadcast_to(labels[:, None, None], (3, 16, 32, 3))
+    before = {v.path: np.array(v) for v in network.weights}
+    network.train_on_batch(images, {"logits": labels, "mask_logits": masks})
+    return {v.path for v in network.weights if not np.array_equal(before[v.path], v)}
+
+
+def test_a_run_has_one_stage_unless_the_encoder_is_frozen_first():
+    assert plan_stages(replace(TRAIN, frozen_epochs=0)) == (Stage(0, 3, True, 0.02),)
+    assert (Stage(0, 2, False, 0.01), Stage(2, 5, True, 0.02)) == (FROZEN, WHOLE)
+
+
+def test_a_frozen_encoder_stays_as_it_is_and_then_learns(network):
+    start_stage(network, FROZEN, TRAIN)
+    moved = step(network)
+    assert moved
+    assert not any(path.startswith(PREFIX) for path in moved)
+    start_stage(network, WHOLE, TRAIN)
+    assert any(path.startswith(PREFIX) for path in step(network))
+
+
+@pytest.mark.parametrize(("stage", "done"), [(FROZEN, 1), (WHOLE, 3)])
+def test_a_saved_stage_is_gone_on_with(network, stage, done, tmp_path):
+    start_stage(network, stage, TRAIN)
+    network.save(tmp_path / "fresh.keras")
+    assert epochs_done(load_network(tmp_path / "fresh.keras", compiled=True), TRAIN) == done - 1
+    step(network)
+    network.save(tmp_path / "run.keras")
+    resumed = load_network(tmp_path / "run.keras", compiled=True)
+    assert epochs_done(resumed, TRAIN) == done
+    assert len(resumed.trainable_variables) == len(network.trainable_variables)
+    step(network)
+    step(resumed)
+    for one, other in zip(network.weights, resumed.weights, strict=True):
+        assert np.array(one) == pytest.approx(np.array(other), abs=1e-6)
+
+
+def test_one_cycle_rises_and_falls_in_each_stage(network):
+    train = replace(TRAIN, epochs=20, frozen_epochs=20, steps=5)
+    for stage in plan_stages(train):
+        start_stage(network, stage, train)
+        schedule = network.optimizer._learning_rate
+        rates = [float(schedule(i)) for i in range(101)]
+        assert max(rates) == pytest.approx(stage.learning_rate)
+        assert rates[0] == pytest.approx(stage.learning_rate / 25)
+        assert rates.index(max(rates)) == 15
+        assert rates[100] == pytest.approx(0, abs=1e-9)
+
+
+def test_a_constant_schedule_and_a_clipped_norm(network):
+    start_stage(network, FROZEN, replace(TRAIN, schedule="constant", clipnorm=1.0))
+    assert float(network.optimizer.learning_rate) == pytest.approx(0.01)
+    assert network.optimizer.clipnorm == 1
+    start_stage(network, FROZEN, TRAIN)
+    assert network.optimizer.clipnorm is None
+
+
+def test_the_mask_loss_is_the_one_asked_for(network):
+    start_stage(network, WHOLE, TRAIN)
+    assert isinstance(network.loss["mask_logits"], MaskLoss)
+    start_stage(network, WHOLE, replace(TRAIN, mask_loss="any_defect"))
+    assert isinstance(network.loss["mask_logits"], AnyDefectLoss)
