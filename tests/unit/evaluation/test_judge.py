@@ -30,7 +30,8 @@ def finding(label: str, score: float, columns: range | None = range(0)) -> Findi
         mask[:, list(columns)] = True
     probabilities = np.array([1 - score, score * 0.75, score * 0.25])
     decision = Decision(label, 0.5, score, probabilities, mask)
-    return Finding(find_crops(np.zeros((*SHAPE, 3), np.uint8), ROI)[0], decision)
+    outputs = Outputs(np.log(probabilities).astype(np.float32), None)
+    return Finding(find_crops(np.zeros((*SHAPE, 3), np.uint8), ROI)[0], decision, outputs)
 
 
 def truth(columns: range) -> np.ndarray:
