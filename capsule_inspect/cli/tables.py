@@ -40,6 +40,7 @@ def print_classes(per_class: "Sequence[ClassMetrics]") -> None:
         per_class: One for each class, in order.
     """
     from rich import box
+    from rich.markup import escape
     from rich.table import Table
 
     from capsule_inspect.cli.console import results
@@ -56,13 +57,16 @@ def print_classes(per_class: "Sequence[ClassMetrics]") -> None:
         table.add_column(name, justify="right", no_wrap=True)
     for each in per_class:
         cells = {metric.name: _two_lines(metric) for metric in each.metrics}
-        table.add_row(each.name, str(each.n), *(cells.get(name, "") for name in CLASS_METRICS))
+        table.add_row(
+            escape(each.name), str(each.n), *(cells.get(name, "") for name in CLASS_METRICS)
+        )
     results.print(table)
 
 
 def print_confusion(confusion: "Confusion") -> None:
     """Prints the confusion matrix to stdout; what never happened is a dot."""
     from rich import box
+    from rich.markup import escape
     from rich.table import Table
 
     from capsule_inspect.cli.console import results
@@ -75,9 +79,9 @@ def print_confusion(confusion: "Confusion") -> None:
     )
     table.add_column("", overflow="fold")
     for name in confusion.columns:
-        table.add_column(name, justify="right", overflow="fold")
+        table.add_column(escape(name), justify="right", overflow="fold")
     for name, counts in zip(confusion.rows, confusion.counts, strict=True):
-        table.add_row(name, *(str(count) if count else "·" for count in counts))
+        table.add_row(escape(name), *(str(count) if count else "·" for count in counts))
     results.print(table)
 
 

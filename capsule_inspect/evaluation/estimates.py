@@ -91,5 +91,5 @@ def _average_precision(
     hits = np.cumsum((weights * defective)[:, order], axis=1)[:, last]
     # Before the first picture of a sample nothing is called defective, and recall does not step.
     precision = hits / np.maximum(called, 1)
-    steps = np.diff(hits, axis=1, prepend=0) / hits[:, -1:]
-    return np.asarray((steps * precision).sum(axis=1), np.float64)
+    steps = np.diff(hits, axis=1, prepend=0)
+    return np.asarray((steps * precision).sum(axis=1) / hits[:, -1], np.float64)

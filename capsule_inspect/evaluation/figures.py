@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -22,6 +23,7 @@ _Flags = NDArray[np.bool_]
 # whatever colours they see.
 _BLUE, _VERMILION = "#0072B2", "#D55E00"
 _DPI = 100
+_FONT_SIZE = 12
 _MARGIN = 0.03
 """Past both ends of an axis, so that a curve along the frame is seen."""
 
@@ -37,36 +39,39 @@ def draw_figures(folder: Path, evaluation: Evaluation) -> tuple[Path, ...]:
         The files written, PNG; the curves only where there are good and defective pictures.
     """
     good = evaluation.classes[0]
-    figures = {CONFUSION_FILE: _draw_confusion(evaluation.confusion)}
-    if len({each.truth == good for each in evaluation.judgements}) == 2:
-        figures[ROC_FILE] = _draw_roc(evaluation)
-        figures[PRECISION_RECALL_FILE] = _draw_precision_recall(evaluation)
-    for name, figure in figures.items():
-        FigureCanvasAgg(figure)
-        figure.savefig(folder / name)
+    with rc_context({"font.size": _FONT_SIZE}):
+        figures = {CONFUSION_FILE: _draw_confusion(evaluation.confusion)}
+        if len({each.truth == good for each in evaluation.judgements}) == 2:
+            figures[ROC_FILE] = _draw_roc(evaluation)
+            figures[PRECISION_RECALL_FILE] = _draw_precision_recall(evaluation)
+        for name, figure in figures.items():
+            FigureCanvasAgg(figure)
+            figure.savefig(folder / name)
     return tuple(folder / name for name in figures)
 
 
 def _draw_confusion(confusion: Confusion) -> Figure:
     counts = np.array(confusion.counts)
     shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
-    figure = Figure(figsize=(8, 7), dpi=_DPI, layout="constrained")
+    figure = Figure(figsize=(8, 6), dpi=_DPI, layout="constrained")
     axes = figure.add_subplot()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), count in np.ndenumerate(counts):
-        colour = "white" if shares[row, column] > 0.5 else "black"
-        axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=13)
-    axes.set_xticks(range(len(confusion.columns)), confusion.columns, rotation=30, ha="right")
-    axes.set_yticks(range(len(confusion.rows)), confusion.rows)
-    axes.set(xlabel="decided", ylabel="true", title="Pictures by true and decided class")
-    figure.colorbar(image, label="share of the true class", shrink=0.75)
+        colour = "0.7" if not count else "white" if shares[row, column] > 0.6 else "black"
+        axes.text(column, row, str(count), ha="center", va="center", color=colour)
+    axes.set_xticks(
+        range(len(confusion.columns)), confusion.columns, rotation=30, ha="right", parse_math=False
+    )
+    axes.set_yticks(range(len(confusion.rows)), confusion.rows, parse_math=False)
+    axes.set(xlabel="decided class", ylabel="true class", title="Pictures by class")
+    figure.colorbar(image, label="share of the true class")
     return figure
 
 
 def _draw_roc(evaluation: Evaluation) -> Figure:
     defective, scores, called = _pictures(evaluation)
     false_alarms, found, _ = roc_curve(defective, scores, drop_intermediate=False)
-    figure, axes = _square(f"ROC of {defective.size} pictures")
+    figure, axes = _square(f"ROC: {_describe(defective)}")
     axes.plot([0, 1], [0, 1], color="0.6", linestyle=":", label="chance")
     label = f"AUROC {_value(evaluation, 'auroc'):.3f}"
     axes.plot(false_alarms, found, color=_BLUE, linewidth=2.5, label=label)
@@ -79,7 +84,7 @@ def _draw_roc(evaluation: Evaluation) -> Figure:
 def _draw_precision_recall(evaluation: Evaluation) -> Figure:
     defective, scores, called = _pictures(evaluation)
     precision, recall, _ = precision_recall_curve(defective, scores)
-    figure, axes = _square(f"Precision and recall of {defective.size} pictures")
+    figure, axes = _square(f"Precision and recall: {_describe(defective)}")
     share = defective.mean()
     axes.plot([0, 1], [share, share], color="0.6", linestyle=":", label="chance")
     label = f"average precision {_value(evaluation, 'average_precision'):.3f}"
@@ -104,6 +109,10 @@ def _pictures(evaluation: Evaluation) -> tuple[_Flags, NDArray[np.float64], _Fla
         np.array([each.defect_score for each in judgements]),
         np.array([each.label != good for each in judgements]),
     )
+
+
+def _describe(defective: _Flags) -> str:
+    return f"{(~defective).sum()} good and {defective.sum()} defective pictures"
 
 
 def _value(evaluation: Evaluation, metric: str) -> float:

@@ -29,6 +29,9 @@ METRICS = (
 )
 """Every metric by name, in the order of tables."""
 
+PICTURE_METRICS = tuple(name for name in METRICS if name not in PIXEL_METRICS)
+"""Those that judgements without pixels allow, as in validation during training."""
+
 
 def measure(judgements: Sequence[Judgement], good: str = "good") -> tuple[Metric, ...]:
     """Computes every metric that the pictures allow.

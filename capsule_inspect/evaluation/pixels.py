@@ -18,8 +18,8 @@ _BLOCK = 1024
 """How many levels are held at once: all of them, for all samples, would not fit in memory."""
 
 Floats = NDArray[np.float64]
-_Histogram = tuple[NDArray[np.int32], NDArray[np.int32] | Floats]
-"""Levels, ascending, and what is counted at each."""
+_Histogram = tuple[NDArray[np.int64], NDArray[np.int32] | Floats]
+"""Ranks of levels, ascending, and what is counted at each."""
 
 
 def measure_pixels(tallies: Sequence[PixelTally]) -> tuple[Metric, ...]:
@@ -58,64 +58,81 @@ def _areas(tallies: Sequence[PixelTally], weights: Floats) -> tuple[Floats, Floa
     Returns:
         AUROC and AUPRO, float64 [samples]; NaN for a sample without sound pixels.
     """
-    blocks = zip(
-        _curve([(each.sound_levels, each.sound_counts) for each in tallies], weights),
-        _curve([(each.defect_levels, each.defect_counts) for each in tallies], weights),
-        _curve([(each.defect_levels, each.region_shares) for each in tallies], weights),
-        strict=True,
-    )
+    rank, count = _rank_levels(tallies)
+    sound = [(rank[each.sound_levels], each.sound_counts) for each in tallies]
+    defect = [(rank[each.defect_levels], each.defect_counts) for each in tallies]
+    overlap = [(rank[each.defect_levels], each.region_shares) for each in tallies]
+    sound_pixels = weights @ np.array([each.sound_counts.sum() for each in tallies], np.float64)
+    sound_pixels[sound_pixels == 0] = np.nan
+    defect_pixels = weights @ np.array([each.defect_counts.sum() for each in tallies], np.float64)
+    regions = weights @ np.array([each.regions for each in tallies], np.float64)
+    limit = FALSE_POSITIVE_LIMIT * sound_pixels
     auroc, aupro = np.zeros(len(weights)), np.zeros(len(weights))
-    for false_positives, true_positives, overlaps in blocks:
-        auroc += _area(false_positives, true_positives, 1.0)
-        aupro += _area(false_positives, overlaps, FALSE_POSITIVE_LIMIT)
-    return auroc, aupro / FALSE_POSITIVE_LIMIT
+    curves = (_cumulate(histograms, weights, count) for histograms in (sound, defect, overlap))
+    for false_positives, true_positives, overlaps in zip(*curves, strict=True):
+        auroc += _area(false_positives, true_positives, sound_pixels)
+        aupro += _area(false_positives, overlaps, limit)
+    # Shares of regions add up to their number but for rounding.
+    return auroc / (sound_pixels * defect_pixels), np.minimum(1.0, aupro / (limit * regions))
 
 
-def _curve(histograms: Sequence[_Histogram], weights: Floats) -> Iterator[Floats]:
-    """Cumulates a weighted sum of histograms from the highest level down, as a share of all of it.
+def _rank_levels(tallies: Sequence[PixelTally]) -> tuple[NDArray[np.int64], int]:
+    """Numbers the levels that occur, so that no work is done for others.
+
+    Returns:
+        int64 [LEVELS], the rank of each level that occurs; and how many those are.
+    """
+    occurs = np.zeros(LEVELS, np.bool_)
+    for each in tallies:
+        occurs[each.sound_levels] = occurs[each.defect_levels] = True
+    return np.cumsum(occurs) - 1, int(occurs.sum())
+
+
+def _cumulate(histograms: Sequence[_Histogram], weights: Floats, count: int) -> Iterator[Floats]:
+    """Cumulates a weighted sum of histograms from the highest level down.
 
     Args:
         histograms: One per picture.
         weights: float64 [samples, pictures].
+        count: How many levels there are.
 
     Yields:
-        float64 [samples, _BLOCK + 1], block by block; each begins where the one before it ended.
+        float64 [samples, at most _BLOCK + 1], block by block; each begins where the one before it
+        ended.
     """
     # Pictures of which nothing is counted would only make the product of matrices larger.
     rows = [row for row, (levels, _) in enumerate(histograms) if levels.size]
     chosen, weights = [histograms[row] for row in rows], weights[:, rows]
-    total = (weights @ np.array([counts.sum() for _, counts in chosen], np.float64))[:, None]
-    total[total == 0] = np.nan
     reached = np.zeros((len(weights), 1))
-    for low in range(LEVELS - _BLOCK, -1, -_BLOCK):
-        steps = weights @ _dense(chosen, low) / total
+    for high in range(count, 0, -_BLOCK):
+        steps = weights @ _dense(chosen, max(0, high - _BLOCK), high)
         block = np.concatenate([reached, reached + np.cumsum(steps, axis=1)], axis=1)
         reached = block[:, -1:]
         yield block
 
 
-def _dense(histograms: Sequence[_Histogram], low: int) -> Floats:
-    """Returns the counts of the levels from `low` on, the highest first: [pictures, _BLOCK]."""
-    dense = np.zeros((len(histograms), _BLOCK))
+def _dense(histograms: Sequence[_Histogram], low: int, high: int) -> Floats:
+    """Returns the counts of the levels in [low, high), the highest first, picture by picture."""
+    dense = np.zeros((len(histograms), high - low))
     for row, (levels, counts) in zip(dense, histograms, strict=True):
-        start, stop = np.searchsorted(levels, np.array([low, low + _BLOCK], np.int32))
+        start, stop = np.searchsorted(levels, (low, high))
         row[levels[start:stop] - low] = counts[start:stop]
     return dense[:, ::-1]
 
 
-def _area(x: Floats, y: Floats, limit: float) -> Floats:
+def _area(x: Floats, y: Floats, limit: Floats) -> Floats:
     """Integrates rising curves, straight between their points, up to x = `limit`.
 
     Args:
         x: float64 [samples, points], ascending.
         y: The same shape.
-        limit: Where to stop.
+        limit: float64 [samples], where to stop.
 
     Returns:
         float64 [samples].
     """
     steps = np.diff(x, axis=1)
-    widths = np.clip(limit - x[:, :-1], 0, steps)
+    widths = np.clip(limit[:, None] - x[:, :-1], 0, steps)
     inside = np.divide(widths, steps, out=np.zeros_like(steps), where=steps > 0)
     heights = y[:, :-1] + np.diff(y, axis=1) * inside / 2
     return np.asarray((widths * heights).sum(axis=1), np.float64)

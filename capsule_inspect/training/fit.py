@@ -10,7 +10,7 @@ from capsule_inspect.dataset.crops import draw_crops, load_crops
 from capsule_inspect.dataset.manifest import DataSet, training_sha256
 from capsule_inspect.errors import InterruptedRunError
 from capsule_inspect.evaluation.judge import judge
-from capsule_inspect.evaluation.metrics import METRICS, measure
+from capsule_inspect.evaluation.metrics import PICTURE_METRICS, measure
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.model.losses import MaskLoss
 from capsule_inspect.model.network import build_network
@@ -119,7 +119,7 @@ def _fit(settings: Settings, data: DataSet, run: RunFolder, watcher: Watcher) ->
                 # The checkpoint last: an epoch that is not in it is trained again, and its row,
                 # if there is one, written anew.
                 ValidateAverage(validate, train.validate_every, train.epochs),
-                WriteHistory(run.history, METRICS),
+                WriteHistory(run.history, PICTURE_METRICS),
                 SaveCheckpoint(run),
                 *watcher.callbacks,
             ],

@@ -119,6 +119,17 @@ def test_pictures_are_judged_in_order_against_their_masks(data):
     assert judged[2].overlap is None
 
 
+def test_pixels_are_tallied_where_they_are_asked_for_and_known(data):
+    assert all(each.pixels is None for each in judge(data, data.samples, inspector()))
+    crack, good, poke = judge(data, data.samples, inspector(), with_pixels=True)
+    assert (crack.pixels.regions, crack.pixels.defect_counts.sum()) == (1, 8)
+    assert (good.pixels.regions, good.pixels.sound_counts.sum()) == (0, 32)
+    assert poke.pixels is None
+    # The map of a good picture is not empty though its mask is.
+    assert good.label == "good"
+    assert good.pixels.sound_levels.min() > 0
+
+
 def test_a_picture_without_a_capsule_is_judged(data):
     looking = Inspector(by_red, CLASSES, Roi(), OperatingPoint())
     assert [j.label for j in judge(data, data.samples, looking)] == [NO_CAPSULE] * 3
