@@ -184,10 +184,10 @@ def test_intervals_are_those_of_resampled_pictures():
     assert metric == measure_pixels([tally_pixels(*each) for each in pictures])[0]
     generator = np.random.default_rng(99)
     areas = []
-    for _ in range(300):
+    for _ in range(200):
         picks = [*generator.choice(range(0, 16, 2), 8), *generator.choice(range(1, 16, 2), 8)]
         truth = np.concatenate([pictures[i][1].ravel() for i in picks])
         areas.append(roc_auc_score(truth, np.concatenate([pictures[i][0].ravel() for i in picks])))
     low, high = np.quantile(areas, (0.025, 0.975))
     assert metric.low < metric.value < metric.high
-    assert (metric.low, metric.high) == pytest.approx((low, high), abs=0.15 * (high - low))
+    assert (metric.low, metric.high) == pytest.approx((low, high), abs=0.2 * (high - low))
