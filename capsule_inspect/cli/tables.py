@@ -76,6 +76,7 @@ def print_confusion(confusion: "Confusion") -> None:
         box=box.SIMPLE_HEAD,
         title_justify="left",
         collapse_padding=True,
+        pad_edge=False,
     )
     table.add_column("", overflow="fold")
     for name in confusion.columns:
