@@ -77,6 +77,7 @@ def print_confusion(confusion: "Confusion") -> None:
         title_justify="left",
         collapse_padding=True,
         pad_edge=False,
+        show_edge=False,
     )
     table.add_column("", overflow="fold")
     for name in confusion.columns:
