@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from capsule_inspect.inference.inspector import Inspector
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parameter)
     model: Annotated[
         Path,
         typer.Argument(metavar="MODEL", help="A .tflite or .keras file, or a run folder."),
@@ -35,6 +35,15 @@ def evaluate(
             "-o", "--out", help="Folder for the results; runs/evaluate/DATE-TIME if not given."
         ),
     ] = None,
+    conditions: Annotated[
+        Optional[list[str]],  # noqa: UP045  (Typer on 3.10 reads Optional only)
+        typer.Option(
+            "--require",
+            metavar="CONDITION",
+            help="End with exit code 1 unless this holds, such as 'accuracy>=.95'. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
     runtime: Annotated[
         RuntimeChoice, typer.Option(help="What executes a .tflite file.")
     ] = RuntimeChoice.AUTO,
@@ -44,12 +53,16 @@ def evaluate(
 ) -> None:
     """Measure a model on the data set folder data.dir, the way `predict` would see it.
 
-    Prints the metrics with their 95 % intervals, and writes metrics.json and pictures.csv.
+    Prints the metrics with their 95 % intervals, those of each class and the confusion matrix, and
+    writes metrics.json, pictures.csv and figures.
 
-    Example: capsule-inspect evaluate model.tflite data.dir=data/capsule --split test
+    Example: capsule-inspect evaluate model.tflite data.dir=data/capsule --require 'accuracy>=.95'
     """
+    from capsule_inspect.evaluation.require import parse_condition, require
+
+    required = [parse_condition(condition) for condition in conditions or []]
     settings = settings_from(overrides, config_dir, print_config, data_root, heavy=True)
-    require_train_extra("evaluate", ("sklearn",))
+    require_train_extra("evaluate", ("sklearn", "matplotlib"))
     from capsule_inspect.dataset.manifest import read_dataset
     from capsule_inspect.training.run_folder import RunFolder, create_run_folder
 
@@ -58,8 +71,9 @@ def evaluate(
     inspector = _load(file, runtime, settings.predict.threads)
     from capsule_inspect.cli.console import say
     from capsule_inspect.cli.progress import watch_pictures
-    from capsule_inspect.cli.tables import print_metrics
+    from capsule_inspect.cli.tables import print_classes, print_confusion, print_metrics
     from capsule_inspect.evaluation import evaluate as evaluation
+    from capsule_inspect.evaluation.figures import draw_figures
     from capsule_inspect.evaluation.report import write_report
 
     samples = evaluation.choose_samples(data, split)
@@ -68,8 +82,13 @@ def evaluate(
         measured = evaluation.evaluate(data, split, inspector, advance)
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     write_report(folder, measured, file, sha256)
+    draw_figures(folder, measured)
     print_metrics(measured.metrics, f"the {len(samples)} pictures of the split '{split}'")
-    say(f"Results: {(folder / 'metrics.json').resolve()} and pictures.csv beside it.")
+    print_classes(measured.per_class)
+    print_confusion(measured.confusion)
+    results = (folder / "metrics.json").resolve()
+    say(f"Results: {results}; pictures.csv and figures are beside it.")
+    require(required, measured.metrics)
 
 
 def _load(file: Path, runtime: RuntimeChoice, threads: int) -> "Inspector":

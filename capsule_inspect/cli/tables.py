@@ -3,8 +3,10 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from capsule_inspect.evaluation.confusion import Confusion
+    from capsule_inspect.evaluation.per_class import ClassMetrics
     from capsule_inspect.modelfile.metadata import Metric
 
 
@@ -29,3 +31,62 @@ def print_metrics(metrics: "Iterable[Metric]", pictures: str) -> None:
         interval = "" if metric.low is None else f"{metric.low:.3f} to {metric.high:.3f}"
         table.add_row(metric.name, f"{metric.value:.4f}", interval, str(metric.n))
     results.print(table)
+
+
+def print_classes(per_class: "Sequence[ClassMetrics]") -> None:
+    """Prints the metrics of each class, their intervals below them, to stdout.
+
+    Args:
+        per_class: One for each class, in order.
+    """
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    from capsule_inspect.cli.console import results
+    from capsule_inspect.evaluation.per_class import CLASS_METRICS
+
+    table = Table(
+        title="By class, with 95 % intervals",
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        collapse_padding=True,
+    )
+    table.add_column("class", overflow="fold")
+    for name in ("n", *CLASS_METRICS):
+        table.add_column(name, justify="right", no_wrap=True)
+    for each in per_class:
+        cells = {metric.name: _two_lines(metric) for metric in each.metrics}
+        table.add_row(
+            escape(each.name), str(each.n), *(cells.get(name, "") for name in CLASS_METRICS)
+        )
+    results.print(table)
+
+
+def print_confusion(confusion: "Confusion") -> None:
+    """Prints the confusion matrix to stdout; what never happened is a dot."""
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    from capsule_inspect.cli.console import results
+
+    table = Table(
+        title="Pictures by true class (rows) and decided class (columns)",
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        collapse_padding=True,
+        pad_edge=False,
+        show_edge=False,
+    )
+    table.add_column("", overflow="fold")
+    for name in confusion.columns:
+        table.add_column(escape(name), justify="right", overflow="fold")
+    for name, counts in zip(confusion.rows, confusion.counts, strict=True):
+        table.add_row(escape(name), *(str(count) if count else "·" for count in counts))
+    results.print(table)
+
+
+def _two_lines(metric: "Metric") -> str:
+    interval = "" if metric.low is None else f"\n{metric.low:.2f}-{metric.high:.2f}"
+    return f"{metric.value:.3f}{interval}"

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from capsule_inspect.dataset.manifest import SPLITS, DataSet, Sample
 from capsule_inspect.errors import DataError, UsageError
+from capsule_inspect.evaluation.confusion import Confusion, count_confusion
 from capsule_inspect.evaluation.judge import Judgement, judge
 from capsule_inspect.evaluation.metrics import measure
+from capsule_inspect.evaluation.per_class import ClassMetrics, measure_classes
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.metadata import Metric
 
@@ -23,12 +25,16 @@ class Evaluation:
         classes: Class names, `good` first.
         judgements: One per picture, sorted by path.
         metrics: Every metric the pictures allow.
+        per_class: The same for the pictures of each class.
+        confusion: Which class was taken for which.
     """
 
     split: str
     classes: tuple[str, ...]
     judgements: tuple[Judgement, ...]
     metrics: tuple[Metric, ...]
+    per_class: tuple[ClassMetrics, ...]
+    confusion: Confusion
 
 
 def evaluate(
@@ -52,9 +58,15 @@ def evaluate(
     """
     samples = choose_samples(data, split)
     require_known_classes(samples, inspector.classes)
-    judgements = judge(data, samples, inspector, advance)
+    classes = inspector.classes
+    judgements = judge(data, samples, inspector, advance, with_pixels=True)
     return Evaluation(
-        split, inspector.classes, judgements, measure(judgements, inspector.classes[0])
+        split=split,
+        classes=classes,
+        judgements=judgements,
+        metrics=measure(judgements, classes[0]),
+        per_class=measure_classes(judgements, classes),
+        confusion=count_confusion(judgements, classes),
     )
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 _Z = 1.959963984540054
 """The normal distribution's 97.5 % point."""
@@ -29,7 +30,32 @@ def bootstrap_mean(values: Sequence[float]) -> Interval:
     """Interval of a mean by the percentile bootstrap (Efron and Tibshirani, 1993), seeded."""
     array = np.asarray(values, np.float64)
     picks = np.random.default_rng(0).integers(0, array.size, (_RESAMPLES, array.size))
-    low, high = np.quantile(array[picks].mean(axis=1), (0.025, 0.975))
+    return percentiles(array[picks].mean(axis=1))
+
+
+def resample(defective: NDArray[np.bool_], times: int) -> NDArray[np.float64]:
+    """Draws bootstrap samples of pictures, seeded; good and defective ones are drawn separately.
+
+    So every sample has both kinds, and what needs both is defined on it.
+
+    Args:
+        defective: bool [n], which pictures are defective.
+        times: Number of samples.
+
+    Returns:
+        float64 [times, n]: how often each picture is in each sample.
+    """
+    generator = np.random.default_rng(0)
+    weights = np.zeros((times, defective.size))
+    for kind in (defective, ~defective):
+        if n := int(kind.sum()):
+            weights[:, kind] = generator.multinomial(n, np.full(n, 1 / n), times)
+    return weights
+
+
+def percentiles(estimates: NDArray[np.float64]) -> Interval:
+    """Interval from the estimates on bootstrap samples; NaN, where one has none, does not count."""
+    low, high = np.nanquantile(estimates, (0.025, 0.975))
     return float(low), float(high)
 
 

@@ -1,7 +1,7 @@
 """Inspecting pictures whose truth is known."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from capsule_inspect.dataset.manifest import DataSet, Sample
 from capsule_inspect.dataset.true_mask import true_mask
 from capsule_inspect.evaluation.overlap import Overlap, measure_overlap
+from capsule_inspect.evaluation.pixel_tally import PixelTally, tally_findings
 from capsule_inspect.imaging.read import read_picture
 from capsule_inspect.inference.inspector import Finding, Inspector
 
@@ -28,6 +29,8 @@ class Judgement:
         defect_score: Of its worst capsule; 1 if none was found, since a person has to look.
         probabilities: Of its worst capsule, by class; empty if none was found.
         overlap: Predicted mask against true mask; None where either does not exist.
+        pixels: The continuous defect map against the true mask; None where either does not exist or
+            it was not asked for.
     """
 
     path: str
@@ -37,6 +40,7 @@ class Judgement:
     defect_score: float
     probabilities: tuple[float, ...]
     overlap: Overlap | None
+    pixels: PixelTally | None = None
 
     @property
     def defect_overlap(self) -> Overlap | None:
@@ -49,6 +53,8 @@ def judge(
     samples: Iterable[Sample],
     inspector: Inspector,
     advance: Callable[[], None] = lambda: None,
+    *,
+    with_pixels: bool = False,
 ) -> tuple[Judgement, ...]:
     """Inspects pictures through the code path of `predict`, at native resolution.
 
@@ -57,6 +63,7 @@ def judge(
         samples: The pictures to inspect.
         inspector: A network and its operating point.
         advance: Called after each picture.
+        with_pixels: Tally the pixels of the defect maps, too.
 
     Raises:
         PictureError: A picture or mask cannot be read.
@@ -67,7 +74,11 @@ def judge(
         for sample in samples:
             picture = read_picture(data.root / sample.path)
             findings = inspector.inspect(picture)
-            yield judge_findings(sample, findings, true_mask(data, sample, picture.shape[:2]))
+            truth = true_mask(data, sample, picture.shape[:2])
+            judgement = judge_findings(sample, findings, truth)
+            if with_pixels and truth is not None:
+                judgement = replace(judgement, pixels=tally_findings(findings, truth))
+            yield judgement
             advance()
 
     return tuple(judgements())

@@ -1,9 +1,16 @@
 """The metrics of a set of judgements; their names and definitions are a contract."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from capsule_inspect.evaluation.intervals import bootstrap_mean, newcombe_auroc, wilson
+from capsule_inspect.evaluation.estimates import (
+    estimate_auroc,
+    estimate_average_precision,
+    estimate_mean,
+    estimate_share,
+)
 from capsule_inspect.evaluation.judge import Judgement
+from capsule_inspect.evaluation.pixels import PIXEL_METRICS, measure_pixels
+from capsule_inspect.evaluation.segmented import segmented
 from capsule_inspect.modelfile.metadata import Metric
 
 METRICS = (
@@ -11,19 +18,30 @@ METRICS = (
     "defect_only_accuracy",
     "presence_accuracy",
     "auroc",
+    "average_precision",
     "dice",
     "iou",
+    "dice_all",
+    "iou_all",
+    *PIXEL_METRICS,
     "false_alarm_rate",
     "miss_rate",
 )
 """Every metric by name, in the order of tables."""
 
+PICTURE_METRICS = tuple(name for name in METRICS if name not in PIXEL_METRICS)
+"""Those that judgements without pixels allow, as in validation during training."""
+
 
 def measure(judgements: Sequence[Judgement], good: str = "good") -> tuple[Metric, ...]:
     """Computes every metric that the pictures allow.
 
-    A metric is left out, not zero, where no picture carries it: `auroc` needs good and defective
-    pictures, `dice` and `iou` need true masks.
+    A metric is left out, not zero, where no picture carries it: `auroc` and `average_precision`
+    need good and defective pictures; what is measured on masks needs a model that makes them and a
+    picture with a true defect pixel, and `PIXEL_METRICS` need judgements made with pixels.
+
+    `dice` and `iou` are means over the pictures with a true defect pixel, where an empty mask
+    scores 0; `dice_all` and `iou_all` over all with a known mask, where empty on empty scores 1.
 
     Args:
         judgements: One per picture, at least one.
@@ -34,46 +52,25 @@ def measure(judgements: Sequence[Judgement], good: str = "good") -> tuple[Metric
     """
     goods = [each for each in judgements if each.truth == good]
     defects = [each for each in judgements if each.truth != good]
-    overlaps = [overlap for each in defects if (overlap := each.defect_overlap)]
-    metrics = [
-        _share("accuracy", judgements, lambda each: each.label == each.truth),
-        _share("defect_only_accuracy", defects, lambda each: each.label == each.truth),
-        _share(
+    scores = [[each.defect_score for each in part] for part in (goods, defects)]
+    masked = segmented(judgements)
+    overlaps = [each.overlap for each in masked if each.overlap]
+    on_defects = [overlap for overlap in overlaps if overlap.true]
+    metrics = (
+        estimate_share("accuracy", [each.label == each.truth for each in judgements]),
+        estimate_share("defect_only_accuracy", [each.label == each.truth for each in defects]),
+        estimate_share(
             "presence_accuracy",
-            judgements,
-            lambda each: (each.label == good) == (each.truth == good),
+            [(each.label == good) == (each.truth == good) for each in judgements],
         ),
-        _auroc(goods, defects),
-        _mean("dice", [overlap.dice for overlap in overlaps]),
-        _mean("iou", [overlap.iou for overlap in overlaps]),
-        _share("false_alarm_rate", goods, lambda each: each.label != good),
-        _share("miss_rate", defects, lambda each: each.label == good),
-    ]
+        estimate_auroc(*scores),
+        estimate_average_precision(*scores),
+        estimate_mean("dice", [overlap.dice for overlap in on_defects]),
+        estimate_mean("iou", [overlap.iou for overlap in on_defects]),
+        estimate_mean("dice_all", [overlap.dice for overlap in overlaps]),
+        estimate_mean("iou_all", [overlap.iou for overlap in overlaps]),
+        *measure_pixels([each.pixels for each in masked if each.pixels]),
+        estimate_share("false_alarm_rate", [each.label != good for each in goods]),
+        estimate_share("miss_rate", [each.label == good for each in defects]),
+    )
     return tuple(metric for metric in metrics if metric is not None)
-
-
-def _share(
-    name: str, judgements: Sequence[Judgement], holds: Callable[[Judgement], bool]
-) -> Metric | None:
-    if not judgements:
-        return None
-    successes, n = sum(holds(each) for each in judgements), len(judgements)
-    return Metric(name, successes / n, n, *wilson(successes, n))
-
-
-def _mean(name: str, values: Sequence[float]) -> Metric | None:
-    if not values:
-        return None
-    return Metric(name, sum(values) / len(values), len(values), *bootstrap_mean(values))
-
-
-def _auroc(goods: Sequence[Judgement], defects: Sequence[Judgement]) -> Metric | None:
-    if not goods or not defects:
-        return None
-    from sklearn.metrics import roc_auc_score
-
-    truth = [0] * len(goods) + [1] * len(defects)
-    scores = [each.defect_score for each in (*goods, *defects)]
-    value = float(roc_auc_score(truth, scores))
-    low, high = newcombe_auroc(value, len(defects), len(goods))
-    return Metric("auroc", value, len(truth), low, high)

@@ -28,6 +28,8 @@ def write_report(folder: Path, evaluation: Evaluation, model: Path, model_sha256
         "split": evaluation.split,
         "n": len(evaluation.judgements),
         "metrics": [dataclasses.asdict(metric) for metric in evaluation.metrics],
+        "per_class": [dataclasses.asdict(each) for each in evaluation.per_class],
+        "confusion": dataclasses.asdict(evaluation.confusion),
         "tool_version": __version__,
     }
     text = json.dumps(document, indent=2, sort_keys=True)

@@ -1,16 +1,15 @@
 """Holding an exported model against the network it came from."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from capsule_inspect.dataset.manifest import DataSet, Sample
 from capsule_inspect.dataset.true_mask import true_mask
 from capsule_inspect.evaluation.judge import Judgement, judge_findings
 from capsule_inspect.imaging.read import read_picture
-from capsule_inspect.inference.inspector import Inspector, RunNetwork
+from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.outputs import Outputs
 
 
@@ -84,14 +83,11 @@ def compare(
     for sample in samples:
         picture = read_picture(data.root / sample.path)
         truth = true_mask(data, sample, picture.shape[:2])
-        recorders = _Recorder(original.run), _Recorder(exported.run)
-        for inspector, recorder, judgements in zip(
-            (original, exported), recorders, (before, after), strict=True
-        ):
-            findings = replace(inspector, run=recorder).inspect(picture)
-            judgements.append(judge_findings(sample, findings, truth))
-        for outputs in zip(*(recorder.seen for recorder in recorders), strict=True):
-            _measure_gaps(gaps, *outputs)
+        ours, theirs = original.inspect(picture), exported.inspect(picture)
+        before.append(judge_findings(sample, ours, truth))
+        after.append(judge_findings(sample, theirs, truth))
+        for one, other in zip(ours, theirs, strict=True):
+            _measure_gaps(gaps, one.outputs, other.outputs)
         advance()
     return Parity(
         pictures=len(before),
@@ -102,17 +98,6 @@ def compare(
         before=tuple(before),
         after=tuple(after),
     )
-
-
-class _Recorder:
-    """Runs a network and remembers what it said."""
-
-    def __init__(self, run: RunNetwork) -> None:
-        self._run, self.seen = run, list[Outputs]()
-
-    def __call__(self, image: NDArray[np.uint8]) -> Outputs:
-        self.seen.append(self._run(image))
-        return self.seen[-1]
 
 
 class _Gap:

@@ -19,10 +19,17 @@ RunNetwork = Callable[[NDArray[np.uint8]], Outputs]
 
 @dataclass(frozen=True)
 class Finding:
-    """One capsule of a picture, and what was decided about it."""
+    """One capsule of a picture, and what was decided about it.
+
+    Attributes:
+        crop: Where it lies.
+        decision: What was decided.
+        outputs: What the network said, which the decision was made from.
+    """
 
     crop: Crop
     decision: Decision
+    outputs: Outputs
 
 
 @dataclass(frozen=True)
@@ -55,4 +62,4 @@ class Inspector:
     def _judge(self, crop: Crop, picture: Picture) -> Finding:
         outputs = self.run(crop.take(picture))
         shape = picture.shape[0], picture.shape[1]
-        return Finding(crop, decide(outputs, crop, shape, self.classes, self.point))
+        return Finding(crop, decide(outputs, crop, shape, self.classes, self.point), outputs)

@@ -14,7 +14,7 @@ from capsule_inspect.dataset.crops import draw_crops, load_crops
 from capsule_inspect.dataset.manifest import DataSet, Sample, training_sha256
 from capsule_inspect.errors import InterruptedRunError
 from capsule_inspect.evaluation.judge import judge
-from capsule_inspect.evaluation.metrics import METRICS, measure
+from capsule_inspect.evaluation.metrics import PICTURE_METRICS, measure
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.model.network import build_network
 from capsule_inspect.model.runner import KerasRunner
@@ -175,7 +175,7 @@ class _Training:
         callbacks = [
             SeedDropout(train.seed),
             ValidateAverage(self._validate, train.validate_every, last.end),
-            WriteHistory(run.history, METRICS),
+            WriteHistory(run.history, PICTURE_METRICS),
             WriteTensorBoard(run.tensorboard),
             # Last of ours: an epoch that is not in the checkpoint is trained again, and its row,
             # if there is one, written anew.

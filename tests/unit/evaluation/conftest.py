@@ -3,5 +3,13 @@
 import importlib.util
 
 collect_ignore = (
-    [] if importlib.util.find_spec("sklearn") else ["test_evaluate.py", "test_metrics.py"]
+    []
+    if importlib.util.find_spec("sklearn")
+    else [
+        "test_estimates.py",
+        "test_evaluate.py",
+        "test_figures.py",
+        "test_metrics.py",
+        "test_pixels.py",
+    ]
 )

@@ -4,6 +4,7 @@ import pytest
 from capsule_inspect.dataset.manifest import read_dataset
 from capsule_inspect.errors import DataError, UsageError
 from capsule_inspect.evaluation.evaluate import choose_samples, evaluate
+from capsule_inspect.evaluation.metrics import METRICS
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.operating_point import OperatingPoint
@@ -33,8 +34,33 @@ def test_a_network_that_always_says_good_is_right_as_often_as_there_is_good(data
     assert values["false_alarm_rate"] == 0
     assert values["auroc"] == 0.5
     # Without a mask head there is nothing to overlap.
-    assert "dice" not in values
+    assert not {"dice", "dice_all", "pixel_auroc"} & set(values)
     assert [each.path for each in evaluation.judgements] == [s.path for s in data.samples]
+
+
+def sees_half(classes):
+    """A network that takes the left half of every window for cracked."""
+
+    def run(window):
+        del window
+        masks = np.zeros((16, 24, len(classes)), np.float32)
+        masks[:, :12, 1] = 6
+        return Outputs(np.eye(len(classes), dtype=np.float32)[1] * 5, masks)
+
+    return Inspector(run, classes, Roi("capsule", 96, 64, 86), OperatingPoint())
+
+
+def test_pixels_and_classes_are_measured_too(data):
+    evaluation = evaluate(data, "all", sees_half(data.classes))
+    assert [metric.name for metric in evaluation.metrics] == list(METRICS)
+    values = {metric.name: metric.value for metric in evaluation.metrics}
+    # Where a defect lies is even about the capsule's length, and most of a picture is ground.
+    assert 0.3 < values["pixel_auroc"] < 0.8
+    sizes = {each.name: each.n for each in evaluation.per_class}
+    assert tuple(sizes) == data.classes
+    assert sum(sizes.values()) == len(data.samples)
+    crack = data.classes.index("crack")
+    assert [row[crack] for row in evaluation.confusion.counts] == list(sizes.values())
 
 
 def test_splits_are_chosen_by_name(data):

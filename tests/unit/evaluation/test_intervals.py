@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capsule_inspect.evaluation.intervals import bootstrap_mean, newcombe_auroc, wilson
+from capsule_inspect.evaluation.intervals import (
+    bootstrap_mean,
+    newcombe_auroc,
+    percentiles,
+    resample,
+    wilson,
+)
 
 Z = 1.959963984540054
 COUNTS = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
@@ -110,3 +116,24 @@ def test_the_bootstrap_narrows_with_more_values():
     values = list(np.random.default_rng(5).random(30))
     few, many = bootstrap_mean(values), bootstrap_mean(values * 20)
     assert many[1] - many[0] < 0.4 * (few[1] - few[0])
+
+
+def test_samples_draw_good_and_defective_pictures_separately():
+    defective = np.array([True, False, False, True, False])
+    weights = resample(defective, 4000)
+    assert weights.shape == (4000, 5)
+    assert (weights[:, defective].sum(axis=1) == 2).all()
+    assert (weights[:, ~defective].sum(axis=1) == 3).all()
+    assert weights.mean(axis=0) == pytest.approx(np.ones(5), abs=0.06)
+    # One of two draws of two: a picture is left out of a quarter of the samples.
+    assert (weights[:, 0] == 0).mean() == pytest.approx(1 / 4, abs=0.03)
+    assert (weights == resample(defective, 4000)).all()
+
+
+def test_samples_may_have_one_kind_only():
+    assert (resample(np.zeros(3, bool), 10).sum(axis=1) == 3).all()
+
+
+def test_percentiles_leave_out_what_is_not_a_number():
+    values = np.append(np.linspace(0, 1, 1001), np.nan)
+    assert percentiles(values) == pytest.approx((0.025, 0.975))

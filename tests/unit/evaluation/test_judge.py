@@ -30,7 +30,8 @@ def finding(label: str, score: float, columns: range | None = range(0)) -> Findi
         mask[:, list(columns)] = True
     probabilities = np.array([1 - score, score * 0.75, score * 0.25])
     decision = Decision(label, 0.5, score, probabilities, mask)
-    return Finding(find_crops(np.zeros((*SHAPE, 3), np.uint8), ROI)[0], decision)
+    outputs = Outputs(np.log(probabilities).astype(np.float32), None)
+    return Finding(find_crops(np.zeros((*SHAPE, 3), np.uint8), ROI)[0], decision, outputs)
 
 
 def truth(columns: range) -> np.ndarray:
@@ -116,6 +117,17 @@ def test_pictures_are_judged_in_order_against_their_masks(data):
     assert judged[0].overlap == Overlap(both=8, predicted=32, true=8)
     assert judged[1].overlap == Overlap(both=0, predicted=0, true=0)
     assert judged[2].overlap is None
+
+
+def test_pixels_are_tallied_where_they_are_asked_for_and_known(data):
+    assert all(each.pixels is None for each in judge(data, data.samples, inspector()))
+    crack, good, poke = judge(data, data.samples, inspector(), with_pixels=True)
+    assert (crack.pixels.regions, crack.pixels.defect_counts.sum()) == (1, 8)
+    assert (good.pixels.regions, good.pixels.sound_counts.sum()) == (0, 32)
+    assert poke.pixels is None
+    # The map of a good picture is not empty though its mask is.
+    assert good.label == "good"
+    assert good.pixels.sound_levels.min() > 0
 
 
 def test_a_picture_without_a_capsule_is_judged(data):

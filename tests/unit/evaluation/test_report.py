@@ -2,9 +2,11 @@ import csv
 import json
 from pathlib import Path
 
+from capsule_inspect.evaluation.confusion import Confusion
 from capsule_inspect.evaluation.evaluate import Evaluation
 from capsule_inspect.evaluation.judge import NO_CAPSULE, Judgement
 from capsule_inspect.evaluation.overlap import Overlap
+from capsule_inspect.evaluation.per_class import ClassMetrics
 from capsule_inspect.evaluation.report import write_report
 from capsule_inspect.modelfile.metadata import Metric
 
@@ -12,11 +14,17 @@ JUDGEMENTS = (
     Judgement("a.png", "aa", "crack", "crack", 0.75, (0.25, 0.75), Overlap(3, 4, 4)),
     Judgement("b,c.png", "bb", "good", NO_CAPSULE, 1.0, (), None),
 )
+CLASSES = ("good", "crack")
+PER_CLASS = (
+    ClassMetrics("good", 1, (Metric("recall", 0.0, 1, 0.0, 0.8),)),
+    ClassMetrics("crack", 1, ()),
+)
+CONFUSION = Confusion(CLASSES, (*CLASSES, NO_CAPSULE), ((0, 0, 1), (0, 1, 0)))
 METRICS = (Metric("accuracy", 0.5, 2, 0.1, 0.9), Metric("dice", 0.75, 1, None, None))
 
 
 def test_metrics_and_pictures_are_written_down(tmp_path):
-    evaluation = Evaluation("test", ("good", "crack"), JUDGEMENTS, METRICS)
+    evaluation = Evaluation("test", CLASSES, JUDGEMENTS, METRICS, PER_CLASS, CONFUSION)
     write_report(tmp_path, evaluation, Path("model.tflite"), "f" * 64)
     document = json.loads((tmp_path / "metrics.json").read_text())
     assert document["n"] == 2
@@ -27,6 +35,19 @@ def test_metrics_and_pictures_are_written_down(tmp_path):
         "n": 2,
         "low": 0.1,
         "high": 0.9,
+    }
+    assert document["per_class"] == [
+        {
+            "name": "good",
+            "n": 1,
+            "metrics": [{"name": "recall", "value": 0.0, "n": 1, "low": 0.0, "high": 0.8}],
+        },
+        {"name": "crack", "n": 1, "metrics": []},
+    ]
+    assert document["confusion"] == {
+        "rows": ["good", "crack"],
+        "columns": ["good", "crack", "no_capsule"],
+        "counts": [[0, 0, 1], [0, 1, 0]],
     }
     with (tmp_path / "pictures.csv").open(newline="") as stream:
         first, second = csv.DictReader(stream)

@@ -30,6 +30,8 @@ def test_every_capsule_is_judged_in_reading_order():
     network = Network()
     findings = inspector(network, Roi()).inspect(np.vstack([top, bottom]))
     assert [finding.decision.label for finding in findings] == ["good", "crack"]
+    # The outputs that a decision was made from come with it.
+    assert [tuple(finding.outputs.logits) for finding in findings] == [(4, 0), (0, 4)]
     assert findings[0].crop.box.y < 400 < findings[1].crop.box.y
     assert [window.shape for window in network.windows] == [(192, 480, 3)] * 2
     assert all(window.dtype == np.uint8 for window in network.windows)

@@ -22,6 +22,7 @@ from capsule_inspect.inference.records import (
     read_records,
     record_finding,
 )
+from capsule_inspect.modelfile.outputs import Outputs
 
 CLASSES = ("good", "crack", "poke")
 OK = Record(
@@ -192,7 +193,8 @@ def finding(angle: float = 30.0, mask: np.ndarray | None = None) -> Finding:
     box = CapsuleBox(50.123456, 40.0, 60.0, 20.0, angle, 1000.0)
     probabilities = np.array([0.25, 0.5, 0.25])
     decision = Decision("crack", 0.5, 0.75, probabilities, mask)
-    return Finding(crop_capsule(box, Roi()), decision)
+    outputs = Outputs(np.log(probabilities).astype(np.float32), None)
+    return Finding(crop_capsule(box, Roi()), decision, outputs)
 
 
 def test_a_finding_becomes_a_row():

@@ -1,0 +1,138 @@
+"""How well pixels are told apart, over all pictures whose true mask is known."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capsule_inspect.evaluation.intervals import percentiles, resample
+from capsule_inspect.evaluation.pixel_tally import LEVELS, PixelTally
+from capsule_inspect.modelfile.metadata import Metric
+
+PIXEL_METRICS = ("pixel_auroc", "aupro")
+"""The metrics that need the pixels of the defect maps."""
+FALSE_POSITIVE_LIMIT = 0.3
+"""Up to which share of the sound pixels AUPRO looks (Bergmann et al., IJCV 129, 2021)."""
+_RESAMPLES = 500
+_BLOCK = 1024
+"""How many levels are held at once: all of them, for all samples, would not fit in memory."""
+
+Floats = NDArray[np.float64]
+_Histogram = tuple[NDArray[np.int64], NDArray[np.int32] | Floats]
+"""Ranks of levels, ascending, and what is counted at each."""
+
+
+def measure_pixels(tallies: Sequence[PixelTally]) -> tuple[Metric, ...]:
+    """Computes `PIXEL_METRICS`, with bootstrap intervals over pictures.
+
+    `pixel_auroc` is the chance that a defect pixel scores above a sound one; ties count half.
+    `aupro` is the area under the mean overlap of predicted pixels with each 8-connected region of
+    the true masks against the share of sound pixels predicted, up to `FALSE_POSITIVE_LIMIT` and
+    divided by it (Bergmann et al., "The MVTec anomaly detection dataset", IJCV 129, 2021); between
+    thresholds the curve is straight.
+
+    Args:
+        tallies: One per picture, good ones among them.
+
+    Returns:
+        Both metrics, of all the pictures; none without defect pixels or without sound ones.
+    """
+    defective = np.array([tally.regions > 0 for tally in tallies], np.bool_)
+    if not defective.any() or not any(tally.sound_counts.size for tally in tallies):
+        return ()
+    values = _areas(tallies, np.ones((1, len(tallies))))
+    samples = _areas(tallies, resample(defective, _RESAMPLES))
+    return tuple(
+        Metric(name, float(value[0]), len(tallies), *percentiles(sample))
+        for name, value, sample in zip(PIXEL_METRICS, values, samples, strict=True)
+    )
+
+
+def _areas(tallies: Sequence[PixelTally], weights: Floats) -> tuple[Floats, Floats]:
+    """Computes both areas for each row of weights.
+
+    Args:
+        tallies: One per picture.
+        weights: float64 [samples, pictures]; how often each picture counts.
+
+    Returns:
+        AUROC and AUPRO, float64 [samples]; NaN for a sample without sound pixels.
+    """
+    rank, count = _rank_levels(tallies)
+    sound = [(rank[each.sound_levels], each.sound_counts) for each in tallies]
+    defect = [(rank[each.defect_levels], each.defect_counts) for each in tallies]
+    overlap = [(rank[each.defect_levels], each.region_shares) for each in tallies]
+    sound_pixels = weights @ np.array([each.sound_counts.sum() for each in tallies], np.float64)
+    sound_pixels[sound_pixels == 0] = np.nan
+    defect_pixels = weights @ np.array([each.defect_counts.sum() for each in tallies], np.float64)
+    regions = weights @ np.array([each.regions for each in tallies], np.float64)
+    limit = FALSE_POSITIVE_LIMIT * sound_pixels
+    auroc, aupro = np.zeros(len(weights)), np.zeros(len(weights))
+    curves = (_cumulate(histograms, weights, count) for histograms in (sound, defect, overlap))
+    for false_positives, true_positives, overlaps in zip(*curves, strict=True):
+        auroc += _area(false_positives, true_positives, sound_pixels)
+        aupro += _area(false_positives, overlaps, limit)
+    # Shares of regions add up to their number but for rounding.
+    return auroc / (sound_pixels * defect_pixels), np.minimum(1.0, aupro / (limit * regions))
+
+
+def _rank_levels(tallies: Sequence[PixelTally]) -> tuple[NDArray[np.int64], int]:
+    """Numbers the levels that occur, so that no work is done for others.
+
+    Returns:
+        int64 [LEVELS], the rank of each level that occurs; and how many those are.
+    """
+    occurs = np.zeros(LEVELS, np.bool_)
+    for each in tallies:
+        occurs[each.sound_levels] = occurs[each.defect_levels] = True
+    return np.cumsum(occurs) - 1, int(occurs.sum())
+
+
+def _cumulate(histograms: Sequence[_Histogram], weights: Floats, count: int) -> Iterator[Floats]:
+    """Cumulates a weighted sum of histograms from the highest level down.
+
+    Args:
+        histograms: One per picture.
+        weights: float64 [samples, pictures].
+        count: How many levels there are.
+
+    Yields:
+        float64 [samples, at most _BLOCK + 1], block by block; each begins where the one before it
+        ended.
+    """
+    # Pictures of which nothing is counted would only make the product of matrices larger.
+    rows = [row for row, (levels, _) in enumerate(histograms) if levels.size]
+    chosen, weights = [histograms[row] for row in rows], weights[:, rows]
+    reached = np.zeros((len(weights), 1))
+    for high in range(count, 0, -_BLOCK):
+        steps = weights @ _dense(chosen, max(0, high - _BLOCK), high)
+        block = np.concatenate([reached, reached + np.cumsum(steps, axis=1)], axis=1)
+        reached = block[:, -1:]
+        yield block
+
+
+def _dense(histograms: Sequence[_Histogram], low: int, high: int) -> Floats:
+    """Returns the counts of the levels in [low, high), the highest first, picture by picture."""
+    dense = np.zeros((len(histograms), high - low))
+    for row, (levels, counts) in zip(dense, histograms, strict=True):
+        start, stop = np.searchsorted(levels, (low, high))
+        row[levels[start:stop] - low] = counts[start:stop]
+    return dense[:, ::-1]
+
+
+def _area(x: Floats, y: Floats, limit: Floats) -> Floats:
+    """Integrates rising curves, straight between their points, up to x = `limit`.
+
+    Args:
+        x: float64 [samples, points], ascending.
+        y: The same shape.
+        limit: float64 [samples], where to stop.
+
+    Returns:
+        float64 [samples].
+    """
+    steps = np.diff(x, axis=1)
+    widths = np.clip(limit[:, None] - x[:, :-1], 0, steps)
+    inside = np.divide(widths, steps, out=np.zeros_like(steps), where=steps > 0)
+    heights = y[:, :-1] + np.diff(y, axis=1) * inside / 2
+    return np.asarray((widths * heights).sum(axis=1), np.float64)

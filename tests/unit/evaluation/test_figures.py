@@ -1,0 +1,93 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from capsule_inspect.evaluation.confusion import count_confusion
+from capsule_inspect.evaluation.evaluate import Evaluation
+from capsule_inspect.evaluation.figures import draw_figures
+from capsule_inspect.evaluation.judge import NO_CAPSULE, Judgement
+from capsule_inspect.evaluation.metrics import measure
+from capsule_inspect.evaluation.per_class import measure_classes
+
+CLASSES = ("good", "crack", "faulty_imprint")
+
+
+def evaluation(*pictures: tuple[str, str, float]) -> Evaluation:
+    judgements = tuple(
+        Judgement("a.png", "aa", truth, label, score, (), None) for truth, label, score in pictures
+    )
+    return Evaluation(
+        "test",
+        CLASSES,
+        judgements,
+        measure(judgements),
+        measure_classes(judgements, CLASSES),
+        count_confusion(judgements, CLASSES),
+    )
+
+
+def read(path: Path) -> np.ndarray:
+    return cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1]
+
+
+def near(picture: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
+    return np.abs(picture.astype(int) - colour).max(axis=2) < 12
+
+
+MIXED = (
+    ("good", "good", 0.1),
+    ("good", "crack", 0.6),
+    ("crack", "crack", 0.9),
+    ("crack", "faulty_imprint", 0.7),
+    ("faulty_imprint", "good", 0.2),
+    ("faulty_imprint", NO_CAPSULE, 1.0),
+)
+
+
+def test_figures_are_pictures_of_a_decent_size(tmp_path):
+    paths = draw_figures(tmp_path, evaluation(*MIXED))
+    names = ["confusion_matrix.png", "roc.png", "precision_recall.png"]
+    assert [path.name for path in paths] == names
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+    for path in paths:
+        picture = read(path)
+        assert 500 <= picture.shape[0] <= 900
+        assert picture.shape[1] == 800
+        # There is ink, and it is not all over.
+        assert 0.5 < (picture > 240).all(axis=2).mean() < 0.99
+
+
+@pytest.mark.parametrize("truth", ["good", "crack"])
+def test_curves_need_good_and_defective_pictures(tmp_path, truth):
+    paths = draw_figures(tmp_path, evaluation((truth, "good", 0.2), (truth, "crack", 0.8)))
+    assert [path.name for path in paths] == ["confusion_matrix.png"]
+
+
+def test_the_operating_point_lies_where_it_was_decided(tmp_path):
+    # Half of two good pictures called defective, three of four defective ones found.
+    draw_figures(tmp_path, evaluation(*MIXED))
+    picture = read(tmp_path / "roc.png")
+    # The curve, which runs from corner to corner, tells where 0 and 1 are.
+    rows, columns = np.nonzero(near(picture, (0x00, 0x72, 0xB2)))
+    left, right, top, bottom = columns.min(), columns.max(), rows.min(), rows.max()
+    marks = near(picture, (0xD5, 0x5E, 0x00))
+    marks[round(bottom - 0.15 * (bottom - top)) :, :] = False  # the legend, bottom right
+    y, x = (each.mean() for each in np.nonzero(marks))
+    assert (x - left) / (right - left) == pytest.approx(0.5, abs=0.01)
+    assert (bottom - y) / (bottom - top) == pytest.approx(0.75, abs=0.01)
+
+
+def test_a_model_that_calls_nothing_defective_has_no_precision_to_mark(tmp_path):
+    draw_figures(tmp_path, evaluation(("good", "good", 0.1), ("crack", "good", 0.3)))
+    # One mark is left of two: that of the legend went with the point.
+    for name, marked in (("roc.png", True), ("precision_recall.png", False)):
+        assert near(read(tmp_path / name), (0xD5, 0x5E, 0x00)).any() == marked
+
+
+def test_names_are_taken_as_they_are(tmp_path):
+    classes = ("good", r"$\frac$", "a_b^c")
+    judgements = (Judgement("a", "aa", "good", "a_b^c", 0.9, (), None),)
+    strange = Evaluation("test", classes, judgements, (), (), count_confusion(judgements, classes))
+    assert draw_figures(tmp_path, strange)
