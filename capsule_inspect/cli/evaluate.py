@@ -1,12 +1,11 @@
 """`capsule-inspect evaluate`: measure a model on a data set."""
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from capsule_inspect.cli.extras import load_training_stack, require_train_extra
+from capsule_inspect.cli.extras import require_train_extra
 from capsule_inspect.cli.options import (
     ConfigDir,
     DataRoot,
@@ -17,18 +16,26 @@ from capsule_inspect.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from capsule_inspect.inference.inspector import Inspector
+    from collections.abc import Iterator
+
+    from capsule_inspect.dataset.manifest import DataSet
+    from capsule_inspect.evaluation.cross_validation import Fitted
+    from capsule_inspect.evaluation.evaluate import Evaluation
+    from capsule_inspect.training.study import Study
 
 
 def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parameter)
     model: Annotated[
         Path,
-        typer.Argument(metavar="MODEL", help="A .tflite or .keras file, or a run folder."),
+        typer.Argument(
+            metavar="MODEL", help="A .tflite or .keras file, or the folder of a run or study."
+        ),
     ],
     overrides: Overrides = None,
     split: Annotated[
-        str, typer.Option("--split", help="train, val, test, or all of them.")
-    ] = "test",
+        Optional[str],  # noqa: UP045  (Typer on 3.10 reads Optional only)
+        typer.Option("--split", help="train, val, test (the default), or all of them."),
+    ] = None,
     out: Annotated[
         Optional[Path],  # noqa: UP045  (Typer on 3.10 reads Optional only)
         typer.Option(
@@ -54,7 +61,8 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
     """Measure a model on the data set folder data.dir, the way `predict` would see it.
 
     Prints the metrics with their 95 % intervals, those of each class and the confusion matrix, and
-    writes metrics.json, pictures.csv and figures.
+    writes metrics.json, pictures.csv and figures. The runs of a study are each measured on the fold
+    they have not seen, and pooled into metrics.json and out_of_fold.csv.
 
     Example: capsule-inspect evaluate model.tflite data.dir=data/capsule --require 'accuracy>=.95'
     """
@@ -63,49 +71,99 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
     required = [parse_condition(condition) for condition in conditions or []]
     settings = settings_from(overrides, config_dir, print_config, data_root, heavy=True)
     require_train_extra("evaluate", ("sklearn", "matplotlib"))
+    from capsule_inspect.cli.console import say
+    from capsule_inspect.cli.tables import print_classes, print_confusion
     from capsule_inspect.dataset.manifest import read_dataset
-    from capsule_inspect.training.run_folder import RunFolder, create_run_folder
+    from capsule_inspect.errors import UsageError
+    from capsule_inspect.evaluation.figures import draw_figures
+    from capsule_inspect.training.study import open_study
 
     data = read_dataset(Path(settings.data.dir), settings.data.root)
-    file = RunFolder(model).model if model.is_dir() else model
-    inspector = _load(file, runtime, settings.predict.threads)
-    from capsule_inspect.cli.console import say
-    from capsule_inspect.cli.progress import watch_pictures
-    from capsule_inspect.cli.tables import print_classes, print_confusion, print_metrics
-    from capsule_inspect.evaluation import evaluate as evaluation
-    from capsule_inspect.evaluation.figures import draw_figures
-    from capsule_inspect.evaluation.report import write_report
-
-    samples = evaluation.choose_samples(data, split)
-    folder = create_run_folder("evaluate", out).path
-    with watch_pictures(len(samples), "Evaluating") as advance:
-        measured = evaluation.evaluate(data, split, inspector, advance)
-    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-    write_report(folder, measured, file, sha256)
+    study = open_study(model)
+    if study and split:
+        raise UsageError("A study is measured on the folds its runs have not seen. Leave --split.")
+    if study:
+        folder, measured = _cross_validate(study, data, out, runtime, settings.predict.threads)
+    else:
+        folder, measured = _evaluate(
+            model, data, split or "test", out, runtime, settings.predict.threads
+        )
     draw_figures(folder, measured)
-    print_metrics(measured.metrics, f"the {len(samples)} pictures of the split '{split}'")
     print_classes(measured.per_class)
     print_confusion(measured.confusion)
-    results = (folder / "metrics.json").resolve()
-    say(f"Results: {results}; pictures.csv and figures are beside it.")
+    say(f"Results: {(folder / 'metrics.json').resolve()}; predictions and figures are beside it.")
     require(required, measured.metrics)
 
 
-def _load(file: Path, runtime: RuntimeChoice, threads: int) -> "Inspector":
-    from capsule_inspect.inference.inspector import Inspector
+def _evaluate(
+    model: Path,
+    data: "DataSet",
+    split: str,
+    out: Path | None,
+    runtime: RuntimeChoice,
+    threads: int,
+) -> "tuple[Path, Evaluation]":
+    """Measures one model, prints its metrics and writes them into a folder."""
+    from capsule_inspect.cli.load_model import load_model
+    from capsule_inspect.cli.progress import watch_pictures
+    from capsule_inspect.cli.tables import print_metrics
+    from capsule_inspect.evaluation import evaluate as evaluation
+    from capsule_inspect.evaluation.report import write_report
+    from capsule_inspect.training.run_folder import RunFolder, create_run_folder
 
-    if file.suffix == ".tflite":
-        from capsule_inspect.modelfile.bundle import read_bundle
-        from capsule_inspect.modelfile.runtime import Interpreter
+    file = RunFolder(model).model if model.is_dir() else model
+    loaded = load_model(file, runtime, threads)
+    samples = evaluation.choose_samples(data, split)
+    folder = create_run_folder("evaluate", out).path
+    with watch_pictures(len(samples), "Evaluating") as advance:
+        measured = evaluation.evaluate(data, split, loaded.inspector, advance)
+    write_report(folder, measured, file, loaded.sha256)
+    print_metrics(measured.metrics, f"the {len(samples)} pictures of the split '{split}'")
+    return folder, measured
 
-        bundle = read_bundle(file)
-        meta = bundle.metadata
-        interpreter = Interpreter(bundle, runtime.value, threads)
-        return Inspector(interpreter.run, meta.classes, meta.roi, meta.operating_point)
-    load_training_stack("evaluate")
-    from capsule_inspect.model.runner import KerasRunner
-    from capsule_inspect.training.load import load_trained
 
-    trained = load_trained(file)
-    rule = trained.rule
-    return Inspector(KerasRunner(trained.network), rule.classes, rule.roi, rule.operating_point)
+def _cross_validate(
+    study: "Study", data: "DataSet", out: Path | None, runtime: RuntimeChoice, threads: int
+) -> "tuple[Path, Evaluation]":
+    """Measures the runs of a study, prints the pooled metrics and writes them into a folder."""
+    from capsule_inspect.cli.progress import watch_pictures
+    from capsule_inspect.cli.tables import print_metrics
+    from capsule_inspect.evaluation.cross_validation import cross_validate
+    from capsule_inspect.evaluation.report import write_cross_validation
+    from capsule_inspect.training.run_folder import create_run_folder
+    from capsule_inspect.training.study import require_finished
+
+    require_finished(study)
+    folder = create_run_folder("evaluate", out).path
+    count, seeds = len(data.samples), study.settings.train.seeds
+    with watch_pictures(count * seeds, "Evaluating") as advance:
+        measured = cross_validate(_fitted(study, data, runtime, threads), advance)
+    write_cross_validation(folder, measured, study.path)
+    networks = "network that has" if seeds == 1 else f"{seeds} networks that have"
+    print_metrics(
+        measured.pooled.metrics,
+        f"the {count} pictures, each by the {networks} not seen it",
+        measured.spread,
+    )
+    return folder, measured.pooled
+
+
+def _fitted(
+    study: "Study", data: "DataSet", runtime: RuntimeChoice, threads: int
+) -> "Iterator[Fitted]":
+    """Loads the runs of a study, one at a time."""
+    from capsule_inspect.cli.load_model import load_model
+    from capsule_inspect.evaluation.cross_validation import Fitted
+    from capsule_inspect.training.study import model_files
+
+    for member, file in zip(study.members, model_files(study.members), strict=True):
+        loaded = load_model(file, runtime, threads)
+        yield Fitted(
+            name=member.run.path.name,
+            fold=member.fold,
+            seed=member.seed,
+            data=study.view(data, member),
+            inspector=loaded.inspector,
+            training_data_sha256=loaded.training_data_sha256,
+            model_sha256=loaded.sha256,
+        )

@@ -3,19 +3,22 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from capsule_inspect.evaluation.confusion import Confusion
     from capsule_inspect.evaluation.per_class import ClassMetrics
     from capsule_inspect.modelfile.metadata import Metric
 
 
-def print_metrics(metrics: "Iterable[Metric]", pictures: str) -> None:
+def print_metrics(
+    metrics: "Iterable[Metric]", pictures: str, spread: "Mapping[str, float] | None" = None
+) -> None:
     """Prints metrics with their intervals to stdout.
 
     Args:
         metrics: The metrics, in order.
         pictures: Which pictures they were measured on.
+        spread: Standard deviation over seeds by metric name, where there are several.
     """
     from rich import box
     from rich.table import Table
@@ -27,9 +30,12 @@ def print_metrics(metrics: "Iterable[Metric]", pictures: str) -> None:
     )
     for name in ("value", "95 % interval", "n"):
         table.add_column(name, justify="right")
+    if spread:
+        table.add_column("sd over seeds", justify="right")
     for metric in metrics:
         interval = "" if metric.low is None else f"{metric.low:.3f} to {metric.high:.3f}"
-        table.add_row(metric.name, f"{metric.value:.4f}", interval, str(metric.n))
+        cells = [metric.name, f"{metric.value:.4f}", interval, str(metric.n)]
+        table.add_row(*cells, *([f"{spread[metric.name]:.4f}"] if spread else []))
     results.print(table)
 
 

@@ -65,7 +65,8 @@ def _train_one(settings: "Settings", data: "DataSet", run: "RunFolder") -> None:
 def _train_study(settings: "Settings", data: "DataSet", run: "RunFolder") -> None:
     from capsule_inspect.cli.console import say
     from capsule_inspect.cli.watch_training import watch_training
-    from capsule_inspect.training.study import fit_members, make_study
+    from capsule_inspect.training.fit_members import fit_members
+    from capsule_inspect.training.study import make_study
 
     study = make_study(run.path, settings)
     say(f"Cross-validating with {len(study.members)} runs in {run.path}.")

@@ -58,8 +58,20 @@ def evaluate(
     """
     samples = choose_samples(data, split)
     require_known_classes(samples, inspector.classes)
-    classes = inspector.classes
     judgements = judge(data, samples, inspector, advance, with_pixels=True)
+    return summarize(split, inspector.classes, judgements)
+
+
+def summarize(
+    split: str, classes: tuple[str, ...], judgements: tuple[Judgement, ...]
+) -> Evaluation:
+    """Measures judgements in every way.
+
+    Args:
+        split: Which pictures they are of.
+        classes: Class names, `good` first.
+        judgements: One per picture.
+    """
     return Evaluation(
         split=split,
         classes=classes,

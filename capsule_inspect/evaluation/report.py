@@ -3,14 +3,18 @@
 import csv
 import dataclasses
 import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from capsule_inspect import __version__
+from capsule_inspect.evaluation.cross_validation import CrossValidation
 from capsule_inspect.evaluation.evaluate import Evaluation
 from capsule_inspect.evaluation.judge import Judgement
+from capsule_inspect.modelfile.metadata import Metric
 
 METRICS_FILE = "metrics.json"
 PICTURES_FILE = "pictures.csv"
+OUT_OF_FOLD_FILE = "out_of_fold.csv"
 
 
 def write_report(folder: Path, evaluation: Evaluation, model: Path, model_sha256: str) -> None:
@@ -22,36 +26,70 @@ def write_report(folder: Path, evaluation: Evaluation, model: Path, model_sha256
         model: The evaluated model, for people.
         model_sha256: SHA-256 of its file.
     """
-    document = {
-        "model": str(model),
-        "model_sha256": model_sha256,
+    facts = {"model": str(model), "model_sha256": model_sha256, "n": len(evaluation.judgements)}
+    _write_json(folder / METRICS_FILE, {**_document(evaluation), **facts})
+    rows = ([*_cells(j, len(evaluation.classes)), model_sha256] for j in evaluation.judgements)
+    _write_rows(folder / PICTURES_FILE, [*_columns(evaluation.classes), "model_sha256"], rows)
+
+
+def write_cross_validation(folder: Path, measured: CrossValidation, study: Path) -> None:
+    """Writes metrics.json, with every seed's metrics beside the pooled, and out_of_fold.csv.
+
+    Args:
+        folder: An existing folder.
+        measured: What to write.
+        study: The study's folder, for people.
+    """
+    pooled = measured.pooled
+    pictures = {each.judgement.path for each in measured.predictions}
+    facts = {
+        "study": str(study),
+        "n": len(pictures),
+        "spread": measured.spread,
+        "by_seed": [
+            {"seed": seed, "metrics": _as_dicts(evaluation.metrics)}
+            for seed, evaluation in measured.by_seed.items()
+        ],
+    }
+    _write_json(folder / METRICS_FILE, {**_document(pooled), **facts})
+    columns = [*_columns(pooled.classes), "fold", "seed", "model_sha256"]
+    rows = (
+        [*_cells(each.judgement, len(pooled.classes)), each.fold, each.seed, each.model_sha256]
+        for each in measured.predictions
+    )
+    _write_rows(folder / OUT_OF_FOLD_FILE, columns, rows)
+
+
+def _document(evaluation: Evaluation) -> dict[str, object]:
+    return {
         "split": evaluation.split,
-        "n": len(evaluation.judgements),
-        "metrics": [dataclasses.asdict(metric) for metric in evaluation.metrics],
+        "metrics": _as_dicts(evaluation.metrics),
         "per_class": [dataclasses.asdict(each) for each in evaluation.per_class],
         "confusion": dataclasses.asdict(evaluation.confusion),
         "tool_version": __version__,
     }
+
+
+def _as_dicts(metrics: Iterable[Metric]) -> list[dict[str, object]]:
+    return [dataclasses.asdict(metric) for metric in metrics]
+
+
+def _write_json(path: Path, document: dict[str, object]) -> None:
     text = json.dumps(document, indent=2, sort_keys=True)
-    (folder / METRICS_FILE).write_text(text + "\n", encoding="utf-8")
-    columns = [
-        "path",
-        "sha256",
-        "truth",
-        "label",
-        "defect_score",
-        *(f"p_{name}" for name in evaluation.classes),
-        "dice",
-        "iou",
-        "true_area_px",
-        "predicted_area_px",
-        "model_sha256",
-    ]
-    with (folder / PICTURES_FILE).open("w", newline="", encoding="utf-8") as stream:
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(columns)
-        for judgement in evaluation.judgements:
-            writer.writerow([*_cells(judgement, len(evaluation.classes)), model_sha256])
+        writer.writerows(rows)
+
+
+def _columns(classes: Sequence[str]) -> list[str]:
+    probabilities = [f"p_{name}" for name in classes]
+    areas = ["dice", "iou", "true_area_px", "predicted_area_px"]
+    return ["path", "sha256", "truth", "label", "defect_score", *probabilities, *areas]
 
 
 def _cells(judgement: Judgement, class_count: int) -> list[object]:

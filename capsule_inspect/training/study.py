@@ -1,19 +1,14 @@
-"""Cross-validation: a run for every fold and seed."""
+"""Studies: a cross-validation with a run for every fold and seed, in one folder."""
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import keras
-from filelock import FileLock, Timeout
-
-from capsule_inspect.compose import read_yaml, to_yaml
+from capsule_inspect.compose import read_yaml
 from capsule_inspect.dataset.folds import leave_out
 from capsule_inspect.dataset.manifest import DataSet
-from capsule_inspect.errors import InterruptedRunError, UsageError
+from capsule_inspect.errors import UsageError
 from capsule_inspect.settings import Settings
-from capsule_inspect.training.fit import Watcher, fit
 from capsule_inspect.training.run_folder import RunFolder
 
 
@@ -87,43 +82,6 @@ def make_study(path: Path, settings: Settings) -> Study:
     return Study(path, settings, tuple(members))
 
 
-def fit_members(
-    study: Study, data: DataSet, watch: Callable[[str], AbstractContextManager[Watcher]]
-) -> tuple[Member, ...]:
-    """Trains every run that is not finished and that no other process is at.
-
-    Args:
-        study: The study; what was begun is gone on with.
-        data: The data set.
-        watch: Makes the watcher of a run, given its name.
-
-    Returns:
-        The runs that other processes are still at.
-
-    Raises:
-        InterruptedRunError: The user stopped the study; the message says how to go on.
-    """
-    elsewhere = []
-    for member in study.members:
-        if member.is_finished:
-            continue
-        member.run.path.mkdir(parents=True, exist_ok=True)
-        try:
-            with (
-                FileLock(member.run.path / ".lock", blocking=False),
-                watch(member.run.path.name) as watcher,
-            ):
-                _fit_member(study, member, data, watcher)
-        except Timeout:
-            elsewhere.append(member)
-        except InterruptedRunError:
-            raise InterruptedRunError(
-                "Stopped; the finished epochs of all runs are saved. Go on with: "
-                f"capsule-inspect train train.resume={study.path}"
-            ) from None
-    return tuple(member for member in elsewhere if not member.is_finished)
-
-
 def require_finished(study: Study) -> None:
     """Checks that every run of a study is trained.
 
@@ -137,14 +95,6 @@ def require_finished(study: Study) -> None:
             f"the first is {missing[0].run.path.name}. Go on with: "
             f"capsule-inspect train train.resume={study.path}"
         )
-
-
-def _fit_member(study: Study, member: Member, data: DataSet, watcher: Watcher) -> None:
-    if member.is_finished:  # by another process, between the look and the lock
-        return
-    keras.backend.clear_session()
-    member.run.config.write_text(to_yaml(member.settings), encoding="utf-8")
-    fit(member.settings, study.view(data, member), member.run, watcher)
 
 
 def model_files(members: Iterable[Member]) -> list[Path]:

@@ -1,0 +1,65 @@
+"""Loading whatever a person names as a model."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from capsule_inspect.cli.extras import load_training_stack
+from capsule_inspect.cli.options import RuntimeChoice
+
+if TYPE_CHECKING:
+    from capsule_inspect.inference.inspector import Inspector
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model that can inspect pictures.
+
+    Attributes:
+        inspector: The network and its operating point.
+        training_data_sha256: Identifies the pictures it was trained on.
+        sha256: Of its file.
+    """
+
+    inspector: "Inspector"
+    training_data_sha256: str
+    sha256: str
+
+
+def load_model(file: Path, runtime: RuntimeChoice, threads: int) -> LoadedModel:
+    """Loads a `.tflite` file, or a `.keras` file with the decision.json beside it.
+
+    Args:
+        file: The file; TensorFlow is imported for a `.keras` one alone.
+        runtime: What executes a `.tflite` file.
+        threads: Its number of threads.
+
+    Raises:
+        ModelFileError: The file is missing, damaged or foreign.
+        DataError: decision.json is missing or damaged.
+    """
+    from capsule_inspect.inference.inspector import Inspector
+
+    if file.suffix == ".tflite":
+        from capsule_inspect.modelfile.bundle import read_bundle
+        from capsule_inspect.modelfile.runtime import Interpreter
+
+        bundle = read_bundle(file)
+        meta = bundle.metadata
+        interpreter = Interpreter(bundle, runtime.value, threads)
+        inspector = Inspector(interpreter.run, meta.classes, meta.roi, meta.operating_point)
+        return LoadedModel(inspector, meta.training_data_sha256, _sha256(file))
+    load_training_stack("evaluate")
+    from capsule_inspect.model.runner import KerasRunner
+    from capsule_inspect.training.load import load_trained
+
+    trained = load_trained(file)
+    rule = trained.rule
+    runner = KerasRunner(trained.network)
+    inspector = Inspector(runner, rule.classes, rule.roi, rule.operating_point)
+    return LoadedModel(inspector, rule.training_data_sha256, _sha256(file))
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -1,0 +1,167 @@
+"""Evaluating the runs of a cross-validation, each on the fold it has not seen."""
+
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from capsule_inspect.dataset.manifest import DataSet, training_sha256
+from capsule_inspect.errors import DataError
+from capsule_inspect.evaluation.confusion import Confusion
+from capsule_inspect.evaluation.evaluate import Evaluation, evaluate, summarize
+from capsule_inspect.evaluation.judge import Judgement
+from capsule_inspect.evaluation.per_class import ClassMetrics
+from capsule_inspect.inference.inspector import Inspector
+from capsule_inspect.modelfile.metadata import Metric
+
+OUT_OF_FOLD = "out of fold"
+"""Stands for the split where every picture is judged by a network that has not seen it."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained run of a cross-validation.
+
+    Attributes:
+        name: What messages call it.
+        fold: The fold it has not seen.
+        seed: Its seed.
+        data: The data set as it saw it: its fold is the split `test`.
+        inspector: The network and its operating point.
+        training_data_sha256: Identifies the pictures it was trained on.
+        model_sha256: SHA-256 of the network's file.
+    """
+
+    name: str
+    fold: int
+    seed: int
+    data: DataSet
+    inspector: Inspector
+    training_data_sha256: str
+    model_sha256: str
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """A judgement by a network that has not seen the picture."""
+
+    judgement: Judgement
+    fold: int
+    seed: int
+    model_sha256: str
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """How the networks of a cross-validation did.
+
+    Attributes:
+        pooled: All judgements together. Its metrics are means over the seeds, and so are the ends
+            of their intervals: they say what to expect of one network, and n is pictures.
+        predictions: One per picture and seed.
+        by_seed: The evaluation of each seed, by seed.
+    """
+
+    pooled: Evaluation
+    predictions: tuple[OutOfFold, ...]
+    by_seed: dict[int, Evaluation]
+
+    @property
+    def spread(self) -> dict[str, float]:
+        """The standard deviation of each metric over the seeds; empty with one seed."""
+        if len(self.by_seed) < 2:
+            return {}
+        groups = _by_name([evaluation.metrics for evaluation in self.by_seed.values()])
+        return {name: statistics.stdev(m.value for m in group) for name, group in groups.items()}
+
+
+def cross_validate(
+    members: Iterable[Fitted], advance: Callable[[], None] = lambda: None
+) -> CrossValidation:
+    """Judges every picture by the networks that have not seen it, and pools.
+
+    Args:
+        members: Runs for every fold and seed, at least one; taken one at a time.
+        advance: Called after each picture and network.
+
+    Raises:
+        DataError: A network was trained on other pictures than the data set says, so that what it
+            has not seen is not known; or it does not know the classes.
+        PictureError: A picture or mask cannot be read.
+    """
+    predictions: list[OutOfFold] = []
+    classes: tuple[str, ...] = ()
+    for member in members:
+        if training_sha256(member.data) != member.training_data_sha256:
+            raise DataError(
+                f"{member.name} was trained on other pictures than this data set gives it, so that "
+                "its fold may hold pictures it has seen. Give the data set of the study."
+            )
+        classes = member.inspector.classes
+        predictions += [
+            OutOfFold(judgement, member.fold, member.seed, member.model_sha256)
+            for judgement in evaluate(member.data, "test", member.inspector, advance).judgements
+        ]
+    by_seed = {
+        seed: summarize(OUT_OF_FOLD, classes, _of_seed(predictions, seed))
+        for seed in sorted({each.seed for each in predictions})
+    }
+    pooled = pool(tuple(by_seed.values()))
+    return CrossValidation(pooled, tuple(predictions), by_seed)
+
+
+def pool(evaluations: Sequence[Evaluation]) -> Evaluation:
+    """Puts evaluations of the same pictures by several networks together.
+
+    Args:
+        evaluations: At least one. Metrics, and the ends of their intervals, are averaged;
+            judgements and confusions are added up.
+    """
+    first = evaluations[0]
+    per_class = [
+        ClassMetrics(each.name, each.n, _mean([e.per_class[place].metrics for e in evaluations]))
+        for place, each in enumerate(first.per_class)
+    ]
+    tables = [evaluation.confusion.counts for evaluation in evaluations]
+    counts = tuple(
+        tuple(sum(cells) for cells in zip(*rows, strict=True)) for rows in zip(*tables, strict=True)
+    )
+    return Evaluation(
+        split=first.split,
+        classes=first.classes,
+        judgements=tuple(each for e in evaluations for each in e.judgements),
+        metrics=_mean([evaluation.metrics for evaluation in evaluations]),
+        per_class=tuple(per_class),
+        confusion=Confusion(first.confusion.rows, first.confusion.columns, counts),
+    )
+
+
+def _of_seed(predictions: Iterable[OutOfFold], seed: int) -> tuple[Judgement, ...]:
+    judgements = [each.judgement for each in predictions if each.seed == seed]
+    return tuple(sorted(judgements, key=lambda judgement: judgement.path))
+
+
+def _mean(measured: Sequence[tuple[Metric, ...]]) -> tuple[Metric, ...]:
+    """Averages metrics by name; one that a seed lacks is averaged over the others."""
+    return tuple(
+        Metric(
+            name,
+            statistics.fmean(metric.value for metric in group),
+            max(metric.n for metric in group),
+            _mean_end([metric.low for metric in group]),
+            _mean_end([metric.high for metric in group]),
+        )
+        for name, group in _by_name(measured).items()
+    )
+
+
+def _mean_end(ends: Sequence[float | None]) -> float | None:
+    known = [end for end in ends if end is not None]
+    return statistics.fmean(known) if known else None
+
+
+def _by_name(measured: Iterable[tuple[Metric, ...]]) -> dict[str, list[Metric]]:
+    groups: dict[str, list[Metric]] = {}
+    for metrics in measured:
+        for metric in metrics:
+            groups.setdefault(metric.name, []).append(metric)
+    return groups
