@@ -9,12 +9,15 @@ from capsule_inspect.cli.extras import load_training_stack
 from capsule_inspect.cli.options import ConfigDir, DataRoot, Overrides, PrintConfig, settings_from
 
 if TYPE_CHECKING:
+    from capsule_inspect.dataset.manifest import DataSet
     from capsule_inspect.export.export import Exported
+    from capsule_inspect.settings import ExportSettings
 
 
 def export_tflite(
     model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="A run folder of `train`, or a .keras file.")
+        Path,
+        typer.Argument(metavar="MODEL", help="A .keras file, or the folder of a run or study."),
     ],
     overrides: Overrides = None,
     out: Annotated[
@@ -32,33 +35,55 @@ def export_tflite(
 
     The file is read back through the runtime of `predict` and compared with the network on all
     pictures of data.dir; it is refused below export.min_agreement or above export.max_dice_drop.
+    The runs of a study each get a file of their own.
 
     Example: capsule-inspect export-tflite runs/train/latest export=int8
     """
     settings = settings_from(overrides, config_dir, print_config, data_root, heavy=True)
-    load_training_stack("export-tflite")
+    from capsule_inspect.cli.console import say
+    from capsule_inspect.dataset.manifest import read_dataset
+    from capsule_inspect.errors import UsageError
+    from capsule_inspect.training.run_folder import RunFolder
+    from capsule_inspect.training.study import open_study, require_finished
+
+    data = read_dataset(Path(settings.data.dir), settings.data.root)
+    study = open_study(model)
+    if study is None:
+        file = out or RunFolder(model if model.is_dir() else model.parent).exported
+        load_training_stack("export-tflite", "tensorflow")
+        _export(model, data, file, settings.export, force)
+        say(f"Next: capsule-inspect predict PICTURES --model {file} -o out")
+        return
+    if out is not None:
+        raise UsageError("The runs of a study each keep their file beside them. Leave --out away.")
+    require_finished(study)
+    load_training_stack("export-tflite", "tensorflow")
+    for member in study.members:
+        say(f"{member.run.path.name}:")
+        view = study.view(data, member)
+        _export(member.run.path, view, member.run.exported, settings.export, force)
+    say(f"Next: capsule-inspect evaluate {study.path} data.dir={settings.data.dir}")
+
+
+def _export(
+    model: Path, data: "DataSet", file: Path, settings: "ExportSettings", force: bool
+) -> None:
+    """Exports one network, and prints how it compares."""
     from capsule_inspect.cli.console import say, warn
     from capsule_inspect.cli.progress import watch_pictures
     from capsule_inspect.cli.tables import print_metrics
-    from capsule_inspect.dataset.manifest import read_dataset
     from capsule_inspect.export import export
     from capsule_inspect.training.load import load_trained
-    from capsule_inspect.training.run_folder import RunFolder
 
     trained = load_trained(model)
-    file = out or RunFolder(model if model.is_dir() else model.parent).exported
-    data = read_dataset(Path(settings.data.dir), settings.data.root)
-    say(f"Converting to {settings.export.format}.")
+    say(f"Converting to {settings.format}.")
     with watch_pictures(len(data.samples), "Comparing") as advance:
-        exported = export.export_tflite(trained, data, file, settings.export, force, advance)
+        exported = export.export_tflite(trained, data, file, settings, force, advance)
     _print_parity(exported)
     print_metrics(exported.metrics, exported.measured_on)
     for complaint in exported.complaints:
         warn(f"{complaint} Written all the same (--force).")
-    say(
-        f"Wrote {file} ({exported.size / 2**20:.2f} MiB). "
-        f"Next: capsule-inspect predict PICTURES --model {file} -o out"
-    )
+    say(f"Wrote {file} ({exported.size / 2**20:.2f} MiB).")
 
 
 def _print_parity(exported: "Exported") -> None:

@@ -4,9 +4,10 @@ import importlib.util
 import os
 from collections.abc import Sequence
 
-from capsule_inspect.errors import MissingExtraError
+from capsule_inspect.errors import ConfigError, MissingExtraError
 
-_TRAIN_PACKAGES = ("tensorflow", "keras", "sklearn", "albumentations", "optuna")
+_TRAIN_PACKAGES = ("keras", "sklearn", "albumentations", "optuna")
+_BACKENDS = ("tensorflow", "jax")
 
 
 def require_train_extra(command: str, packages: Sequence[str] = _TRAIN_PACKAGES) -> None:
@@ -27,26 +28,37 @@ def require_train_extra(command: str, packages: Sequence[str] = _TRAIN_PACKAGES)
         )
 
 
-def load_training_stack(command: str) -> None:
-    """Imports TensorFlow, which takes seconds, quietly, and says so meanwhile.
+def load_training_stack(command: str, backend: str | None = None) -> None:
+    """Imports Keras and what it computes with, quietly, which takes seconds, and says so meanwhile.
 
     Args:
         command: The name of the command that needs it, for messages.
+        backend: What Keras computes with; by default what KERAS_BACKEND says, else TensorFlow.
 
     Raises:
         MissingExtraError: A package of the `train` extra is not installed.
+        ConfigError: KERAS_BACKEND names something else than TensorFlow and JAX.
     """
-    require_train_extra(command)
+    chosen = backend or os.environ.get("KERAS_BACKEND") or _BACKENDS[0]
+    if chosen not in _BACKENDS:
+        raise ConfigError(f"KERAS_BACKEND is '{chosen}', but can be: {', '.join(_BACKENDS)}.")
+    require_train_extra(command, (chosen, *_TRAIN_PACKAGES))
     from capsule_inspect.cli.console import say
     from capsule_inspect.modelfile.quiet import without_info_lines
 
-    say("Loading TensorFlow and Keras.")
+    os.environ["KERAS_BACKEND"] = chosen
+    say(f"Loading Keras and {'TensorFlow' if chosen == 'tensorflow' else 'JAX'}.")
+    with without_info_lines():
+        if chosen == "tensorflow":
+            _load_tensorflow()
+        import keras  # noqa: F401  (after TensorFlow, or its converter loses weights)
+
+
+def _load_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     # Otherwise every large tensor is mapped anew, and half the time of a step goes to page faults.
     os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")
-    with without_info_lines():
-        import tensorflow as tf
+    import tensorflow as tf
 
-        tf.get_logger().setLevel("ERROR")
-        tf.constant(0)  # the first operation looks for a GPU, and says so
+    tf.get_logger().setLevel("ERROR")
+    tf.constant(0)  # the first operation looks for a GPU, and says so
