@@ -31,7 +31,8 @@ class SeedDropout(keras.callbacks.Callback):
         """Sets the state."""
         del logs
         for number, layer in enumerate(self.model.layers):
-            if isinstance(layer, keras.layers.Dropout):  # and its spatial kinds
+            # Of a rate of 0 nothing is drawn.
+            if isinstance(layer, keras.layers.Dropout) and layer.rate > 0:
                 layer.seed_generator.state.assign([self._seed, 1000 * epoch + number])
 
 

@@ -82,13 +82,7 @@ def test_an_interrupted_run_says_how_to_resume_and_ends_like_an_uninterrupted_on
     process = subprocess.Popen(
         [sys.executable, "-c", code, *arguments], stderr=subprocess.PIPE, text=True
     )
-    # The checkpoint of epoch 1 is written right after its row; epoch 2 takes seconds.
-    history, checkpoint = folder / "history.csv", folder / "checkpoint.keras"
-    deadline = time.monotonic() + 240
-    while time.monotonic() < deadline and not (
-        history.exists() and checkpoint.stat().st_mtime_ns > history.stat().st_mtime_ns
-    ):
-        time.sleep(0.02)
+    wait_for_epoch(1, folder)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
@@ -97,18 +91,81 @@ def test_an_interrupted_run_says_how_to_resume_and_ends_like_an_uninterrupted_on
 
     done = command("train", f"train.resume={folder}")
     assert done.returncode == 0, done.stderr
-    with (folder / "history.csv").open() as one, (run / "history.csv").open() as other:
-        resumed, whole = list(csv.DictReader(one)), list(csv.DictReader(other))
-    assert [row["epoch"] for row in resumed] == ["1", "2"]
-    # The same batches, and dropout alone differs.
-    assert float(resumed[0]["loss"]) == pytest.approx(float(whole[0]["loss"]), rel=1e-3)
-    assert float(resumed[1]["loss"]) == pytest.approx(float(whole[1]["loss"]), rel=0.1)
+    assert_same_history(folder, run)
+
+
+TWO_STAGES = (*SMALL, "train.frozen_epochs=2", "train.epochs=1", "model.decoder_dropout=0.2")
+
+
+@pytest.fixture(scope="module")
+def two_stages(dataset_folder, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("two") / "stages"
+    done = command("train", "-o", folder, f"data.dir={dataset_folder}", *TWO_STAGES)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_a_killed_run_resumes_to_the_same_place(epoch, two_stages, dataset_folder, tmp_path):
+    """In the middle of the first stage, and where the second begins."""
+    folder = tmp_path / "killed"
+    arguments = ("train", "-o", str(folder), f"data.dir={dataset_folder}", *TWO_STAGES)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "capsule_inspect", *arguments], stderr=subprocess.DEVNULL
+    )
+    wait_for_epoch(epoch, folder)
+    process.kill()
+    process.wait()
+    assert not (folder / "decision.json").exists()
+    done = command("train", f"train.resume={folder}")
+    assert done.returncode == 0, done.stderr
+    assert_same_history(folder, two_stages)
+    assert list((folder / "tensorboard").iterdir())
+
+
+def test_early_stopping_keeps_the_best_and_ends_before_time(dataset_folder, tmp_path):
+    folder = tmp_path / "run"
+    done = command(
+        *("train", "-o", folder, f"data.dir={dataset_folder}", *SMALL),
+        # It learns nothing, so the first validation stays the best.
+        *("train.epochs=9", "train.patience=2", "train.steps=1", "train.schedule=constant"),
+        *("train.learning_rate=1e-12", "train.encoder_learning_rate=1e-12"),
+    )
+    assert done.returncode == 0, done.stderr
+    with (folder / "history.csv").open() as stream:
+        assert len(list(csv.DictReader(stream))) == 3
+    assert (folder / "best.keras").is_file()
+    assert (folder / "model.keras").is_file()
+
+
+def wait_for_epoch(epoch, folder):
+    """Waits until the checkpoint of an epoch is written, right after its row."""
+    history, checkpoint = folder / "history.csv", folder / "checkpoint.keras"
+    deadline = time.monotonic() + 400
+    while time.monotonic() < deadline:
+        rows = len(history.read_text().splitlines()) - 1 if history.exists() else 0
+        if rows == epoch and checkpoint.stat().st_mtime_ns > history.stat().st_mtime_ns:
+            return
+        assert rows <= epoch
+        time.sleep(0.02)
+    raise AssertionError(f"epoch {epoch} was not finished in time")
+
+
+def assert_same_history(one, other):
+    histories = []
+    for folder in (one, other):
+        with (folder / "history.csv").open() as stream:
+            histories.append(list(csv.DictReader(stream)))
+    for mine, theirs in zip(*histories, strict=True):
+        assert mine["epoch"] == theirs["epoch"]
+        assert float(mine["loss"]) == pytest.approx(float(theirs["loss"]), rel=1e-4)
+        assert mine["learning_rate"] == theirs["learning_rate"]
 
 
 def test_resuming_a_folder_without_a_checkpoint_is_refused(tmp_path):
     done = command("train", f"train.resume={tmp_path}")
     assert done.returncode == 2
-    assert "checkpoint.keras" in done.stderr
+    assert "config.yaml" in done.stderr
     assert "Traceback" not in done.stderr
 
 
