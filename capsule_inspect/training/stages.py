@@ -69,7 +69,7 @@ def _optimizer(stage: Stage, train: TrainSettings) -> EncoderAdamW:
         encoder_factor=train.encoder_learning_rate / train.learning_rate,
         first_epoch=stage.start,
         learning_rate=_schedule(stage, train),
-        weight_decay=train.weight_decay,
+        decay=train.weight_decay,
         clipnorm=train.clipnorm or None,
         use_ema=True,
         ema_momentum=train.average_momentum,

@@ -47,7 +47,8 @@ def test_a_study_is_trained_by_two_processes_evaluated_and_exported(
         assert "sd over seeds" in done.stdout
         document = json.loads((out / "metrics.json").read_text())
         figures.append({each["name"]: each["value"] for each in document["metrics"]})
-        rows = list(csv.DictReader((out / "out_of_fold.csv").open()))
+        with (out / "out_of_fold.csv").open() as stream:
+            rows = list(csv.DictReader(stream))
         check_out_of_fold(rows, document, read_dataset(dataset_folder))
         assert (out / "roc.png").is_file()
     assert figures[1] == pytest.approx(figures[0], abs=0.02)

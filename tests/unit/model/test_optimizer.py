@@ -35,7 +35,7 @@ def steps(optimizer, gradient: float, count: int = 1) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("gradient", [0.5, -20.0])
 def test_the_first_step_is_the_learning_rate_and_for_the_encoder_its_share_of_it(gradient):
-    moved = steps(EncoderAdamW(encoder_factor=0.2, learning_rate=0.01, weight_decay=0.0), gradient)
+    moved = steps(EncoderAdamW(encoder_factor=0.2, learning_rate=0.01), gradient)
     assert len(moved) == 4
     for path, move in moved.items():
         rate = 0.002 if path.startswith(PREFIX) else 0.01
@@ -43,11 +43,10 @@ def test_the_first_step_is_the_learning_rate_and_for_the_encoder_its_share_of_it
 
 
 def test_with_a_factor_of_one_it_is_adamw():
-    options = {"learning_rate": 0.01, "weight_decay": 0.004}
     keras.utils.set_random_seed(0)
-    mine = steps(EncoderAdamW(**options), 0.3, 3)
+    mine = steps(EncoderAdamW(learning_rate=0.01, decay=0.4), 0.3, 3)
     keras.utils.set_random_seed(0)
-    reference = keras.optimizers.AdamW(**options)
+    reference = keras.optimizers.AdamW(learning_rate=0.01, weight_decay=0.4)
     reference.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     theirs = steps(reference, 0.3, 3)
     for path, move in theirs.items():
@@ -55,7 +54,7 @@ def test_with_a_factor_of_one_it_is_adamw():
 
 
 def test_a_restored_optimizer_still_spares_biases_from_decay():
-    options = {"learning_rate": 0.01, "weight_decay": 0.5}
+    options = {"learning_rate": 0.01, "decay": 0.5}
     restored = EncoderAdamW.from_config(EncoderAdamW(**options).get_config())
     # The second step of Adam under a constant gradient is the rate again; decay would add to it.
     moved = steps(restored, -1.0, 2)
@@ -67,7 +66,7 @@ def test_a_restored_optimizer_still_spares_biases_from_decay():
 
 def test_a_schedule_is_followed():
     schedule = keras.optimizers.schedules.PiecewiseConstantDecay([0], [0.1, 0.001])
-    moved = steps(EncoderAdamW(encoder_factor=0.5, learning_rate=schedule, weight_decay=0.0), 1, 2)
+    moved = steps(EncoderAdamW(encoder_factor=0.5, learning_rate=schedule), 1, 2)
     # Adam's steps under a constant gradient are the rate: 0.1, then 0.001.
     assert moved["head/kernel"] == pytest.approx(-0.101, rel=1e-3)
     assert moved[f"{PREFIX}stem/kernel"] == pytest.approx(-0.0505, rel=1e-3)
