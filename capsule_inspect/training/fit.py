@@ -109,7 +109,7 @@ class _Training:
         self._inspector = Inspector(
             KerasRunner(self._network), data.classes, settings.model.roi, OperatingPoint()
         )
-        watcher.note(f"Reading the training pictures in {data.root}.")
+        watcher.note(f"Reading the training pictures of {settings.data.dir}.")
         self._batches = self._load_batches()
 
     def train(self) -> None:
