@@ -17,7 +17,7 @@ capsule-inspect prepare "$out/pictures" "$out/data" data.val=0.2 data.test=0.3
 # The whole picture instead of a capsule, in a small square window; tablets lie at any angle.
 capsule-inspect train -o "$out/run" "data.dir=$out/data" experiment=whole_picture \
   model.roi.width=160 model.roi.height=160 train.augment.rotate=180 \
-  train.epochs="${EPOCHS:-8}" train.steps="${STEPS:-25}" train.validate_every=4
+  train.epochs="${EPOCHS:-6}" train.steps="${STEPS:-25}" train.validate_every=3
 
 capsule-inspect evaluate "$out/run" -o "$out/evaluation" "data.dir=$out/data"
 
