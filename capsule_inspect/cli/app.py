@@ -8,6 +8,7 @@ import typer
 from capsule_inspect import __version__
 from capsule_inspect.cli.evaluate import evaluate
 from capsule_inspect.cli.export_tflite import export_tflite
+from capsule_inspect.cli.info import info
 from capsule_inspect.cli.predict import predict
 from capsule_inspect.cli.prepare import prepare
 from capsule_inspect.cli.train import train
@@ -27,6 +28,7 @@ app.command()(tune)
 app.command()(evaluate)
 app.command("export-tflite")(export_tflite)
 app.command()(predict)
+app.command()(info)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

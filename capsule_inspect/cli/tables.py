@@ -21,20 +21,20 @@ def print_metrics(
         spread: Standard deviation over seeds by metric name, where there are several.
     """
     from rich import box
+    from rich.markup import escape
     from rich.table import Table
 
     from capsule_inspect.cli.console import results
 
-    table = Table(
-        "metric", title=f"Measured on {pictures}", box=box.SIMPLE_HEAD, title_justify="left"
-    )
+    title = f"Measured on {escape(pictures)}"
+    table = Table("metric", title=title, box=box.SIMPLE_HEAD, title_justify="left")
     for name in ("value", "95 % interval", "n"):
         table.add_column(name, justify="right")
     if spread:
         table.add_column("sd over seeds", justify="right")
     for metric in metrics:
         interval = "" if metric.low is None else f"{metric.low:.3f} to {metric.high:.3f}"
-        cells = [metric.name, f"{metric.value:.4f}", interval, str(metric.n)]
+        cells = [escape(metric.name), f"{metric.value:.4f}", interval, str(metric.n)]
         table.add_row(*cells, *([f"{spread[metric.name]:.4f}"] if spread else []))
     results.print(table)
 
