@@ -7,6 +7,10 @@ holds the YAML files against them.
 from dataclasses import dataclass, field
 
 from capsule_inspect.imaging.roi import Roi
+from capsule_inspect.space_settings import SpaceSettings
+
+PRUNERS = ("median", "none")
+"""How `tune` may stop trials early."""
 
 SCHEDULES = ("one_cycle", "constant")
 """What `train.schedule` can be."""
@@ -225,18 +229,40 @@ class TuneSettings:
     """A hyper-parameter search.
 
     Attributes:
-        trials: Number of trials the study shall have in all.
+        trials: Number of trials the study shall have in all, pruned ones included.
         epochs: Epochs of each trial.
+        pruner: `median` stops a trial whose best score so far is below the median of the finished
+            trials at that epoch; `none` stops none.
+        startup_trials: Trials that are drawn at random, and finished trials before any is pruned.
+        warmup_epochs: Epochs of each trial after which it is not pruned yet.
+        seed: Decides what is drawn.
         study: Name of the study.
-        storage: Optuna storage URL; empty for `study.db` in the run folder.
+        storage: SQLAlchemy URL of a database; empty for `study.db` in the run folder.
         resume: A run folder whose study goes on; empty for a new one.
     """
 
     trials: int = 8
     epochs: int = 6
+    pruner: str = "median"
+    startup_trials: int = 4
+    warmup_epochs: int = 2
+    seed: int = 0
     study: str = "capsule-inspect"
     storage: str = ""
     resume: str = ""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError if a setting is impossible."""
+        if min(self.trials, self.epochs) < 1:
+            raise ValueError("tune.trials and tune.epochs must be at least 1.")
+        if min(self.startup_trials, self.warmup_epochs, self.seed) < 0:
+            raise ValueError("tune.startup_trials, warmup_epochs and seed must be at least 0.")
+        if self.pruner not in PRUNERS:
+            raise ValueError(
+                f"tune.pruner is '{self.pruner}', but must be one of {', '.join(PRUNERS)}."
+            )
+        if not self.study:
+            raise ValueError("tune.study must have a name.")
 
 
 @dataclass(frozen=True)
@@ -289,5 +315,10 @@ class Settings:
     model: ModelSettings = field(default_factory=ModelSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
     tune: TuneSettings = field(default_factory=TuneSettings)
+    space: SpaceSettings = field(default_factory=SpaceSettings)
     export: ExportSettings = field(default_factory=ExportSettings)
     predict: PredictSettings = field(default_factory=PredictSettings)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError if the search space is not one of these settings."""
+        self.space.require_within(self)
