@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import is_dataclass, replace
+from functools import cache
 from typing import Any, TypeVar, get_type_hints
 
 Value = bool | int | float | str
@@ -10,6 +11,7 @@ Value = bool | int | float | str
 _Settings = TypeVar("_Settings")
 
 
+@cache
 def plain_type(settings: type, key: str) -> type[Value] | None:
     """Returns the type of a plain setting.
 
