@@ -124,7 +124,7 @@ class SpaceSettings:
         if twice:
             raise ValueError(f"space.dimensions names {twice[0]} twice.")
 
-    def require_within(self, settings: object) -> None:
+    def require_within(self, settings: Any) -> None:
         """Checks that every dimension is a setting, and that it may take the values.
 
         Args:

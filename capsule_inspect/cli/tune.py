@@ -38,6 +38,7 @@ def tune(
     from capsule_inspect.cli.console import results, say
     from capsule_inspect.dataset.manifest import read_dataset
     from capsule_inspect.training import tune as search
+    from capsule_inspect.training.search_figures import draw_search
     from capsule_inspect.training.search_report import BEST
     from capsule_inspect.training.train_trial import trial_trainer
 
@@ -50,6 +51,7 @@ def tune(
     if tuned.running:
         say(f"The last {tuned.running} of the trials run in other workers, which will end this.")
     if tuned.best:
+        say(draw_search(tuned.study, run, settings.tune.seed))
         say(
             f"Best of {tuned.finished} trials: score {tuned.score:.4f}. "
             f"Next: capsule-inspect train experiment={run.path / BEST}"

@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from optuna.trial import FrozenTrial, TrialState
 
 from capsule_inspect.training.run_folder import RunFolder
+from capsule_inspect.training.trials import run_lock
 
 HISTORY = "history.png"
 """The score of every trial, and the best so far."""
@@ -19,7 +20,10 @@ HISTORY = "history.png"
 IMPORTANCE = "importance.png"
 """How much of the score's variance each setting accounts for."""
 
-_BLUE, _ORANGE, _GREY = "#0072b2", "#d55e00", "#7f7f7f"
+_LEAST_TRIALS = 10
+"""Trees grown on fewer trials than this are noise."""
+
+_BLUE, _ORANGE, _PURPLE = "#0072b2", "#d55e00", "#cc79a7"
 
 
 def draw_search(study: optuna.Study, run: RunFolder, seed: int) -> str:
@@ -33,17 +37,19 @@ def draw_search(study: optuna.Study, run: RunFolder, seed: int) -> str:
     Returns:
         A sentence on what was drawn, and what was not and why.
     """
-    _save(_history(study), run.path / HISTORY)
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    shared = set.intersection(*(set(trial.params) for trial in complete))
-    # With fewer than this any setting can explain any score, and equal scores leave nothing to.
-    needed = len(shared) + 1
-    if len(complete) < needed or len({trial.value for trial in complete}) < 2:
-        return (
-            f"Drew {run.path / HISTORY}. How much each setting matters cannot be told yet: that "
-            f"takes {needed} complete trials with different scores, and there are {len(complete)}."
-        )
-    _save(_importance(study, seed), run.path / IMPORTANCE)
+    with run_lock(run):  # the worker that comes last draws all trials
+        complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        _save(_history(study), run.path / HISTORY)
+        shared = set.intersection(*(set(trial.params) for trial in complete))
+        # With as many settings as trials any of them can explain any score.
+        needed = max(_LEAST_TRIALS, len(shared) + 1)
+        if len(complete) < needed or len({trial.value for trial in complete}) < 2:
+            return (
+                f"Drew {run.path / HISTORY}. How much each setting matters cannot be told yet: "
+                f"that takes {needed} complete trials whose scores differ; there are "
+                f"{len(complete)}."
+            )
+        _save(_importance(study, seed), run.path / IMPORTANCE)
     return f"Drew {run.path / HISTORY} and {run.path / IMPORTANCE}."
 
 
@@ -57,7 +63,13 @@ def _history(study: optuna.Study) -> Figure:
     axes.step([*numbers, end], [*best, best[-1]], where="post", color=_ORANGE, label="best so far")
     axes.plot(numbers, scores, "o", color=_BLUE, label="complete")
     if pruned:
-        axes.plot(*_points(pruned), "x", color=_GREY, label="pruned, at its last epoch")
+        axes.plot(
+            *_points(pruned),
+            "x",
+            color=_PURPLE,
+            markeredgewidth=2,
+            label="pruned, at its last epoch",
+        )
     axes.set_xlabel("trial")
     axes.set_ylabel("score on the validation split")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

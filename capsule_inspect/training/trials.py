@@ -20,7 +20,7 @@ from capsule_inspect.training.search_sampler import make_sampler
 from capsule_inspect.training.search_space import distributions
 
 _LOCK = ".lock"
-_FOLDER, _HOST, _AGAIN = "folder", "host", "again"
+_WORKER, _AGAIN = "worker", "again"
 _TAKEN = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 
 
@@ -70,8 +70,7 @@ def claim_trial(study: optuna.Study, run: RunFolder, settings: Settings) -> Clai
         folder.path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder.path / _LOCK)
         lock.acquire()
-        trial.set_user_attr(_FOLDER, str(folder.path.resolve()))
-        trial.set_user_attr(_HOST, platform.node())
+        trial.set_user_attr(_WORKER, [platform.node(), str(folder.path.resolve())])
         return ClaimedTrial(trial, folder, lock)
 
 
@@ -106,12 +105,13 @@ def _give_back_dead(study: optuna.Study, run: RunFolder) -> None:
 
 def _folder_of(trial: FrozenTrial, run: RunFolder) -> Path | None:
     """Returns where the lock of a running trial is; None on a machine that cannot be seen."""
-    written = trial.user_attrs.get(_FOLDER)
-    if written and Path(written).is_dir():
+    folder = _folder(run, trial.number)
+    host, written = trial.user_attrs.get(_WORKER, (platform.node(), folder))
+    if Path(written).is_dir():
         return Path(written)
-    if trial.user_attrs.get(_HOST, platform.node()) != platform.node():
+    if host != platform.node():
         return None
-    folder = _folder(run, trial.number)  # the run folder was moved, or the worker died at once
+    # The run folder was moved, or the worker died before it wrote where it works.
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

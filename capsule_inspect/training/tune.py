@@ -11,7 +11,6 @@ from capsule_inspect.dotted import Value
 from capsule_inspect.errors import DataError, InterruptedRunError
 from capsule_inspect.settings import Settings
 from capsule_inspect.training.run_folder import RunFolder
-from capsule_inspect.training.search_figures import draw_search
 from capsule_inspect.training.search_report import best_trial, write_report
 from capsule_inspect.training.search_space import trial_settings
 from capsule_inspect.training.search_storage import clear_storage_errors, open_study
@@ -34,12 +33,14 @@ class Tuned:
         score: Its score; NaN while no trial is complete.
         finished: Number of finished trials of the study, pruned ones included.
         running: Number of trials that other workers still run.
+        study: All trials, for figures.
     """
 
     best: dict[str, Value]
     score: float
     finished: int
     running: int
+    study: optuna.Study
 
 
 def tune(settings: Settings, run: RunFolder, note: Note, run_trial: RunTrial) -> Tuned:
@@ -75,8 +76,6 @@ def tune(settings: Settings, run: RunFolder, note: Note, run_trial: RunTrial) ->
         with run_lock(run):
             # Again: a worker may have died between its last trial and its report.
             write_report(study, run)
-            if tuned.best:
-                note(draw_search(study, run, settings.tune.seed))
         return tuned
 
 
@@ -120,7 +119,7 @@ def _tuned(study: optuna.Study, settings: Settings) -> Tuned:
         )
     params = dict(best.params) if best else {}
     value = best.value if best and best.value is not None else math.nan
-    return Tuned(params, value, finished, running)
+    return Tuned(params, value, finished, running, study)
 
 
 def _spell(drawn: Mapping[str, Value]) -> str:
