@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import is_dataclass, replace
-from functools import cache
 from typing import Any, TypeVar, get_type_hints
 
 Value = bool | int | float | str
@@ -11,7 +10,6 @@ Value = bool | int | float | str
 _Settings = TypeVar("_Settings")
 
 
-@cache
 def plain_type(settings: type, key: str) -> type[Value] | None:
     """Returns the type of a plain setting.
 
