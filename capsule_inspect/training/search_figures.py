@@ -72,7 +72,8 @@ def _history(study: optuna.Study) -> Figure:
         )
     axes.set_xlabel("trial")
     axes.set_ylabel("score on the validation split")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlim(-0.5, end + 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(alpha=0.3)
     figure.legend(loc="outside upper center", ncols=3, frameon=False)
     return figure
@@ -87,6 +88,7 @@ def _importance(study: optuna.Study, seed: int) -> Figure:
     bars = axes.barh([key for key, _ in ascending], values, color=_BLUE, height=0.6)
     axes.bar_label(bars, fmt="{:.0%}", padding=3)
     axes.set_xlim(0, 1.1 * max(values))
+    axes.set_ylim(-0.7, len(values) - 0.3)
     axes.xaxis.set_major_formatter("{x:.0%}")
     axes.set_xlabel("share of the score's variance (fANOVA)")
     axes.spines[["top", "right"]].set_visible(False)

@@ -1,5 +1,6 @@
 """The database in which a search is kept."""
 
+import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -93,7 +94,12 @@ def _connect(url: URL) -> optuna.storages.RDBStorage:
     if url.get_backend_name() == "sqlite":
         options["connect_args"] = {"timeout": _SQLITE_WAIT}
     # Optuna fills in what stands in braces.
-    text = url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")
+    text = (
+        _with_driver(url)
+        .render_as_string(hide_password=False)
+        .replace("{", "{{")
+        .replace("}", "}}")
+    )
     try:
         return optuna.storages.RDBStorage(text, options)
     except ImportError as error:
@@ -106,6 +112,14 @@ def _connect(url: URL) -> optuna.storages.RDBStorage:
         raise ConfigError(
             f"The storage {_masked(url)} was made by another version of Optuna: {error}"
         ) from error
+
+
+def _with_driver(url: URL) -> URL:
+    """Names PostgreSQL's driver that is installed: what SQLAlchemy takes depends on its version."""
+    for driver in ("psycopg2", "psycopg"):
+        if url.drivername == "postgresql" and importlib.util.find_spec(driver):
+            return url.set(drivername=f"postgresql+{driver}")
+    return url
 
 
 def _masked(url: URL) -> str:
