@@ -10,6 +10,9 @@ from capsule_inspect.dotted import Value, plain_type, with_value
 _GROUPS = ("model", "train")
 _NOT_SEARCHED = {
     "train.epochs": "tune.epochs says how long trials train",
+    "train.folds": "a trial is a single run",
+    "train.seeds": "a trial is a single run",
+    "train.patience": "tune.pruner says when trials end early",
     "train.validate_every": "trials are validated after every epoch",
     "train.resume": "trials start anew",
 }

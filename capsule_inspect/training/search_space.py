@@ -29,7 +29,8 @@ def trial_settings(settings: Settings, drawn: Mapping[str, Value]) -> Settings:
         drawn: Values of searched settings, by dotted key.
 
     Returns:
-        Settings with these values that train for `tune.epochs` and validate after each.
+        Settings with these values, for a single run that trains for `tune.epochs` to the end and
+        validates after each.
 
     Raises:
         ConfigError: The values do not go together.
@@ -41,7 +42,14 @@ def trial_settings(settings: Settings, drawn: Mapping[str, Value]) -> Settings:
         raise ConfigError(
             f"The trial's settings do not go together: {error} Make the search space smaller."
         ) from error
-    train = replace(settings.train, epochs=settings.tune.epochs, validate_every=1)
+    train = replace(
+        settings.train,
+        epochs=settings.tune.epochs,
+        validate_every=1,
+        patience=0,
+        folds=0,
+        seeds=1,
+    )
     return replace(settings, train=train)
 
 

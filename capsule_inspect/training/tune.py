@@ -91,7 +91,8 @@ def _run(
     note(f"Trial {trial.number}: {_spell(claim.drawn)}")
     try:
         chosen = trial_settings(settings, claim.drawn)
-        result = run_trial(chosen, claim.folder, TrialReporter(trial, settings.tune.epochs, note))
+        epochs = chosen.train.frozen_epochs + chosen.train.epochs
+        result = run_trial(chosen, claim.folder, TrialReporter(trial, epochs, note))
         if not math.isfinite(result):
             raise optuna.TrialPruned
         state, value = TrialState.COMPLETE, result
