@@ -367,3 +367,12 @@ def test_a_search_space_is_given_in_a_file_or_on_the_command_line(tmp_path: Path
 )
 def test_a_space_that_cannot_be_searched_is_refused_by_name(dimension, named):
     assert named in refusal(f"space.dimensions=[{dimension}]")
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://me:hush@host/db?x=1", "postgresql://me:hu,sh@host/db"]
+)
+def test_the_password_of_a_url_that_needs_quotes_is_not_repeated(url):
+    message = refusal(f"tune.storage={url}")
+    assert "postgresql://me:***@host/db" in message
+    assert compose([f"tune.storage='{url}'"]).tune.storage == url
