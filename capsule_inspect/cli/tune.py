@@ -26,10 +26,12 @@ def tune(
 ) -> None:
     """Search the settings of the group `space` with Optuna.
 
-    Trials that do badly are stopped early. They are kept in study.db of the run folder, or in the
-    database tune.storage; tune.resume=RUN goes on until there are tune.trials. Start that several
-    times, and the workers share the trials. The best settings become best.yaml in the run folder,
-    an experiment file that `train` takes; trials.csv, history.png and importance.png show the rest.
+    Trials that do badly are stopped early. All are kept in study.db of the run folder, or in the
+    database tune.storage. tune.resume=RUN goes on until there are tune.trials; started several
+    times at once, it shares them between workers.
+
+    The best settings become best.yaml in the run folder, an experiment file that `train` takes;
+    trials.csv, history.png and importance.png show the rest.
 
     Example: capsule-inspect tune tune.trials=20 data.dir=data/capsule
     """

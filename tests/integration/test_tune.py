@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
 
 pytestmark = pytest.mark.slow
+sqlalchemy = pytest.importorskip("sqlalchemy")
 
 TINY = (
     "experiment=smoke",
@@ -123,8 +123,10 @@ def test_a_search_without_masks_is_kept_in_postgresql(postgresql, without_masks,
     assert "Best of 2 trials" in err
     assert not (run / "study.db").exists()
     url = postgresql.replace("postgresql:", "postgresql+psycopg2:")
-    with create_engine(url).connect() as connection:
-        found = connection.execute(text("SELECT state, count(*) FROM trials GROUP BY state"))
+    with sqlalchemy.create_engine(url).connect() as connection:
+        found = connection.execute(
+            sqlalchemy.text("SELECT state, count(*) FROM trials GROUP BY state")
+        )
         assert {row[0]: row[1] for row in found} == {"COMPLETE": 2, "FAIL": 1}
     last, row = last_epoch(run / "trial-001"), table(run)[1]
     assert not last["val_dice"]
