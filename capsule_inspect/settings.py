@@ -7,6 +7,8 @@ holds the YAML files against them.
 from dataclasses import dataclass, field
 
 from capsule_inspect.imaging.roi import Roi
+from capsule_inspect.space_settings import SpaceSettings
+from capsule_inspect.tune_settings import TuneSettings
 
 SCHEDULES = ("one_cycle", "constant")
 """What `train.schedule` can be."""
@@ -221,25 +223,6 @@ class TrainSettings:
 
 
 @dataclass(frozen=True)
-class TuneSettings:
-    """A hyper-parameter search.
-
-    Attributes:
-        trials: Number of trials the study shall have in all.
-        epochs: Epochs of each trial.
-        study: Name of the study.
-        storage: Optuna storage URL; empty for `study.db` in the run folder.
-        resume: A run folder whose study goes on; empty for a new one.
-    """
-
-    trials: int = 8
-    epochs: int = 6
-    study: str = "capsule-inspect"
-    storage: str = ""
-    resume: str = ""
-
-
-@dataclass(frozen=True)
 class ExportSettings:
     """A conversion to TFLite.
 
@@ -289,5 +272,10 @@ class Settings:
     model: ModelSettings = field(default_factory=ModelSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
     tune: TuneSettings = field(default_factory=TuneSettings)
+    space: SpaceSettings = field(default_factory=SpaceSettings)
     export: ExportSettings = field(default_factory=ExportSettings)
     predict: PredictSettings = field(default_factory=PredictSettings)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError if the search space is not one of these settings."""
+        self.space.require_within(self)

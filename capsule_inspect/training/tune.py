@@ -1,145 +1,130 @@
 """Searching hyper-parameters with Optuna."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-import keras
 import optuna
+from optuna.trial import TrialState
 
-from capsule_inspect.dataset.manifest import read_dataset
-from capsule_inspect.errors import ConfigError, DataError, InterruptedRunError
+from capsule_inspect.dotted import Value
+from capsule_inspect.errors import DataError, InterruptedRunError
 from capsule_inspect.settings import Settings
-from capsule_inspect.training.fit import Trained, Watcher, fit
 from capsule_inspect.training.run_folder import RunFolder
+from capsule_inspect.training.search_report import best_trial, write_report
+from capsule_inspect.training.search_space import trial_settings
+from capsule_inspect.training.search_storage import clear_storage_errors, open_study
+from capsule_inspect.training.trial_reporter import TrialReporter
+from capsule_inspect.training.trials import ClaimedTrial, claim_trial, give_back, run_lock
 
-BEST = "best.yaml"
-"""The experiment file with the best settings, in the run folder of the study."""
+RunTrial = Callable[[Settings, RunFolder, TrialReporter], float]
+"""Runs a trial with its settings in its folder, reports after each epoch, and returns its score."""
+
+Note = Callable[[str], None]
+"""Told in sentences what goes on."""
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """What a search ends with.
+    """What a worker leaves a search with.
 
     Attributes:
-        best: The experiment file with the best settings; `train experiment=PATH` takes it.
-        value: The best trial's score.
-        parameters: The best trial's settings, by key.
-        finished: Number of finished trials of the study.
+        best: The best trial's settings, by dotted key; empty while no trial is complete.
+        score: Its score; NaN while no trial is complete.
+        finished: Number of finished trials of the study, pruned ones included.
+        running: Number of trials that other workers still run.
+        study: All trials, for figures.
     """
 
-    best: Path
-    value: float
-    parameters: dict[str, float]
+    best: dict[str, Value]
+    score: float
     finished: int
+    running: int
+    study: optuna.Study
 
 
-def tune(settings: Settings, run: RunFolder, note: Callable[[str], None]) -> Tuned:
-    """Searches until the study has the wanted number of trials, or goes on with one.
+def tune(settings: Settings, run: RunFolder, note: Note, run_trial: RunTrial) -> Tuned:
+    """Works on a study until all its trials are finished or taken by other workers.
 
-    Every trial trains for `tune.epochs` and is scored on the validation split, as `score` says.
+    Any number of processes may do so at once with the same run folder. What was found is written
+    there after every trial, as `search_report` says.
 
     Args:
         settings: All settings; those that are searched are replaced in each trial.
         run: Where study and trials go.
         note: Told in sentences what goes on.
+        run_trial: Runs a trial.
 
     Raises:
-        DataError: The data set has no validation split, or no trial finished.
-        ConfigError: The storage cannot be opened.
+        ConfigError: The storage cannot be used, or settings of a trial do not go together.
+        DataError: Not one trial could be completed.
         InterruptedRunError: The user stopped the search; the message says how to go on.
     """
-    data = read_dataset(Path(settings.data.dir), settings.data.root)
-    if not any(sample.split == "val" and sample.mask for sample in data.samples):
-        raise DataError(
-            "`tune` scores trials on the validation split, and this data set has none with masks. "
-            "Prepare it with data.val above 0."
-        )
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    storage = settings.tune.storage or f"sqlite:///{run.path / 'study.db'}"
-    try:
-        study = optuna.create_study(
-            storage=storage,
-            study_name=settings.tune.study,
-            direction="maximize",
-            load_if_exists=True,
-        )
-        # A resumed search must not draw the random start of the first one again.
-        seed = settings.train.seed + len(study.trials)
-        study.sampler = optuna.samplers.TPESampler(seed=seed)
-    except (optuna.exceptions.OptunaError, ValueError, ImportError) as error:
-        raise ConfigError(f"The study in '{storage}' cannot be opened: {error}") from error
+    with clear_storage_errors(settings.tune, run):
+        try:
+            with run_lock(run):
+                study = open_study(settings.tune, run)
+            while claim := claim_trial(study, run, settings):
+                with claim.lock:
+                    _run(claim, study, run, settings, note, run_trial)
+        except (KeyboardInterrupt, InterruptedRunError):
+            raise InterruptedRunError(
+                "Stopped; the finished trials are saved. Go on with: "
+                f"capsule-inspect tune tune.resume={run.path} tune.trials={settings.tune.trials}"
+            ) from None
+        tuned = _tuned(study, settings)
+        with run_lock(run):
+            # Again: a worker may have died between its last trial and its report.
+            write_report(study, run)
+        return tuned
 
-    def objective(trial: optuna.Trial) -> float:
-        keras.backend.clear_session()
-        folder = RunFolder(run.path / f"trial-{trial.number:03d}")
-        folder.path.mkdir(exist_ok=True)
-        note(f"Trial {trial.number}: {_spell(_suggest(trial))}")
-        value = score(fit(with_parameters(settings, _suggest(trial)), data, folder, Watcher(note)))
-        note(f"Trial {trial.number}: score {value:.4f}")
-        return value
 
+def _run(
+    claim: ClaimedTrial,
+    study: optuna.Study,
+    run: RunFolder,
+    settings: Settings,
+    note: Note,
+    run_trial: RunTrial,
+) -> None:
+    trial, state, value = claim.trial, TrialState.FAIL, None
+    note(f"Trial {trial.number}: {_spell(claim.drawn)}")
     try:
-        study.optimize(objective, n_trials=max(0, settings.tune.trials - _finished(study)))
+        chosen = trial_settings(settings, claim.drawn)
+        epochs = chosen.train.frozen_epochs + chosen.train.epochs
+        result = run_trial(chosen, claim.folder, TrialReporter(trial, epochs, note))
+        if not math.isfinite(result):
+            raise optuna.TrialPruned
+        state, value = TrialState.COMPLETE, result
+        note(f"Trial {trial.number}: score {result:.4f}")
+    except optuna.TrialPruned:
+        state = TrialState.PRUNED
     except (KeyboardInterrupt, InterruptedRunError):
-        raise InterruptedRunError(
-            f"Stopped after {_finished(study)} trials, which are saved. Go on with: "
-            f"capsule-inspect tune tune.resume={run.path} tune.trials={settings.tune.trials}"
-        ) from None
-    if not _finished(study):
-        raise DataError(f"The study in '{storage}' has no finished trial. Raise tune.trials.")
-    best = run.path / BEST
-    best.write_text(_experiment(study.best_params), encoding="utf-8")
-    return Tuned(best, study.best_value, dict(study.best_params), _finished(study))
+        give_back(study, trial.number)
+        raise
+    finally:
+        study.tell(trial, value, state)
+        with run_lock(run):
+            write_report(study, run)
 
 
-def score(trained: Trained) -> float:
-    """Scores a trial: the mean of accuracy and Dice on the validation split."""
-    values = {metric.name: metric.value for metric in trained.metrics}
-    return (values["accuracy"] + values["dice"]) / 2
+def _tuned(study: optuna.Study, settings: Settings) -> Tuned:
+    states = [trial.state for trial in study.get_trials(deepcopy=False)]
+    finished = states.count(TrialState.COMPLETE) + states.count(TrialState.PRUNED)
+    running = states.count(TrialState.RUNNING)
+    best = best_trial(study)
+    if best is None and not running:
+        raise DataError(
+            f"None of the {finished} trials of the study '{settings.tune.study}' could be "
+            "completed. Raise tune.trials, or make the search space smaller."
+        )
+    params = dict(best.params) if best else {}
+    value = best.value if best and best.value is not None else math.nan
+    return Tuned(params, value, finished, running, study)
 
 
-def with_parameters(settings: Settings, parameters: dict[str, float]) -> Settings:
-    """Returns settings with searched values put in; keys are dotted, `train` or `model`."""
-    chosen: dict[str, dict[str, float]] = {"train": {}, "model": {}}
-    for key, value in parameters.items():
-        group, name = key.split(".")
-        chosen[group][name] = value
-    return replace(
-        settings,
-        train=replace(settings.train, epochs=settings.tune.epochs, **chosen["train"]),  # type: ignore[arg-type]  # every searched value is a float
-        model=replace(settings.model, **chosen["model"]),  # type: ignore[arg-type]  # the same
+def _spell(drawn: Mapping[str, Value]) -> str:
+    return ", ".join(
+        f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}"
+        for key, value in drawn.items()
     )
-
-
-def _suggest(trial: optuna.Trial) -> dict[str, float]:
-    return {
-        "train.learning_rate": trial.suggest_float("train.learning_rate", 3e-4, 5e-3, log=True),
-        "train.encoder_learning_rate": trial.suggest_float(
-            "train.encoder_learning_rate", 5e-5, 1e-3, log=True
-        ),
-        "train.weight_decay": trial.suggest_float("train.weight_decay", 1e-4, 5e-2, log=True),
-        "train.label_smoothing": trial.suggest_float("train.label_smoothing", 0.0, 0.15),
-        "train.defect_weight": trial.suggest_float("train.defect_weight", 1.0, 6.0),
-        "train.transplant": trial.suggest_float("train.transplant", 0.0, 0.8),
-        "model.head_dropout": trial.suggest_float("model.head_dropout", 0.1, 0.6),
-    }
-
-
-def _finished(study: optuna.Study) -> int:
-    return len(study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,)))
-
-
-def _experiment(parameters: dict[str, float]) -> str:
-    """Writes settings as an experiment file."""
-    lines = ["# @package _global_", "# The best settings `capsule-inspect tune` found."]
-    for group in ("model", "train"):
-        members = {k: v for k, v in parameters.items() if k.startswith(f"{group}.")}
-        if members:
-            lines.append(f"{group}:")
-            lines += [f"  {key.split('.')[1]}: {value!r}" for key, value in members.items()]
-    return "\n".join(lines) + "\n"
-
-
-def _spell(parameters: dict[str, float]) -> str:
-    return ", ".join(f"{key} {value:.3g}" for key, value in parameters.items())

@@ -246,21 +246,6 @@ def test_evaluate_gives_the_same_figures_as_the_export_says(run, dataset_folder,
     assert figures[1] == pytest.approx(figures[0], abs=0.02)
 
 
-def test_a_search_is_resumed_and_writes_an_experiment(dataset_folder, tmp_path):
-    folder = tmp_path / "study"
-    settings = (*SMALL, "tune.epochs=1", "tune.trials=1")
-    done = command("tune", "-o", folder, f"data.dir={dataset_folder}", *settings)
-    assert done.returncode == 0, done.stderr
-    done = command("tune", f"tune.resume={folder}", "tune.trials=2")
-    assert done.returncode == 0, done.stderr
-    assert "Best of 2 trials" in done.stderr
-    assert (folder / "trial-001" / "model.keras").is_file()
-    done = command("train", f"experiment={folder / 'best.yaml'}", "--print-config")
-    assert done.returncode == 0, done.stderr
-    chosen = [line for line in done.stdout.splitlines() if "label_smoothing" in line]
-    assert chosen != ["  label_smoothing: 0.05"]
-
-
 def test_a_missing_extra_says_what_to_install(tmp_path):
     """A light install is imitated by a folder that hides TensorFlow."""
     hidden = tmp_path / "sitecustomize.py"

@@ -7,6 +7,7 @@ from omegaconf import OmegaConf
 from capsule_inspect.compose import compose, config_folders, read_yaml, to_yaml
 from capsule_inspect.errors import ConfigError
 from capsule_inspect.settings import Settings
+from capsule_inspect.space_settings import Dimension
 
 CONF = config_folders()[-1]
 GROUPS = [field.name for field in fields(Settings)]
@@ -331,3 +332,47 @@ def test_a_missing_settings_file_is_refused_by_name(tmp_path: Path):
         read_yaml(tmp_path / "nowhere.yaml")
     with pytest.raises(ConfigError, match="work"):
         read_yaml(tmp_path / "work")
+
+
+def test_a_search_space_is_given_in_a_file_or_on_the_command_line(tmp_path: Path):
+    expected = [
+        Dimension("train.augment.rotate", 0.0, 10.0),
+        Dimension("train.batch_size", choices=[4, 8]),
+    ]
+    write(
+        tmp_path / "space" / "mine.yaml",
+        "dimensions:\n  - {key: train.augment.rotate, low: 0, high: 10}\n"
+        "  - {key: train.batch_size, choices: [4, 8]}\n",
+    )
+    assert compose(["space=mine"], tmp_path).space.dimensions == expected
+    override = (
+        "space.dimensions=[{key:train.augment.rotate,low:0,high:10},"
+        "{key:train.batch_size,choices:[4,8]}]"
+    )
+    settings = compose([override])
+    assert settings.space.dimensions == expected
+    stored = write(tmp_path / "config.yaml", to_yaml(settings))
+    assert read_yaml(stored) == settings
+
+
+@pytest.mark.parametrize(
+    ("dimension", "named"),
+    [
+        ("{key:train.lr,low:1,high:2}", "train.lr"),
+        ("{low:1,high:2}", "key"),
+        ("{key:train.steps,lo:1,high:2}", "lo"),
+        ("{key:train.steps,low:a,high:2}", "low"),
+        ("7", "dimensions"),
+    ],
+)
+def test_a_space_that_cannot_be_searched_is_refused_by_name(dimension, named):
+    assert named in refusal(f"space.dimensions=[{dimension}]")
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://me:hush@host/db?x=1", "postgresql://me:hu,sh@host/db"]
+)
+def test_the_password_of_a_url_that_needs_quotes_is_not_repeated(url):
+    message = refusal(f"tune.storage={url}")
+    assert "postgresql://me:***@host/db" in message
+    assert compose([f"tune.storage='{url}'"]).tune.storage == url

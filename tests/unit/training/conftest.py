@@ -2,4 +2,12 @@
 
 import importlib.util
 
-collect_ignore = [] if importlib.util.find_spec("tensorflow") else ["test_averaging.py"]
+_TRAINING = [
+    "test_averaging.py",
+    "test_report_epochs.py",
+    "test_search_figures.py",
+    "test_train_trial.py",
+    "test_tune.py",
+]
+
+collect_ignore = [] if importlib.util.find_spec("tensorflow") else _TRAINING

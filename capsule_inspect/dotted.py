@@ -1,0 +1,55 @@
+"""Settings by dotted key, such as `train.augment.rotate`."""
+
+from collections.abc import Iterable
+from dataclasses import is_dataclass, replace
+from typing import Any, TypeVar, get_type_hints
+
+Value = bool | int | float | str
+"""What a plain setting holds."""
+
+_Settings = TypeVar("_Settings")
+
+
+def plain_type(settings: type, key: str) -> type[Value] | None:
+    """Returns the type of a plain setting.
+
+    Args:
+        settings: A dataclass of settings, which may hold others.
+        key: Its dotted key.
+
+    Returns:
+        bool, int, float or str; None where the key names a group, a list or nothing.
+    """
+    found: Any = settings
+    for name in key.split("."):
+        found = get_type_hints(found).get(name) if is_dataclass(found) else None
+    return found if found in (bool, int, float, str) else None
+
+
+def with_value(settings: _Settings, key: str, value: Value) -> _Settings:
+    """Returns a copy of settings in which one has another value.
+
+    Args:
+        settings: An instance of a dataclass of settings.
+        key: The dotted key of a setting it has.
+        value: Of the type of the setting.
+
+    Raises:
+        ValueError: The settings do not allow the value.
+    """
+    name, _, rest = key.partition(".")
+    inner: Any = with_value(getattr(settings, name), rest, value) if rest else value
+    changed: _Settings = replace(settings, **{name: inner})  # type: ignore[type-var]
+    return changed
+
+
+def nested(values: Iterable[tuple[str, Value]]) -> dict[str, Any]:
+    """Returns values by dotted key as mappings within mappings, as a YAML file holds them."""
+    tree: dict[str, Any] = {}
+    for key, value in values:
+        *groups, name = key.split(".")
+        branch = tree
+        for group in groups:
+            branch = branch.setdefault(group, {})
+        branch[name] = value
+    return tree

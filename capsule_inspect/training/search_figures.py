@@ -1,0 +1,112 @@
+"""What a search looks like: how the score rose, and which settings it depends on."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import optuna
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from optuna.trial import FrozenTrial, TrialState
+
+from capsule_inspect.training.run_folder import RunFolder
+from capsule_inspect.training.trials import run_lock
+
+HISTORY = "history.png"
+"""The score of every trial, and the best so far."""
+
+IMPORTANCE = "importance.png"
+"""How much of the score's variance each setting accounts for."""
+
+_LEAST_TRIALS = 10
+"""Trees grown on fewer trials than this are noise."""
+
+_BLUE, _ORANGE, _PURPLE = "#0072b2", "#d55e00", "#cc79a7"
+
+
+def draw_search(study: optuna.Study, run: RunFolder, seed: int) -> str:
+    """Draws history.png and, where there are trials enough, importance.png.
+
+    Args:
+        study: The study, with at least one complete trial.
+        run: Where the pictures go.
+        seed: Of the forest of trees behind the importance.
+
+    Returns:
+        A sentence on what was drawn, and what was not and why.
+    """
+    with run_lock(run):  # the worker that comes last draws all trials
+        complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        _save(_history(study), run.path / HISTORY)
+        shared = set.intersection(*(set(trial.params) for trial in complete))
+        # With as many settings as trials any of them can explain any score.
+        needed = max(_LEAST_TRIALS, len(shared) + 1)
+        if len(complete) < needed or len({trial.value for trial in complete}) < 2:
+            return (
+                f"Drew {run.path / HISTORY}. How much each setting matters cannot be told yet: "
+                f"that takes {needed} complete trials whose scores differ; there are "
+                f"{len(complete)}."
+            )
+        _save(_importance(study, seed), run.path / IMPORTANCE)
+    return f"Drew {run.path / HISTORY} and {run.path / IMPORTANCE}."
+
+
+def _history(study: optuna.Study) -> Figure:
+    figure, axes = _figure(4.5)
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    pruned = study.get_trials(deepcopy=False, states=(TrialState.PRUNED,))
+    numbers, scores = _points(complete)
+    best = [max(scores[: i + 1]) for i in range(len(scores))]
+    end = max(trial.number for trial in (*complete, *pruned))
+    axes.step([*numbers, end], [*best, best[-1]], where="post", color=_ORANGE, label="best so far")
+    axes.plot(numbers, scores, "o", color=_BLUE, label="complete")
+    if pruned:
+        axes.plot(
+            *_points(pruned),
+            "x",
+            color=_PURPLE,
+            markeredgewidth=2,
+            label="pruned, at its last epoch",
+        )
+    axes.set_xlabel("trial")
+    axes.set_ylabel("score on the validation split")
+    axes.set_xlim(-0.5, end + 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.grid(alpha=0.3)
+    figure.legend(loc="outside upper center", ncols=3, frameon=False)
+    return figure
+
+
+def _importance(study: optuna.Study, seed: int) -> Figure:
+    evaluator = optuna.importance.FanovaImportanceEvaluator(seed=seed)
+    shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
+    ascending = sorted(shares.items(), key=lambda item: item[1])
+    figure, axes = _figure(1.2 + 0.35 * len(ascending))
+    values = [value for _, value in ascending]
+    bars = axes.barh([key for key, _ in ascending], values, color=_BLUE, height=0.6)
+    axes.bar_label(bars, fmt="{:.0%}", padding=3)
+    axes.set_xlim(0, 1.1 * max(values))
+    axes.set_ylim(-0.7, len(values) - 0.3)
+    axes.xaxis.set_major_formatter("{x:.0%}")
+    axes.set_xlabel("share of the score's variance (fANOVA)")
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _figure(height: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(8, height), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.add_subplot()
+
+
+def _points(trials: Sequence[FrozenTrial]) -> tuple[list[int], list[float]]:
+    pairs = [(trial.number, trial.value) for trial in trials if trial.value is not None]
+    return [number for number, _ in pairs], [value for _, value in pairs]
+
+
+def _save(figure: Figure, path: Path) -> None:
+    unfinished = path.with_name(f".{os.getpid()}-{path.name}")
+    figure.savefig(unfinished, format="png")
+    unfinished.replace(path)

@@ -1,0 +1,44 @@
+"""A trial in earnest: training a network."""
+
+from collections.abc import Callable
+
+import keras
+
+from capsule_inspect.compose import to_yaml
+from capsule_inspect.dataset.manifest import DataSet
+from capsule_inspect.errors import DataError
+from capsule_inspect.settings import Settings
+from capsule_inspect.training.fit import Watcher, fit
+from capsule_inspect.training.report_epochs import ReportEpochs
+from capsule_inspect.training.run_folder import RunFolder
+from capsule_inspect.training.trial_reporter import TrialReporter
+from capsule_inspect.training.tune import RunTrial
+
+
+def trial_trainer(data: DataSet, note: Callable[[str], None]) -> RunTrial:
+    """Returns what trains a network for each trial, and scores it on the validation split.
+
+    Args:
+        data: The data set of all trials.
+        note: Told in sentences what goes on.
+
+    Raises:
+        DataError: The data set has no validation split.
+    """
+    if not any(sample.split == "val" for sample in data.samples):
+        raise DataError(
+            "`tune` scores trials on the validation split, and this data set has none. "
+            "Prepare it with data.val above 0."
+        )
+
+    def train(settings: Settings, folder: RunFolder, reporter: TrialReporter) -> float:
+        keras.backend.clear_session()
+        folder.config.write_text(to_yaml(settings), encoding="utf-8")
+        try:
+            fit(settings, data, folder, Watcher(note, (ReportEpochs(reporter),)))
+        finally:
+            # A trial is run whole or not at all, and the optimizer's state is the larger part.
+            folder.checkpoint.unlink(missing_ok=True)
+        return reporter.last
+
+    return train
