@@ -1,11 +1,19 @@
 """What slow tests of training share: tiny settings, and commands as processes of their own."""
 
+import importlib.util
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 
 import pytest
+
+# Without the `train` extra `evaluate` has nothing to measure with.
+collect_ignore = (
+    []
+    if importlib.util.find_spec("sklearn") and importlib.util.find_spec("matplotlib")
+    else ["test_evaluate.py"]
+)
 
 # A window of a ninth of the pixels, which learns as well as nothing but runs every line.
 SMALL = (

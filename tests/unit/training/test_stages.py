@@ -4,11 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.model.encoder import PREFIX
 from capsule_inspect.model.losses import AnyDefectLoss, MaskLoss
-from capsule_inspect.model.network import build_network
-from capsule_inspect.settings import ModelSettings, TrainSettings
+from capsule_inspect.settings import TrainSettings
 from capsule_inspect.training.load import load_network
 from capsule_inspect.training.stages import Stage, epochs_done, plan_stages, start_stage
 
@@ -20,15 +18,17 @@ FROZEN, WHOLE = plan_stages(TRAIN)
 
 @pytest.fixture(scope="module")
 def network() -> keras.Model:
+    """Two layers for an encoder, and two heads."""
     keras.utils.set_random_seed(0)
-    model = ModelSettings(
-        weights="none",
-        roi=Roi("capsule", 64, 32, 50),
-        decoder_filters=[4, 4, 4, 4],
-        head_units=[4],
-        head_dropout=0.0,
-    )
-    return build_network(model, 3)
+    image = keras.Input((32, 64, 3), dtype="uint8")
+    x = keras.layers.Rescaling(1 / 255)(image)
+    x = keras.layers.Conv2D(4, 3, 2, padding="same", use_bias=False, name=f"{PREFIX}conv")(x)
+    x = keras.layers.BatchNormalization(trainable=False, name=f"{PREFIX}norm")(x)
+    outputs = {
+        "logits": keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(x)),
+        "mask_logits": keras.layers.Conv2D(3, 1)(x),
+    }
+    return keras.Model(image, outputs)
 
 
 def step(network: keras.Model) -> set[str]:
