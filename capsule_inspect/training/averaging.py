@@ -24,6 +24,9 @@ def averaged_weights(network: keras.Model, images: list[NDArray[np.uint8]]) -> I
     """
     live = [np.array(variable) for variable in network.weights]
     network.optimizer.finalize_variable_values(network.trainable_variables)
+    for variable in network.trainable_variables:
+        # Under JAX the average itself is in the network now, and predicting would free it.
+        variable.assign(np.array(variable))
     _estimate_norms(network, images)
     try:
         yield

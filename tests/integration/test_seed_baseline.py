@@ -9,22 +9,10 @@ from capsule_inspect.modelfile.bundle import read_bundle
 pytestmark = pytest.mark.slow
 
 
-def test_it_trains_both_stages_and_exports_to_the_size_it_had(
-    drawn_folder, tmp_path, command, capsys
-):
+def test_it_trains_both_stages_and_exports_to_the_size_it_had(tmp_path, command, capsys):
     data, run, file = tmp_path / "data", tmp_path / "run", tmp_path / "model.tflite"
-    few = tmp_path / "few"
-    for label in ("good", "crack"):
-        for picture in sorted(drawn_folder.glob(f"*/{label}/*.png"))[:6]:
-            target = few / label / picture.name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(picture.read_bytes())
-            mask = drawn_folder / "ground_truth" / label / f"{picture.stem}_mask.png"
-            if mask.exists():
-                kept = few / "masks" / label / f"{picture.stem}_mask.png"
-                kept.parent.mkdir(parents=True, exist_ok=True)
-                kept.write_bytes(mask.read_bytes())
-    assert command("prepare", few, data).returncode == 0
+    done = command("prepare", "drawn", data, "data.count=12", "data.size=512")
+    assert done.returncode == 0, done.stderr
     baseline = (f"data.dir={data}", "experiment=seed_baseline", "model.weights=none")
     done = command(
         *("train", "-o", run, *baseline, "train.frozen_epochs=1", "train.epochs=1"),
@@ -44,7 +32,7 @@ def test_it_trains_both_stages_and_exports_to_the_size_it_had(
         print(f"\nseed_baseline, dynamic range: {size:.1f} MB")  # noqa: T201
     assert 28 < size < 33
     out = tmp_path / "out"
-    done = command("predict", few / "crack", "-o", out, "--model", file)
+    done = command("predict", data / "pictures", "-o", out, "--model", file)
     assert done.returncode == 0, done.stderr
     with (out / "predictions.csv").open() as stream:
         assert {row["status"] for row in csv.DictReader(stream)} == {"ok"}
