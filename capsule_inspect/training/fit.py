@@ -1,70 +1,11 @@
 """Training one network."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import cached_property
-
-import keras
-import numpy as np
-from numpy.typing import NDArray
-
-from capsule_inspect.dataset.batches import Batches
-from capsule_inspect.dataset.crops import draw_crops, load_crops
-from capsule_inspect.dataset.manifest import DataSet, Sample, training_sha256
+from capsule_inspect.dataset.manifest import DataSet
 from capsule_inspect.errors import InterruptedRunError
-from capsule_inspect.evaluation.judge import judge
-from capsule_inspect.evaluation.metrics import PICTURE_METRICS, measure
-from capsule_inspect.inference.inspector import Inspector
-from capsule_inspect.model.network import build_network
-from capsule_inspect.model.runner import KerasRunner
-from capsule_inspect.modelfile.metadata import Metric
-from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.settings import Settings
-from capsule_inspect.training.averaging import NORM_BATCHES, averaged_weights
-from capsule_inspect.training.callbacks import (
-    SaveCheckpoint,
-    SeedDropout,
-    ValidateAverage,
-    WriteHistory,
-    WriteTensorBoard,
-    save_network,
-)
-from capsule_inspect.training.decision import DecisionRule, write_decision
-from capsule_inspect.training.early_stopping import StopEarly, has_stalled, read_scores
-from capsule_inspect.training.load import load_network
-from capsule_inspect.training.operating import choose_operating_point
 from capsule_inspect.training.run_folder import RunFolder
-from capsule_inspect.training.score import score
-from capsule_inspect.training.stages import Stage, epochs_done, plan_stages, start_stage
-
-
-@dataclass(frozen=True)
-class Watcher:
-    """What the caller wants to hear of a training run.
-
-    Attributes:
-        note: Told in sentences what goes on.
-        callbacks: Further Keras callbacks, such as a progress display.
-    """
-
-    note: Callable[[str], None]
-    callbacks: tuple[keras.callbacks.Callback, ...] = ()
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What a training run ends with.
-
-    Attributes:
-        run: The run folder, with model.keras and decision.json.
-        rule: The operating point that was chosen.
-        metrics: On the validation split, on which the point was chosen: a little optimistic.
-    """
-
-    run: RunFolder
-    rule: DecisionRule
-    metrics: tuple[Metric, ...]
+from capsule_inspect.training.trainer import Trained, Trainer
+from capsule_inspect.training.watcher import Watcher
 
 
 def fit(settings: Settings, data: DataSet, run: RunFolder, watcher: Watcher) -> Trained:
@@ -87,144 +28,11 @@ def fit(settings: Settings, data: DataSet, run: RunFolder, watcher: Watcher) -> 
         InterruptedRunError: The user stopped the run; the message says how to go on.
     """
     try:
-        training = _Training(settings, data, run, watcher)
-        training.train()
-        return training.finish()
+        trainer = Trainer(settings, data, run, watcher)
+        trainer.train()
+        return trainer.finish()
     except KeyboardInterrupt:
         raise InterruptedRunError(
             "Stopped; the finished epochs are saved. Go on with: "
             f"capsule-inspect train train.resume={run.path}"
         ) from None
-
-
-class _Training:
-    """One run on its way: the network, its batches and what is held out."""
-
-    def __init__(self, settings: Settings, data: DataSet, run: RunFolder, watcher: Watcher) -> None:
-        self._settings, self._data, self._run, self._watcher = settings, data, run, watcher
-        self._train = settings.train
-        self._stages = plan_stages(settings.train)
-        keras.utils.set_random_seed(settings.train.seed)
-        self._network = self._checkpoint_or_new()
-        self._inspector = Inspector(
-            KerasRunner(self._network), data.classes, settings.model.roi, OperatingPoint()
-        )
-        watcher.note(f"Reading the training pictures of {settings.data.dir}.")
-        self._batches = self._load_batches()
-
-    def train(self) -> None:
-        """Trains the stages that are not finished yet."""
-        last = self._stages[-1]
-        for stage in self._stages:
-            done = epochs_done(self._network, self._train)
-            stalled = stage is last and self._has_stalled()
-            if done >= stage.end or stalled:
-                continue
-            if self._network.optimizer.first_epoch != stage.start:
-                # Keras leaves the averaged weights at the end of a stage; a resumed run has to.
-                self._network.optimizer.finalize_variable_values(self._network.trainable_variables)
-                start_stage(self._network, stage, self._train)
-            self._watcher.note(f"Training from epoch {done + 1} to {stage.end}.")
-            self._network.fit(
-                self._batches,
-                epochs=stage.end,
-                initial_epoch=done,
-                verbose=0,
-                callbacks=self._callbacks(stage),
-            )
-
-    def finish(self) -> Trained:
-        """Chooses the operating point and saves the network."""
-        data, held_out = self._data, self._held_out
-        with self._final_weights():
-            save_network(self._without_optimizer(), self._run.model)
-            self._watcher.note("Choosing the operating point.")
-            point = choose_operating_point(data, held_out, self._inspector, "the validation split")
-            metrics = measure(judge(data, held_out, replace(self._inspector, point=point)))
-        rule = DecisionRule(
-            data.classes, self._settings.model.roi, point, training_sha256(data), data.licence
-        )
-        write_decision(self._run.decision, rule)
-        return Trained(self._run, rule, metrics)
-
-    def _checkpoint_or_new(self) -> keras.Model:
-        if self._run.checkpoint.exists():
-            return load_network(self._run.checkpoint, compiled=True)
-        with_mask = any(sample.mask for sample in self._split("train"))
-        network = build_network(self._settings.model, len(self._data.classes), with_mask)
-        start_stage(network, self._stages[0], self._train)
-        save_network(network, self._run.checkpoint)
-        return network
-
-    def _load_batches(self) -> Batches:
-        model, train = self._settings.model, self._train
-        with_mask = "mask_logits" in self._network.output
-        return Batches(
-            real=load_crops(self._data, self._split("train"), model.roi),
-            drawn=draw_crops(train.drawn, train.seed, self._data.classes, model.roi),
-            classes=self._data.classes,
-            roi=model.roi,
-            settings=train,
-            mask_stride=model.mask_stride if with_mask else None,
-            first_epoch=epochs_done(self._network, train),
-        )
-
-    def _callbacks(self, stage: Stage) -> list[keras.callbacks.Callback]:
-        train, run = self._train, self._run
-        last = self._stages[-1]
-        callbacks = [
-            SeedDropout(train.seed),
-            ValidateAverage(self._validate, train.validate_every, last.end),
-            WriteHistory(run.history, PICTURE_METRICS),
-            WriteTensorBoard(run.tensorboard),
-            # Last of ours: an epoch that is not in the checkpoint is trained again, and its row,
-            # if there is one, written anew.
-            SaveCheckpoint(run),
-            *self._watcher.callbacks,
-        ]
-        if train.patience and stage is last:
-            callbacks.append(StopEarly(run.history, stage.start, train.patience))
-        return callbacks
-
-    def _validate(self) -> dict[str, float]:
-        if not self._held_out:
-            return {}
-        with averaged_weights(self._network, self._norm_images):
-            metrics = measure(judge(self._data, self._held_out, self._inspector))
-            values = {metric.name: metric.value for metric in metrics}
-            if self._train.patience:
-                best = max(read_scores(self._run.history), default=-1.0)
-                if score(values) > best:
-                    save_network(self._without_optimizer(), self._run.best)
-        return values
-
-    @contextmanager
-    def _final_weights(self) -> Iterator[None]:
-        """Puts the weights to keep into the network: the best, or the last averaged ones."""
-        if self._train.patience and self._run.best.exists():
-            best = load_network(self._run.best, compiled=False)
-            self._network.set_weights(best.get_weights())
-            yield
-        else:
-            with averaged_weights(self._network, self._norm_images):
-                yield
-
-    def _has_stalled(self) -> bool:
-        scores = read_scores(self._run.history, self._stages[-1].start)
-        return bool(self._train.patience) and has_stalled(scores, self._train.patience)
-
-    def _without_optimizer(self) -> keras.Model:
-        """Returns the same layers without the optimizer, which makes three quarters of a file."""
-        return keras.Model(self._network.inputs, self._network.output, name=self._network.name)
-
-    @cached_property
-    def _norm_images(self) -> list[NDArray[np.uint8]]:
-        count = min(NORM_BATCHES, self._train.steps)
-        return self._batches.peek_images(self._stages[-1].end, count)
-
-    @cached_property
-    def _held_out(self) -> list[Sample]:
-        return self._split("val")
-
-    def _split(self, name: str) -> list[Sample]:
-        return [sample for sample in self._data.samples if sample.split == name]

@@ -8,11 +8,12 @@ from capsule_inspect.compose import to_yaml
 from capsule_inspect.dataset.manifest import DataSet
 from capsule_inspect.errors import DataError
 from capsule_inspect.settings import Settings
-from capsule_inspect.training.fit import Watcher, fit
+from capsule_inspect.training.fit import fit
 from capsule_inspect.training.report_epochs import ReportEpochs
 from capsule_inspect.training.run_folder import RunFolder
 from capsule_inspect.training.trial_reporter import TrialReporter
 from capsule_inspect.training.tune import RunTrial
+from capsule_inspect.training.watcher import Watcher
 
 
 def trial_trainer(data: DataSet, note: Callable[[str], None]) -> RunTrial:

@@ -26,11 +26,12 @@ from capsule_inspect.settings import (
     Settings,
     TrainSettings,
 )
-from capsule_inspect.training.fit import Watcher, fit
+from capsule_inspect.training.fit import fit
 from capsule_inspect.training.fit_members import fit_members
 from capsule_inspect.training.load import load_network, load_trained
 from capsule_inspect.training.run_folder import RunFolder
 from capsule_inspect.training.study import make_study
+from capsule_inspect.training.watcher import Watcher
 
 pytestmark = pytest.mark.slow
 

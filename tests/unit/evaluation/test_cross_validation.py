@@ -1,0 +1,122 @@
+import statistics
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from capsule_inspect.dataset.manifest import DataSet, Sample, training_sha256
+from capsule_inspect.errors import DataError
+from capsule_inspect.evaluation.cross_validation import (
+    OUT_OF_FOLD,
+    Fitted,
+    cross_validate,
+    pool,
+)
+from capsule_inspect.evaluation.evaluate import summarize
+from capsule_inspect.evaluation.judge import Judgement
+from capsule_inspect.imaging.roi import Roi
+from capsule_inspect.inference.inspector import Inspector
+from capsule_inspect.modelfile.operating_point import OperatingPoint
+from capsule_inspect.modelfile.outputs import Outputs
+
+CLASSES = ("good", "crack", "poke")
+TRUTH = ["good"] * 4 + ["crack"] * 2 + ["poke"] * 2
+
+
+def judgements(labels: list[str], scores: list[float]) -> tuple[Judgement, ...]:
+    return tuple(
+        Judgement(f"{i}.png", f"{i:064x}", truth, label, score, (1 - score, score, 0.0), None)
+        for i, (truth, label, score) in enumerate(zip(TRUTH, labels, scores, strict=True))
+    )
+
+
+ONE = summarize(OUT_OF_FOLD, CLASSES, judgements(TRUTH, [0.1] * 4 + [0.9] * 4))
+OTHER = summarize(
+    OUT_OF_FOLD,
+    CLASSES,
+    judgements(["good"] * 3 + ["crack"] * 3 + ["good", "poke"], [0.1] * 3 + [0.9] * 3 + [0.1, 0.9]),
+)
+
+
+def test_metrics_and_the_ends_of_their_intervals_are_means_and_n_is_pictures():
+    pooled = {metric.name: metric for metric in pool([ONE, OTHER]).metrics}
+    assert pooled["accuracy"].value == pytest.approx((1 + 6 / 8) / 2)
+    assert pooled["accuracy"].n == 8
+    for end in ("low", "high"):
+        ends = [
+            getattr(next(m for m in e.metrics if m.name == "accuracy"), end) for e in (ONE, OTHER)
+        ]
+        assert getattr(pooled["accuracy"], end) == pytest.approx(statistics.fmean(ends))
+    assert pooled["miss_rate"].value == pytest.approx((0 + 1 / 4) / 2)
+
+
+def test_confusions_are_added_up_and_classes_averaged():
+    pooled = pool([ONE, OTHER])
+    assert sum(map(sum, pooled.confusion.counts)) == 16
+    assert pooled.confusion.counts[0][:2] == (7, 1)
+    assert len(pooled.judgements) == 16
+    crack, poke = pooled.per_class[1:]
+    assert {m.name: m.value for m in crack.metrics}["recall"] == 1
+    assert {m.name: m.value for m in poke.metrics}["recall"] == pytest.approx(0.75)
+    assert (crack.n, poke.n) == (2, 2)
+
+
+def test_one_evaluation_is_pooled_to_itself():
+    assert pool([ONE]) == ONE
+
+
+def dataset(folder: Path, fold: int) -> DataSet:
+    samples = tuple(
+        Sample(f"{i}.png", label, "", "test" if i % 2 == fold else "train", i % 2, f"{i}", 8, 8)
+        for i, label in enumerate(TRUTH)
+    )
+    return DataSet(folder, CLASSES, samples, 0, "", "", "")
+
+
+def fitted(folder: Path, fold: int, seed: int, wrong: tuple[int, ...] = ()) -> Fitted:
+    """A network that reads the class off the picture, but for those of some brightness."""
+
+    def run(image: np.ndarray) -> Outputs:
+        number = int(image[0, 0, 0]) // 20
+        label = CLASSES.index(TRUTH[number])
+        if number in wrong:
+            label = (label + 1) % 3
+        return Outputs(np.eye(3, dtype=np.float32)[label] * 9, None)
+
+    data = dataset(folder, fold)
+    inspector = Inspector(run, CLASSES, Roi("whole", 8, 8, 8), OperatingPoint())
+    return Fitted(f"{seed}-{fold}", fold, seed, data, inspector, training_sha256(data), "ab" * 32)
+
+
+@pytest.fixture
+def pictures(tmp_path, save_picture) -> Path:
+    for i in range(len(TRUTH)):
+        save_picture(tmp_path / f"{i}.png", np.full((8, 8, 3), 20 * i, np.uint8))
+    return tmp_path
+
+
+def test_every_picture_is_judged_once_for_each_seed_by_the_network_that_has_not_seen_it(pictures):
+    members = [fitted(pictures, fold, seed, (seed,)) for seed in (0, 3) for fold in (0, 1)]
+    measured = cross_validate(members)
+    judged = [(each.judgement.path, each.fold, each.seed) for each in measured.predictions]
+    assert sorted(judged) == sorted((f"{i}.png", i % 2, seed) for i in range(8) for seed in (0, 3))
+    wrong = {
+        (each.judgement.path, each.seed)
+        for each in measured.predictions
+        if each.judgement.label != each.judgement.truth
+    }
+    assert wrong == {("0.png", 0), ("3.png", 3)}
+    assert list(measured.by_seed) == [0, 3]
+    paths = [judgement.path for judgement in measured.by_seed[3].judgements]
+    assert paths == [f"{i}.png" for i in range(8)]
+    assert measured.spread["accuracy"] == 0
+    assert cross_validate(members[:2]).spread == {}
+
+
+def test_a_network_that_was_trained_on_other_pictures_is_refused(pictures):
+    one = fitted(pictures, 0, 0)
+    swapped = Fitted(
+        "fold-0", 0, 0, dataset(pictures, 1), one.inspector, one.training_data_sha256, "ab" * 32
+    )
+    with pytest.raises(DataError, match=r"fold-0 .*other pictures"):
+        cross_validate([swapped])

@@ -1,0 +1,49 @@
+from dataclasses import replace
+
+import pytest
+
+from capsule_inspect.compose import to_yaml
+from capsule_inspect.errors import UsageError
+from capsule_inspect.settings import Settings, TrainSettings
+from capsule_inspect.training.study import make_study, model_files, open_study, require_finished
+
+SETTINGS = Settings(train=TrainSettings(folds=3, seeds=2, seed=5))
+
+
+@pytest.fixture
+def study(tmp_path):
+    return make_study(tmp_path, SETTINGS)
+
+
+def test_there_is_a_run_for_every_fold_and_seed(study):
+    names = [member.run.path.name for member in study.members]
+    assert names == [f"seed-{seed}-fold-{fold}" for seed in (5, 6) for fold in (0, 1, 2)]
+    for member in study.members:
+        train = member.settings.train
+        assert (train.folds, train.seeds, train.seed) == (0, 1, member.seed)
+        assert replace(member.settings, train=SETTINGS.train) == SETTINGS
+
+
+def test_a_folder_is_a_study_if_its_settings_have_folds(tmp_path, study):
+    config = tmp_path / "config.yaml"
+    assert open_study(tmp_path) is None
+    config.write_text(to_yaml(Settings()))
+    assert open_study(tmp_path) is None
+    config.write_text(to_yaml(SETTINGS))
+    assert open_study(tmp_path) == study
+
+
+def test_unfinished_runs_are_counted_and_the_way_on_is_named(study):
+    for member in study.members[:4]:
+        member.run.path.mkdir(parents=True)
+        member.run.decision.write_text("{}")
+    with pytest.raises(UsageError, match=r"2 of the 6 .*seed-6-fold-1.*train\.resume="):
+        require_finished(study)
+
+
+def test_exported_files_are_taken_if_all_runs_have_one(study):
+    for member in study.members:
+        assert model_files(study.members) == [each.run.model for each in study.members]
+        member.run.path.mkdir(parents=True)
+        member.run.exported.write_bytes(b"")
+    assert model_files(study.members) == [each.run.exported for each in study.members]
