@@ -1,0 +1,97 @@
+"""A run stopped at any moment goes on to the same place. Minutes, so marked slow."""
+
+import csv
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+TWO_STAGES = ("train.frozen_epochs=2", "train.epochs=1", "model.decoder_dropout=0.2")
+
+# A shell that starts its jobs in the background has them ignore interrupts.
+INTERRUPTIBLE = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from capsule_inspect.cli.app import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(dataset_folder, tmp_path_factory, command, small):
+    folder = tmp_path_factory.mktemp("uninterrupted") / "run"
+    done = command("train", "-o", folder, f"data.dir={dataset_folder}", *small, *TWO_STAGES)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("sent", "epoch", "exit_code"),
+    [
+        pytest.param(signal.SIGINT, 1, 130, id="interrupted in the middle of the first stage"),
+        pytest.param(signal.SIGKILL, 2, -9, id="killed where the second begins"),
+    ],
+)
+def test_a_stopped_run_resumes_to_the_same_place(
+    sent, epoch, exit_code, uninterrupted, dataset_folder, tmp_path, command, small
+):
+    folder = tmp_path / "stopped"
+    arguments = ("train", "-o", str(folder), f"data.dir={dataset_folder}", *small, *TWO_STAGES)
+    process = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTIBLE, *arguments], stderr=subprocess.PIPE, text=True
+    )
+    wait_for_epoch(epoch, folder)
+    process.send_signal(sent)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == exit_code, err
+    assert "Traceback" not in err
+    if exit_code == 130:
+        assert f"train.resume={folder}" in err
+    assert not (folder / "decision.json").exists()
+
+    done = command("train", f"train.resume={folder}")
+    assert done.returncode == 0, done.stderr
+    mine, theirs = read_history(folder), read_history(uninterrupted)
+    assert [row["epoch"] for row in mine] == ["1", "2", "3"]
+    for one, other in zip(mine, theirs, strict=True):
+        assert float(one["loss"]) == pytest.approx(float(other["loss"]), rel=1e-4)
+        assert one["learning_rate"] == other["learning_rate"]
+    assert list((folder / "tensorboard").iterdir())
+
+
+def test_early_stopping_keeps_the_best_and_ends_before_time(
+    dataset_folder, tmp_path, command, small
+):
+    folder = tmp_path / "run"
+    done = command(
+        *("train", "-o", folder, f"data.dir={dataset_folder}", *small),
+        # It learns nothing, so the first validation stays the best.
+        *("train.epochs=9", "train.patience=2", "train.steps=1", "train.schedule=constant"),
+        *("train.learning_rate=1e-12", "train.encoder_learning_rate=1e-12"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(read_history(folder)) == 3
+    assert (folder / "best.keras").is_file()
+    assert (folder / "model.keras").is_file()
+
+
+def wait_for_epoch(epoch, folder):
+    """Waits until the checkpoint of an epoch is written, right after its row."""
+    history, checkpoint = folder / "history.csv", folder / "checkpoint.keras"
+    deadline = time.monotonic() + 400
+    while time.monotonic() < deadline:
+        rows = len(history.read_text().splitlines()) - 1 if history.exists() else 0
+        if rows == epoch and checkpoint.stat().st_mtime_ns > history.stat().st_mtime_ns:
+            return
+        assert rows <= epoch
+        time.sleep(0.02)
+    raise AssertionError(f"epoch {epoch} was not finished in time")
+
+
+def read_history(folder):
+    with (folder / "history.csv").open() as stream:
+        return list(csv.DictReader(stream))
