@@ -52,6 +52,14 @@ def to_yaml(settings: Settings) -> str:
     return str(OmegaConf.to_yaml(OmegaConf.structured(settings)))
 
 
+def groups_to_yaml(settings: Settings, groups: Sequence[str]) -> str:
+    """Writes some groups of settings as YAML, as an experiment file holds them."""
+    from omegaconf import OmegaConf
+
+    chosen = {group: OmegaConf.structured(getattr(settings, group)) for group in groups}
+    return str(OmegaConf.to_yaml(OmegaConf.create(chosen)))
+
+
 def read_yaml(path: Path) -> Settings:
     """Reads settings written by `to_yaml`.
 

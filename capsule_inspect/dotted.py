@@ -1,6 +1,5 @@
 """Settings by dotted key, such as `train.augment.rotate`."""
 
-from collections.abc import Iterable
 from dataclasses import is_dataclass, replace
 from typing import Any, TypeVar, get_type_hints
 
@@ -41,15 +40,3 @@ def with_value(settings: _Settings, key: str, value: Value) -> _Settings:
     inner: Any = with_value(getattr(settings, name), rest, value) if rest else value
     changed: _Settings = replace(settings, **{name: inner})  # type: ignore[type-var]
     return changed
-
-
-def nested(values: Iterable[tuple[str, Value]]) -> dict[str, Any]:
-    """Returns values by dotted key as mappings within mappings, as a YAML file holds them."""
-    tree: dict[str, Any] = {}
-    for key, value in values:
-        *groups, name = key.split(".")
-        branch = tree
-        for group in groups:
-            branch = branch.setdefault(group, {})
-        branch[name] = value
-    return tree

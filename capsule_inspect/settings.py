@@ -210,6 +210,10 @@ class TrainSettings:
             )
         if self.folds < 0 or self.folds == 1:
             raise ValueError("train.folds must be 0 (a single run) or at least 2.")
+        if self.seeds > 1 and not self.folds:
+            raise ValueError("train.seeds counts the runs of each fold; it needs train.folds.")
+        if self.seed + self.seeds > 2**32:
+            raise ValueError("train.seed must be below 4294967296.")
         if self.schedule not in SCHEDULES:
             raise ValueError(f"train.schedule can be: {', '.join(SCHEDULES)}.")
         if self.mask_loss not in MASK_LOSSES:

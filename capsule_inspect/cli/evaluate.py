@@ -16,7 +16,7 @@ from capsule_inspect.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from capsule_inspect.dataset.manifest import DataSet
     from capsule_inspect.evaluation.cross_validation import Fitted
@@ -80,6 +80,11 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
 
     data = read_dataset(Path(settings.data.dir), settings.data.root)
     study = open_study(model)
+    if open_study(model.parent) and model.is_dir():
+        raise UsageError(
+            f"'{model}' is one run of a study, whose own test pictures are those of its fold. "
+            f"Evaluate the study: capsule-inspect evaluate {model.parent}"
+        )
     if study and split:
         raise UsageError("A study is measured on the folds its runs have not seen. Leave --split.")
     if study:
@@ -104,9 +109,11 @@ def _evaluate(
     threads: int,
 ) -> "tuple[Path, Evaluation]":
     """Measures one model, prints its metrics and writes them into a folder."""
+    from capsule_inspect.cli.console import warn
     from capsule_inspect.cli.load_model import load_model
     from capsule_inspect.cli.progress import watch_pictures
     from capsule_inspect.cli.tables import print_metrics
+    from capsule_inspect.dataset.manifest import training_sha256
     from capsule_inspect.evaluation import evaluate as evaluation
     from capsule_inspect.evaluation.report import write_report
     from capsule_inspect.training.run_folder import RunFolder, create_run_folder
@@ -114,10 +121,16 @@ def _evaluate(
     file = RunFolder(model).model if model.is_dir() else model
     loaded = load_model(file, runtime, threads)
     samples = evaluation.choose_samples(data, split)
+    as_trained = training_sha256(data) == loaded.training_data_sha256
+    if not as_trained:
+        warn(
+            "The model was trained on another split of pictures than this data set's: it may have "
+            "seen some that it is measured on."
+        )
     folder = create_run_folder("evaluate", out).path
     with watch_pictures(len(samples), "Evaluating") as advance:
         measured = evaluation.evaluate(data, split, loaded.inspector, advance)
-    write_report(folder, measured, file, loaded.sha256)
+    write_report(folder, measured, file, loaded.sha256, as_trained)
     print_metrics(measured.metrics, f"the {len(samples)} pictures of the split '{split}'")
     return folder, measured
 
@@ -131,32 +144,32 @@ def _cross_validate(
     from capsule_inspect.evaluation.cross_validation import cross_validate
     from capsule_inspect.evaluation.report import write_cross_validation
     from capsule_inspect.training.run_folder import create_run_folder
-    from capsule_inspect.training.study import require_finished
+    from capsule_inspect.training.study import model_files, require_finished
 
     require_finished(study)
+    files = model_files(study.members)
     folder = create_run_folder("evaluate", out).path
     count, seeds = len(data.samples), study.settings.train.seeds
     with watch_pictures(count * seeds, "Evaluating") as advance:
-        measured = cross_validate(_fitted(study, data, runtime, threads), advance)
-    write_cross_validation(folder, measured, study.path)
+        measured = cross_validate(_fitted(study, files, data, runtime, threads), advance)
+    write_cross_validation(folder, measured, study.path, files[0].name)
     networks = "network that has" if seeds == 1 else f"{seeds} networks that have"
     print_metrics(
         measured.pooled.metrics,
-        f"the {count} pictures, each by the {networks} not seen it",
+        f"the {count} pictures, each by the {networks} not seen it ({files[0].name})",
         measured.spread,
     )
     return folder, measured.pooled
 
 
 def _fitted(
-    study: "Study", data: "DataSet", runtime: RuntimeChoice, threads: int
+    study: "Study", files: "Sequence[Path]", data: "DataSet", runtime: RuntimeChoice, threads: int
 ) -> "Iterator[Fitted]":
     """Loads the runs of a study, one at a time."""
     from capsule_inspect.cli.load_model import load_model
     from capsule_inspect.evaluation.cross_validation import Fitted
-    from capsule_inspect.training.study import model_files
 
-    for member, file in zip(study.members, model_files(study.members), strict=True):
+    for member, file in zip(study.members, files, strict=True):
         loaded = load_model(file, runtime, threads)
         yield Fitted(
             name=member.run.path.name,

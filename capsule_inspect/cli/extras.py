@@ -42,6 +42,8 @@ def load_training_stack(command: str, backend: str | None = None) -> None:
     chosen = backend or os.environ.get("KERAS_BACKEND") or _BACKENDS[0]
     if chosen not in _BACKENDS:
         raise ConfigError(f"KERAS_BACKEND is '{chosen}', but can be: {', '.join(_BACKENDS)}.")
+    if chosen == "jax" and importlib.util.find_spec("jax") is None:
+        raise MissingExtraError("KERAS_BACKEND is 'jax', which is not installed: pip install jax")
     require_train_extra(command, (chosen, *_TRAIN_PACKAGES))
     from capsule_inspect.cli.console import say
     from capsule_inspect.modelfile.quiet import without_info_lines

@@ -1,6 +1,5 @@
 """`capsule-inspect train`: fit a network to a prepared data set."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -36,9 +35,10 @@ def train(
     """
     settings = settings_from(overrides, config_dir, print_config, data_root, heavy=True)
     load_training_stack("train")
+    from capsule_inspect.cli.start_run import start_run
     from capsule_inspect.dataset.manifest import read_dataset
 
-    settings, run = _start(settings, out)
+    settings, run = start_run("train", settings, out, overrides or ())
     data = read_dataset(Path(settings.data.dir), settings.data.root)
     (_train_study if settings.train.folds else _train_one)(settings, data, run)
 
@@ -75,26 +75,7 @@ def _train_study(settings: "Settings", data: "DataSet", run: "RunFolder") -> Non
         names = ", ".join(member.run.path.name for member in elsewhere)
         say(f"All other runs are finished; other processes are still at {names}.")
         return
-    say(f"All runs are finished. Next: capsule-inspect evaluate {run.path}")
-
-
-def _start(settings: "Settings", out: Path | None) -> "tuple[Settings, RunFolder]":
-    """Opens the run folder to go on with, or makes a new one."""
-    from capsule_inspect.compose import read_yaml, to_yaml
-    from capsule_inspect.errors import UsageError
-    from capsule_inspect.training.run_folder import RunFolder, create_run_folder
-
-    if not settings.train.resume:
-        run = create_run_folder("train", out)
-        run.config.write_text(to_yaml(settings), encoding="utf-8")
-        return settings, run
-    run = RunFolder(Path(settings.train.resume))
-    stored = read_yaml(run.config)
-    if not stored.train.folds and not run.checkpoint.is_file():
-        raise UsageError(
-            f"There is nothing to resume in '{run.path}': it holds no checkpoint.keras. "
-            "Give the run folder of an interrupted `train`."
-        )
-    return replace(
-        stored, data=replace(stored.data, root=settings.data.root or stored.data.root)
-    ), run
+    say(
+        "All runs are finished. "
+        f"Next: capsule-inspect evaluate {run.path} data.dir={settings.data.dir}"
+    )

@@ -1,17 +1,12 @@
 """`capsule-inspect tune`: search hyper-parameters."""
 
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import Annotated, Optional
 
 import typer
 
 from capsule_inspect.cli.extras import load_training_stack
 from capsule_inspect.cli.options import ConfigDir, DataRoot, Overrides, PrintConfig, settings_from
-
-if TYPE_CHECKING:
-    from capsule_inspect.settings import Settings
-    from capsule_inspect.training.run_folder import RunFolder
 
 
 def tune(
@@ -38,14 +33,14 @@ def tune(
     settings = settings_from(overrides, config_dir, print_config, data_root, heavy=True)
     load_training_stack("tune")
     from capsule_inspect.cli.console import results, say
+    from capsule_inspect.cli.start_run import start_run
     from capsule_inspect.dataset.manifest import read_dataset
     from capsule_inspect.training import tune as search
     from capsule_inspect.training.search_figures import draw_search
     from capsule_inspect.training.search_report import BEST
     from capsule_inspect.training.train_trial import trial_trainer
 
-    more = any(text.startswith("tune.trials=") for text in overrides or ())
-    settings, run = _start(settings, out, more)
+    settings, run = start_run("tune", settings, out, overrides or (), ("tune.trials",))
     data = read_dataset(Path(settings.data.dir), settings.data.root)
     tuned = search.tune(settings, run, say, trial_trainer(data, say))
     for key, value in sorted(tuned.best.items()):
@@ -56,30 +51,6 @@ def tune(
         say(draw_search(tuned.study, run, settings.tune.seed))
         say(
             f"Best of {tuned.finished} trials: score {tuned.score:.4f}. "
-            f"Next: capsule-inspect train experiment={run.path / BEST}"
+            f"Next: capsule-inspect train experiment={run.path / BEST} "
+            f"data.dir={settings.data.dir}"
         )
-
-
-def _start(settings: "Settings", out: Path | None, more: bool) -> "tuple[Settings, RunFolder]":
-    """Opens the run folder to go on with, or makes a new one; `more` trials if asked for."""
-    from capsule_inspect.compose import read_yaml, to_yaml
-    from capsule_inspect.errors import UsageError
-    from capsule_inspect.training.run_folder import RunFolder, create_run_folder
-
-    if not settings.tune.resume:
-        run = create_run_folder("tune", out)
-        run.config.write_text(to_yaml(settings), encoding="utf-8")
-        return settings, run
-    run = RunFolder(Path(settings.tune.resume))
-    if not run.config.is_file():
-        raise UsageError(
-            f"There is nothing to resume in '{run.path}': it holds no config.yaml. "
-            "Give the run folder of a `tune`."
-        )
-    stored = read_yaml(run.config)
-    trials = settings.tune.trials if more else stored.tune.trials
-    return replace(
-        stored,
-        tune=replace(stored.tune, trials=trials),
-        data=replace(stored.data, root=settings.data.root or stored.data.root),
-    ), run

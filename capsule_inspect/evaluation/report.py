@@ -17,7 +17,9 @@ PICTURES_FILE = "pictures.csv"
 OUT_OF_FOLD_FILE = "out_of_fold.csv"
 
 
-def write_report(folder: Path, evaluation: Evaluation, model: Path, model_sha256: str) -> None:
+def write_report(
+    folder: Path, evaluation: Evaluation, model: Path, model_sha256: str, as_trained: bool = True
+) -> None:
     """Writes metrics.json and pictures.csv.
 
     Args:
@@ -25,25 +27,34 @@ def write_report(folder: Path, evaluation: Evaluation, model: Path, model_sha256
         evaluation: What to write.
         model: The evaluated model, for people.
         model_sha256: SHA-256 of its file.
+        as_trained: Whether the model was trained on this data set's split `train`; if not, it may
+            have seen what it is measured on.
     """
-    facts = {"model": str(model), "model_sha256": model_sha256, "n": len(evaluation.judgements)}
+    facts = {
+        "model": str(model),
+        "model_sha256": model_sha256,
+        "n": len(evaluation.judgements),
+        "trained_on_this_split": as_trained,
+    }
     _write_json(folder / METRICS_FILE, {**_document(evaluation), **facts})
     rows = ([*_cells(j, len(evaluation.classes)), model_sha256] for j in evaluation.judgements)
     _write_rows(folder / PICTURES_FILE, [*_columns(evaluation.classes), "model_sha256"], rows)
 
 
-def write_cross_validation(folder: Path, measured: CrossValidation, study: Path) -> None:
+def write_cross_validation(folder: Path, measured: CrossValidation, study: Path, file: str) -> None:
     """Writes metrics.json, with every seed's metrics beside the pooled, and out_of_fold.csv.
 
     Args:
         folder: An existing folder.
         measured: What to write.
         study: The study's folder, for people.
+        file: Name of the file of each run that was measured.
     """
     pooled = measured.pooled
     pictures = {each.judgement.path for each in measured.predictions}
     facts = {
         "study": str(study),
+        "file": file,
         "n": len(pictures),
         "spread": measured.spread,
         "by_seed": [

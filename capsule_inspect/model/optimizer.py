@@ -1,12 +1,13 @@
 """AdamW with a slower encoder."""
 
+import re
 from typing import Any
 
 import keras
 
 from capsule_inspect.model.encoder import PREFIX
 
-_NOT_DECAYED = ("bias", "gamma", "beta")
+_NOT_DECAYED = re.compile(r"(bias|gamma|beta)$|_layer_scale/")
 
 
 @keras.saving.register_keras_serializable(package="capsule_inspect")
@@ -14,7 +15,8 @@ class EncoderAdamW(keras.optimizers.Adam):
     """AdamW whose learning rate is lower for pretrained encoder weights (Howard and Ruder, 2018).
 
     Weight decay (Loshchilov and Hutter, 2019) follows the learning rate of the schedule in all
-    layers alike; biases and norms are spared. Keras's own decay works the schedule out anew for
+    layers alike; biases, norms and layer
+    scales are spared. Keras's own decay works the schedule out anew for
     every variable, which makes a sixth of the time before the first step.
 
     Attributes:
@@ -44,7 +46,7 @@ class EncoderAdamW(keras.optimizers.Adam):
         super().build(variables)
         paths = [variable.path for variable in variables]
         self._factors = [self.encoder_factor if p.startswith(PREFIX) else 1.0 for p in paths]
-        self._decays = [0.0 if p.endswith(_NOT_DECAYED) else self.decay for p in paths]
+        self._decays = [0.0 if _NOT_DECAYED.search(p) else self.decay for p in paths]
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Applies one gradient; Keras calls it for each variable."""

@@ -1,6 +1,7 @@
 """What happens at the beginning and the end of each epoch."""
 
 import csv
+import math
 import os
 import time
 from collections.abc import Callable
@@ -9,7 +10,8 @@ from typing import Any
 
 import keras
 
-from capsule_inspect.training.run_folder import RunFolder
+from capsule_inspect.errors import ConfigError
+from capsule_inspect.training.run_folder import RunFolder, replace_text
 
 Validate = Callable[[], dict[str, float]]
 """Measures the network as it stands, and returns metrics by name."""
@@ -34,6 +36,18 @@ class SeedDropout(keras.callbacks.Callback):
             # Of a rate of 0 nothing is drawn.
             if isinstance(layer, keras.layers.Dropout) and layer.rate > 0:
                 layer.seed_generator.state.assign([self._seed, 1000 * epoch + number])
+
+
+class StopIfDiverged(keras.callbacks.Callback):
+    """Ends a run whose loss is no number before it is measured or saved."""
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Raises ConfigError if the epoch's loss is not finite."""
+        if not math.isfinite((logs or {}).get("loss", 0.0)):
+            raise ConfigError(
+                f"Training diverged in epoch {epoch + 1}: the loss is no longer a number. Lower "
+                "train.learning_rate, or set train.clipnorm=1, and start a new run."
+            )
 
 
 class SaveCheckpoint(keras.callbacks.Callback):
@@ -78,7 +92,8 @@ class WriteHistory(keras.callbacks.Callback):
         del logs
         if self._path.exists():
             lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
-            self._path.write_text("".join(lines[: epoch + 1]), encoding="utf-8")
+            if len(lines) > epoch + 1:
+                replace_text(self._path, "".join(lines[: epoch + 1]))
         self._started = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:

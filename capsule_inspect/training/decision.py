@@ -10,6 +10,7 @@ from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.modelfile.fields import Fields, parse_object
 from capsule_inspect.modelfile.metadata import read_classes, read_operating_point, read_roi
 from capsule_inspect.modelfile.operating_point import OperatingPoint
+from capsule_inspect.training.run_folder import replace_text
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class DecisionRule:
 def write_decision(path: Path, rule: DecisionRule) -> None:
     """Writes decision.json."""
     text = json.dumps(dataclasses.asdict(rule), indent=2, sort_keys=True)
-    path.write_text(text + "\n", encoding="utf-8")
+    replace_text(path, text + "\n")
 
 
 def read_decision(path: Path) -> DecisionRule:

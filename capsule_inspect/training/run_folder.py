@@ -85,6 +85,13 @@ def create_run_folder(command: str, wanted: Path | None = None) -> RunFolder:
     return RunFolder(folder)
 
 
+def replace_text(path: Path, text: str) -> None:
+    """Writes a file under a temporary name, then renames it: a reader never sees half of it."""
+    unfinished = path.with_name(f".{os.getpid()}-{path.name}")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
+
+
 def _new_folder(parent: Path) -> Path:
     """Makes a folder named by the time; two runs of one second get different ones."""
     parent.mkdir(parents=True, exist_ok=True)

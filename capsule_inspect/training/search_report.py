@@ -2,15 +2,14 @@
 
 import csv
 import io
-import os
-from pathlib import Path
 
 import optuna
-import yaml
 from optuna.trial import FrozenTrial, TrialState
 
-from capsule_inspect.dotted import nested
-from capsule_inspect.training.run_folder import RunFolder
+from capsule_inspect.compose import groups_to_yaml
+from capsule_inspect.dotted import with_value
+from capsule_inspect.settings import Settings
+from capsule_inspect.training.run_folder import RunFolder, replace_text
 
 BEST = "best.yaml"
 """The experiment file with the best settings; `train experiment=PATH` takes it."""
@@ -21,13 +20,22 @@ TABLE = "trials.csv"
 _HEADER = "# @package _global_\n# The best settings that `capsule-inspect tune` found: trial {}.\n"
 
 
-def write_report(study: optuna.Study, run: RunFolder) -> None:
-    """Writes best.yaml, if a trial is complete, and trials.csv; a reader never sees half a file."""
+def write_report(study: optuna.Study, run: RunFolder, settings: Settings) -> None:
+    """Writes best.yaml, if a trial is complete, and trials.csv; a reader never sees half a file.
+
+    Args:
+        study: The study.
+        run: Where the files go.
+        settings: Of the search. best.yaml holds all of `model` and `train`, since the best values
+            are the best of the network they were found with.
+    """
     best = best_trial(study)
     if best is not None:
-        settings = yaml.safe_dump(nested(best.params.items()), sort_keys=True)
-        _replace(run.path / BEST, _HEADER.format(best.number) + settings)
-    _replace(run.path / TABLE, _table(study.get_trials(deepcopy=False)))
+        for key, value in best.params.items():
+            settings = with_value(settings, key, value)
+        text = groups_to_yaml(settings, ("model", "train"))
+        replace_text(run.path / BEST, _HEADER.format(best.number) + text)
+    replace_text(run.path / TABLE, _table(study.get_trials(deepcopy=False)))
 
 
 def best_trial(study: optuna.Study) -> FrozenTrial | None:
@@ -52,9 +60,3 @@ def _table(trials: list[FrozenTrial]) -> str:
             row["seconds"] = f"{trial.duration.total_seconds():.1f}"
         writer.writerow(row)
     return stream.getvalue()
-
-
-def _replace(path: Path, text: str) -> None:
-    unfinished = path.with_name(f".{os.getpid()}-{path.name}")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import optuna
-from optuna.exceptions import StorageInternalError
+from optuna.exceptions import DuplicatedStudyError, StorageInternalError
 from optuna.study import StudyDirection
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -32,13 +32,20 @@ def open_study(settings: TuneSettings, run: RunFolder) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     url = _url(settings, run)
     with clear_storage_errors(settings, run):
-        study = optuna.create_study(
-            storage=_connect(url),
-            study_name=settings.study,
-            direction="maximize",
-            load_if_exists=True,
-            pruner=_pruner(settings),
-        )
+        try:
+            study = optuna.create_study(
+                storage=_connect(url),
+                study_name=settings.study,
+                direction="maximize",
+                # A database that others use too may hold a study of the same name, of other data.
+                load_if_exists=bool(settings.resume) or not settings.storage,
+                pruner=_pruner(settings),
+            )
+        except DuplicatedStudyError as error:
+            raise ConfigError(
+                f"There is a study '{settings.study}' in {_masked(url)} already. Give another "
+                "tune.study, or go on with that one: tune.resume=RUN, with its run folder."
+            ) from error
         directions = study.directions
     if directions != [StudyDirection.MAXIMIZE]:
         raise ConfigError(

@@ -1,6 +1,6 @@
 """Studies: a cross-validation with a run for every fold and seed, in one folder."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -61,13 +61,12 @@ def open_study(path: Path) -> Study | None:
     """Opens a folder as a study; None if it is the folder of a single run, or none at all.
 
     Raises:
-        ConfigError: Its config.yaml is damaged.
+        ConfigError: Its config.yaml is missing or damaged.
     """
-    config = RunFolder(path).config
-    if not config.is_file():
+    # A single run is told by its folder alone: its config.yaml may be of an older version.
+    if not any(path.glob("seed-*-fold-*")):
         return None
-    settings = read_yaml(config)
-    return make_study(path, settings) if settings.train.folds else None
+    return make_study(path, read_yaml(RunFolder(path).config))
 
 
 def make_study(path: Path, settings: Settings) -> Study:
@@ -97,10 +96,18 @@ def require_finished(study: Study) -> None:
         )
 
 
-def model_files(members: Iterable[Member]) -> list[Path]:
-    """Returns the model files of runs: the exported ones if all are exported, else the networks."""
-    members = list(members)
+def model_files(members: Sequence[Member]) -> list[Path]:
+    """Returns the model files of runs: the exported ones, or the networks if none is exported.
+
+    Raises:
+        UsageError: Some are exported and some are not.
+    """
     exported = [member.run.exported for member in members]
-    if all(path.is_file() for path in exported):
-        return exported
-    return [member.run.model for member in members]
+    missing = [path for path in exported if not path.is_file()]
+    if 0 < len(missing) < len(exported):
+        raise UsageError(
+            f"Some runs are exported and {len(missing)} are not, such as '{missing[0]}'. Export "
+            "the study with `capsule-inspect export-tflite`, or delete the files to measure the "
+            "networks."
+        )
+    return [member.run.model for member in members] if missing else exported

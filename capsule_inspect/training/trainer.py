@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from capsule_inspect.dataset.batches import Batches
 from capsule_inspect.dataset.crops import draw_crops, load_crops
 from capsule_inspect.dataset.manifest import DataSet, Sample, training_sha256
+from capsule_inspect.errors import DataError
 from capsule_inspect.evaluation.judge import judge
 from capsule_inspect.evaluation.metrics import PICTURE_METRICS, measure
 from capsule_inspect.inference.inspector import Inspector
@@ -24,6 +25,7 @@ from capsule_inspect.training.averaging import NORM_BATCHES, averaged_weights
 from capsule_inspect.training.callbacks import (
     SaveCheckpoint,
     SeedDropout,
+    StopIfDiverged,
     ValidateAverage,
     WriteHistory,
     WriteTensorBoard,
@@ -64,6 +66,11 @@ class Trainer:
         self._settings, self._data, self._run, self._watcher = settings, data, run, watcher
         self._train = settings.train
         self._stages = plan_stages(settings.train)
+        if settings.train.patience and not self._held_out:
+            raise DataError(
+                "train.patience goes by the validation split, and this data set has none. "
+                "Prepare it with data.val above 0, or leave train.patience at 0."
+            )
         keras.utils.set_random_seed(settings.train.seed)
         self._network = self._checkpoint_or_new()
         self._inspector = Inspector(
@@ -134,6 +141,7 @@ class Trainer:
         last = self._stages[-1]
         callbacks = [
             SeedDropout(train.seed),
+            StopIfDiverged(),
             ValidateAverage(self._validate, train.validate_every, last.end),
             WriteHistory(run.history, PICTURE_METRICS),
             WriteTensorBoard(run.tensorboard),

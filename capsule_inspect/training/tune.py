@@ -75,7 +75,7 @@ def tune(settings: Settings, run: RunFolder, note: Note, run_trial: RunTrial) ->
         tuned = _tuned(study, settings)
         with run_lock(run):
             # Again: a worker may have died between its last trial and its report.
-            write_report(study, run)
+            write_report(study, run, settings)
         return tuned
 
 
@@ -103,9 +103,9 @@ def _run(
         give_back(study, trial.number)
         raise
     finally:
-        study.tell(trial, value, state)
+        study.tell(trial, value, state, skip_if_finished=True)
         with run_lock(run):
-            write_report(study, run)
+            write_report(study, run, settings)
 
 
 def _tuned(study: optuna.Study, settings: Settings) -> Tuned:

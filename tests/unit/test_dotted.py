@@ -1,6 +1,6 @@
 import pytest
 
-from capsule_inspect.dotted import nested, plain_type, with_value
+from capsule_inspect.dotted import plain_type, with_value
 from capsule_inspect.settings import Settings
 
 
@@ -33,8 +33,3 @@ def test_a_value_is_replaced_at_any_depth_and_nothing_else_is():
 def test_a_value_that_is_not_allowed_is_refused():
     with pytest.raises(ValueError, match="head_dropout"):
         with_value(Settings(), "model.head_dropout", 1.5)
-
-
-def test_values_nest_by_their_keys():
-    values = [("a.b.c", 1), ("d", "x"), ("a.e", 2.5), ("a.b.f", True)]
-    assert nested(values) == {"a": {"b": {"c": 1, "f": True}, "e": 2.5}, "d": "x"}

@@ -4,6 +4,7 @@ import importlib.util
 
 _TRAINING = [
     "test_averaging.py",
+    "test_callbacks.py",
     "test_early_stopping.py",
     "test_fit.py",
     "test_report_epochs.py",

@@ -24,12 +24,13 @@ def test_there_is_a_run_for_every_fold_and_seed(study):
         assert replace(member.settings, train=SETTINGS.train) == SETTINGS
 
 
-def test_a_folder_is_a_study_if_its_settings_have_folds(tmp_path, study):
+def test_a_folder_is_a_study_if_it_holds_runs_of_folds(tmp_path, study):
     config = tmp_path / "config.yaml"
     assert open_study(tmp_path) is None
-    config.write_text(to_yaml(Settings()))
+    config.write_text("made by an older version")
     assert open_study(tmp_path) is None
     config.write_text(to_yaml(SETTINGS))
+    study.members[3].run.path.mkdir()
     assert open_study(tmp_path) == study
 
 
@@ -42,8 +43,11 @@ def test_unfinished_runs_are_counted_and_the_way_on_is_named(study):
 
 
 def test_exported_files_are_taken_if_all_runs_have_one(study):
-    for member in study.members:
-        assert model_files(study.members) == [each.run.model for each in study.members]
+    assert model_files(study.members) == [each.run.model for each in study.members]
+    for number, member in enumerate(study.members):
+        if number:
+            with pytest.raises(UsageError, match=f"{6 - number} are not.*export-tflite"):
+                model_files(study.members)
         member.run.path.mkdir(parents=True)
         member.run.exported.write_bytes(b"")
     assert model_files(study.members) == [each.run.exported for each in study.members]

@@ -1,0 +1,68 @@
+"""Making a run folder, or opening one to go on with."""
+
+from collections.abc import Sequence
+from functools import reduce
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from capsule_inspect.settings import Settings
+    from capsule_inspect.training.run_folder import RunFolder
+
+
+def start_run(
+    command: str,
+    settings: "Settings",
+    out: Path | None,
+    overrides: Sequence[str],
+    changeable: Sequence[str] = (),
+) -> "tuple[Settings, RunFolder]":
+    """Makes a new run folder, or opens the one that `COMMAND.resume` names with its own settings.
+
+    Args:
+        command: `train` or `tune`.
+        settings: What was asked for now.
+        out: The folder to make; by default `runs/<command>/<time>/`.
+        overrides: The settings given on the command line.
+        changeable: Keys of settings that may change when a run is gone on with; where its pictures
+            are always may.
+
+    Returns:
+        The settings of the run, and its folder.
+
+    Raises:
+        UsageError: The folder cannot be made; or the one to go on with holds no run, or is to go on
+            with other settings than it began with.
+        ConfigError: Its config.yaml is damaged.
+    """
+    from capsule_inspect.compose import read_yaml, to_yaml
+    from capsule_inspect.dotted import with_value
+    from capsule_inspect.errors import UsageError
+    from capsule_inspect.training.run_folder import RunFolder, create_run_folder
+
+    key = f"{command}.resume"
+    resume = str(reduce(getattr, key.split("."), settings))
+    if not resume:
+        run = create_run_folder(command, out)
+        run.config.write_text(to_yaml(settings), encoding="utf-8")
+        return settings, run
+    run = RunFolder(Path(resume))
+    if not run.config.is_file():
+        raise UsageError(
+            f"There is nothing to resume in '{run.path}': it holds no config.yaml. "
+            f"Give the run folder of an interrupted `{command}`."
+        )
+    may_change = ("data.dir", "data.root", *changeable)
+    given = [text.split("=", 1)[0] for text in overrides]
+    refused = [name for name in given if name not in (key, *may_change)]
+    if refused or out is not None:
+        raise UsageError(
+            f"'{run.path}' goes on with the settings and in the folder it began with; leave out "
+            f"{', '.join(refused) or '--out'}. Beside {key}, {', '.join(may_change)} may be given."
+        )
+    stored = with_value(read_yaml(run.config), key, resume)
+    for name in {name for name in given if name in may_change} | {"data.root"}:
+        value: Any = reduce(getattr, name.split("."), settings)
+        if value != "":
+            stored = with_value(stored, name, value)
+    return stored, run

@@ -1,0 +1,66 @@
+from dataclasses import replace
+
+import pytest
+
+from capsule_inspect.cli.start_run import start_run
+from capsule_inspect.compose import compose, read_yaml
+from capsule_inspect.errors import ConfigError, UsageError
+
+
+@pytest.fixture
+def begun(tmp_path):
+    """A run folder that was begun with settings of its own."""
+    folder = tmp_path / "run"
+    overrides = ["train.epochs=3", "data.dir=old", "tune.trials=5"]
+    settings, run = start_run("train", compose(overrides), folder, overrides)
+    assert run.path == folder
+    assert read_yaml(run.config) == settings
+    return folder
+
+
+def resume(command, folder, *overrides, out=None, changeable=()):
+    given = [f"{command}.resume={folder}", *overrides]
+    return start_run(command, compose(given), out, given, changeable)
+
+
+def test_a_run_goes_on_with_its_own_settings(begun):
+    settings, run = resume("train", begun)
+    assert run.path == begun
+    own = replace(settings, train=replace(settings.train, resume=""))
+    assert own == read_yaml(begun / "config.yaml")
+
+
+def test_pictures_may_have_moved(begun):
+    settings, _ = resume("train", begun, "data.dir=new", "data.root=elsewhere")
+    assert (settings.data.dir, settings.data.root) == ("new", "elsewhere")
+    assert settings.train.epochs == 3
+
+
+def test_where_pictures_are_may_come_from_an_option(begun):
+    given = [f"train.resume={begun}"]
+    asked = compose(given)
+    moved = replace(asked, data=replace(asked.data, root="elsewhere"))
+    settings, _ = start_run("train", moved, None, given)
+    assert (settings.data.dir, settings.data.root) == ("old", "elsewhere")
+
+
+def test_other_settings_are_refused_by_name_and_so_is_another_folder(begun, tmp_path):
+    with pytest.raises(UsageError, match=r"leave out train\.epochs\."):
+        resume("train", begun, "train.epochs=60", "data.dir=new")
+    with pytest.raises(UsageError, match="leave out --out"):
+        resume("train", begun, out=tmp_path / "other")
+
+
+def test_a_search_may_ask_for_more_trials(begun):
+    settings, _ = resume("tune", begun, "tune.trials=9", changeable=("tune.trials",))
+    assert settings.tune.trials == 9
+    assert settings.tune.resume == str(begun)
+    assert resume("tune", begun, changeable=("tune.trials",))[0].tune.trials == 5
+
+
+def test_a_folder_that_holds_no_run_is_refused(tmp_path):
+    with pytest.raises(UsageError, match=r"config\.yaml"):
+        resume("train", tmp_path)
+    (tmp_path / "config.yaml").write_text("nonsense")
+    with pytest.raises(ConfigError, match=r"config\.yaml"):
+        resume("train", tmp_path)
