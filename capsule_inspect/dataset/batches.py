@@ -50,6 +50,9 @@ class Batches(keras.utils.PyDataset):
 
     Every batch depends on the seed, the epoch and its place alone, so that a resumed run sees what
     an uninterrupted one would have seen.
+
+    Attributes:
+        epoch: The epoch, which the training sets: Keras tells of ends of epochs too often to count.
     """
 
     def __init__(
@@ -89,10 +92,6 @@ class Batches(keras.utils.PyDataset):
 
     def __len__(self) -> int:
         return self._settings.steps
-
-    def on_epoch_end(self) -> None:
-        """Moves on to the next epoch; Keras calls it."""
-        self.epoch += 1
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], Targets]:
         """Makes one batch.

@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from capsule_inspect.dataset.batches import Batches
 from capsule_inspect.errors import ConfigError
 from capsule_inspect.training.run_folder import RunFolder, replace_text
 
@@ -19,19 +20,20 @@ Validate = Callable[[], dict[str, float]]
 LOSSES = ("loss", "logits_loss", "mask_logits_loss")
 
 
-class SeedDropout(keras.callbacks.Callback):
-    """Sets the random state of all dropout to that of the epoch.
+class SeedEpoch(keras.callbacks.Callback):
+    """Sets the batches and the random state of all dropout to those of the epoch.
 
-    So a resumed run drops what an uninterrupted one would have dropped.
+    So a resumed run sees and drops what an uninterrupted one would have seen and dropped.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, batches: Batches, seed: int) -> None:
         super().__init__()
-        self._seed = seed
+        self._batches, self._seed = batches, seed
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Sets the state."""
+        """Sets both."""
         del logs
+        self._batches.epoch = epoch
         for number, layer in enumerate(self.model.layers):
             # Of a rate of 0 nothing is drawn.
             if isinstance(layer, keras.layers.Dropout) and layer.rate > 0:

@@ -24,7 +24,7 @@ from capsule_inspect.settings import Settings
 from capsule_inspect.training.averaging import NORM_BATCHES, averaged_weights
 from capsule_inspect.training.callbacks import (
     SaveCheckpoint,
-    SeedDropout,
+    SeedEpoch,
     StopIfDiverged,
     ValidateAverage,
     WriteHistory,
@@ -96,6 +96,7 @@ class Trainer:
                 self._batches,
                 epochs=stage.end,
                 initial_epoch=done,
+                shuffle=False,  # the order of the batches goes by the seed
                 verbose=0,
                 callbacks=self._callbacks(stage),
             )
@@ -140,7 +141,7 @@ class Trainer:
         train, run = self._train, self._run
         last = self._stages[-1]
         callbacks = [
-            SeedDropout(train.seed),
+            SeedEpoch(self._batches, train.seed),
             StopIfDiverged(),
             ValidateAverage(self._validate, train.validate_every, last.end),
             WriteHistory(run.history, PICTURE_METRICS),
