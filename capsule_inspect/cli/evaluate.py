@@ -80,7 +80,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
 
     data = read_dataset(Path(settings.data.dir), settings.data.root)
     study = open_study(model)
-    if open_study(model.parent) and model.is_dir():
+    if model.is_dir() and open_study(model.parent):
         raise UsageError(
             f"'{model}' is one run of a study, whose own test pictures are those of its fold. "
             f"Evaluate the study: capsule-inspect evaluate {model.parent}"

@@ -6,7 +6,9 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -161,7 +163,8 @@ def postgresql(tmp_path_factory):
     user = {}
     if os.geteuid() == 0:
         user = {"user": "nobody"}
-        for folder in (root, root.parent, root.parent.parent):
+        ours = Path(tempfile.gettempdir()).resolve()
+        for folder in (root, *takewhile(lambda folder: folder != ours, root.resolve().parents)):
             folder.chmod(0o755)
         shutil.chown(root, "nobody")
     with socket.socket() as free:
