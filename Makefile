@@ -45,7 +45,7 @@ test: $(DEV) ## run the fast tests
 	$(BIN)/python -m pytest $(ARGS)
 
 test-slow: $(DEV) ## run the tests that take minutes
-	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -m slow -n 2 --dist loadscope $(ARGS)
 
 lint: $(DEV) ## check format, style and types
 	$(BIN)/ruff format --check
