@@ -39,9 +39,8 @@ def load_model(file: Path, runtime: RuntimeChoice, threads: int) -> LoadedModel:
         ModelFileError: The file is missing, damaged or foreign.
         DataError: decision.json is missing or damaged.
     """
-    from capsule_inspect.inference.inspector import Inspector
-
     if file.suffix == ".tflite":
+        from capsule_inspect.inference.inspector import Inspector
         from capsule_inspect.modelfile.bundle import read_bundle
         from capsule_inspect.modelfile.runtime import Interpreter
 
@@ -51,14 +50,10 @@ def load_model(file: Path, runtime: RuntimeChoice, threads: int) -> LoadedModel:
         inspector = Inspector(interpreter.run, meta.classes, meta.roi, meta.operating_point)
         return LoadedModel(inspector, meta.training_data_sha256, _sha256(file))
     load_training_stack("evaluate")
-    from capsule_inspect.model.runner import KerasRunner
     from capsule_inspect.training.load import load_trained
 
     trained = load_trained(file)
-    rule = trained.rule
-    runner = KerasRunner(trained.network)
-    inspector = Inspector(runner, rule.classes, rule.roi, rule.operating_point)
-    return LoadedModel(inspector, rule.training_data_sha256, _sha256(file))
+    return LoadedModel(trained.inspector, trained.rule.training_data_sha256, _sha256(file))
 
 
 def _sha256(file: Path) -> str:

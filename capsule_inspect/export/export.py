@@ -17,8 +17,6 @@ from capsule_inspect.export.convert import convert
 from capsule_inspect.export.parity import Parity, compare
 from capsule_inspect.imaging.crop import find_crops
 from capsule_inspect.imaging.read import read_picture
-from capsule_inspect.inference.inspector import Inspector
-from capsule_inspect.model.runner import KerasRunner
 from capsule_inspect.modelfile.bundle import ModelBundle, write_bundle
 from capsule_inspect.modelfile.metadata import FORMAT_VERSION, QUANTIZATIONS, Metric, ModelMetadata
 from capsule_inspect.modelfile.runtime import Interpreter
@@ -94,7 +92,7 @@ def export_tflite(
         created_with=f"capsule-inspect {__version__}",
     )
     interpreter = Interpreter(ModelBundle(flatbuffer, metadata, str(out)))
-    original = Inspector(KerasRunner(model.network), rule.classes, rule.roi, rule.operating_point)
+    original = model.inspector
     exported = replace(original, run=interpreter.run)
     parity = compare(data, data.samples, original, exported, advance)
     complaints = tuple(_complaints(parity, limits.min_agreement, limits.max_dice_drop))

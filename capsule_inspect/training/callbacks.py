@@ -2,7 +2,6 @@
 
 import csv
 import math
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ import keras
 
 from capsule_inspect.dataset.batches import Batches
 from capsule_inspect.errors import ConfigError
-from capsule_inspect.training.run_folder import RunFolder, replace_text
+from capsule_inspect.training.run_folder import RunFolder, replace_text, replacing
 
 Validate = Callable[[], dict[str, float]]
 """Measures the network as it stands, and returns metrics by name."""
@@ -149,6 +148,5 @@ class WriteTensorBoard(keras.callbacks.Callback):
 
 def save_network(network: keras.Model, path: Path) -> None:
     """Saves a network under a temporary name, then renames it: a reader never sees half a file."""
-    unfinished = path.with_name(f".{os.getpid()}-{path.name}")
-    network.save(unfinished)
-    unfinished.replace(path)
+    with replacing(path) as unfinished:
+        network.save(unfinished)

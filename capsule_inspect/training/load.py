@@ -6,7 +6,9 @@ from pathlib import Path
 import keras
 
 from capsule_inspect.errors import ModelFileError
+from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.model import losses, optimizer  # noqa: F401  (registers what files may hold)
+from capsule_inspect.model.runner import KerasRunner
 from capsule_inspect.training.decision import DecisionRule, read_decision
 from capsule_inspect.training.run_folder import RunFolder
 
@@ -17,6 +19,12 @@ class TrainedModel:
 
     network: keras.Model
     rule: DecisionRule
+
+    @property
+    def inspector(self) -> Inspector:
+        """The network at work, at its operating point."""
+        rule = self.rule
+        return Inspector(KerasRunner(self.network), rule.classes, rule.roi, rule.operating_point)
 
 
 def load_trained(path: Path) -> TrainedModel:

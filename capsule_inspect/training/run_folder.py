@@ -1,6 +1,8 @@
 """Run folders: where a command keeps what it makes."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -86,9 +88,23 @@ def create_run_folder(command: str, wanted: Path | None = None) -> RunFolder:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Writes a file under a temporary name, then renames it: a reader never sees half of it."""
+    """Writes a text file whole, as `replacing` does."""
+    with replacing(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Has a file written under a temporary name, then renames it: a reader never sees half of it.
+
+    Args:
+        path: The file.
+
+    Yields:
+        The temporary name to write to, of the same extension.
+    """
     unfinished = path.with_name(f".{os.getpid()}-{path.name}")
-    unfinished.write_text(text, encoding="utf-8")
+    yield unfinished
     unfinished.replace(path)
 
 

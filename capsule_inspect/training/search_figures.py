@@ -1,6 +1,5 @@
 """What a search looks like: how the score rose, and which settings it depends on."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from optuna.trial import FrozenTrial, TrialState
 
-from capsule_inspect.training.run_folder import RunFolder
+from capsule_inspect.training.run_folder import RunFolder, replacing
 from capsule_inspect.training.trials import run_lock
 
 HISTORY = "history.png"
@@ -107,6 +106,5 @@ def _points(trials: Sequence[FrozenTrial]) -> tuple[list[int], list[float]]:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    unfinished = path.with_name(f".{os.getpid()}-{path.name}")
-    figure.savefig(unfinished, format="png")
-    unfinished.replace(path)
+    with replacing(path) as unfinished:
+        figure.savefig(unfinished, format="png")

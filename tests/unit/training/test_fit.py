@@ -16,8 +16,6 @@ from capsule_inspect.evaluation.judge import judge
 from capsule_inspect.evaluation.metrics import measure
 from capsule_inspect.export.export import export_tflite
 from capsule_inspect.imaging.roi import Roi
-from capsule_inspect.inference.inspector import Inspector
-from capsule_inspect.model.runner import KerasRunner
 from capsule_inspect.settings import (
     AugmentSettings,
     DataSettings,
@@ -80,9 +78,7 @@ def test_of_shuffled_labels_nothing_is_known_but_what_was_learned_by_heart(shuff
     for member in study.members:
         trained, view = load_trained(member.run.path), study.view(shuffled, member)
         rule = trained.rule
-        inspector = Inspector(
-            KerasRunner(trained.network), rule.classes, rule.roi, rule.operating_point
-        )
+        inspector = trained.inspector
         own = [sample for sample in view.samples if sample.split == "train"]
         by_heart += judge(view, own, inspector)
         members.append(
