@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.space_settings import SpaceSettings
+from capsule_inspect.threshold_settings import ThresholdSettings
 from capsule_inspect.tune_settings import TuneSettings
 
 SCHEDULES = ("one_cycle", "constant")
@@ -235,12 +236,16 @@ class ExportSettings:
         calibration: Number of training pictures the int8 ranges are measured on.
         min_agreement: Least share of pictures on which both models must give the same label.
         max_dice_drop: Most that Dice may fall.
+        cross_validation: Folder that `evaluate` wrote of a study of the same recipe and pictures,
+            for a network trained on all of them: its operating point and metrics go into the file.
+            Empty to choose on the validation split and measure on the test split.
     """
 
     format: str = "int8"
     calibration: int = 120
     min_agreement: float = 0.98
     max_dice_drop: float = 0.02
+    cross_validation: str = ""
 
     def __post_init__(self) -> None:
         """Raises ValueError if there is nothing to calibrate on."""
@@ -275,6 +280,7 @@ class Settings:
     data: DataSettings = field(default_factory=DataSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
+    threshold: ThresholdSettings = field(default_factory=ThresholdSettings)
     tune: TuneSettings = field(default_factory=TuneSettings)
     space: SpaceSettings = field(default_factory=SpaceSettings)
     export: ExportSettings = field(default_factory=ExportSettings)

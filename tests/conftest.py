@@ -20,7 +20,7 @@ from capsule_inspect.dataset.draw import DEFECTS, draw_capsule
 from capsule_inspect.dataset.prepare import prepare_dataset
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.modelfile.bundle import pack_bundle
-from capsule_inspect.modelfile.metadata import ModelMetadata
+from capsule_inspect.modelfile.metadata import FORMAT_VERSION, ModelMetadata
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.settings import DataSettings
 
@@ -130,7 +130,7 @@ def _save(path: Path, values: NDArray[np.uint8]) -> Path:
 def _pack(folder: pytest.TempPathFactory, name: str, roi: Roi) -> Path:
     flatbuffer = (FIXTURES / name).read_bytes()
     metadata = ModelMetadata(
-        format_version=1,
+        format_version=FORMAT_VERSION,
         flatbuffer_sha256=hashlib.sha256(flatbuffer).hexdigest(),
         classes=("good", "crack", "scratch"),
         roi=roi,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from capsule_inspect.dataset.manifest import DataSet
     from capsule_inspect.evaluation.cross_validation import Fitted
     from capsule_inspect.evaluation.evaluate import Evaluation
+    from capsule_inspect.evaluation.require import Condition
     from capsule_inspect.training.study import Study
 
 
@@ -28,7 +29,8 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
     model: Annotated[
         Path,
         typer.Argument(
-            metavar="MODEL", help="A .tflite or .keras file, or the folder of a run or study."
+            metavar="MODEL",
+            help="A .tflite or .keras file, the folder of a run or study, or an out_of_fold.csv.",
         ),
     ],
     overrides: Overrides = None,
@@ -62,22 +64,28 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
 
     Prints the metrics with their 95 % intervals, those of each class and the confusion matrix, and
     writes metrics.json, pictures.csv and figures. The runs of a study are each measured on the fold
-    they have not seen, and pooled into metrics.json and out_of_fold.csv.
+    they have not seen, and pooled into metrics.json and out_of_fold.csv. From that file alone the
+    tables are printed again, without pictures or networks.
 
     Example: capsule-inspect evaluate model.tflite data.dir=data/capsule --require 'accuracy>=.95'
     """
-    from capsule_inspect.evaluation.require import parse_condition, require
+    from capsule_inspect.evaluation.require import parse_condition
 
     required = [parse_condition(condition) for condition in conditions or []]
     settings = settings_from(overrides, config_dir, print_config, data_root, heavy=True)
     require_train_extra("evaluate", ("sklearn", "matplotlib"))
     from capsule_inspect.cli.console import say
-    from capsule_inspect.cli.tables import print_classes, print_confusion
     from capsule_inspect.dataset.manifest import read_dataset
     from capsule_inspect.errors import UsageError
     from capsule_inspect.evaluation.figures import draw_figures
     from capsule_inspect.training.study import open_study
 
+    stored = _stored(model)
+    if stored:
+        if split or out:
+            raise UsageError(f"'{stored}' is only read: leave --split and --out away.")
+        _conclude(_read_stored(stored), required)
+        return
     data = read_dataset(Path(settings.data.dir), settings.data.root)
     study = open_study(model)
     if model.is_dir() and open_study(model.parent):
@@ -94,10 +102,41 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
             model, data, split or "test", out, runtime, settings.predict.threads
         )
     draw_figures(folder, measured)
+    say(f"Results: {(folder / 'metrics.json').resolve()}; predictions and figures are beside it.")
+    _conclude(measured, required)
+
+
+def _conclude(measured: "Evaluation", required: "Sequence[Condition]") -> None:
+    """Prints what follows the metrics, and holds these against the conditions."""
+    from capsule_inspect.cli.tables import print_classes, print_confusion
+    from capsule_inspect.evaluation.require import require
+
     print_classes(measured.per_class)
     print_confusion(measured.confusion)
-    say(f"Results: {(folder / 'metrics.json').resolve()}; predictions and figures are beside it.")
     require(required, measured.metrics)
+
+
+def _stored(model: Path) -> Path | None:
+    """Returns the stored predictions that a path stands for: the file, or a folder with one."""
+    from capsule_inspect.evaluation.out_of_fold import OUT_OF_FOLD_FILE
+
+    file = model / OUT_OF_FOLD_FILE if model.is_dir() else model
+    return file if file.suffix == ".csv" and file.is_file() else None
+
+
+def _read_stored(file: Path) -> "Evaluation":
+    """Measures stored predictions, and prints their metrics."""
+    from capsule_inspect.cli.tables import print_metrics
+    from capsule_inspect.evaluation.cross_validation import pool_predictions
+    from capsule_inspect.evaluation.out_of_fold import read_out_of_fold
+
+    measured = pool_predictions(*read_out_of_fold(file))
+    print_metrics(
+        measured.pooled.metrics,
+        f"{measured.pictures} pictures, as {file} has them",
+        measured.spread,
+    )
+    return measured.pooled
 
 
 def _evaluate(
@@ -141,9 +180,12 @@ def _cross_validate(
     """Measures the runs of a study, prints the pooled metrics and writes them into a folder."""
     from capsule_inspect.cli.progress import watch_pictures
     from capsule_inspect.cli.tables import print_metrics
+    from capsule_inspect.compose import to_yaml
+    from capsule_inspect.dataset.manifest import pictures_sha256
     from capsule_inspect.evaluation.cross_validation import cross_validate
-    from capsule_inspect.evaluation.report import write_cross_validation
-    from capsule_inspect.training.run_folder import create_run_folder
+    from capsule_inspect.evaluation.report import StudyFacts, write_cross_validation
+    from capsule_inspect.training.decision import read_decision
+    from capsule_inspect.training.run_folder import RunFolder, create_run_folder
     from capsule_inspect.training.study import model_files, require_finished
 
     require_finished(study)
@@ -152,7 +194,19 @@ def _cross_validate(
     count, seeds = len(data.samples), study.settings.train.seeds
     with watch_pictures(count * seeds, "Evaluating") as advance:
         measured = cross_validate(_fitted(study, files, data, runtime, threads), advance)
-    write_cross_validation(folder, measured, study.path, files[0].name)
+    folds, file = study.settings.train.folds, files[0].name
+    facts = StudyFacts(
+        study=study.path,
+        file=file,
+        point=read_decision(RunFolder(study.path).decision).operating_point,
+        pictures_sha256=pictures_sha256(data),
+        measured_on=(
+            f"{count} pictures, each by the {file} of {folds}-fold cross-validation that has not "
+            "seen it"
+        ),
+        config=to_yaml(study.settings),
+    )
+    write_cross_validation(folder, measured, facts)
     networks = "network that has" if seeds == 1 else f"{seeds} networks that have"
     print_metrics(
         measured.pooled.metrics,

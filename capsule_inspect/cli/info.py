@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from capsule_inspect.cli.expected import describe_expected
 from capsule_inspect.cli.predict import SHIPPED_MODEL
 from capsule_inspect.errors import MissingExtraError, ModelFileError, UsageError
 
@@ -120,6 +121,7 @@ def _rows(facts: _FileFacts, metadata: "ModelMetadata") -> "Iterator[tuple[str, 
     yield "mask threshold", f"{point.mask_threshold:.4g}"
     yield "temperature", f"{point.temperature:.4g}"
     yield "chosen by", point.chosen_by
+    yield "expected", describe_expected(point)
     yield "training data", metadata.training_data_sha256
     if not metadata.metrics:
         yield "measured on", metadata.measured_on

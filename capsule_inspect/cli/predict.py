@@ -163,14 +163,16 @@ def _load(
     bundle = read_bundle(file)
     point = bundle.metadata.operating_point
     if threshold is not None:
-        point = replace(point, threshold=threshold, chosen_by="given with --threshold")
+        point = replace(point, threshold=threshold, chosen_by="given with --threshold", expected=())
     interpreter = Interpreter(bundle, runtime.value, threads)
     if verbose:
         from capsule_inspect.cli.console import say
+        from capsule_inspect.cli.expected import describe_expected
 
         say(f"Model: {file} ({bundle.metadata.quantization})")
         say(f"Runtime: {interpreter.runtime}, {threads} {'thread' if threads == 1 else 'threads'}")
         say(f"Threshold: {point.threshold:g} ({point.chosen_by})")
+        say(f"Expected: {describe_expected(point)}")
     return Inspector(interpreter.run, bundle.metadata.classes, bundle.metadata.roi, point)
 
 

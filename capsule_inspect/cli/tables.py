@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
     from capsule_inspect.evaluation.confusion import Confusion
     from capsule_inspect.evaluation.per_class import ClassMetrics
-    from capsule_inspect.modelfile.metadata import Metric
+    from capsule_inspect.modelfile.metric import Metric
 
 
 def print_metrics(

@@ -64,7 +64,9 @@ def _train_one(settings: "Settings", data: "DataSet", run: "RunFolder") -> None:
 
 def _train_study(settings: "Settings", data: "DataSet", run: "RunFolder") -> None:
     from capsule_inspect.cli.console import say
+    from capsule_inspect.cli.progress import watch_pictures
     from capsule_inspect.cli.watch_training import watch_training
+    from capsule_inspect.training.calibrate import calibrate
     from capsule_inspect.training.fit_members import fit_members
     from capsule_inspect.training.study import make_study
 
@@ -75,6 +77,10 @@ def _train_study(settings: "Settings", data: "DataSet", run: "RunFolder") -> Non
         names = ", ".join(member.run.path.name for member in elsewhere)
         say(f"All other runs are finished; other processes are still at {names}.")
         return
+    if not study.is_calibrated:
+        say("Choosing the operating points, each on the other folds.")
+        with watch_pictures(len(data.samples) * settings.train.seeds, "Looking") as advance:
+            calibrate(study, data, advance)
     say(
         "All runs are finished. "
         f"Next: capsule-inspect evaluate {run.path} data.dir={settings.data.dir}"

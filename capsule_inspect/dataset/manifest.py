@@ -143,7 +143,16 @@ def read_dataset(folder: Path, data_root: Path | str = "") -> DataSet:
 
 def training_sha256(data: DataSet) -> str:
     """Identifies the pictures of the training split: the hash of their sorted hashes."""
-    hashes = sorted(sample.sha256 for sample in data.samples if sample.split == "train")
+    return _sha256_of(sample for sample in data.samples if sample.split == "train")
+
+
+def pictures_sha256(data: DataSet) -> str:
+    """Identifies all pictures, whatever their split: `training_sha256` if all were in `train`."""
+    return _sha256_of(data.samples)
+
+
+def _sha256_of(samples: Iterable[Sample]) -> str:
+    hashes = sorted(sample.sha256 for sample in samples)
     return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 

@@ -9,9 +9,10 @@ from capsule_inspect.errors import DataError
 from capsule_inspect.evaluation.confusion import Confusion
 from capsule_inspect.evaluation.evaluate import Evaluation, evaluate, summarize
 from capsule_inspect.evaluation.judge import Judgement
+from capsule_inspect.evaluation.out_of_fold import OutOfFold
 from capsule_inspect.evaluation.per_class import ClassMetrics
 from capsule_inspect.inference.inspector import Inspector
-from capsule_inspect.modelfile.metadata import Metric
+from capsule_inspect.modelfile.metric import Metric
 
 OUT_OF_FOLD = "out of fold"
 """Stands for the split where every picture is judged by a network that has not seen it."""
@@ -41,16 +42,6 @@ class Fitted:
 
 
 @dataclass(frozen=True)
-class OutOfFold:
-    """A judgement by a network that has not seen the picture."""
-
-    judgement: Judgement
-    fold: int
-    seed: int
-    model_sha256: str
-
-
-@dataclass(frozen=True)
 class CrossValidation:
     """How the networks of a cross-validation did.
 
@@ -64,6 +55,11 @@ class CrossValidation:
     pooled: Evaluation
     predictions: tuple[OutOfFold, ...]
     by_seed: dict[int, Evaluation]
+
+    @property
+    def pictures(self) -> int:
+        """The number of pictures, however often each was judged."""
+        return len({each.judgement.path for each in self.predictions})
 
     @property
     def spread(self) -> dict[str, float]:
@@ -98,15 +94,38 @@ def cross_validate(
             )
         classes = member.inspector.classes
         predictions += [
-            OutOfFold(judgement, member.fold, member.seed, member.model_sha256)
+            _out_of_fold(member, judgement)
             for judgement in evaluate(member.data, "test", member.inspector, advance).judgements
         ]
+    return pool_predictions(predictions, classes)
+
+
+def pool_predictions(predictions: Sequence[OutOfFold], classes: tuple[str, ...]) -> CrossValidation:
+    """Measures what networks said of pictures that they have not seen.
+
+    Args:
+        predictions: One per picture and seed, at least one.
+        classes: Class names, `good` first.
+    """
     by_seed = {
         seed: summarize(OUT_OF_FOLD, classes, _of_seed(predictions, seed))
         for seed in sorted({each.seed for each in predictions})
     }
     pooled = pool(tuple(by_seed.values()))
     return CrossValidation(pooled, tuple(predictions), by_seed)
+
+
+def _out_of_fold(member: Fitted, judgement: Judgement) -> OutOfFold:
+    point = member.inspector.point
+    return OutOfFold(
+        judgement=judgement,
+        fold=member.fold,
+        seed=member.seed,
+        temperature=point.temperature,
+        threshold=point.threshold,
+        mask_threshold=point.mask_threshold,
+        model_sha256=member.model_sha256,
+    )
 
 
 def pool(evaluations: Sequence[Evaluation]) -> Evaluation:
@@ -118,7 +137,9 @@ def pool(evaluations: Sequence[Evaluation]) -> Evaluation:
     """
     first = evaluations[0]
     per_class = [
-        ClassMetrics(each.name, each.n, _mean([e.per_class[place].metrics for e in evaluations]))
+        ClassMetrics(
+            each.name, each.n, mean_metrics([e.per_class[place].metrics for e in evaluations])
+        )
         for place, each in enumerate(first.per_class)
     ]
     tables = [evaluation.confusion.counts for evaluation in evaluations]
@@ -129,7 +150,7 @@ def pool(evaluations: Sequence[Evaluation]) -> Evaluation:
         split=first.split,
         classes=first.classes,
         judgements=tuple(each for e in evaluations for each in e.judgements),
-        metrics=_mean([evaluation.metrics for evaluation in evaluations]),
+        metrics=mean_metrics([evaluation.metrics for evaluation in evaluations]),
         per_class=tuple(per_class),
         confusion=Confusion(first.confusion.rows, first.confusion.columns, counts),
     )
@@ -140,8 +161,12 @@ def _of_seed(predictions: Iterable[OutOfFold], seed: int) -> tuple[Judgement, ..
     return tuple(sorted(judgements, key=lambda judgement: judgement.path))
 
 
-def _mean(measured: Sequence[tuple[Metric, ...]]) -> tuple[Metric, ...]:
-    """Averages metrics by name; one that a seed lacks is averaged over the others."""
+def mean_metrics(measured: Sequence[tuple[Metric, ...]]) -> tuple[Metric, ...]:
+    """Averages metrics of the same pictures by name, and the ends of their intervals.
+
+    Args:
+        measured: The metrics of each seed; one that a seed lacks is averaged over the others.
+    """
     return tuple(
         Metric(
             name,

@@ -12,7 +12,7 @@ from capsule_inspect.evaluation.intervals import (
     resample,
     wilson,
 )
-from capsule_inspect.modelfile.metadata import Metric
+from capsule_inspect.modelfile.metric import Metric
 
 _RESAMPLES = 2000
 

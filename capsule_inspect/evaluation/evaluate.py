@@ -10,7 +10,7 @@ from capsule_inspect.evaluation.judge import Judgement, judge
 from capsule_inspect.evaluation.metrics import measure
 from capsule_inspect.evaluation.per_class import ClassMetrics, measure_classes
 from capsule_inspect.inference.inspector import Inspector
-from capsule_inspect.modelfile.metadata import Metric
+from capsule_inspect.modelfile.metric import Metric
 
 ALL = "all"
 """The name that stands for every split."""

@@ -11,7 +11,7 @@ from capsule_inspect.evaluation.estimates import (
 from capsule_inspect.evaluation.judge import Judgement
 from capsule_inspect.evaluation.pixels import PIXEL_METRICS, measure_pixels
 from capsule_inspect.evaluation.segmented import segmented
-from capsule_inspect.modelfile.metadata import Metric
+from capsule_inspect.modelfile.metric import Metric
 
 METRICS = (
     "accuracy",

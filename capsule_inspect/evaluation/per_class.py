@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from capsule_inspect.evaluation.estimates import estimate_mean, estimate_share
 from capsule_inspect.evaluation.judge import Judgement
 from capsule_inspect.evaluation.segmented import segmented
-from capsule_inspect.modelfile.metadata import Metric
+from capsule_inspect.modelfile.metric import Metric
 
 CLASS_METRICS = ("recall", "precision", "presence", "dice", "iou")
 """Every metric of a class by name, in the order of tables."""

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from capsule_inspect.evaluation.intervals import percentiles, resample
 from capsule_inspect.evaluation.pixel_tally import LEVELS, PixelTally
-from capsule_inspect.modelfile.metadata import Metric
+from capsule_inspect.modelfile.metric import Metric
 
 PIXEL_METRICS = ("pixel_auroc", "aupro")
 """The metrics that need the pixels of the defect maps."""

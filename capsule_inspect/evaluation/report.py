@@ -4,17 +4,19 @@ import csv
 import dataclasses
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from capsule_inspect import __version__
 from capsule_inspect.evaluation.cross_validation import CrossValidation
 from capsule_inspect.evaluation.evaluate import Evaluation
-from capsule_inspect.evaluation.judge import Judgement
-from capsule_inspect.modelfile.metadata import Metric
+from capsule_inspect.evaluation.judgement_rows import judgement_cells, judgement_columns
+from capsule_inspect.evaluation.out_of_fold import OUT_OF_FOLD_FILE, write_out_of_fold
+from capsule_inspect.modelfile.metric import Metric
+from capsule_inspect.modelfile.operating_point import OperatingPoint
 
 METRICS_FILE = "metrics.json"
 PICTURES_FILE = "pictures.csv"
-OUT_OF_FOLD_FILE = "out_of_fold.csv"
 
 
 def write_report(
@@ -37,38 +39,64 @@ def write_report(
         "trained_on_this_split": as_trained,
     }
     _write_json(folder / METRICS_FILE, {**_document(evaluation), **facts})
-    rows = ([*_cells(j, len(evaluation.classes)), model_sha256] for j in evaluation.judgements)
-    _write_rows(folder / PICTURES_FILE, [*_columns(evaluation.classes), "model_sha256"], rows)
+    rows = (
+        [*judgement_cells(j, len(evaluation.classes)), model_sha256] for j in evaluation.judgements
+    )
+    _write_rows(
+        folder / PICTURES_FILE, [*judgement_columns(evaluation.classes), "model_sha256"], rows
+    )
 
 
-def write_cross_validation(folder: Path, measured: CrossValidation, study: Path, file: str) -> None:
+@dataclass(frozen=True)
+class StudyFacts:
+    """Which study was measured, and what it says of a network trained on all its pictures.
+
+    Attributes:
+        study: Its folder, for people.
+        file: Name of the file of each run that was measured.
+        point: The operating point chosen on all folds.
+        pictures_sha256: Identifies its pictures.
+        measured_on: How they were measured, for people.
+        config: Its settings, as YAML.
+    """
+
+    study: Path
+    file: str
+    point: OperatingPoint
+    pictures_sha256: str
+    measured_on: str
+    config: str
+
+
+def write_cross_validation(folder: Path, measured: CrossValidation, facts: StudyFacts) -> None:
     """Writes metrics.json, with every seed's metrics beside the pooled, and out_of_fold.csv.
+
+    Beside them goes config.yaml, the settings of the study: `export-tflite` holds those of a
+    network trained on all pictures against them.
 
     Args:
         folder: An existing folder.
         measured: What to write.
-        study: The study's folder, for people.
-        file: Name of the file of each run that was measured.
+        facts: The study.
     """
     pooled = measured.pooled
-    pictures = {each.judgement.path for each in measured.predictions}
-    facts = {
-        "study": str(study),
-        "file": file,
-        "n": len(pictures),
+    document = {
+        **_document(pooled),
+        "study": str(facts.study),
+        "file": facts.file,
+        "n": measured.pictures,
+        "measured_on": facts.measured_on,
+        "pictures_sha256": facts.pictures_sha256,
+        "operating_point": dataclasses.asdict(facts.point),
         "spread": measured.spread,
         "by_seed": [
             {"seed": seed, "metrics": _as_dicts(evaluation.metrics)}
             for seed, evaluation in measured.by_seed.items()
         ],
     }
-    _write_json(folder / METRICS_FILE, {**_document(pooled), **facts})
-    columns = [*_columns(pooled.classes), "fold", "seed", "model_sha256"]
-    rows = (
-        [*_cells(each.judgement, len(pooled.classes)), each.fold, each.seed, each.model_sha256]
-        for each in measured.predictions
-    )
-    _write_rows(folder / OUT_OF_FOLD_FILE, columns, rows)
+    _write_json(folder / METRICS_FILE, document)
+    write_out_of_fold(folder / OUT_OF_FOLD_FILE, measured.predictions, pooled.classes)
+    (folder / "config.yaml").write_text(facts.config, encoding="utf-8")
 
 
 def _document(evaluation: Evaluation) -> dict[str, object]:
@@ -95,26 +123,3 @@ def _write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[obje
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(rows)
-
-
-def _columns(classes: Sequence[str]) -> list[str]:
-    probabilities = [f"p_{name}" for name in classes]
-    areas = ["dice", "iou", "true_area_px", "predicted_area_px"]
-    return ["path", "sha256", "truth", "label", "defect_score", *probabilities, *areas]
-
-
-def _cells(judgement: Judgement, class_count: int) -> list[object]:
-    probabilities = judgement.probabilities or ("",) * class_count
-    overlap = judgement.overlap
-    areas: list[object] = ["", "", "", ""]
-    if overlap is not None:
-        areas = [overlap.dice, overlap.iou, overlap.true, overlap.predicted]
-    return [
-        judgement.path,
-        judgement.sha256,
-        judgement.truth,
-        judgement.label,
-        judgement.defect_score,
-        *probabilities,
-        *areas,
-    ]

@@ -1,27 +1,22 @@
 """Exporting a training run to a verified model file."""
 
-import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from capsule_inspect import __version__
 from capsule_inspect.dataset.manifest import DataSet, Sample, training_sha256
 from capsule_inspect.errors import ConfigError, ModelFileError
-from capsule_inspect.evaluation.evaluate import require_known_classes
+from capsule_inspect.evaluation.cross_fit import choose_on_split
+from capsule_inspect.evaluation.evidence import gather_evidence
 from capsule_inspect.evaluation.metrics import measure
-from capsule_inspect.export.convert import convert
+from capsule_inspect.export.converted import Converted
+from capsule_inspect.export.cross_validated import CrossValidated
 from capsule_inspect.export.parity import Parity, compare
-from capsule_inspect.imaging.crop import find_crops
-from capsule_inspect.imaging.read import read_picture
-from capsule_inspect.modelfile.bundle import ModelBundle, write_bundle
-from capsule_inspect.modelfile.metadata import FORMAT_VERSION, QUANTIZATIONS, Metric, ModelMetadata
-from capsule_inspect.modelfile.runtime import Interpreter
+from capsule_inspect.modelfile.bundle import write_bundle
+from capsule_inspect.modelfile.metric import Metric
+from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.settings import ExportSettings
-from capsule_inspect.training.load import TrainedModel
+from capsule_inspect.threshold_settings import AUTO, ThresholdSettings
 
 
 @dataclass(frozen=True)
@@ -48,52 +43,32 @@ class Exported:
 
 
 def export_tflite(
-    model: TrainedModel,
+    converted: Converted,
     data: DataSet,
-    out: Path,
+    point: OperatingPoint,
     limits: ExportSettings,
+    *,
+    cross_validated: CrossValidated | None = None,
     force: bool = False,
     advance: Callable[[], None] = lambda: None,
 ) -> Exported:
-    """Converts a trained network, reads the file back, compares, and writes it.
+    """Holds a converted network against the original, and writes the model file.
 
     Args:
-        model: The network and its decision rule.
-        data: Pictures to calibrate on (its training split) and to compare on (all).
-        out: The file to write.
-        limits: Format and limits.
+        converted: The model file in memory.
+        data: Pictures to compare on: all.
+        point: The operating point of the file.
+        limits: How far both may disagree.
+        cross_validated: Whose metrics go into the file; None to measure it on a split of `data`.
         force: Write the file even if it breaks the limits.
         advance: Called after each picture compared.
 
     Raises:
         ModelFileError: The exported model disagrees with the network beyond the limits.
-        ConfigError: The format is unknown.
+        PictureError: A picture or mask cannot be read.
     """
-    rule = model.rule
-    if limits.format not in QUANTIZATIONS:
-        raise ConfigError(
-            f"export.format is '{limits.format}', but can be: {', '.join(QUANTIZATIONS)}."
-        )
-    require_known_classes(data.samples, rule.classes)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    windows = list(_windows(data, _calibration_samples(data, limits.calibration), model))
-    flatbuffer = convert(model.network, limits.format, windows)
-    metadata = ModelMetadata(
-        format_version=FORMAT_VERSION,
-        flatbuffer_sha256=hashlib.sha256(flatbuffer).hexdigest(),
-        classes=rule.classes,
-        roi=rule.roi,
-        operating_point=rule.operating_point,
-        quantization=limits.format,
-        training_data_sha256=rule.training_data_sha256,
-        metrics=(),
-        measured_on="nothing yet",
-        licence=rule.licence,
-        created_with=f"capsule-inspect {__version__}",
-    )
-    interpreter = Interpreter(ModelBundle(flatbuffer, metadata, str(out)))
-    original = model.inspector
-    exported = replace(original, run=interpreter.run)
+    original = replace(converted.model.inspector, point=point)
+    exported = replace(converted.inspector, point=point)
     parity = compare(data, data.samples, original, exported, advance)
     complaints = tuple(_complaints(parity, limits.min_agreement, limits.max_dice_drop))
     if complaints and not force:
@@ -101,36 +76,68 @@ def export_tflite(
             f"{' '.join(complaints)} Nothing was written. Export as float16, train longer, "
             "or insist with --force."
         )
-    split = "test" if any(sample.split == "test" for sample in data.samples) else "val"
-    metrics, measured_on = _metrics(data, parity, split)
-    if training_sha256(data) != rule.training_data_sha256:
-        measured_on = f"another split than the model was trained on: {measured_on}"
-    metadata = replace(metadata, metrics=metrics, measured_on=measured_on)
-    write_bundle(out, flatbuffer, metadata)
+    if cross_validated:
+        metrics, measured_on = cross_validated.metrics, cross_validated.measured_on
+    else:
+        metrics, measured_on = _measure(converted, data, parity)
+    metadata = replace(
+        converted.bundle.metadata, operating_point=point, metrics=metrics, measured_on=measured_on
+    )
+    write_bundle(converted.out, converted.bundle.flatbuffer, metadata)
     return Exported(
-        out, out.stat().st_size, interpreter.runtime, parity, metrics, measured_on, complaints
+        converted.out,
+        converted.out.stat().st_size,
+        converted.interpreter.runtime,
+        parity,
+        metrics,
+        measured_on,
+        complaints,
     )
 
 
-def _calibration_samples(data: DataSet, count: int) -> list[Sample]:
-    """Takes training pictures of all classes in turn, so that rare defects are measured too."""
-    train = [sample for sample in data.samples if sample.split == "train"]
-    places: dict[str, int] = {}
-    ranks = []
-    for sample in train:
-        ranks.append(places.get(sample.label, 0))
-        places[sample.label] = ranks[-1] + 1
-    order = sorted(range(len(train)), key=lambda index: (ranks[index], train[index].path))
-    return [train[index] for index in order[:count]]
+def choose_point(
+    converted: Converted,
+    data: DataSet,
+    wanted: ThresholdSettings,
+    advance: Callable[[], None] = lambda: None,
+) -> OperatingPoint:
+    """Chooses the operating point of a model file on the validation split.
+
+    Args:
+        converted: The model file in memory.
+        data: The data set.
+        wanted: The policy of the threshold.
+        advance: Called after each picture.
+
+    Returns:
+        The point; that of the network where the data set has no validation split, or another one
+        than the network was trained with.
+
+    Raises:
+        ConfigError: A policy is wanted, and there are no pictures to choose on.
+        PictureError: A picture or mask cannot be read.
+    """
+    rule = converted.model.rule
+    held_out = validation_samples(converted, data)
+    if held_out:
+        evidence = gather_evidence(data, held_out, converted.inspector, advance)
+        wanted = wanted.resolve(rule.operating_point)
+        return choose_on_split(evidence, wanted, "the validation split")
+    if wanted.policy == AUTO:
+        return rule.operating_point
+    raise ConfigError(
+        f"threshold.policy={wanted.policy} cannot be followed: the data set has no validation "
+        "split, or another one than the network was trained with, and a threshold is never chosen "
+        "on pictures that training has seen. Leave threshold.policy away, or give the data set "
+        "of the training."
+    )
 
 
-def _windows(
-    data: DataSet, samples: Sequence[Sample], model: TrainedModel
-) -> Iterator[NDArray[np.uint8]]:
-    for sample in samples:
-        picture = read_picture(data.root / sample.path)
-        for crop in find_crops(picture, model.rule.roi):
-            yield crop.take(picture)
+def validation_samples(converted: Converted, data: DataSet) -> list[Sample]:
+    """Returns the validation split, if the network has not seen it."""
+    if training_sha256(data) != converted.model.rule.training_data_sha256:
+        return []
+    return [sample for sample in data.samples if sample.split == "val"]
 
 
 def _complaints(parity: Parity, min_agreement: float, max_dice_drop: float) -> Iterator[str]:
@@ -146,7 +153,9 @@ def _complaints(parity: Parity, min_agreement: float, max_dice_drop: float) -> I
         )
 
 
-def _metrics(data: DataSet, parity: Parity, split: str) -> tuple[tuple[Metric, ...], str]:
+def _measure(converted: Converted, data: DataSet, parity: Parity) -> tuple[tuple[Metric, ...], str]:
+    """Measures the test split, or the validation split where there is none."""
+    split = "test" if any(sample.split == "test" for sample in data.samples) else "val"
     pairs = zip(data.samples, parity.after, strict=True)
     judgements = [judgement for sample, judgement in pairs if sample.split == split]
     if not judgements:
@@ -155,4 +164,7 @@ def _metrics(data: DataSet, parity: Parity, split: str) -> tuple[tuple[Metric, .
         "test": "the test split, unseen in training",
         "val": "the validation split, on which the operating point was chosen",
     }[split]
-    return measure(judgements, data.classes[0]), f"{note}: {len(judgements)} pictures"
+    measured_on = f"{note}: {len(judgements)} pictures"
+    if training_sha256(data) != converted.model.rule.training_data_sha256:
+        measured_on = f"another split than the model was trained on: {measured_on}"
+    return measure(judgements, data.classes[0]), measured_on

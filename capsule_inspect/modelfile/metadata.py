@@ -8,32 +8,14 @@ from dataclasses import dataclass
 from capsule_inspect.errors import ModelFileError
 from capsule_inspect.imaging.roi import ROI_MODES, Roi
 from capsule_inspect.modelfile.fields import Fields, parse_object
-from capsule_inspect.modelfile.operating_point import OperatingPoint
+from capsule_inspect.modelfile.metric import Metric
+from capsule_inspect.modelfile.operating_point import POLICIES, OperatingPoint
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """The version of `metadata.json` that this package writes and reads."""
 
 QUANTIZATIONS = ("int8", "float32", "float16", "dynamic")
 """The ways weights and activations can be stored."""
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A measured quality with its 95 % interval.
-
-    Attributes:
-        name: One of the metric names of `capsule-inspect evaluate`.
-        value: The value; finite.
-        n: How many pictures it was measured on; at least 1.
-        low: Lower end of the 95 % interval; None where none was computed.
-        high: Upper end; given exactly where `low` is.
-    """
-
-    name: str
-    value: float
-    n: int
-    low: float | None
-    high: float | None
 
 
 @dataclass(frozen=True)
@@ -114,7 +96,7 @@ def _read(document: dict[str, object]) -> ModelMetadata:
         operating_point=read_operating_point(fields["operating_point"]),
         quantization=fields.choice("quantization", QUANTIZATIONS),
         training_data_sha256=fields.sha256("training_data_sha256"),
-        metrics=tuple(_read_metric(item) for item in fields.items("metrics")),
+        metrics=read_metrics(fields, "metrics"),
         measured_on=fields.text("measured_on"),
         licence=fields.text("licence"),
         created_with=fields.text("created_with"),
@@ -154,11 +136,20 @@ def read_operating_point(value: object) -> OperatingPoint:
         threshold=fields.number("threshold", 0, 1),
         mask_threshold=fields.number("mask_threshold", 0, 1),
         chosen_by=fields.text("chosen_by"),
+        policy=fields.choice("policy", POLICIES),
+        policy_value=fields.number("policy_value", 0, 1),
+        expected=read_metrics(fields, "expected"),
     )
 
 
-def _read_metric(value: object) -> Metric:
-    fields = Fields(value, "metrics[]", _keys(Metric))
+def read_metrics(fields: Fields, key: str) -> tuple[Metric, ...]:
+    """Read a list of metrics; `ValueError` if a number is out of range."""
+    return tuple(
+        _read_metric(Fields(item, f"{key}[]", _keys(Metric))) for item in fields.items(key)
+    )
+
+
+def _read_metric(fields: Fields) -> Metric:
     metric = Metric(
         name=fields.text("name"),
         value=fields.number("value"),

@@ -48,13 +48,23 @@ class Study:
     settings: Settings
     members: tuple[Member, ...]
 
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether the operating points of its runs are chosen."""
+        return RunFolder(self.path).decision.is_file()
+
     def view(self, data: DataSet, member: Member) -> DataSet:
         """Returns the data set as a member sees it: its fold is the test split.
+
+        Each seed deals the folds anew, unless the manifest has dealt them. Only where training may
+        stop early is a part of the other folds kept for validation.
 
         Raises:
             DataError: The data set has another number of folds.
         """
-        return leave_out(data, member.fold, self.settings.train.folds, self.settings.data.val)
+        val = self.settings.data.val if self.settings.train.patience else 0.0
+        dealt = replace(data, seed=member.seed)
+        return leave_out(dealt, member.fold, self.settings.train.folds, val)
 
 
 def open_study(path: Path) -> Study | None:
@@ -82,7 +92,7 @@ def make_study(path: Path, settings: Settings) -> Study:
 
 
 def require_finished(study: Study) -> None:
-    """Checks that every run of a study is trained.
+    """Checks that every run of a study is trained, and has its operating point.
 
     Raises:
         UsageError: Some are not; the message names the first.
@@ -92,6 +102,11 @@ def require_finished(study: Study) -> None:
         raise UsageError(
             f"{len(missing)} of the {len(study.members)} runs of '{study.path}' are not finished, "
             f"the first is {missing[0].run.path.name}. Go on with: "
+            f"capsule-inspect train train.resume={study.path}"
+        )
+    if not study.is_calibrated:
+        raise UsageError(
+            f"The operating points of '{study.path}' are not chosen yet. Go on with: "
             f"capsule-inspect train train.resume={study.path}"
         )
 

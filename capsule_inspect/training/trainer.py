@@ -13,12 +13,14 @@ from capsule_inspect.dataset.batches import Batches
 from capsule_inspect.dataset.crops import draw_crops, load_crops
 from capsule_inspect.dataset.manifest import DataSet, Sample, training_sha256
 from capsule_inspect.errors import DataError
+from capsule_inspect.evaluation.cross_fit import choose_on_split
+from capsule_inspect.evaluation.evidence import gather_evidence
 from capsule_inspect.evaluation.judge import judge
 from capsule_inspect.evaluation.metrics import PICTURE_METRICS, measure
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.model.network import build_network
 from capsule_inspect.model.runner import KerasRunner
-from capsule_inspect.modelfile.metadata import Metric
+from capsule_inspect.modelfile.metric import Metric
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.settings import Settings
 from capsule_inspect.training.averaging import NORM_BATCHES, averaged_weights
@@ -34,7 +36,6 @@ from capsule_inspect.training.callbacks import (
 from capsule_inspect.training.decision import DecisionRule, write_decision
 from capsule_inspect.training.early_stopping import StopEarly, has_stalled, read_scores
 from capsule_inspect.training.load import load_network
-from capsule_inspect.training.operating import choose_operating_point
 from capsule_inspect.training.run_folder import RunFolder
 from capsule_inspect.training.score import score
 from capsule_inspect.training.stages import Stage, epochs_done, plan_stages, start_stage
@@ -107,7 +108,8 @@ class Trainer:
         with self._final_weights():
             save_network(self._without_optimizer(), self._run.model)
             self._watcher.note("Choosing the operating point.")
-            point = choose_operating_point(data, held_out, self._inspector, "the validation split")
+            evidence = gather_evidence(data, held_out, self._inspector)
+            point = choose_on_split(evidence, self._settings.threshold, "the validation split")
             metrics = measure(judge(data, held_out, replace(self._inspector, point=point)))
         rule = DecisionRule(
             data.classes, self._settings.model.roi, point, training_sha256(data), data.licence

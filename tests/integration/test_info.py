@@ -11,7 +11,7 @@ import pytest
 from capsule_inspect.cli.predict import SHIPPED_MODEL
 from capsule_inspect.modelfile import runtime
 from capsule_inspect.modelfile.bundle import pack_bundle, read_bundle
-from capsule_inspect.modelfile.metadata import Metric
+from capsule_inspect.modelfile.metric import Metric
 
 
 def words(text: str) -> str:

@@ -6,11 +6,13 @@ import math
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 
 from capsule_inspect.dataset.manifest import read_dataset
+from capsule_inspect.modelfile.bundle import read_bundle
 
 pytestmark = pytest.mark.slow
 
@@ -51,7 +53,36 @@ def test_a_study_is_trained_by_two_processes_evaluated_and_exported(
             rows = list(csv.DictReader(stream))
         check_out_of_fold(rows, document, read_dataset(dataset_folder))
         assert (out / "roc.png").is_file()
+        check_points(rows, document, folder, kind)
+        again = command("evaluate", out / "out_of_fold.csv")
+        assert again.returncode == 0, again.stderr
+        for line in metric_lines(again.stdout):
+            assert line in metric_lines(done.stdout)
+        assert len(metric_lines(again.stdout)) >= 11
     assert figures[1] == pytest.approx(figures[0], abs=0.02)
+
+
+def metric_lines(text):
+    """The rows of the table of metrics but its last column, which differs in width."""
+    return [line.split()[:6] for line in text.splitlines() if " to " in line]
+
+
+def check_points(rows, document, folder, kind):
+    """Members are judged by points of their own, which stand in the files and in the rows."""
+    point = document["operating_point"]
+    assert point == json.loads((folder / "decision.json").read_text())["operating_point"]
+    assert "2 folds" in point["chosen_by"]
+    assert [each["name"] for each in point["expected"]] == ["false_alarm_rate", "miss_rate"]
+    for row in rows:
+        run = folder / f"seed-{row['seed']}-fold-{row['fold']}"
+        if kind == "keras":
+            own = json.loads((run / "decision.json").read_text())["operating_point"]
+        else:
+            own = asdict(read_bundle(run / "model.tflite").metadata.operating_point)
+        assert own["threshold"] == float(row["threshold"])
+        assert own["temperature"] == float(row["temperature"])
+        assert own["mask_threshold"] == float(row["mask_threshold"])
+        assert (float(row["defect_score"]) < own["threshold"]) == (row["label"] == "good")
 
 
 def check_out_of_fold(rows, document, data):
@@ -59,8 +90,8 @@ def check_out_of_fold(rows, document, data):
     assert Counter((row["path"], row["seed"]) for row in rows) == {
         (sample.path, seed): 1 for sample in data.samples for seed in ("0", "1")
     }
-    folds = {row["path"]: row["fold"] for row in rows}
-    assert all(folds[row["path"]] == row["fold"] for row in rows)
+    dealt = {(row["path"], row["seed"]): row["fold"] for row in rows}
+    assert any(dealt[s.path, "0"] != dealt[s.path, "1"] for s in data.samples)
     assert len({(row["fold"], row["seed"], row["model_sha256"]) for row in rows}) == 4
     assert len({row["model_sha256"] for row in rows}) == 4
     accuracies = [

@@ -11,7 +11,7 @@ from capsule_inspect.evaluation.estimates import (
     estimate_share,
 )
 from capsule_inspect.evaluation.intervals import bootstrap_mean, newcombe_auroc, wilson
-from capsule_inspect.modelfile.metadata import Metric
+from capsule_inspect.modelfile.metric import Metric
 
 SCORES = st.lists(st.sampled_from([0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0]), min_size=1, max_size=15)
 RANKINGS = {"auroc": estimate_auroc, "average_precision": estimate_average_precision}

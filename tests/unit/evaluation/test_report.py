@@ -8,7 +8,7 @@ from capsule_inspect.evaluation.judge import NO_CAPSULE, Judgement
 from capsule_inspect.evaluation.overlap import Overlap
 from capsule_inspect.evaluation.per_class import ClassMetrics
 from capsule_inspect.evaluation.report import write_report
-from capsule_inspect.modelfile.metadata import Metric
+from capsule_inspect.modelfile.metric import Metric
 
 JUDGEMENTS = (
     Judgement("a.png", "aa", "crack", "crack", 0.75, (0.25, 0.75), Overlap(3, 4, 4)),

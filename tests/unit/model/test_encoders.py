@@ -15,7 +15,7 @@ from capsule_inspect.model.encoders import ENCODERS, find_encoder
 from capsule_inspect.model.network import build_network
 from capsule_inspect.model.runner import KerasRunner
 from capsule_inspect.modelfile.bundle import ModelBundle
-from capsule_inspect.modelfile.metadata import ModelMetadata
+from capsule_inspect.modelfile.metadata import FORMAT_VERSION, ModelMetadata
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.modelfile.runtime import Interpreter
 from capsule_inspect.settings import ModelSettings, TrainSettings
@@ -111,7 +111,7 @@ class EncoderCase:
 
 def metadata(flatbuffer: bytes) -> ModelMetadata:
     return ModelMetadata(
-        format_version=1,
+        format_version=FORMAT_VERSION,
         flatbuffer_sha256=hashlib.sha256(flatbuffer).hexdigest(),
         classes=CLASSES,
         roi=Roi("capsule", WIDTH, HEIGHT, 80),

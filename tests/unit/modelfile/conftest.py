@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from capsule_inspect.imaging.roi import Roi
-from capsule_inspect.modelfile.metadata import Metric, ModelMetadata
+from capsule_inspect.modelfile.metadata import FORMAT_VERSION, ModelMetadata
+from capsule_inspect.modelfile.metric import Metric
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -12,7 +13,7 @@ FIXTURES = Path(__file__).parents[2] / "fixtures"
 
 def describe(flatbuffer: bytes) -> ModelMetadata:
     return ModelMetadata(
-        format_version=1,
+        format_version=FORMAT_VERSION,
         flatbuffer_sha256=hashlib.sha256(flatbuffer).hexdigest(),
         classes=("good", "crack", "scratch"),
         roi=Roi(mode="whole", width=48, height=16, capsule_length=40),

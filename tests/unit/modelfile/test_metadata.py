@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from capsule_inspect.errors import ModelFileError
 from capsule_inspect.imaging.roi import Roi
-from capsule_inspect.modelfile.metadata import Metric, ModelMetadata
-from capsule_inspect.modelfile.operating_point import OperatingPoint
+from capsule_inspect.modelfile.metadata import FORMAT_VERSION, ModelMetadata
+from capsule_inspect.modelfile.metric import Metric
+from capsule_inspect.modelfile.operating_point import POLICIES, OperatingPoint
 
 texts = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1).filter(str.strip)
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -25,14 +26,21 @@ metrics = st.builds(
 )
 all_metadata = st.builds(
     ModelMetadata,
-    format_version=st.just(1),
+    format_version=st.just(FORMAT_VERSION),
     flatbuffer_sha256=hashes,
     classes=st.lists(texts.filter(lambda name: name != "good"), min_size=1, unique=True).map(
         lambda defects: ("good", *defects)
     ),
     roi=st.builds(Roi, st.sampled_from(["capsule", "whole"]), counts, counts, counts),
     operating_point=st.builds(
-        OperatingPoint, st.floats(1e-300, 1e300), units, units, chosen_by=texts
+        OperatingPoint,
+        st.floats(1e-300, 1e300),
+        units,
+        units,
+        chosen_by=texts,
+        policy=st.sampled_from(POLICIES),
+        policy_value=units,
+        expected=st.lists(metrics, max_size=2).map(tuple),
     ),
     quantization=st.sampled_from(["int8", "float32", "float16", "dynamic"]),
     training_data_sha256=hashes,
@@ -161,7 +169,7 @@ def test_unknown_and_missing_keys_are_refused(metadata, parent):
         assert f"{key}` is missing" in refusal(json.dumps(document).encode())
 
 
-@pytest.mark.parametrize("version", [2, 0, "1", 1.0, True, None])
+@pytest.mark.parametrize("version", [1, 0, FORMAT_VERSION + 1, "2", 2.0, True, None])
 def test_another_format_version_is_refused_before_its_other_keys(metadata, version):
     document = json.loads(metadata.to_json())
     document["format_version"] = version

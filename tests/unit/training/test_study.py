@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from capsule_inspect.compose import to_yaml
+from capsule_inspect.dataset.manifest import DataSet, Sample
 from capsule_inspect.errors import UsageError
 from capsule_inspect.settings import Settings, TrainSettings
 from capsule_inspect.training.study import make_study, model_files, open_study, require_finished
@@ -40,6 +41,37 @@ def test_unfinished_runs_are_counted_and_the_way_on_is_named(study):
         member.run.decision.write_text("{}")
     with pytest.raises(UsageError, match=r"2 of the 6 .*seed-6-fold-1.*train\.resume="):
         require_finished(study)
+    for member in study.members[4:]:
+        member.run.path.mkdir(parents=True)
+        member.run.decision.write_text("{}")
+    with pytest.raises(UsageError, match=r"points .*not chosen yet.*train\.resume="):
+        require_finished(study)
+    (study.path / "decision.json").write_text("{}")
+    require_finished(study)
+
+
+def test_each_seed_deals_the_folds_anew_and_trains_on_all_other_folds(study):
+    samples = tuple(
+        Sample(f"{i:02}", "good" if i % 2 else "crack", "", "val", None, f"{i:02}", 8, 8)
+        for i in range(36)
+    )
+    data = DataSet(study.path, ("good", "crack"), samples, 0, "", "", "")
+    held_out = {}
+    for member in study.members:
+        view = study.view(data, member)
+        assert {s.split for s in view.samples} == {"train", "test"}
+        assert {s.fold for s in view.samples if s.split == "test"} == {member.fold}
+        paths = frozenset(s.path for s in view.samples if s.split == "test")
+        held_out[member.seed, member.fold] = paths
+    for seed in (5, 6):
+        assert sum(len(held_out[seed, fold]) for fold in range(3)) == 36
+        assert len(frozenset.union(*(held_out[seed, fold] for fold in range(3)))) == 36
+    assert len(set(held_out.values())) == 6  # no fold of one seed is a fold of the other
+
+    early = replace(SETTINGS, train=replace(SETTINGS.train, patience=2))
+    stopping = make_study(study.path, early)
+    view = stopping.view(data, stopping.members[0])
+    assert {s.split for s in view.samples} == {"train", "val", "test"}
 
 
 def test_exported_files_are_taken_if_all_runs_have_one(study):

@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 
 from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.evaluation.choose_operating_point import choose_operating_point
+from capsule_inspect.evaluation.evidence import Evidence, gather_evidence
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.modelfile.outputs import Outputs
-from capsule_inspect.training.operating import choose_operating_point
+from capsule_inspect.threshold_settings import ThresholdSettings
 
 HEIGHT, WIDTH = 8, 12
 ROI = Roi("whole", WIDTH, HEIGHT, 10)
@@ -49,7 +51,8 @@ class Bench:
         data = DataSet(self.root, classes, tuple(self.samples), 0, "", "", "")
         # The operating point of the inspector must not matter.
         inspector = Inspector(self.network, classes, roi, OperatingPoint(3.0, 0.99, 0.9))
-        return choose_operating_point(data, self.samples, inspector, "the bench")
+        evidence = gather_evidence(data, self.samples, inspector)
+        return choose_operating_point(evidence, ThresholdSettings(), "the bench")
 
 
 @pytest.fixture
@@ -169,3 +172,59 @@ def test_a_network_that_says_the_same_of_every_picture_gets_a_point(bench):
         bench.add("good", 0.5)
         bench.add("crack", 0.5)
     assert 0 <= bench.choose().threshold <= 1
+
+
+def evidence_of(goods: list[float], defects: list[float]) -> list[Evidence]:
+    """Pictures with the given logits of crack over good."""
+    logits = [(0, score) for score in goods] + [(1, score) for score in defects]
+    return [
+        Evidence(truth, np.array([-np.logaddexp(0, s), s - np.logaddexp(0, s)]), None)
+        for truth, s in logits
+    ]
+
+
+def cut(point: OperatingPoint) -> float:
+    """The threshold as a logit before the temperature."""
+    return logit(point.threshold) * point.temperature
+
+
+# Twenty defects, the faintest at -4 and -2, among goods that reach up to -1.
+DEFECTS = [-4.0, -2.0, *np.linspace(0, 5, 18)]
+GOODS = [-7.0, -6.5, -6.0, -3.0, -1.0]
+
+
+@pytest.mark.parametrize(
+    ("value", "threshold", "missed"),
+    # None missed: below -4, above -6. One of twenty: between -3 and -2. Two: between -1 and 0.
+    [(0.0, -5.0, 0), (0.05, -2.5, 1), (0.1, -0.5, 2), (0.12, -0.5, 2)],
+)
+def test_the_miss_rate_is_kept_with_the_fewest_false_alarms(value, threshold, missed):
+    evidence = evidence_of(GOODS, DEFECTS)
+    point = choose_operating_point(
+        evidence, ThresholdSettings("max_miss_rate", value), "twenty defects"
+    )
+    assert cut(point) == pytest.approx(threshold, abs=0.01)
+    assert sum(score < cut(point) for score in DEFECTS) == missed
+    assert (point.policy, point.policy_value) == ("max_miss_rate", value)
+
+
+def test_a_miss_rate_that_costs_nothing_more_is_not_used_up():
+    # Two of twenty may be missed, but the gap that misses none has no false alarms either.
+    evidence = evidence_of([-5.0, -4.0, -3.0], np.linspace(1, 20, 20).tolist())
+    point = choose_operating_point(evidence, ThresholdSettings("max_miss_rate", 0.1), "all")
+    assert cut(point) == pytest.approx(-1.0, abs=0.01)
+
+
+def test_where_the_lowest_score_of_all_is_a_defect_everything_is_called_defective():
+    evidence = evidence_of([0.0, 1.0, 2.0], [-1.0, 3.0, 4.0])
+    point = choose_operating_point(evidence, ThresholdSettings("max_miss_rate", 0.0), "all")
+    assert cut(point) <= -1.0
+
+
+def test_pictures_too_few_for_the_wanted_miss_rate_are_said_to_be_so():
+    wanted = ThresholdSettings("max_miss_rate", 0.02)
+    few = choose_operating_point(evidence_of(GOODS, DEFECTS), wanted, "twenty defects")
+    # None of 20: Wilson's upper bound is z^2 / (20 + z^2) = 3.8415 / 23.8415.
+    assert "may be as high as 0.161" in few.chosen_by
+    many = choose_operating_point(evidence_of(GOODS, np.linspace(1, 9, 400).tolist()), wanted, "")
+    assert "as high as" not in many.chosen_by

@@ -1,0 +1,112 @@
+"""Choosing the operating points of a study from what its networks say of unseen pictures."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import keras
+
+from capsule_inspect.dataset.manifest import DataSet, pictures_sha256
+from capsule_inspect.evaluation.choose_operating_point import choose_operating_point
+from capsule_inspect.evaluation.cross_fit import cross_fit
+from capsule_inspect.evaluation.cross_validation import mean_metrics
+from capsule_inspect.evaluation.evidence import Evidence, gather_evidence
+from capsule_inspect.inference.inspector import Inspector
+from capsule_inspect.modelfile.operating_point import OperatingPoint
+from capsule_inspect.threshold_settings import ThresholdSettings
+from capsule_inspect.training.decision import DecisionRule, read_decision, write_decision
+from capsule_inspect.training.load import load_trained
+from capsule_inspect.training.run_folder import RunFolder
+from capsule_inspect.training.study import Member, Study
+
+
+@dataclass(frozen=True)
+class StudyPoints:
+    """The operating points of a study.
+
+    Attributes:
+        members: One for each run, chosen on what the other runs of its seed say of their folds:
+            the pictures it will be measured on have no part in it.
+        overall: Chosen on all folds and seeds; for a network trained on all pictures.
+    """
+
+    members: tuple[OperatingPoint, ...]
+    overall: OperatingPoint
+
+
+def calibrate(study: Study, data: DataSet, advance: Callable[[], None] = lambda: None) -> None:
+    """Chooses the operating points of trained runs, and writes each its decision.json.
+
+    The study gets one, too, with the point for a network trained on all pictures.
+
+    Args:
+        study: All its runs are trained.
+        data: The data set.
+        advance: Called after each picture and network.
+
+    Raises:
+        PictureError: A picture or mask cannot be read.
+    """
+    evidence = []
+    for member in study.members:
+        keras.backend.clear_session()
+        inspector = load_trained(member.run.path).inspector
+        evidence.append(gather_fold(study, data, member, inspector, advance))
+    points = choose_study_points(study, evidence, study.settings.threshold)
+    for member, point in zip(study.members, points.members, strict=True):
+        rule = read_decision(member.run.decision)
+        write_decision(member.run.decision, replace(rule, operating_point=point))
+    write_study_decision(study, data, points.overall)
+
+
+def gather_fold(
+    study: Study,
+    data: DataSet,
+    member: Member,
+    inspector: Inspector,
+    advance: Callable[[], None] = lambda: None,
+) -> tuple[Evidence, ...]:
+    """Runs the network of a member on the fold that it has not seen."""
+    view = study.view(data, member)
+    fold = [sample for sample in view.samples if sample.split == "test"]
+    return gather_evidence(view, fold, inspector, advance)
+
+
+def choose_study_points(
+    study: Study, evidence: Sequence[Sequence[Evidence]], wanted: ThresholdSettings
+) -> StudyPoints:
+    """Chooses the point of each member, and that of all.
+
+    Args:
+        study: The study.
+        evidence: What each member says of its own fold.
+        wanted: The policy of the threshold.
+    """
+    points: dict[int, OperatingPoint] = {}
+    expected = []
+    seeds = sorted({member.seed for member in study.members})
+    for seed in seeds:
+        places = [place for place, member in enumerate(study.members) if member.seed == seed]
+        fit = cross_fit([evidence[place] for place in places], wanted, "the other folds")
+        points |= dict(zip(places, fit.points, strict=True))
+        expected.append(fit.expected)
+    overall = choose_operating_point(
+        [each for fold in evidence for each in fold],
+        wanted,
+        f"the {study.settings.train.folds} folds, each seen by a network that was not trained on "
+        "it",
+        mean_metrics(expected),
+        networks=len(seeds),
+    )
+    return StudyPoints(tuple(points[place] for place in range(len(study.members))), overall)
+
+
+def write_study_decision(study: Study, data: DataSet, overall: OperatingPoint) -> None:
+    """Writes the study's decision.json."""
+    rule = DecisionRule(
+        classes=data.classes,
+        roi=study.settings.model.roi,
+        operating_point=overall,
+        training_data_sha256=pictures_sha256(data),
+        licence=data.licence,
+    )
+    write_decision(RunFolder(study.path).decision, rule)

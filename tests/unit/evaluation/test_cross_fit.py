@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+from capsule_inspect.evaluation.cross_fit import choose_on_split, cross_fit
+from capsule_inspect.evaluation.evidence import Evidence
+from capsule_inspect.threshold_settings import ThresholdSettings
+
+WANTED = ThresholdSettings()
+
+
+def part(goods: list[float], defects: list[float]) -> list[Evidence]:
+    """Pictures with the given logits of the defect over good."""
+    scores = [(0, score) for score in goods] + [(1, score) for score in defects]
+    return [
+        Evidence(truth, np.array([-np.logaddexp(0, s), s - np.logaddexp(0, s)]), None)
+        for truth, s in scores
+    ]
+
+
+def cut(point) -> float:
+    return float(np.log(point.threshold / (1 - point.threshold))) * point.temperature
+
+
+def test_each_part_is_judged_by_a_point_that_it_had_no_part_in():
+    low = part([-9.0, -8.0, -7.0], [-5.0, -4.0, -3.0])
+    high = part([3.0, 4.0, 5.0], [7.0, 8.0, 9.0])
+    fit = cross_fit([low, high], WANTED, "the other")
+    # Chosen on `high` the middle of its gap is 6; on `low` it is -6.
+    assert [round(cut(point), 2) for point in fit.points] == [6.0, -6.0]
+    # So all of `low` is called good, and all of `high` defective: half of each kind is wrong.
+    rates = {metric.name: (metric.value, metric.n) for metric in fit.expected}
+    assert rates == {"false_alarm_rate": (0.5, 6), "miss_rate": (0.5, 6)}
+
+
+def test_parts_that_agree_make_no_errors():
+    parts = [part([-3.0, -2.0 - n], [2.0, 3.0 + n]) for n in range(3)]
+    assert [metric.value for metric in cross_fit(parts, WANTED, "").expected] == [0.0, 0.0]
+
+
+def test_a_split_gets_its_point_from_all_and_its_rates_from_parts():
+    # One good picture scores above all defects but the highest: chosen with or without it, the
+    # threshold stays below, and it is an alarm.
+    evidence = part([*np.linspace(-9, -5, 19), 3.0], list(np.linspace(1, 8, 10)))
+    point = choose_on_split(evidence, WANTED, "a split")
+    assert cut(point) == pytest.approx(-2.0, abs=0.01)
+    rates = {metric.name: metric.value for metric in point.expected}
+    assert rates == {"false_alarm_rate": 0.05, "miss_rate": 0.0}
+    assert "20 good and 10 defective" in point.chosen_by
+
+
+def test_a_split_with_too_few_pictures_promises_nothing():
+    point = choose_on_split(part([-1.0] * 9, [1.0, 2.0]), WANTED, "a split")
+    assert "too few" in point.chosen_by
+    assert point.expected == ()

@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+
+from capsule_inspect.evaluation.evidence import Evidence
+from capsule_inspect.settings import Settings, TrainSettings
+from capsule_inspect.threshold_settings import ThresholdSettings
+from capsule_inspect.training.calibrate import choose_study_points
+from capsule_inspect.training.study import make_study
+
+
+def fold(middle: float, stray: bool = False) -> list[Evidence]:
+    """Six pictures whose logits of the defect lie around a middle; a stray good one above."""
+    scores = [(0, middle - 3 + n / 2) for n in range(3)] + [
+        (1, middle + 2 + n / 2) for n in (0, 1, 2)
+    ]
+    if stray:
+        scores.append((0, middle + 9))
+    return [
+        Evidence(truth, np.array([-np.logaddexp(0, s), s - np.logaddexp(0, s)]), None)
+        for truth, s in scores
+    ]
+
+
+def cut(point) -> float:
+    return float(np.log(point.threshold / (1 - point.threshold))) * point.temperature
+
+
+def test_points_come_from_the_other_folds_of_the_same_seed(tmp_path):
+    study = make_study(tmp_path, Settings(train=TrainSettings(folds=2, seeds=2)))
+    # In order: seed 0 fold 0, seed 0 fold 1, seed 1 fold 0, seed 1 fold 1.
+    evidence = [fold(0), fold(10, stray=True), fold(20), fold(30)]
+    points = choose_study_points(study, evidence, ThresholdSettings())
+    assert [cut(point) for point in points.members] == pytest.approx([10, 0, 30, 20], abs=0.1)
+
+
+def test_the_point_of_all_counts_pictures_once_and_expects_what_the_seeds_did(tmp_path):
+    study = make_study(tmp_path, Settings(train=TrainSettings(folds=2, seeds=2)))
+    evidence = [fold(0), fold(0, stray=True), fold(0, stray=True), fold(0)]
+    overall = choose_study_points(study, evidence, ThresholdSettings()).overall
+    assert cut(overall) == pytest.approx(0, abs=0.1)
+    assert "7 good and 6 defective" in overall.chosen_by
+    rates = {metric.name: (metric.value, metric.n) for metric in overall.expected}
+    assert rates == {"false_alarm_rate": (pytest.approx(1 / 7), 7), "miss_rate": (0, 6)}
