@@ -1,0 +1,122 @@
+"""How often an interval holds the true value: exactly for shares, else by seeded simulation."""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from coverage_models import Floats, OverlapModel, ScoreModel
+
+from capsule_inspect.evaluation.estimates import estimate_average_precision
+from capsule_inspect.evaluation.intervals import Interval, newcombe_auroc
+
+_SEED = 1
+_HUGE = 2000
+"""As many studies make a sample whose average precision counts as the true one."""
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How often an interval holds the true value.
+
+    Attributes:
+        interval: The metric that the interval is of.
+        model: What the pictures are drawn from, or which shares the coverage is of.
+        n: How many pictures there are.
+        true: The true value; None for a mean over several.
+        coverage: Share of the intervals that hold it.
+        simulations: How many intervals that is a share of; 0 if the coverage is exact.
+    """
+
+    interval: str
+    model: str
+    n: int
+    true: float | None
+    coverage: float
+    simulations: int
+
+
+def cover_shares(interval: Callable[[int, int], Interval], n: int, shares: Floats) -> Floats:
+    """Sums the binomial chances of the counts whose interval holds the true share.
+
+    Args:
+        interval: Makes an interval from a number of successes and n.
+        n: Number of trials.
+        shares: The true shares, any shape.
+
+    Returns:
+        The exact coverage at each.
+    """
+    covered = np.zeros_like(shares)
+    for count in range(n + 1):
+        low, high = interval(count, n)
+        chance = math.comb(n, count) * shares**count * (1 - shares) ** (n - count)
+        covered += np.where((low <= shares) & (shares <= high), chance, 0)
+    return covered
+
+
+def cover_ranking(
+    interval: Callable[[Floats, Floats], Interval],
+    model: ScoreModel,
+    true: float,
+    simulations: int,
+) -> float:
+    """Simulates the coverage of an interval of how well scores rank pictures.
+
+    Args:
+        interval: Makes an interval from the scores of good and of defective pictures.
+        model: What the scores are drawn from.
+        true: The true value.
+        simulations: How many studies are drawn.
+    """
+    generator = np.random.default_rng(_SEED)
+    return _share_that_hold((interval(*model.draw(generator)) for _ in range(simulations)), true)
+
+
+def cover_mean(
+    interval: Callable[[list[float]], Interval], model: OverlapModel, simulations: int
+) -> float:
+    """Simulates the coverage of an interval of a mean overlap.
+
+    Args:
+        interval: Makes an interval from the overlaps.
+        model: What the overlaps are drawn from.
+        simulations: How many studies are drawn.
+    """
+    studies = model.draw(np.random.default_rng(_SEED), simulations)
+    return _share_that_hold(map(interval, studies.tolist()), model.mean)
+
+
+def newcombe_interval(good: Floats, defective: Floats) -> Interval:
+    """Returns Newcombe's interval of the AUROC of scores without ties."""
+    auroc = np.searchsorted(np.sort(good), defective).mean() / good.size
+    return newcombe_auroc(float(auroc), defective.size, good.size)
+
+
+def average_precision_interval(good: Floats, defective: Floats) -> Interval:
+    """Returns the bootstrap interval of average precision.
+
+    Raises:
+        ValueError: There are no pictures of one kind.
+    """
+    metric = estimate_average_precision(good.tolist(), defective.tolist())
+    if metric is None or metric.low is None or metric.high is None:
+        raise ValueError("Average precision needs scores of good and of defective pictures.")
+    return metric.low, metric.high
+
+
+def true_average_precision(model: ScoreModel) -> float:
+    """Measures the average precision of a sample so huge that its error does not matter."""
+    good, defective = model.draw(np.random.default_rng(_SEED), _HUGE)
+    return average_precision(good, defective)
+
+
+def average_precision(good: Floats, defective: Floats) -> float:
+    """Computes the mean precision over defective pictures as thresholds; no scores are equal."""
+    above = good.size - np.searchsorted(np.sort(good), np.sort(defective)[::-1])
+    hits = np.arange(1, defective.size + 1)
+    return float((hits / (hits + above)).mean())
+
+
+def _share_that_hold(intervals: Iterable[Interval], true: float) -> float:
+    return float(np.mean([low <= true <= high for low, high in intervals]))
