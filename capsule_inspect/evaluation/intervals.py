@@ -16,6 +16,10 @@ Interval = tuple[float, float]
 def wilson(successes: int, n: int) -> Interval:
     """Interval of a proportion (Wilson, JASA 22, 1927).
 
+    With 92 trials or more, at least 92.7 % of these intervals hold the true proportion if that is
+    1.1 / n or more away from 0 and 1; nearer, their coverage dips to 84 %
+    (`benchmarks/interval_coverage.py`).
+
     Args:
         successes: Number of successes.
         n: Number of trials, at least 1.
@@ -27,7 +31,11 @@ def wilson(successes: int, n: int) -> Interval:
 
 
 def bootstrap_mean(values: Sequence[float]) -> Interval:
-    """Interval of a mean by the percentile bootstrap (Efron and Tibshirani, 1993), seeded."""
+    """Interval of a mean by the percentile bootstrap (Efron and Tibshirani, 1993), seeded.
+
+    About 94 % of the intervals of 92 overlaps hold the true mean, but fewer where values are few:
+    down to 83 % of those of 18 (`benchmarks/interval_coverage.py`).
+    """
     array = np.asarray(values, np.float64)
     picks = np.random.default_rng(0).integers(0, array.size, (_RESAMPLES, array.size))
     return percentiles(array[picks].mean(axis=1))
@@ -64,6 +72,10 @@ def newcombe_auroc(auroc: float, positives: int, negatives: int) -> Interval:
 
     Solves |auroc - A| = z sqrt(V(A)) for A with the variance of Hanley and McNeil (1982) in which
     both sample sizes are replaced by their mean.
+
+    With 92 defective pictures and 206 good ones, about 95 % of these intervals or more hold the
+    true AUROC where the scores of the defective ones are up to 1.5 times as spread as those of the
+    good ones, and down to 88 % at 3 times (`benchmarks/interval_coverage.py`).
 
     Args:
         auroc: The estimate, in [0, 1].
