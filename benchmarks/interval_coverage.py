@@ -12,9 +12,8 @@ What falls short of what is asked:
   or three failures just exclude it: to .838 at p = 1 - 0.18/n, .895 at 1 - 0.55/n and .917 at
   1 - 1.02/n, in narrow bands (Brown, Cai and DasGupta, Statistical Science 16, 2001). Up to
   p = 1 - 1.1/n its coverage is at least .927.
-- Newcombe's interval puts the mean of both sample sizes in the place of each. Where the scores of
-  the defective pictures are much more spread than those of the good ones, the AUROC hinges on them,
-  and they are the fewer: coverage is then .91 to .93, and down to .88 at three times the spread.
+- Newcombe's interval holds .92 to .95 where the scores of the defective pictures are three times as
+  spread as those of the good ones: the AUROC then hinges on them, and they are the fewer.
 - The bootstrap of average precision knows no order but the one it is given: the nearer the ranking
   is to perfect, the more of its intervals end too high, or are the point 1.
 - The bootstrap of a mean is too narrow for the 18 pictures or so of one class.

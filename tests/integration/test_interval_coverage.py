@@ -35,7 +35,7 @@ ALIKE_IN_SPREAD = [
     model
     for auroc in (0.95, 0.98, 0.995, 0.998)
     for model in (
-        *(binormal(auroc, spread) for spread in (0.5, 1, 1.5)),
+        *(binormal(auroc, spread) for spread in (0.5, 1, 1.5, 2)),
         mirrored_exponential(auroc),
     )
 ]
@@ -89,12 +89,12 @@ def test_newcombe_covers_an_auroc(model):
 
 @pytest.mark.parametrize(
     "model",
-    [binormal(0.95, 3), exponential(0.95), exponential(0.998)],
+    [binormal(0.95, 3), binormal(0.998, 3), exponential(0.95), exponential(0.998)],
     ids=label,
 )
-def test_newcombe_falls_short_where_defective_pictures_score_far_more_spread(model):
+def test_newcombe_falls_little_short_where_defective_pictures_score_far_more_spread(model):
     coverage = cover_ranking(newcombe_interval, model, model.auroc, 3000)
-    assert 0.86 < coverage < REQUIRED["auroc"]
+    assert REQUIRED["auroc"] - 0.02 < coverage < 0.97
 
 
 def test_the_bootstrap_of_an_auroc_would_not_do():

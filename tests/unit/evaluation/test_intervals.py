@@ -76,13 +76,14 @@ def test_the_interval_of_an_auroc_keeps_its_laws(auroc, positives, negatives):
 def test_the_interval_of_an_auroc_holds_just_the_values_that_are_not_rejected(
     auroc, positives, negatives
 ):
-    # Every value A on a fine grid, with the formula of Hanley and McNeil (Radiology 143, 1982).
-    mean = (positives + negatives) / 2
+    # Every value A on a fine grid, with the formula of Hanley and McNeil (Radiology 143, 1982), and
+    # with the parts of both kinds of picture exchanged.
     kept = []
     for true in np.linspace(0, 1, 20_001):
         q1, q2 = true / (2 - true), 2 * true * true / (1 + true)
-        variance = (
-            true * (1 - true) + (mean - 1) * (q1 - true * true) + (mean - 1) * (q2 - true * true)
+        variance = max(
+            true * (1 - true) + (one - 1) * (q1 - true * true) + (other - 1) * (q2 - true * true)
+            for one, other in ((positives, negatives), (negatives, positives))
         ) / (positives * negatives)
         if abs(auroc - true) <= Z * math.sqrt(max(0, variance)):
             kept.append(true)
