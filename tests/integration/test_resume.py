@@ -67,7 +67,8 @@ def test_a_stopped_run_resumes_to_the_same_place(
     rules = [json.loads((run / "decision.json").read_text()) for run in (folder, uninterrupted)]
     points = [rule.pop("operating_point") for rule in rules]
     assert rules[0] == rules[1]
-    assert points[0].pop("chosen_by") == points[1].pop("chosen_by")
+    for key in ("chosen_by", "policy", "expected"):
+        assert points[0].pop(key) == points[1].pop(key), key
     assert points[0] == pytest.approx(points[1], abs=0.02)
     assert list((folder / "tensorboard").iterdir())
     for one, other in zip(weights(folder), weights(uninterrupted), strict=True):
