@@ -7,8 +7,6 @@ that has loaded TensorFlow.
 import csv
 import json
 import os
-import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from other_pythons import find_python, output_of
 
 from capsule_inspect.cli.predict import SHIPPED_MODEL
 from capsule_inspect.dataset.draw import draw_capsule, draw_labels
@@ -58,7 +57,7 @@ class Scores:
 def old_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Python with the package and tflite-runtime, and without ai-edge-litert."""
     folder = tmp_path_factory.mktemp("tflite-runtime") / "venv"
-    output_of(find_python(), "-m", "venv", folder)
+    output_of(find_python("3.11", "3.10"), "-m", "venv", folder)
     pip = (folder / "bin/python", "-m", "pip", "install", "--quiet")
     output_of(*pip, *PACKAGES)
     output_of(*pip, "--no-deps", ROOT)
@@ -93,39 +92,6 @@ def formats(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("formats")
     output_of(sys.executable, FIXTURES / "make_formats.py", folder, PYTHONPATH=str(ROOT))
     return folder
-
-
-def find_python() -> str:
-    """A Python that tflite-runtime has wheels for, on PATH."""
-    for name in ("python3.11", "python3.10"):
-        if found := shutil.which(name):
-            # A shim may be there without its Python, so it is asked where that is.
-            asked = subprocess.run(
-                [found, "-c", "import sys; print(sys.executable)"],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            if asked.returncode == 0:
-                return asked.stdout.strip()
-    pytest.skip("neither Python 3.11 nor 3.10, which tflite-runtime needs, is on PATH")
-
-
-def output_of(*command: object, **environment: str) -> str:
-    """What a command prints; fails the test if it does not end with 0."""
-    # A checkout on PYTHONPATH would stand in for the installed package.
-    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    ended = subprocess.run(
-        [str(part) for part in command],
-        env={**inherited, **environment},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-        timeout=600,
-    )
-    assert ended.returncode == 0, f"{command}\n{ended.stdout}\n{ended.stderr}"
-    return ended.stdout
 
 
 def score_old(python: Path, model: Path, crops: Path) -> Scores:

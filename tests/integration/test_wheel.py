@@ -1,9 +1,6 @@
 """The built wheel: what is in it, what it says of itself, and that it works once installed."""
 
 import csv
-import os
-import shutil
-import subprocess
 import sys
 import zipfile
 from dataclasses import dataclass
@@ -12,6 +9,7 @@ from email.parser import Parser
 from pathlib import Path
 
 import pytest
+from other_pythons import find_python, output_of
 
 ROOT = Path(__file__).parents[2]
 MODEL = "capsule_inspect/assets/capsule.tflite"
@@ -60,39 +58,6 @@ def installed(
     folder.mkdir()
     names = frozenset(line.split("==")[0].lower() for line in listed.splitlines())
     return Installed(base / "venv/bin/capsule-inspect", folder, names)
-
-
-def find_python(version: str) -> str:
-    """An interpreter of a version that is on PATH and answers."""
-    name = f"python{version}"
-    if found := shutil.which(name):
-        asked = subprocess.run(
-            [found, "-c", "import sys; print(sys.executable)"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if asked.returncode == 0:
-            return asked.stdout.strip()
-    pytest.skip(f"{name} is not on PATH, or does not start")
-
-
-def output_of(*command: object, folder: Path) -> str:
-    """What a command prints; fails the test if it does not end with 0."""
-    # A checkout on PYTHONPATH would stand in for the wheel.
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    ended = subprocess.run(
-        [str(part) for part in command],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-        timeout=600,
-    )
-    assert ended.returncode == 0, f"{command}\n{ended.stdout}\n{ended.stderr}"
-    return ended.stdout
 
 
 def metadata_of(wheel: Path) -> Message:
