@@ -64,23 +64,26 @@ class ModelSettings:
         encoder: Name of the encoder, as `model.encoders.ENCODERS` lists them.
         weights: `imagenet`, `none`, or the path of a `.weights.h5` file of the whole network.
         roi: The window the network sees.
-        decoder_filters: Channels of the decoder's levels, from coarse to fine.
+        decoder_filters: Channels of the decoder's levels, from stride 16 to finer ones; at least
+            two. The mask is enlarged from the last.
         decoder_dropout: Share of the channels dropped after each level in training; in [0, 1).
         mask_stride: Window pixels to a side of a mask pixel: 1 or 2.
         head: The label head, as `model.heads.HEADS` lists them.
         head_units: Hidden units of the label head's layers.
         head_dropout: Share of them dropped in training; in [0, 1).
+        head_l2: L2 penalty on the linear layers of the head `region`.
     """
 
     encoder: str = "efficientnet_lite0"
     weights: str = "imagenet"
     roi: Roi = field(default_factory=Roi)
-    decoder_filters: list[int] = field(default_factory=lambda: [128, 64, 48, 32])
+    decoder_filters: list[int] = field(default_factory=lambda: [128, 64, 48])
     decoder_dropout: float = 0.0
     mask_stride: int = 2
-    head: str = "views"
+    head: str = "region"
     head_units: list[int] = field(default_factory=lambda: [128])
     head_dropout: float = 0.3
+    head_l2: float = 0.005
 
     def __post_init__(self) -> None:
         """Raises ValueError if decoder or head are impossible."""
@@ -90,6 +93,8 @@ class ModelSettings:
             raise ValueError("model.decoder_filters must name at least two levels of 1 or more.")
         if not (0 <= self.head_dropout < 1 and 0 <= self.decoder_dropout < 1):
             raise ValueError("model.head_dropout and decoder_dropout must lie in [0, 1).")
+        if self.head_l2 < 0:
+            raise ValueError("model.head_l2 must be at least 0.")
         if self.mask_stride not in (1, 2):
             raise ValueError("model.mask_stride must be 1 or 2.")
 
@@ -147,7 +152,7 @@ class TrainSettings:
         batch_size: Crops per batch: half good, half defective.
         schedule: `one_cycle` (rises, then falls to 0 in each stage) or `constant`.
         learning_rate: Peak learning rate of decoder and heads.
-        encoder_learning_rate: The same for the encoder.
+        encoder_learning_rate: The same for the encoder; 0 keeps the pretrained weights as they are.
         clipnorm: Largest norm of each gradient; 0 for any.
         weight_decay: Decoupled weight decay of AdamW.
         average_momentum: Momentum of the exponential moving average of the weights, per step.
@@ -169,13 +174,13 @@ class TrainSettings:
     """
 
     frozen_epochs: int = 0
-    frozen_learning_rate: float = 1.5e-3
-    epochs: int = 28
+    frozen_learning_rate: float = 4e-3
+    epochs: int = 22
     steps: int = 50
     batch_size: int = 8
     schedule: str = "one_cycle"
-    learning_rate: float = 1.5e-3
-    encoder_learning_rate: float = 3e-4
+    learning_rate: float = 4e-3
+    encoder_learning_rate: float = 0.0
     clipnorm: float = 0.0
     weight_decay: float = 1e-2
     average_momentum: float = 0.99
@@ -185,7 +190,7 @@ class TrainSettings:
     transplant: float = 0.5
     drawn: int = 160
     drawn_share: float = 0.25
-    validate_every: int = 7
+    validate_every: int = 11
     patience: int = 0
     folds: int = 0
     seeds: int = 1
@@ -200,14 +205,15 @@ class TrainSettings:
             raise ValueError(
                 "train.epochs, steps, batch_size, validate_every and seeds must be at least 1."
             )
-        rates = (self.learning_rate, self.encoder_learning_rate, self.frozen_learning_rate)
-        if min(rates) <= 0 or self.defect_weight <= 0:
-            raise ValueError("Learning rates and train.defect_weight must be above 0.")
-        optional = (self.seed, self.drawn, self.frozen_epochs, self.patience)
-        if min(*optional, self.weight_decay, self.clipnorm) < 0:
+        if min(self.learning_rate, self.frozen_learning_rate, self.defect_weight) <= 0:
             raise ValueError(
-                "train.seed, drawn, frozen_epochs, patience, weight_decay and clipnorm must be at "
-                "least 0."
+                "train.learning_rate, frozen_learning_rate and defect_weight must be above 0."
+            )
+        optional = (self.seed, self.drawn, self.frozen_epochs, self.patience)
+        if min(*optional, self.encoder_learning_rate, self.weight_decay, self.clipnorm) < 0:
+            raise ValueError(
+                "train.seed, drawn, frozen_epochs, patience, encoder_learning_rate, weight_decay "
+                "and clipnorm must be at least 0."
             )
         if self.folds < 0 or self.folds == 1:
             raise ValueError("train.folds must be 0 (a single run) or at least 2.")
@@ -287,5 +293,10 @@ class Settings:
     predict: PredictSettings = field(default_factory=PredictSettings)
 
     def __post_init__(self) -> None:
-        """Raises ValueError if the search space is not one of these settings."""
+        """Raises ValueError if the search space or the groups do not go together."""
+        if self.model.weights == "none" and not self.train.encoder_learning_rate:
+            raise ValueError(
+                "model.weights=none starts the encoder from random weights, so it must learn: set "
+                "train.encoder_learning_rate above 0, such as 3e-4."
+            )
         self.space.require_within(self)

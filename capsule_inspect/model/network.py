@@ -39,19 +39,20 @@ def build_network(settings: ModelSettings, class_count: int, with_mask: bool = T
     shape = (settings.roi.height, settings.roi.width, 3)
     image = keras.Input(shape, dtype="uint8", name="image")
     features = encoder.build(image)
-    if len(settings.decoder_filters) != len(features) - 1:
+    levels, most = len(settings.decoder_filters), len(features) - 1
+    if levels > most:
         raise ConfigError(
-            f"model.decoder_filters must name {len(features) - 1} levels for {settings.encoder}, "
-            f"from stride 16 to the finest, but names {len(settings.decoder_filters)}."
+            f"model.decoder_filters must name at most {most} levels for {settings.encoder}, from "
+            f"stride 16 to the finest, but names {levels}."
         )
     outputs = {}
-    evidence = Evidence(features[-1], None, None)
+    evidence = Evidence(features[-3:])
     if with_mask:
-        decoded = build_decoder(features, settings.decoder_filters, settings.decoder_dropout)
-        outputs["mask_logits"], mask = _mask_head(decoded, settings, class_count)
-        evidence = Evidence(features[-1], decoded.stride8, mask)
-    hidden = HEADS[settings.head](evidence, settings)
-    outputs["logits"] = layers.Dense(class_count, name="logits")(hidden)
+        used = features[most - levels :]
+        decoded = build_decoder(used, settings.decoder_filters, settings.decoder_dropout)
+        outputs["mask_logits"], pooled = _mask_head(decoded, settings, class_count)
+        evidence = Evidence(features[-3:], decoded.stride8, pooled)
+    outputs["logits"] = HEADS[settings.head](evidence, settings, class_count)
     network = keras.Model(image, outputs, name="inspector")
     if settings.weights == "imagenet":
         encoder.load_imagenet(network)
@@ -63,7 +64,7 @@ def build_network(settings: ModelSettings, class_count: int, with_mask: bool = T
 def _mask_head(
     decoded: Decoded, settings: ModelSettings, class_count: int
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """Returns the mask's logits at `model.mask_stride`, and its probabilities at stride 8."""
+    """Returns the mask's logits at `model.mask_stride`, and those at stride 8 for the label."""
     stride = settings.roi.height // decoded.fine.shape[1]
     enlarge = stride // settings.mask_stride
     name = "mask_classes" if enlarge > 1 else "mask_logits"
@@ -73,10 +74,9 @@ def _mask_head(
     # Pooled before the softmax, not after: runtimes have no fast int8 softmax, and this is a
     # sixteenth of the work.
     pooled = layers.AveragePooling2D(_LABEL_STRIDE // stride, name="head_mask_logits")(logits)
-    mask = ops.stop_gradient(ops.softmax(pooled, axis=-1))
     if enlarge > 1:
         logits = layers.UpSampling2D(enlarge, interpolation="bilinear", name="mask_logits")(logits)
-    return logits, mask
+    return logits, ops.stop_gradient(pooled)
 
 
 def _log_priors(class_count: int) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""The stages of a training run: a frozen encoder first, if asked for, then everything."""
+"""The stages of a training run: decoder and heads alone first, if asked for, then the rest too."""
 
 from dataclasses import dataclass
 
@@ -33,7 +33,8 @@ class Stage:
 def plan_stages(train: TrainSettings) -> tuple[Stage, ...]:
     """Returns the stages of a run, in order."""
     frozen = train.frozen_epochs
-    whole = Stage(frozen, frozen + train.epochs, True, train.learning_rate)
+    encoder = train.encoder_learning_rate > 0
+    whole = Stage(frozen, frozen + train.epochs, encoder, train.learning_rate)
     if not frozen:
         return (whole,)
     return Stage(0, frozen, False, train.frozen_learning_rate), whole

@@ -2,7 +2,13 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from capsule_inspect.settings import DataSettings, ModelSettings, PredictSettings, Settings
+from capsule_inspect.settings import (
+    DataSettings,
+    ModelSettings,
+    PredictSettings,
+    Settings,
+    TrainSettings,
+)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +56,13 @@ def test_impossible_limits_are_refused_by_name(changes, named):
         PredictSettings(**changes)
 
 
+def test_a_random_encoder_must_be_trained():
+    random = ModelSettings(weights="none")
+    with pytest.raises(ValueError, match=r"model\.weights=none.*train\.encoder_learning_rate"):
+        Settings(model=random)
+    Settings(model=random, train=TrainSettings(encoder_learning_rate=3e-4))
+
+
 def test_settings_cannot_be_changed_in_place():
     with pytest.raises(FrozenInstanceError):
         Settings().data.seed = 3
@@ -57,4 +70,4 @@ def test_settings_cannot_be_changed_in_place():
 
 def test_lists_are_not_shared_between_settings():
     ModelSettings().decoder_filters.append(8)
-    assert ModelSettings().decoder_filters == [128, 64, 48, 32]
+    assert ModelSettings().decoder_filters == [128, 64, 48]

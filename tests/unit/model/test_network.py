@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from capsule_inspect.errors import ConfigError
 from capsule_inspect.imaging.roi import Roi
+from capsule_inspect.model.heads import HEADS
 from capsule_inspect.model.network import build_network
 from capsule_inspect.model.runner import KerasRunner
 from capsule_inspect.settings import ModelSettings
@@ -132,8 +133,7 @@ def test_weights_of_ones_own_are_loaded(network, tmp_path):
     [
         ({"roi": Roi("capsule", 100, 64, 80)}, "model.roi.width"),
         ({"roi": Roi("capsule", 96, 60, 80)}, "model.roi.height"),
-        ({"decoder_filters": [8, 8, 8]}, "model.decoder_filters"),
-        ({"decoder_filters": [8, 8, 8, 8, 8]}, "4 levels for efficientnet_lite0"),
+        ({"decoder_filters": [8, 8, 8, 8, 8]}, "at most 4 levels for efficientnet_lite0"),
         ({"encoder": "resnet"}, r"model.encoder.*convnext_tiny.*efficientnet_lite0"),
         ({"head": "transformer"}, r"model.head.*views.*mask_pooling"),
         ({"weights": "nowhere.weights.h5"}, "model.weights"),
@@ -144,20 +144,23 @@ def test_settings_that_make_no_network_are_refused_by_name(changes, named):
         build_network(replace(TINY, **changes), 4)
 
 
+@pytest.mark.parametrize("levels", [2, 3, 4])
 @pytest.mark.parametrize("stride", [1, 2])
-def test_the_mask_comes_at_the_stride_asked_for(stride):
-    built = build_network(replace(TINY, mask_stride=stride), 3)
+def test_the_mask_comes_at_the_stride_asked_for_whatever_the_decoder_ends_with(stride, levels):
+    settings = replace(TINY, mask_stride=stride, decoder_filters=[8] * levels)
+    built = build_network(settings, 3)
     assert tuple(built.output["mask_logits"].shape[1:]) == (64 // stride, 96 // stride, 3)
 
 
-@pytest.mark.parametrize("head", ["views", "mask_pooling"])
+@pytest.mark.parametrize("head", list(HEADS))
 @pytest.mark.parametrize("with_mask", [True, False])
-def test_every_head_builds_with_and_without_a_mask_and_learns_from_the_label(head, with_mask):
+def test_every_head_builds_with_and_without_a_mask(head, with_mask):
     settings = replace(TINY, head=head, head_units=[8, 6])
     built = build_network(settings, 3, with_mask)
     assert set(built.output) == ({"logits", "mask_logits"} if with_mask else {"logits"})
     dense = [layer for layer in built.layers if isinstance(layer, keras.layers.Dense)]
-    assert [layer.units for layer in dense][-2:] == [6, 3]
+    told_by_dense = 1 if head == "region" and with_mask else 3
+    assert [layer.units for layer in dense][-2:] == [6, told_by_dense]
     ran = KerasRunner(built)(pictures(1)[0])
     assert ran.logits.shape == (3,)
     assert (ran.mask_logits is not None) == with_mask
@@ -183,6 +186,41 @@ def test_pooling_under_the_mask_is_a_mean_weighted_by_the_defect():
     assert fine.shape[:2] == mask.shape[:2] == (8, 12)
     expected = (fine * weight).sum(axis=(0, 1)) / weight.sum()
     assert pooled[-8:] == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_region_head_tells_the_defect_where_the_mask_sees_one():
+    keras.utils.set_random_seed(0)
+    built = build_network(replace(TINY, head="region"), 4)
+    for stride in (8, 16, 32):
+        layer = built.get_layer(f"head_region_{stride}_conv")
+        layer.set_weights(
+            [w + 0.1 * (1 + np.arange(w.size).reshape(w.shape) % 5) for w in layer.get_weights()]
+        )
+    probe = keras.Model(
+        built.input,
+        [
+            built.output["logits"],
+            built.get_layer("head_mask_logits").output,
+            built.get_layer("head_region_sum").output,
+        ],
+    )
+    logits, mask, scores = (numpy_of(value)[0] for value in probe(pictures(1)))
+    odds = mask[..., 1:].max(axis=-1) - mask[..., 0]
+    coarse = np.minimum(odds.reshape(4, 2, 6, 2).max(axis=(1, 3)), 2.0)
+    weights = np.exp(coarse) / np.exp(coarse).sum()
+    expected = (scores * weights[..., None]).sum(axis=(0, 1))
+    assert logits[1:] == pytest.approx(expected, abs=1e-4)
+    assert np.ptp(expected) > 1e-3
+
+
+def test_features_are_scored_around_zero_and_within_six_deviations():
+    built = build_network(replace(TINY, head="region"), 4)
+    norm = built.get_layer("head_region_16_norm")
+    image = built.input
+    scored = keras.Model(image, built.get_layer("head_region_16_conv").input)
+    normalized = keras.Model(image, norm.output)
+    seen = numpy_of(scored(pictures()))
+    assert seen == pytest.approx(np.clip(numpy_of(normalized(pictures())) / 2, -3, 3), abs=1e-5)
 
 
 def test_the_runner_gives_one_picture_and_takes_its_outputs(network):

@@ -11,7 +11,12 @@ from capsule_inspect.training.load import load_network
 from capsule_inspect.training.stages import Stage, epochs_done, plan_stages, start_stage
 
 TRAIN = TrainSettings(
-    frozen_epochs=2, frozen_learning_rate=0.01, epochs=3, steps=1, learning_rate=0.02
+    frozen_epochs=2,
+    frozen_learning_rate=0.01,
+    epochs=3,
+    steps=1,
+    learning_rate=0.02,
+    encoder_learning_rate=0.001,
 )
 FROZEN, WHOLE = plan_stages(TRAIN)
 
@@ -53,6 +58,15 @@ def test_a_frozen_encoder_stays_as_it_is_and_then_learns(network):
     assert not any(path.startswith(PREFIX) for path in moved)
     start_stage(network, WHOLE, TRAIN)
     assert any(path.startswith(PREFIX) for path in step(network))
+
+
+def test_an_encoder_without_a_learning_rate_stays_as_it_is(network):
+    train = replace(TRAIN, frozen_epochs=0, encoder_learning_rate=0.0)
+    (stage,) = plan_stages(train)
+    start_stage(network, stage, train)
+    moved = step(network)
+    assert moved
+    assert not any(path.startswith(PREFIX) for path in moved)
 
 
 @pytest.mark.parametrize(("stage", "done"), [(FROZEN, 1), (WHOLE, 3)])
