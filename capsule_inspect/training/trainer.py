@@ -18,6 +18,7 @@ from capsule_inspect.evaluation.evidence import gather_evidence
 from capsule_inspect.evaluation.judge import judge
 from capsule_inspect.evaluation.metrics import PICTURE_METRICS, measure
 from capsule_inspect.inference.inspector import Inspector
+from capsule_inspect.model.encoder import round_kernels
 from capsule_inspect.model.network import build_network
 from capsule_inspect.model.runner import KerasRunner
 from capsule_inspect.modelfile.metric import Metric
@@ -122,6 +123,8 @@ class Trainer:
             return load_network(self._run.checkpoint, compiled=True)
         with_mask = any(sample.mask for sample in self._split("train"))
         network = build_network(self._settings.model, len(self._data.classes), with_mask)
+        if not self._train.encoder_learning_rate:
+            round_kernels(network)
         start_stage(network, self._stages[0], self._train)
         save_network(network, self._run.checkpoint)
         return network
