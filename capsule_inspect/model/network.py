@@ -1,9 +1,7 @@
 """The whole network: encoder, decoder, mask head and label head."""
 
 import keras
-import numpy as np
 from keras import layers, ops
-from numpy.typing import NDArray
 
 from capsule_inspect.errors import ConfigError
 from capsule_inspect.model.decoder import Decoded, build_decoder
@@ -13,8 +11,6 @@ from capsule_inspect.settings import ModelSettings
 
 _LABEL_STRIDE = 8
 """Stride of the features and of the mask that the label head looks at."""
-_DEFECT_SHARE = 0.02
-"""Share of defect pixels that an untrained mask head expects; real windows hold about as many."""
 
 
 def build_network(settings: ModelSettings, class_count: int, with_mask: bool = True) -> keras.Model:
@@ -68,25 +64,13 @@ def _mask_head(
     stride = settings.roi.height // decoded.fine.shape[1]
     enlarge = stride // settings.mask_stride
     name = "mask_classes" if enlarge > 1 else "mask_logits"
-    head = layers.Conv2D(class_count, 1, name=name)
-    logits = head(decoded.fine)
-    head.bias.assign(_log_priors(class_count))
+    logits = layers.Conv2D(class_count, 1, name=name)(decoded.fine)
     # Pooled before the softmax, not after: runtimes have no fast int8 softmax, and this is a
     # sixteenth of the work.
     pooled = layers.AveragePooling2D(_LABEL_STRIDE // stride, name="head_mask_logits")(logits)
     if enlarge > 1:
         logits = layers.UpSampling2D(enlarge, interpolation="bilinear", name="mask_logits")(logits)
     return logits, ops.stop_gradient(pooled)
-
-
-def _log_priors(class_count: int) -> NDArray[np.float32]:
-    """Returns the logits to start from, so that no steps go into learning that defects are rare.
-
-    After Lin et al., "Focal Loss for Dense Object Detection", 2017, section 4.1.
-    """
-    shares = np.full(class_count, _DEFECT_SHARE / (class_count - 1), np.float32)
-    shares[0] = 1 - _DEFECT_SHARE
-    return np.log(shares)
 
 
 def _load_weights(network: keras.Model, path: str) -> None:
