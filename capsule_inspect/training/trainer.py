@@ -123,7 +123,7 @@ class Trainer:
             return load_network(self._run.checkpoint, compiled=True)
         with_mask = any(sample.mask for sample in self._split("train"))
         network = build_network(self._settings.model, len(self._data.classes), with_mask)
-        if not self._train.encoder_learning_rate:
+        if not any(stage.encoder for stage in self._stages):
             round_kernels(network)
         start_stage(network, self._stages[0], self._train)
         save_network(network, self._run.checkpoint)
