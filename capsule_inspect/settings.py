@@ -77,10 +77,10 @@ class ModelSettings:
     encoder: str = "efficientnet_lite0"
     weights: str = "imagenet"
     roi: Roi = field(default_factory=Roi)
-    decoder_filters: list[int] = field(default_factory=lambda: [128, 64, 48, 32])
+    decoder_filters: list[int] = field(default_factory=lambda: [192, 96, 64])
     decoder_dropout: float = 0.0
     mask_stride: int = 2
-    head: str = "views"
+    head: str = "region"
     head_units: list[int] = field(default_factory=lambda: [128])
     head_dropout: float = 0.3
     head_l2: float = 0.005
@@ -175,12 +175,12 @@ class TrainSettings:
 
     frozen_epochs: int = 0
     frozen_learning_rate: float = 1.5e-3
-    epochs: int = 28
+    epochs: int = 32
     steps: int = 50
     batch_size: int = 8
     schedule: str = "one_cycle"
-    learning_rate: float = 1.5e-3
-    encoder_learning_rate: float = 3e-4
+    learning_rate: float = 4e-3
+    encoder_learning_rate: float = 0.0
     clipnorm: float = 0.0
     weight_decay: float = 1e-2
     average_momentum: float = 0.99
@@ -190,7 +190,7 @@ class TrainSettings:
     transplant: float = 0.5
     drawn: int = 160
     drawn_share: float = 0.25
-    validate_every: int = 7
+    validate_every: int = 8
     patience: int = 0
     folds: int = 0
     seeds: int = 1

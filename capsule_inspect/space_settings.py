@@ -98,8 +98,7 @@ class Dimension:
 
 def _default_dimensions() -> list[Dimension]:
     return [
-        Dimension("train.learning_rate", 3e-4, 5e-3, log=True),
-        Dimension("train.encoder_learning_rate", 5e-5, 1e-3, log=True),
+        Dimension("train.learning_rate", 5e-4, 1e-2, log=True),
         Dimension("train.weight_decay", 1e-4, 5e-2, log=True),
         Dimension("train.label_smoothing", 0.0, 0.15),
         Dimension("train.defect_weight", 1.0, 6.0),

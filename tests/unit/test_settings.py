@@ -60,7 +60,7 @@ def test_a_random_encoder_must_be_trained():
     random = ModelSettings(weights="none")
     with pytest.raises(ValueError, match=r"model\.weights=none.*train\.encoder_learning_rate"):
         Settings(model=random, train=TrainSettings(encoder_learning_rate=0))
-    Settings(model=random)
+    Settings(model=random, train=TrainSettings(encoder_learning_rate=3e-4))
 
 
 def test_settings_cannot_be_changed_in_place():
@@ -70,4 +70,4 @@ def test_settings_cannot_be_changed_in_place():
 
 def test_lists_are_not_shared_between_settings():
     ModelSettings().decoder_filters.append(8)
-    assert ModelSettings().decoder_filters == [128, 64, 48, 32]
+    assert ModelSettings().decoder_filters == [192, 96, 64]
