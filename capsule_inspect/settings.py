@@ -175,7 +175,7 @@ class TrainSettings:
 
     frozen_epochs: int = 0
     frozen_learning_rate: float = 1.5e-3
-    epochs: int = 32
+    epochs: int = 24
     steps: int = 50
     batch_size: int = 8
     schedule: str = "one_cycle"

@@ -3,7 +3,6 @@
 from typing import Protocol
 
 import keras
-import numpy as np
 
 PREFIX = "encoder_"
 """Names of all encoder layers start with this; the optimizer and `set_trainable` go by it."""
@@ -45,22 +44,3 @@ def set_trainable(network: keras.Model, trainable: bool) -> None:
         is_norm = isinstance(layer, keras.layers.BatchNormalization)
         if layer.name.startswith(PREFIX) and not is_norm:
             layer.trainable = trainable
-
-
-def round_kernels(network: keras.Model) -> None:
-    """Rounds the encoder's kernels to what int8 holds of them: 255 steps for each output channel.
-
-    For an encoder that stays frozen: decoder and heads then learn from the features that an int8
-    file will show them, instead of meeting them when exported. It halves the distance between the
-    outputs of network and file (`experiments/README.md`).
-    """
-    depthwise = keras.layers.DepthwiseConv2D
-    for layer in network.layers:
-        convolves = isinstance(layer, (keras.layers.Conv2D, depthwise))
-        if not convolves or not layer.name.startswith(PREFIX):
-            continue
-        kernel, *rest = layer.get_weights()
-        axes = (0, 1) if isinstance(layer, depthwise) else (0, 1, 2)
-        step = np.abs(kernel).max(axis=axes, keepdims=True) / 127
-        step = np.where(step > 0, step, 1)  # a channel of zeros
-        layer.set_weights([np.round(kernel / step) * step, *rest])

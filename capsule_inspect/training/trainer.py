@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsule_inspect.dataset.batches import Batches
-from capsule_inspect.dataset.crops import draw_crops, load_crops
+from capsule_inspect.dataset.crops import MARGIN, draw_crops, load_crops
 from capsule_inspect.dataset.manifest import DataSet, Sample, training_sha256
 from capsule_inspect.errors import DataError
 from capsule_inspect.evaluation.cross_fit import choose_on_split
@@ -18,8 +18,8 @@ from capsule_inspect.evaluation.evidence import gather_evidence
 from capsule_inspect.evaluation.judge import judge
 from capsule_inspect.evaluation.metrics import PICTURE_METRICS, measure
 from capsule_inspect.inference.inspector import Inspector
-from capsule_inspect.model.encoder import round_kernels
 from capsule_inspect.model.network import build_network
+from capsule_inspect.model.round_kernels import round_kernels
 from capsule_inspect.model.runner import KerasRunner
 from capsule_inspect.modelfile.metric import Metric
 from capsule_inspect.modelfile.operating_point import OperatingPoint
@@ -41,6 +41,9 @@ from capsule_inspect.training.run_folder import RunFolder
 from capsule_inspect.training.score import score
 from capsule_inspect.training.stages import Stage, epochs_done, plan_stages, start_stage
 from capsule_inspect.training.watcher import Watcher
+
+_PEEKED = 16
+"""As many training pictures tell how rounding a frozen encoder changes its features."""
 
 
 @dataclass(frozen=True)
@@ -124,10 +127,17 @@ class Trainer:
         with_mask = any(sample.mask for sample in self._split("train"))
         network = build_network(self._settings.model, len(self._data.classes), with_mask)
         if not any(stage.encoder for stage in self._stages):
-            round_kernels(network)
+            round_kernels(network, self._peek_windows())
         start_stage(network, self._stages[0], self._train)
         save_network(network, self._run.checkpoint)
         return network
+
+    def _peek_windows(self) -> NDArray[np.uint8]:
+        """Returns what the network sees of some training pictures, evenly spread."""
+        samples = self._split("train")
+        some = samples[:: max(1, len(samples) // _PEEKED)][:_PEEKED]
+        crops = load_crops(self._data, some, self._settings.model.roi)
+        return np.stack([crop.image[MARGIN:-MARGIN, MARGIN:-MARGIN] for crop in crops])
 
     def _load_batches(self) -> Batches:
         model, train = self._settings.model, self._train

@@ -1,0 +1,62 @@
+"""Rounding a frozen encoder to what an int8 file holds of it, before anything learns from it."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+from keras import layers, ops
+from numpy.typing import NDArray
+
+from capsule_inspect.model.encoder import PREFIX
+
+Convolution = layers.Conv2D | layers.DepthwiseConv2D
+
+
+def round_kernels(network: keras.Model, windows: NDArray[np.uint8]) -> None:
+    """Rounds the encoder's kernels to 255 steps for each output channel, as int8 files do.
+
+    Decoder and heads then learn from the features that the file will show them. Each layer's bias,
+    or the mean of its batch norm, takes up what rounding changes of the channels' means, layer by
+    layer (Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction",
+    2019): without it one early layer alone, whose norm enlarges small differences, changes the
+    features of stride 16 by a fifth.
+
+    Args:
+        network: The whole network; only its encoder changes.
+        windows: uint8 [n, H, W, 3], a few of the pictures it will see.
+    """
+    convolutions = [layer for layer in network.layers if _is_rounded(layer)]
+    norms = {
+        id(layer.input): layer
+        for layer in network.layers
+        if isinstance(layer, layers.BatchNormalization)
+    }
+    before = _means(network, convolutions, windows)
+    for layer in convolutions:
+        kernel, *rest = layer.get_weights()
+        layer.set_weights([_rounded(kernel, isinstance(layer, layers.DepthwiseConv2D)), *rest])
+        shift = _means(network, [layer], windows)[layer.name] - before[layer.name]
+        if layer.use_bias:
+            layer.bias.assign_sub(shift)
+        elif id(layer.output) in norms:
+            norms[id(layer.output)].moving_mean.assign_add(shift)
+
+
+def _is_rounded(layer: keras.layers.Layer) -> bool:
+    return layer.name.startswith(PREFIX) and isinstance(layer, Convolution)
+
+
+def _rounded(kernel: NDArray[np.float32], depthwise: bool) -> NDArray[np.float32]:
+    axes = (0, 1) if depthwise else (0, 1, 2)
+    step = np.abs(kernel).max(axis=axes, keepdims=True) / 127
+    step = np.where(step > 0, step, 1)  # a channel of zeros
+    return np.asarray(np.round(kernel / step) * step, np.float32)
+
+
+def _means(
+    network: keras.Model, convolutions: Sequence[Convolution], windows: NDArray[np.uint8]
+) -> dict[str, NDArray[np.float32]]:
+    """Returns the mean output of each channel, [channels], by the name of the layer."""
+    means = {layer.name: ops.mean(layer.output, axis=(0, 1, 2)) for layer in convolutions}
+    probe = keras.Model(network.input, means)
+    return {name: np.asarray(m, np.float32) for name, m in probe(windows, training=False).items()}
