@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from capsule_inspect.model.encoder import PREFIX
 
-Convolution = layers.Conv2D | layers.DepthwiseConv2D
+_CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D)
 
 
 def round_kernels(network: keras.Model, windows: NDArray[np.uint8]) -> None:
@@ -43,7 +43,7 @@ def round_kernels(network: keras.Model, windows: NDArray[np.uint8]) -> None:
 
 
 def _is_rounded(layer: keras.layers.Layer) -> bool:
-    return layer.name.startswith(PREFIX) and isinstance(layer, Convolution)
+    return layer.name.startswith(PREFIX) and isinstance(layer, _CONVOLUTIONS)
 
 
 def _rounded(kernel: NDArray[np.float32], depthwise: bool) -> NDArray[np.float32]:
@@ -54,7 +54,7 @@ def _rounded(kernel: NDArray[np.float32], depthwise: bool) -> NDArray[np.float32
 
 
 def _means(
-    network: keras.Model, convolutions: Sequence[Convolution], windows: NDArray[np.uint8]
+    network: keras.Model, convolutions: Sequence[keras.layers.Layer], windows: NDArray[np.uint8]
 ) -> dict[str, NDArray[np.float32]]:
     """Returns the mean output of each channel, [channels], by the name of the layer."""
     means = {layer.name: ops.mean(layer.output, axis=(0, 1, 2)) for layer in convolutions}
