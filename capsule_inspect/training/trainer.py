@@ -1,6 +1,6 @@
 """What training one network takes, step by step."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsule_inspect.dataset.batches import Batches
-from capsule_inspect.dataset.crops import MARGIN, draw_crops, load_crops
+from capsule_inspect.dataset.crops import MARGIN, TrainingCrop, draw_crops, load_crops
 from capsule_inspect.dataset.manifest import DataSet, Sample, training_sha256
 from capsule_inspect.errors import DataError
 from capsule_inspect.evaluation.cross_fit import choose_on_split
@@ -77,12 +77,18 @@ class Trainer:
                 "Prepare it with data.val above 0, or leave train.patience at 0."
             )
         keras.utils.set_random_seed(settings.train.seed)
-        self._network = self._checkpoint_or_new()
+        is_new = not run.checkpoint.exists()
+        self._network = (
+            self._new_network() if is_new else load_network(run.checkpoint, compiled=True)
+        )
         self._inspector = Inspector(
             KerasRunner(self._network), data.classes, settings.model.roi, OperatingPoint()
         )
         watcher.note(f"Reading the training pictures of {settings.data.dir}.")
-        self._batches = self._load_batches()
+        crops = load_crops(data, self._split("train"), settings.model.roi)
+        self._batches = self._make_batches(crops)
+        if is_new:
+            self._begin(crops)
 
     def train(self) -> None:
         """Trains the stages that are not finished yet."""
@@ -121,29 +127,25 @@ class Trainer:
         write_decision(self._run.decision, rule)
         return Trained(self._run, rule, metrics)
 
-    def _checkpoint_or_new(self) -> keras.Model:
-        if self._run.checkpoint.exists():
-            return load_network(self._run.checkpoint, compiled=True)
+    def _new_network(self) -> keras.Model:
         with_mask = any(sample.mask for sample in self._split("train"))
         network = build_network(self._settings.model, len(self._data.classes), with_mask)
-        if not any(stage.encoder for stage in self._stages):
-            round_kernels(network, self._peek_windows())
         start_stage(network, self._stages[0], self._train)
-        save_network(network, self._run.checkpoint)
         return network
 
-    def _peek_windows(self) -> NDArray[np.uint8]:
-        """Returns what the network sees of some training pictures, evenly spread."""
-        samples = self._split("train")
-        some = samples[:: max(1, len(samples) // _PEEKED)][:_PEEKED]
-        crops = load_crops(self._data, some, self._settings.model.roi)
-        return np.stack([crop.image[MARGIN:-MARGIN, MARGIN:-MARGIN] for crop in crops])
+    def _begin(self, crops: Sequence[TrainingCrop]) -> None:
+        """Readies a new network for its first step, and writes its first checkpoint."""
+        if not any(stage.encoder for stage in self._stages):
+            some = crops[:: max(1, len(crops) // _PEEKED)][:_PEEKED]
+            windows = [crop.image[MARGIN:-MARGIN, MARGIN:-MARGIN] for crop in some]
+            round_kernels(self._network, np.stack(windows))
+        save_network(self._network, self._run.checkpoint)
 
-    def _load_batches(self) -> Batches:
+    def _make_batches(self, crops: Sequence[TrainingCrop]) -> Batches:
         model, train = self._settings.model, self._train
         with_mask = "mask_logits" in self._network.output
         return Batches(
-            real=load_crops(self._data, self._split("train"), model.roi),
+            real=crops,
             drawn=draw_crops(train.drawn, train.seed, self._data.classes, model.roi),
             classes=self._data.classes,
             roi=model.roi,
