@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from capsule_inspect.cli.load_model import load_model
+from capsule_inspect.cli.options import RuntimeChoice
 from capsule_inspect.cli.predict import SHIPPED_MODEL
 from capsule_inspect.dataset.draw import DrawnCapsule, draw_capsule
-from capsule_inspect.imaging.overlay import Annotation, draw_overlay
+from capsule_inspect.imaging.overlay import draw_overlay
+from capsule_inspect.inference.annotate import annotate
 from capsule_inspect.inference.inspector import Finding, Inspector
-from capsule_inspect.modelfile.bundle import read_bundle
-from capsule_inspect.modelfile.runtime import Interpreter
 
 SEEDS = range(90_000, 90_040)
 """Of drawn capsules that no training has seen."""
@@ -45,7 +46,7 @@ class Shown:
 
 def main(out: Path) -> None:
     """Writes a sheet of failures, one of a kind, and prints how many defects are found."""
-    inspector = load_inspector()
+    inspector = load_model(SHIPPED_MODEL, RuntimeChoice.AUTO, threads=1).inspector
     defects = inspector.classes[1:]
     shown = [each for label in defects for each in show(inspector, label)]
     Console().print(count(shown, defects))
@@ -57,13 +58,6 @@ def main(out: Path) -> None:
     rows = [np.hstack(tiles[start : start + COLUMNS]) for start in range(0, len(tiles), COLUMNS)]
     sheet = cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR)
     cv2.imwrite(str(out), sheet, [cv2.IMWRITE_JPEG_QUALITY, 85])
-
-
-def load_inspector() -> Inspector:
-    """Returns the shipped model, ready to inspect."""
-    bundle = read_bundle(SHIPPED_MODEL)
-    meta = bundle.metadata
-    return Inspector(Interpreter(bundle).run, meta.classes, meta.roi, meta.operating_point)
 
 
 def show(inspector: Inspector, label: str) -> list[Shown]:
@@ -97,10 +91,8 @@ def count(shown: list[Shown], defects: tuple[str, ...]) -> Table:
 
 def tile(failure: Shown) -> NDArray[np.uint8]:
     """Draws the picture with what was found, the true outline in blue, and a line of text."""
-    drawn, decision = failure.drawn, failure.finding.decision
-    box, is_defect = failure.finding.crop.box, failure.called != "good"
-    note = Annotation(box, failure.called, decision.confidence, is_defect, decision.mask)
-    picture = draw_overlay(drawn.picture, [note])
+    drawn, box = failure.drawn, failure.finding.crop.box
+    picture = draw_overlay(drawn.picture, [annotate(failure.finding)])
     outlines, _ = cv2.findContours(drawn.mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(picture, outlines, -1, TRUTH, 3, cv2.LINE_AA)
     rows = len(picture) * HEIGHT // WIDTH

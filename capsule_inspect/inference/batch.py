@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsule_inspect.errors import InterruptedRunError, PictureError, UsageError
-from capsule_inspect.imaging.overlay import Annotation, draw_overlay
+from capsule_inspect.imaging.overlay import draw_overlay
 from capsule_inspect.imaging.read import MAX_PIXELS, Picture, read_picture
+from capsule_inspect.inference.annotate import annotate
 from capsule_inspect.inference.inputs import InputPicture, printable
 from capsule_inspect.inference.inspector import Finding, Inspector
 from capsule_inspect.inference.records import Record, RecordWriter, record_finding
@@ -155,7 +156,7 @@ def _inspect(
     overlay = mask = warning = ""
     if wanted.overlays:
         overlay = f"overlays/{source.name}.png"
-        drawn = draw_overlay(picture, [_annotate(finding) for finding in findings])
+        drawn = draw_overlay(picture, [annotate(finding) for finding in findings])
         _write(out, overlay, _encode_overlay(drawn))
     if wanted.masks and any(finding.decision.mask is None for finding in findings):
         warning = "There is no mask: the model does not tell where a defect is."
@@ -168,14 +169,6 @@ def _inspect(
     return tuple(
         record_finding(path, capsule, finding, threshold, overlay, mask, warning)
         for capsule, finding in enumerate(findings)
-    )
-
-
-def _annotate(finding: Finding) -> Annotation:
-    decision = finding.decision
-    is_defect = decision.label != "good"
-    return Annotation(
-        finding.crop.box, decision.label, decision.confidence, is_defect, decision.mask
     )
 
 

@@ -1,0 +1,13 @@
+"""What was found, as the overlay draws it."""
+
+from capsule_inspect.imaging.overlay import Annotation
+from capsule_inspect.inference.inspector import Finding
+
+
+def annotate(finding: Finding) -> Annotation:
+    """Returns what to draw for a finding."""
+    decision = finding.decision
+    is_defect = decision.label != "good"
+    return Annotation(
+        finding.crop.box, decision.label, decision.confidence, is_defect, decision.mask
+    )
