@@ -64,6 +64,23 @@ def logit(probability: float) -> float:
     return math.log(probability / (1 - probability))
 
 
+def cut(point: OperatingPoint) -> float:
+    """The threshold as a logit before the temperature."""
+    return logit(point.threshold) * point.temperature
+
+
+def best_limit(goods: list[float], defects: list[float]) -> float:
+    """The logit, to a thousandth, with the best F1 of scores blurred by noise of scale 0.5."""
+
+    def f1(limit: float) -> float:
+        alarms = [
+            [1 / (1 + math.exp((limit - s) / 0.5)) for s in part] for part in (goods, defects)
+        ]
+        return 2 * sum(alarms[1]) / (sum(alarms[0]) + sum(alarms[1]) + len(defects))
+
+    return max((step / 1000 for step in range(-9000, 9001)), key=f1)
+
+
 def test_the_threshold_lies_about_the_middle_of_the_gap_between_separable_scores(bench):
     for value in (-3.0, -2.0, -1.0):
         bench.add("good", value)
@@ -71,7 +88,9 @@ def test_the_threshold_lies_about_the_middle_of_the_gap_between_separable_scores
         bench.add("crack", value)
     point = bench.choose()
     # In logits the gap runs from -1 to 2; its middle is 0.5 before the temperature divides it.
-    assert logit(point.threshold) * point.temperature == pytest.approx(0.5, abs=0.2)
+    best = best_limit([-3.0, -2.0, -1.0], [2.0, 2.5, 4.0])
+    assert best == pytest.approx(0.5, abs=0.2)
+    assert cut(point) == pytest.approx(best, abs=5e-3)
     # Separable labels cannot be too certain: the least temperature that is tried.
     assert point.temperature == pytest.approx(0.25)
     assert "the bench" in point.chosen_by
@@ -84,7 +103,9 @@ def test_the_threshold_need_not_lie_around_a_half(bench):
     for value in (-3.0, -2.0, -1.0):
         bench.add("crack", value)
     point = bench.choose()
-    assert logit(point.threshold) * point.temperature == pytest.approx(-4.0, abs=0.2)
+    best = best_limit([-6.0, -5.5, -5.0], [-3.0, -2.0, -1.0])
+    assert best == pytest.approx(-4.0, abs=0.2)
+    assert cut(point) == pytest.approx(best, abs=5e-3)
 
 
 def test_the_threshold_has_the_best_f1_of_blurred_scores(bench):
@@ -93,17 +114,7 @@ def test_the_threshold_has_the_best_f1_of_blurred_scores(bench):
         bench.add("good", value)
     for value in cracks:
         bench.add("crack", value)
-    point = bench.choose()
-
-    def blurred_f1(limit: float) -> float:
-        def alarm(score: float) -> float:
-            return 1 / (1 + math.exp(-(score - limit) / 0.5))
-
-        hits = sum(alarm(score) for score in cracks)
-        return 2 * hits / (hits + sum(alarm(score) for score in goods) + len(cracks))
-
-    best = max((step / 1000 for step in range(-4000, 3001)), key=blurred_f1)
-    assert logit(point.threshold) * point.temperature == pytest.approx(best, abs=5e-3)
+    assert cut(bench.choose()) == pytest.approx(best_limit(goods, cracks), abs=5e-3)
 
 
 def test_one_far_picture_does_not_move_the_threshold_across_all_others(bench):
@@ -196,11 +207,6 @@ def evidence_of(goods: list[float], defects: list[float]) -> list[Evidence]:
     ]
 
 
-def cut(point: OperatingPoint) -> float:
-    """The threshold as a logit before the temperature."""
-    return logit(point.threshold) * point.temperature
-
-
 # Twenty defects, the faintest at -4 and -2, among goods that reach up to -1.
 DEFECTS = [-4.0, -2.0, *np.linspace(0, 5, 18)]
 GOODS = [-7.0, -6.5, -6.0, -3.0, -1.0]
@@ -226,6 +232,14 @@ def test_a_miss_rate_that_costs_nothing_more_is_not_used_up():
     evidence = evidence_of([-5.0, -4.0, -3.0], np.linspace(1, 20, 20).tolist())
     point = choose_operating_point(evidence, ThresholdSettings("max_miss_rate", 0.1), "all")
     assert cut(point) == pytest.approx(-1.0, abs=0.01)
+
+
+@pytest.mark.parametrize(("lowest", "threshold"), [(-4.0, -0.5), (2.0, -1.5)])
+def test_of_gaps_with_as_few_false_alarms_the_widest_is_taken(lowest, threshold):
+    # One of twenty may be missed: the gap lies below the lowest defect, or between it and the next.
+    evidence = evidence_of([-6.0, -5.5, -5.0], [lowest, *np.linspace(3, 6, 19)])
+    point = choose_operating_point(evidence, ThresholdSettings("max_miss_rate", 0.05), "all")
+    assert cut(point) == pytest.approx(threshold, abs=0.01)
 
 
 def test_where_the_lowest_score_of_all_is_a_defect_everything_is_called_defective():
