@@ -67,13 +67,13 @@ pipeline: $(TRAIN) ## go the whole way on drawn capsules, in minutes
 		--model out/pipeline/model.tflite
 
 STUDY := experiments/cross_validation
-model: need-CAPSULE_INSPECT_DATA $(TRAIN) ## cross-validate and make the model that ships, in hours
+model: need-CAPSULE_INSPECT_DATA $(TRAIN) ## cross-validate the defaults and make a model to ship, in hours
 	rm -rf out/model $(STUDY)_float32 $(STUDY)_int8
 	$(INSPECT) prepare "$(CAPSULE_INSPECT_DATA)" out/model/data data.val=0 data.test=0
 	$(INSPECT) train -o out/model/study data.dir=out/model/data train.folds=5 train.seed=1
-	$(INSPECT) evaluate out/model/study -o $(STUDY)_float32
-	$(INSPECT) export-tflite out/model/study
-	$(INSPECT) evaluate out/model/study -o $(STUDY)_int8
+	$(INSPECT) evaluate out/model/study -o $(STUDY)_float32 data.dir=out/model/data
+	$(INSPECT) export-tflite out/model/study data.dir=out/model/data
+	$(INSPECT) evaluate out/model/study -o $(STUDY)_int8 data.dir=out/model/data
 	$(INSPECT) train -o out/model/run data.dir=out/model/data train.seed=1
 	$(INSPECT) export-tflite out/model/run -o out/model/capsule.tflite \
 		data.dir=out/model/data export.cross_validation=$(STUDY)_int8
