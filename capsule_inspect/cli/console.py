@@ -1,7 +1,17 @@
-"""Where the commands speak: results to stdout, messages to stderr."""
+"""Where the commands speak: results to stdout, messages to stderr and, if asked, a log file."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
+
+from capsule_inspect.errors import CapsuleInspectError, UsageError
+
+if TYPE_CHECKING:
+    import logging
 
 results = Console(highlight=False, soft_wrap=True)
 """Data a person or a program asked for."""
@@ -9,17 +19,79 @@ results = Console(highlight=False, soft_wrap=True)
 messages = Console(stderr=True, highlight=False, soft_wrap=True)
 """Progress, notes and errors."""
 
+_logs: list["logging.Logger"] = []
+
 
 def say(sentence: str) -> None:
     """Writes a sentence for the person at the terminal."""
     messages.print(escape(sentence))
+    note(sentence)
 
 
 def warn(sentence: str) -> None:
     """Writes a warning for the person at the terminal."""
     messages.print(f"[bold yellow]Warning:[/] {escape(sentence)}")
+    for log in _logs:
+        log.warning(sentence)
 
 
 def complain(sentence: str) -> None:
     """Writes an error for the person at the terminal."""
     messages.print(f"[bold red]Error:[/] {escape(sentence)}")
+
+
+def note(sentence: str) -> None:
+    """Writes a sentence to the log file alone, if there is one."""
+    for log in _logs:
+        log.info(sentence)
+
+
+@contextmanager
+def speaking(quiet: bool = False, log_file: Path | None = None) -> Iterator[None]:
+    """Has messages kept off the terminal, or written to a log file as well, for a while.
+
+    Args:
+        quiet: Show errors only.
+        log_file: What messages are appended to, each with its time.
+
+    Raises:
+        UsageError: The log file cannot be written.
+    """
+    with _quiet(quiet), _logging(log_file):
+        yield
+
+
+@contextmanager
+def _quiet(quiet: bool) -> Iterator[None]:
+    messages.quiet = quiet
+    try:
+        yield
+    finally:
+        messages.quiet = False
+
+
+@contextmanager
+def _logging(log_file: Path | None) -> Iterator[None]:
+    if log_file is None:
+        yield
+        return
+    import logging
+
+    try:
+        handler = logging.FileHandler(log_file, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise UsageError(
+            f"The log file '{log_file}' cannot be written: {error.strerror}."
+        ) from None
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log = logging.Logger("capsule-inspect", logging.INFO)
+    log.addHandler(handler)
+    _logs.append(log)
+    try:
+        yield
+    except CapsuleInspectError as error:
+        log.error(str(error))
+        raise
+    finally:
+        _logs.remove(log)
+        handler.close()

@@ -3,9 +3,11 @@
 import glob
 import hashlib
 import os
+import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path, PurePath
 
 from capsule_inspect.errors import UsageError
@@ -31,29 +33,35 @@ class InputPicture:
     name: str
 
 
-def expand_inputs(inputs: Sequence[str], recursive: bool = False) -> tuple[InputPicture, ...]:
+def expand_inputs(
+    inputs: Sequence[str],
+    recursive: bool = False,
+    leave_out: Callable[[Path], bool] = lambda _: False,
+) -> tuple[InputPicture, ...]:
     """Finds the pictures that inputs stand for.
 
     A folder stands for its files with a picture extension, hidden ones left out; a pattern such as
-    `'line-*/**/*.png'` likewise for those it matches; any other input for itself, even if it does
-    not exist, so that reading it says so.
+    `'line-*/**/*.png'` likewise for those it matches; `@LIST` for the lines of a file, each taken
+    as an input, and `-` for those of stdin; any other input for itself, even if it does not exist,
+    so that reading it says so.
 
     Args:
-        inputs: Files, folders and patterns.
+        inputs: Files, folders, patterns and lists.
         recursive: Whether folders stand for their subfolders as well.
+        leave_out: Tells which files in folders and of patterns not to take.
 
     Returns:
         Each picture once, sorted by path as `printable` spells it.
 
     Raises:
-        UsageError: There are no inputs, none of them exists, or a folder or pattern stands for no
-            picture.
+        UsageError: There are no inputs, none of them exists, a folder or pattern stands for no
+            picture, or a list cannot be read.
     """
     if not inputs:
         raise UsageError("Nothing to inspect: give picture files, folders or patterns.")
     found: dict[str, InputPicture] = {}
-    for text in inputs:
-        for picture in _expand(text, recursive):
+    for text in chain.from_iterable(map(_listed, inputs)):
+        for picture in _expand(text, recursive, leave_out):
             found.setdefault(os.path.abspath(picture.path), picture)  # noqa: PTH100  (resolve() follows links)
     if not any(os.path.lexists(picture.path) for picture in found.values()):
         missing = ", ".join(f"'{picture.path}'" for picture in found.values())
@@ -71,14 +79,36 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _expand(text: str, recursive: bool) -> Iterator[InputPicture]:
+def _listed(text: str) -> Iterator[str]:
+    """Yields the inputs that a list names, or the one input that is no list.
+
+    File names need not be text: bytes that are not UTF-8 are kept as Python keeps those of
+    arguments.
+    """
+    if text != "-" and not text.startswith("@"):
+        yield text
+        return
+    try:
+        data = sys.stdin.buffer.read() if text == "-" else Path(text[1:]).read_bytes()
+    except OSError as error:
+        raise UsageError(f"The list '{text[1:]}' cannot be read: {error.strerror}.") from None
+    lines = [line.removesuffix(b"\r") for line in data.split(b"\n")]
+    if not any(lines):
+        name = "stdin" if text == "-" else f"'{text[1:]}'"
+        raise UsageError(f"The list from {name} is empty: it should hold a path per line.")
+    yield from (os.fsdecode(line) for line in lines if line)
+
+
+def _expand(
+    text: str, recursive: bool, leave_out: Callable[[Path], bool]
+) -> Iterator[InputPicture]:
     if not text:
         raise UsageError("One of the inputs is empty. Check the variable that should hold it.")
     path = Path(text)
     if path.is_dir():
-        yield from _in_folder(path, recursive)
+        yield from (p for p in _in_folder(path, recursive) if not leave_out(p.path))
     elif not os.path.lexists(path) and glob.has_magic(text):
-        yield from _matching(text)
+        yield from (p for p in _matching(text) if not leave_out(p.path))
     else:
         yield InputPicture(path, _safe_name(PurePath(path.name)))
 
@@ -112,11 +142,16 @@ def _fixed_part(pattern: Path) -> Path:
 
 
 def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
-    """Yields the files of a folder; links are followed, but none twice."""
+    """Yields the files of a folder; links are followed, but none twice.
+
+    A subfolder that is not looked into counts as a file: its name may be a picture's, and then
+    reading it says what it is.
+    """
     seen: set[str] = set()
     for root, folders, files in os.walk(folder, followlinks=True, onerror=_refuse):
         seen.add(os.path.realpath(root))
         yield from (Path(root, file) for file in files)
+        yield from (Path(root, folder) for folder in folders if not recursive)
         visible = sorted(name for name in folders if recursive and not name.startswith("."))
         folders[:] = [n for n in visible if os.path.realpath(Path(root, n)) not in seen]
 

@@ -41,12 +41,14 @@ class Inspector:
         classes: Class names, `good` first.
         roi: The window the network sees.
         point: Temperature and thresholds.
+        model: SHA-256 of the model's flatbuffer; empty for a network that comes from no file.
     """
 
     run: RunNetwork
     classes: tuple[str, ...]
     roi: Roi
     point: OperatingPoint
+    model: str = ""
 
     def inspect(self, picture: Picture) -> tuple[Finding, ...]:
         """Judges every capsule of a picture.

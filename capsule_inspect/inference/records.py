@@ -3,7 +3,10 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -120,12 +123,22 @@ class RecordWriter:
     UTF-8, lines end with LF. A text cell that starts with `= + - @ '`, tab or CR gets one leading
     `'`, so that no spreadsheet takes it for a formula; numbers are left alone, or a negative angle
     could not be read as one.
+
+    Args:
+        path: The file.
+        classes: Class names in the model's order.
+        keep: Bytes to keep of a file that is there, from `recover_records`; 0 makes a new file.
     """
 
-    def __init__(self, path: Path, classes: Sequence[str]) -> None:
+    def __init__(self, path: Path, classes: Sequence[str], keep: int = 0) -> None:
         self._classes = tuple(classes)
-        self._file = path.open("xb", buffering=0)  # unbuffered: each row is one write
-        self._append(_csv_line(_columns(self._classes)))
+        # Unbuffered: the rows of a picture are one write.
+        self._file = path.open("r+b" if keep else "xb", buffering=0)
+        if keep:
+            self._file.truncate(keep)
+            self._file.seek(keep)
+        else:
+            self._append(_csv_line(_columns(self._classes)))
 
     def __enter__(self) -> "RecordWriter":
         return self
@@ -136,7 +149,8 @@ class RecordWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._file.close()
+        with self._file:
+            os.fsync(self._file.fileno())
 
     def write(self, records: Sequence[Record]) -> None:
         """Appends the rows of one picture."""
@@ -165,6 +179,68 @@ def read_records(path: Path) -> tuple[Record, ...]:
             return tuple(_parse(row) for row in reader)
     except (OSError, ValueError, TypeError, csv.Error) as error:
         raise DataError(f"'{path}' cannot be read as a predictions.csv: {error}.") from error
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What an unfinished `predictions.csv` surely holds.
+
+    Attributes:
+        pictures: The rows of each finished picture.
+        size: The bytes of the file up to their end.
+    """
+
+    pictures: tuple[tuple[Record, ...], ...] = ()
+    size: int = 0
+
+
+def recover_records(path: Path, classes: Sequence[str]) -> Recovered:
+    """Reads what a run that was cut short has written.
+
+    What follows a row that is not whole is left out, and so is the last picture: rows of further
+    capsules of it may be missing.
+
+    Args:
+        path: The file.
+        classes: Class names in the model's order.
+
+    Raises:
+        DataError: The file cannot be read, or is the `predictions.csv` of other classes.
+    """
+    header = _csv_line(_columns(classes))
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"'{path}' cannot be read: {error.strerror}.") from error
+    if not data.startswith(header):
+        if header.startswith(data):
+            return Recovered()
+        raise DataError(f"'{path}' is not a predictions.csv of this model's classes.")
+    pictures: list[list[Record]] = []
+    starts: list[int] = []
+    with suppress(ValueError, TypeError, csv.Error):  # a power cut can leave zeros at the end
+        for start, end in _whole_lines(data, len(header)):
+            (cells,) = csv.reader([data[start:end].decode()], strict=True)
+            record = _parse(dict(zip(_columns(classes), cells, strict=True)))
+            if not pictures or pictures[-1][0].path != record.path:
+                pictures.append([])
+                starts.append(start)
+            pictures[-1].append(record)
+    finished = tuple(tuple(records) for records in pictures[:-1])
+    return Recovered(finished, starts[-1] if starts else len(header))
+
+
+def _whole_lines(data: bytes, start: int) -> Iterator[tuple[int, int]]:
+    """Yields where each line of a CSV begins and ends; line feeds within quotes end none."""
+    quoted = False
+    for mark in re.finditer(rb'["\n]', data):
+        if mark.start() < start:
+            continue
+        if mark[0] == b'"':
+            quoted = not quoted
+        elif not quoted:
+            yield start, mark.end()
+            start = mark.end()
 
 
 def _columns(classes: Sequence[str]) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ def test_a_folder_gives_rows_overlays_and_a_last_line(predict, pictures, tmp_pat
 def test_masks_on_and_overlays_off(predict, pictures, tmp_path):
     out = tmp_path / "out"
     assert predict(pictures, "-o", out, "--masks", "--no-overlays").exit_code == 0
-    assert sorted(path.name for path in out.iterdir()) == ["masks", "predictions.csv"]
+    assert {path.name for path in out.iterdir() if path.is_dir()} == {"masks"}
     good, crack, *_ = read_records(out / "predictions.csv")
     assert good.defect_area_px == 0
     assert crack.defect_area_pct > 95

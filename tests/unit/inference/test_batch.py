@@ -8,15 +8,16 @@ import pytest
 from capsule_inspect.dataset.draw import draw_capsule
 from capsule_inspect.errors import InterruptedRunError, UsageError
 from capsule_inspect.imaging.roi import Roi
-from capsule_inspect.inference.batch import Wanted, inspect_batch
+from capsule_inspect.inference.batch import inspect_batch
 from capsule_inspect.inference.inputs import expand_inputs
+from capsule_inspect.inference.inspect_file import Wanted
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.inference.records import read_records
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.modelfile.outputs import Outputs
 
 CLASSES = ("good", "crack", "poke")
-ALL = Wanted(overlays=True, masks=True)
+ALL = Wanted(masks=True)
 
 
 def see_poke(_window):
@@ -76,7 +77,7 @@ def test_files_mirror_the_input_folder(pictures, tmp_path):
     out = tmp_path / "out"
     inspect_batch(inspector(), pictures, out, ALL)
     files = {str(file.relative_to(out)) for file in out.rglob("*") if file.is_file()}
-    expected = {"predictions.csv"}
+    expected = {"predictions.csv", "run.json", ".lock"}
     for name in ("empty.png", "one.png", "sub/two.png"):
         expected |= {f"overlays/{name}.png", f"masks/{name}.png"}
     assert files == expected
@@ -121,8 +122,8 @@ def test_good_capsules_have_no_defect_pixels(pictures, tmp_path):
 
 def test_nothing_but_rows_if_nothing_else_is_wanted(pictures, tmp_path):
     out = tmp_path / "out"
-    inspect_batch(inspector(), pictures, out, Wanted(overlays=False))
-    assert [file.name for file in out.iterdir()] == ["predictions.csv"]
+    inspect_batch(inspector(), pictures, out, Wanted("none"))
+    assert not [file for file in out.iterdir() if file.is_dir()]
     assert {row.overlay for row in read_records(out / "predictions.csv")} == {""}
 
 
@@ -150,7 +151,7 @@ def test_rows_are_on_disk_when_their_picture_is_done(pictures, tmp_path):
 
 def test_the_pixel_limit_is_kept(pictures, tmp_path):
     out = tmp_path / "out"
-    summary = inspect_batch(inspector(), pictures, out, max_pixels=300 * 300)
+    summary = inspect_batch(inspector(), pictures, out, Wanted(max_pixels=300 * 300))
     assert summary.errors == 2
     rows = read_records(out / "predictions.csv")
     assert "two.png" in next(row.error for row in rows if row.path.endswith("two.png"))
@@ -166,7 +167,7 @@ def test_an_interrupted_batch_keeps_its_rows_and_leaves_nothing_half_done(pictur
             raise KeyboardInterrupt
         return see_poke(window)
 
-    with pytest.raises(InterruptedRunError, match=r"after 2 of 4 files.*another -o"):
+    with pytest.raises(InterruptedRunError, match=r"after 2 of 4 files.*--resume"):
         inspect_batch(inspector(run), pictures, out)
     assert len(read_records(out / "predictions.csv")) == 2
     assert not list(out.rglob(".unfinished*"))

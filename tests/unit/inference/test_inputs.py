@@ -62,10 +62,11 @@ class TestFolders:
         (tree / "pics/sub/loop").symlink_to(tree / "pics")
         assert len(paths("pics", recursive=True)) == 3
 
-    def test_that_are_named_like_pictures_are_folders(self, tree):
+    def test_that_are_named_like_pictures_are_looked_into_or_named_as_what_they_are(self, tree):
         (tree / "pics/odd.png").mkdir()
         (tree / "pics/odd.png/d.png").touch()
-        assert "pics/odd.png" not in paths("pics")
+        assert "pics/odd.png" in paths("pics")
+        assert "pics/odd.png" not in paths("pics", recursive=True)
         assert "pics/odd.png/d.png" in paths("pics", recursive=True)
 
 

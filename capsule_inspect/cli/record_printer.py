@@ -1,0 +1,63 @@
+"""Printing the rows of a batch to stdout."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from capsule_inspect.inference.records import Record
+
+
+class RecordPrinter:
+    """Prints rows in the form asked for.
+
+    Args:
+        classes: Class names in the model's order.
+        as_json: Print each as a line of JSON.
+        as_table: Print all as a table at the end.
+    """
+
+    def __init__(self, classes: Sequence[str], as_json: bool, as_table: bool) -> None:
+        self._classes = classes
+        self._as_json = as_json
+        self._records: list[Record] | None = [] if as_table else None
+
+    def take(self, records: "Sequence[Record]") -> None:
+        """Prints the rows of a picture, or keeps them for the table."""
+        if self._records is not None:
+            self._records += records
+        if self._as_json:
+            for record in records:
+                typer.echo(record.to_json(self._classes))
+
+    def finish(self) -> None:
+        """Prints the table."""
+        if self._records is not None:
+            from capsule_inspect.cli.console import results
+
+            results.print(_table(self._records))
+
+
+def _table(records: "Sequence[Record]") -> "Table":
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("picture", "label", box=box.SIMPLE_HEAD)
+    table.columns[0].overflow = "fold"
+    for name in ("confidence", "defect score", "defect area"):
+        table.add_column(name, justify="right")
+    for record in records:
+        colour = "green" if record.label == "good" else "red"
+        area = record.defect_area_pct
+        table.add_row(
+            Text(record.path),
+            Text(record.label or record.status.replace("_", " "), colour),
+            "" if record.confidence is None else f"{record.confidence:.3f}",
+            "" if record.defect_score is None else f"{record.defect_score:.3f}",
+            "" if area is None else f"{area:.2f} %",
+        )
+    return table

@@ -1,0 +1,61 @@
+"""Pictures and masks → the bytes of a file."""
+
+from collections.abc import Callable, Sequence
+from typing import Literal, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from capsule_inspect.imaging.read import Picture
+
+PictureFormat: TypeAlias = Literal["png", "jpg", "webp"]
+"""What pictures can be written as; also the extension of their files."""
+
+_QUALITY = 90
+"""Of 100, for the lossy formats: no block or blur to be seen at native size."""
+
+
+def encode_picture(picture: Picture, picture_format: PictureFormat = "png") -> bytes:
+    """Encodes a picture.
+
+    Args:
+        picture: uint8 RGB, [H, W, 3].
+        picture_format: `png` keeps every pixel; `jpg` and `webp` are lossy, and ten times smaller.
+
+    Returns:
+        The content of a picture file.
+    """
+    bgr = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), np.uint8)
+    return _encode(bgr, picture_format, _OPTIONS[picture_format]())
+
+
+def encode_mask(mask: NDArray[np.uint8]) -> bytes:
+    """Encodes a mask [H, W] as a PNG of one channel."""
+    return _encode(mask, "png", [])
+
+
+def _png_options() -> list[int]:
+    """Makes PNG fast: photographs are mostly noise, which more work won't shrink.
+
+    Huffman coding alone after the Sub filter takes 19 ms for a photograph of 1000 x 1000 pixels,
+    level 6 takes 316 ms, and both give 1.2 MB.
+    """
+    options = [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY]
+    sub = getattr(cv2, "IMWRITE_PNG_FILTER_SUB", None)
+    # OpenCV 4.11 cannot name the filter, but takes level 1 and Sub where no level is given.
+    if sub is None:
+        return options
+    return [*options, cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, sub]
+
+
+_OPTIONS: dict[PictureFormat, Callable[[], list[int]]] = {
+    "png": _png_options,
+    "jpg": lambda: [cv2.IMWRITE_JPEG_QUALITY, _QUALITY],
+    "webp": lambda: [cv2.IMWRITE_WEBP_QUALITY, _QUALITY],
+}
+
+
+def _encode(values: NDArray[np.uint8], extension: str, options: Sequence[int]) -> bytes:
+    _, data = cv2.imencode(f".{extension}", values, options)
+    return data.tobytes()

@@ -1,0 +1,186 @@
+"""The folder that a batch writes to: one run's alone, whole at every instant."""
+
+import json
+import os
+import shutil
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from filelock import FileLock, Timeout
+
+from capsule_inspect.errors import UsageError
+
+OnExisting: TypeAlias = Literal["refuse", "resume", "overwrite"]
+"""What to do with a results folder that holds something already."""
+
+RunSettings: TypeAlias = Mapping[str, object]
+"""All that decides the results of a run, as JSON can hold it: it can be resumed with the same."""
+
+_PICTURES = ("overlays", "masks")
+_UNFINISHED = ".unfinished-"
+
+
+@dataclass(frozen=True)
+class ResultsFolder:
+    """The files of a batch.
+
+    Attributes:
+        path: The folder.
+    """
+
+    path: Path
+
+    @property
+    def records(self) -> Path:
+        """One row per capsule, and one for every file that gave none."""
+        return self.path / "predictions.csv"
+
+    @property
+    def settings(self) -> Path:
+        """What the run was made with; written first."""
+        return self.path / "run.json"
+
+    def write(self, name: str, data: bytes) -> None:
+        """Writes a file so that it is never seen half done, not even after a power cut.
+
+        Args:
+            name: Relative to the folder, POSIX.
+            data: The content.
+
+        Raises:
+            UsageError: The folder cannot be written.
+        """
+        file = self.path / name
+        unfinished = file.parent / f"{_UNFINISHED}{threading.get_ident()}"
+        with sentences_for(self.path):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with unfinished.open("wb") as stream:
+                    stream.write(data)
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                unfinished.replace(file)
+            finally:
+                unfinished.unlink(missing_ok=True)
+
+    def holds_results(self, file: Path) -> bool:
+        """Tells whether a file lies where this folder keeps overlays and masks."""
+        way = Path(os.path.abspath(file))  # noqa: PTH100  (resolve() follows links)
+        return any(way.is_relative_to((self.path / name).absolute()) for name in _PICTURES)
+
+
+def check_results(folder: ResultsFolder, on_existing: OnExisting) -> None:
+    """Makes sure that a results folder can be used as asked, before any work is done.
+
+    Raises:
+        UsageError: It is not a folder, or what it holds is not to be used.
+    """
+    out = folder.path
+    with sentences_for(out):
+        if os.path.lexists(out) and not out.is_dir():
+            raise UsageError(f"The output '{out}' is not a folder. Name another with -o.")
+        if not out.is_dir() or not any(out.iterdir()):
+            return
+    if not folder.settings.is_file():
+        hint = "" if on_existing == "refuse" else " It was not made by this command: no run.json."
+        raise UsageError(
+            f"The output folder '{out}' is not empty.{hint} Name another with -o, or remove it."
+        )
+    if on_existing == "refuse":
+        raise UsageError(
+            f"The output folder '{out}' is not empty. Go on with its run by --resume, start it "
+            "again with --overwrite, or name another folder with -o."
+        )
+
+
+@contextmanager
+def open_results(
+    folder: ResultsFolder, run: RunSettings, on_existing: OnExisting = "refuse"
+) -> Iterator[None]:
+    """Has a results folder for this process alone, ready to be written.
+
+    With `resume`, what an earlier run finished stays; with `overwrite` it is removed, and nothing
+    that such a run did not make.
+
+    Args:
+        folder: The folder; made if need be.
+        run: What the run is made with.
+        on_existing: What to do with a folder that holds something already.
+
+    Raises:
+        UsageError: As for `check_results`; another run uses the folder; a run to be resumed was
+            made with other settings.
+    """
+    check_results(folder, on_existing)
+    with sentences_for(folder.path):
+        folder.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder.path / ".lock", blocking=False)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise UsageError(
+                f"Another run writes to '{folder.path}' now. Wait for it, or name another folder "
+                "with -o."
+            ) from None
+    try:
+        with sentences_for(folder.path):
+            _make_ready(folder, json.loads(json.dumps(run)), on_existing)
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def sentences_for(out: Path) -> Iterator[None]:
+    """Turns errors of writing into sentences."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or out
+        raise UsageError(
+            f"'{where}' cannot be written: {error.strerror}. Name another folder with -o, or make "
+            "room and go on with --resume; rows written so far are whole."
+        ) from error
+
+
+def _make_ready(folder: ResultsFolder, run: RunSettings, on_existing: OnExisting) -> None:
+    if folder.settings.exists():  # once more: another run may have come and gone before the lock
+        check_results(folder, on_existing)
+        if on_existing == "resume":
+            _require_same(folder, run)
+            _remove_unfinished(folder)
+            return
+        folder.records.unlink(missing_ok=True)
+        for name in _PICTURES:
+            if os.path.lexists(folder.path / name):
+                shutil.rmtree(folder.path / name)
+    folder.write(folder.settings.name, f"{json.dumps(run, indent=2)}\n".encode())
+
+
+def _require_same(folder: ResultsFolder, run: RunSettings) -> None:
+    try:
+        before = json.loads(folder.settings.read_bytes())
+    except ValueError:
+        before = None
+    if not isinstance(before, dict):
+        raise UsageError(
+            f"'{folder.settings}' is damaged, so the run cannot be resumed. Start it again with "
+            "--overwrite."
+        )
+    changed = [key for key in {**before, **run} if before.get(key) != run.get(key)]
+    if changed:
+        said = ", ".join(f"{key} was {before.get(key)}, now {run.get(key)}" for key in changed)
+        raise UsageError(
+            f"The run in '{folder.path}' was made otherwise ({said}). Resume it with the same, or "
+            "start it again with --overwrite."
+        )
+
+
+def _remove_unfinished(folder: ResultsFolder) -> None:
+    for pattern in ("", *(f"{name}/**/" for name in _PICTURES)):
+        for file in folder.path.glob(f"{pattern}{_UNFINISHED}*"):
+            file.unlink()
