@@ -137,6 +137,7 @@ def _pack(folder: pytest.TempPathFactory, name: str, roi: Roi) -> Path:
         operating_point=OperatingPoint(1.0, 0.4, 0.5, "hand-made for the tests"),
         quantization="float32",
         training_data_sha256="ab" * 32,
+        training_statistics=None,
         metrics=(),
         measured_on="nothing",
         licence="none",

@@ -155,8 +155,9 @@ def _write(
     from capsule_inspect.cli.progress import watch_pictures
     from capsule_inspect.cli.tables import print_metrics
     from capsule_inspect.export.export import export_tflite as write
+    from capsule_inspect.export.export import training_samples
 
-    with watch_pictures(len(data.samples), "Comparing") as advance:
+    with watch_pictures(len(data.samples) + len(training_samples(data)), "Comparing") as advance:
         exported = write(
             converted,
             data,

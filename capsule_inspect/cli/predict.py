@@ -144,7 +144,7 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
     out = out or Path("runs", "predict", time.strftime("%Y%m%d-%H%M%S"))
     with _interruptible():
         from capsule_inspect.cli.conclude_batch import conclude_batch, describe_batch
-        from capsule_inspect.cli.console import note, say, speaking
+        from capsule_inspect.cli.console import note, say, speaking, warn
         from capsule_inspect.cli.progress import watch_pictures
         from capsule_inspect.cli.record_printer import RecordPrinter
         from capsule_inspect.inference.batch import inspect_batch
@@ -186,6 +186,8 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
             counts = describe_batch(summary, inspector.classes)
             seconds = time.monotonic() - start
             last_line = f"{counts} in {seconds:.1f} s. Results: {folder.records.resolve()}"
+            if summary.drift:
+                warn(summary.drift)
             conclude_batch(summary, last_line, fail_on_defect)
             say(last_line)
 
@@ -252,4 +254,11 @@ def _load(
         say(f"Threshold: {point.threshold:g} ({point.chosen_by})")
         say(f"Expected: {describe_expected(point)}")
     meta = bundle.metadata
-    return Inspector(pool.run, meta.classes, meta.roi, point, meta.flatbuffer_sha256)
+    return Inspector(
+        pool.run,
+        meta.classes,
+        meta.roi,
+        point,
+        meta.flatbuffer_sha256,
+        meta.training_statistics,
+    )

@@ -21,13 +21,18 @@ def convert(network: Any, quantization: str, calibration: Sequence[NDArray[np.ui
         calibration: Windows uint8 [H, W, 3] that int8 activation ranges are measured on.
 
     Returns:
-        A TensorFlow Lite flatbuffer with the signature `image` → `logits`, `mask_logits`.
+        A TensorFlow Lite flatbuffer with the signature `image` → `logits`, `mask_logits` and
+        `features`, by which pictures unlike those of the training are told.
     """
     import tensorflow as tf  # noqa: I001  (TensorFlow before Keras, or the converter loses weights)
     import keras
 
+    from capsule_inspect.model.heads import pool_features
+
     image = keras.Input(batch_shape=(1, *network.input_shape[1:]), dtype="uint8", name="image")
-    converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(image, network(image)))
+    # One network for all outputs, or the encoder would run twice.
+    whole = keras.Model(network.input, {**network.output, "features": pool_features(network)})
+    converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(image, whole(image)))
     if quantization != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if quantization == "float16":

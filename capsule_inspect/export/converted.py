@@ -77,6 +77,7 @@ def convert_trained(
         operating_point=rule.operating_point,
         quantization=settings.format,
         training_data_sha256=rule.training_data_sha256,
+        training_statistics=None,
         metrics=(),
         measured_on="nothing yet",
         licence=rule.licence,

@@ -11,6 +11,7 @@ from capsule_inspect.evaluation.evidence import gather_evidence
 from capsule_inspect.evaluation.metrics import measure
 from capsule_inspect.export.converted import Converted
 from capsule_inspect.export.cross_validated import CrossValidated
+from capsule_inspect.export.measure_training import measure_training
 from capsule_inspect.export.parity import Parity, compare
 from capsule_inspect.modelfile.bundle import write_bundle
 from capsule_inspect.modelfile.metric import Metric
@@ -61,7 +62,7 @@ def export_tflite(
         limits: How far both may disagree.
         cross_validated: Whose metrics go into the file; None to measure it on a split of `data`.
         force: Write the file even if it breaks the limits.
-        advance: Called after each picture compared.
+        advance: Called after each picture compared, and after each of the training.
 
     Raises:
         ModelFileError: The exported model disagrees with the network beyond the limits.
@@ -81,7 +82,11 @@ def export_tflite(
     else:
         metrics, measured_on = _measure(converted, data, parity)
     metadata = replace(
-        converted.bundle.metadata, operating_point=point, metrics=metrics, measured_on=measured_on
+        converted.bundle.metadata,
+        operating_point=point,
+        training_statistics=measure_training(data, training_samples(data), exported, advance),
+        metrics=metrics,
+        measured_on=measured_on,
     )
     write_bundle(converted.out, converted.bundle.flatbuffer, metadata)
     return Exported(
@@ -131,6 +136,11 @@ def choose_point(
         "on pictures that training has seen. Leave threshold.policy away, or give the data set "
         "of the training."
     )
+
+
+def training_samples(data: DataSet) -> list[Sample]:
+    """Returns the training split."""
+    return [sample for sample in data.samples if sample.split == "train"]
 
 
 def validation_samples(converted: Converted, data: DataSet) -> list[Sample]:

@@ -48,6 +48,7 @@ class CapsuleBox:
         angle: Direction from the dark end to the light end, in degrees clockwise from rightwards,
             in (-180, 180].
         area: Area of the capsule in square pixels.
+        is_cut: The capsule reaches the picture's border, so that a part of it may be missing.
     """
 
     x: float
@@ -56,6 +57,7 @@ class CapsuleBox:
     height: float
     angle: float
     area: float
+    is_cut: bool = False
 
 
 def find_capsules(picture: Picture) -> tuple[CapsuleBox, ...]:
@@ -185,6 +187,7 @@ def _box(component: Mask, small: Picture, scale: float) -> CapsuleBox:
         height=width * scale,
         angle=180.0 if angle <= -180.0 else angle,
         area=float(np.count_nonzero(component)) * scale * scale,
+        is_cut=any(edge.any() for edge in (component[[0, -1]], component[:, [0, -1]])),
     )
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from capsule_inspect import __version__
 from capsule_inspect.errors import InterruptedRunError, UsageError
+from capsule_inspect.inference.drift import Drift
 from capsule_inspect.inference.in_order import map_in_order
 from capsule_inspect.inference.inputs import InputPicture, printable
-from capsule_inspect.inference.inspect_file import Wanted, inspect_file
+from capsule_inspect.inference.inspect_file import Inspected, Wanted, inspect_file
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.inference.records import Record, RecordWriter, Recovered, recover_records
 from capsule_inspect.inference.results_folder import (
@@ -36,6 +37,7 @@ class BatchSummary:
         no_capsule: Pictures without a capsule.
         errors: Files that could not be read.
         warnings: Rows with a warning.
+        drift: How the pictures as a whole differ from those of the training; empty if they do not.
     """
 
     files: int = 0
@@ -43,6 +45,7 @@ class BatchSummary:
     no_capsule: int = 0
     errors: int = 0
     warnings: int = 0
+    drift: str = ""
 
     @property
     def capsules(self) -> int:
@@ -85,12 +88,13 @@ def inspect_batch(
     labels: Counter[str] = Counter()
     statuses: Counter[str] = Counter()
     done = warnings = 0
+    drift = Drift(inspector.seen)
     try:
         with open_results(folder, _settings(inspector, wanted), on_existing):
             before = _recover(folder, inspector.classes, pictures)
             work = partial(_inspect, inspector, wanted, folder)
             fresh = map_in_order(work, pictures[len(before.pictures) :], jobs)
-            with closing(_write(folder, inspector.classes, before, fresh)) as written:
+            with closing(_write(folder, inspector.classes, before, fresh, drift)) as written:
                 for records in chain(before.pictures, written):
                     done += 1
                     labels.update(record.label for record in records if record.status == "ok")
@@ -103,7 +107,9 @@ def inspect_batch(
             f"Stopped after {done} of {len(pictures)} files. Their rows are in "
             f"'{folder.records.resolve()}'; go on with the same command and --resume -o '{out}'."
         ) from None
-    return BatchSummary(done, labels, statuses["no_capsule"], statuses["error"], warnings)
+    return BatchSummary(
+        done, labels, statuses["no_capsule"], statuses["error"], warnings, drift.describe()
+    )
 
 
 def _settings(inspector: Inspector, wanted: Wanted) -> RunSettings:
@@ -121,7 +127,7 @@ def _settings(inspector: Inspector, wanted: Wanted) -> RunSettings:
 
 def _inspect(
     inspector: Inspector, wanted: Wanted, folder: ResultsFolder, picture: InputPicture
-) -> tuple[Record, ...]:
+) -> Inspected:
     return inspect_file(inspector, picture, wanted, folder.write)
 
 
@@ -151,7 +157,8 @@ def _write(
     folder: ResultsFolder,
     classes: Sequence[str],
     before: Recovered,
-    fresh: Generator[tuple[Record, ...], None, None],
+    fresh: Generator[Inspected, None, None],
+    drift: Drift,
 ) -> Generator[tuple[Record, ...], None, None]:
     """Yields the rows of each picture once they are on disk."""
     with closing(fresh):
@@ -160,7 +167,9 @@ def _write(
                 folder.records.unlink(missing_ok=True)
             writer = RecordWriter(folder.records, classes, before.size)
         with writer:
-            for records in fresh:
+            for inspected in fresh:
                 with sentences_for(folder.path):
-                    writer.write(records)
-                yield records
+                    writer.write(inspected.records)
+                for each in inspected.observed:
+                    drift.add(each)
+                yield inspected.records

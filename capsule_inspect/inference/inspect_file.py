@@ -12,6 +12,7 @@ from capsule_inspect.imaging.encode import PictureFormat, encode_mask, encode_pi
 from capsule_inspect.imaging.overlay import draw_overlay
 from capsule_inspect.imaging.read import MAX_PIXELS, Picture, read_picture
 from capsule_inspect.inference.annotate import annotate
+from capsule_inspect.inference.drift import Observed
 from capsule_inspect.inference.inputs import InputPicture, printable
 from capsule_inspect.inference.inspector import Finding, Inspector
 from capsule_inspect.inference.records import Record, record_finding
@@ -40,9 +41,22 @@ class Wanted:
     max_pixels: int = MAX_PIXELS
 
 
+@dataclass(frozen=True)
+class Inspected:
+    """What came of a picture file.
+
+    Attributes:
+        records: A row per capsule, or the one row of a file that gave none.
+        observed: What each capsule's picture was like.
+    """
+
+    records: tuple[Record, ...]
+    observed: tuple[Observed, ...] = ()
+
+
 def inspect_file(
     inspector: Inspector, source: InputPicture, wanted: Wanted, write: WriteFile
-) -> tuple[Record, ...]:
+) -> Inspected:
     """Inspects a picture file; one that cannot be read becomes a row that says why.
 
     Args:
@@ -51,32 +65,35 @@ def inspect_file(
         wanted: What to make beside the rows.
         write: Called for overlay and mask.
 
-    Returns:
-        A row per capsule, or the one row of a file that gave none.
     """
     path = printable(str(source.path))
     try:
         picture = read_picture(source.path, wanted.max_pixels)
     except PictureError as error:
-        return (Record(path, "error", error=printable(str(error))),)
+        return Inspected((Record(path, "error", error=printable(str(error))),))
     findings = inspector.inspect(picture)
-    overlay = mask = warning = ""
+    overlay = mask = ""
+    warnings = []
     if _deserves_overlay(findings, wanted.overlays):
         overlay = f"overlays/{source.name}.{wanted.overlay_format}"
         drawn = draw_overlay(picture, [annotate(finding) for finding in findings])
         write(overlay, encode_picture(drawn, wanted.overlay_format))
     if wanted.masks and any(finding.decision.mask is None for finding in findings):
-        warning = "There is no mask: the model does not tell where a defect is."
+        warnings.append("There is no mask: the model does not tell where a defect is.")
     elif wanted.masks:
         mask = f"masks/{source.name}.png"
         write(mask, encode_mask(_mask(findings, picture, inspector.classes)))
     if not findings:
-        return (Record(path, "no_capsule", overlay=overlay, mask=mask),)
+        return Inspected((Record(path, "no_capsule", overlay=overlay, mask=mask),))
     threshold = inspector.point.threshold
-    return tuple(
-        record_finding(path, capsule, finding, threshold, overlay, mask, warning)
+    records = (
+        record_finding(
+            path, capsule, finding, threshold, overlay, mask, " ".join([*warnings, *finding.doubts])
+        )
         for capsule, finding in enumerate(findings)
     )
+    observed = (Observed(finding.look, finding.ood_score) for finding in findings)
+    return Inspected(tuple(records), tuple(observed))
 
 
 def _deserves_overlay(findings: Sequence[Finding], overlays: Overlays) -> bool:

@@ -6,6 +6,13 @@ from dataclasses import dataclass
 import keras
 from keras import layers
 
+_DEPTHWISE = 1.0 / 3.0
+"""Bound of a depthwise kernel's first values, 1 / sqrt(9), as for a fan-in of 9 taps.
+
+Keras takes all channels for the fan-in, and so begins ten times smaller: of such kernels a step at
+the decoder's learning rate is a tenth.
+"""
+
 
 @dataclass(frozen=True)
 class Decoded:
@@ -47,6 +54,13 @@ def build_decoder(
 
 
 def _separable(x: keras.KerasTensor, channels: int, name: str) -> keras.KerasTensor:
-    x = layers.SeparableConv2D(channels, 3, padding="same", use_bias=False, name=f"{name}_conv")(x)
+    x = layers.SeparableConv2D(
+        channels,
+        3,
+        padding="same",
+        use_bias=False,
+        depthwise_initializer=keras.initializers.RandomUniform(-_DEPTHWISE, _DEPTHWISE),
+        name=f"{name}_conv",
+    )(x)
     x = layers.BatchNormalization(name=f"{name}_norm")(x)
     return layers.ReLU(6.0, name=f"{name}_relu")(x)

@@ -82,6 +82,14 @@ HEADS: dict[str, Head] = {
 """What `model.head` can be."""
 
 
+def pool_features(network: keras.Model) -> keras.KerasTensor:
+    """Returns the means of a network's features at stride 32, [B, channels], with any head."""
+    names = {layer.name for layer in network.layers}
+    first = "head_wide_conv" if "head_wide_conv" in names else "head_whole"
+    coarse = network.get_layer(first).input
+    return layers.GlobalAveragePooling2D(name="features")(coarse)
+
+
 def _look(evidence: Evidence, settings: ModelSettings) -> keras.KerasTensor:
     """Returns what is seen of the whole, under the defect, and of the mask, [B, units].
 

@@ -103,6 +103,15 @@ class Fields:
             raise self._bad(key, "out of range")
         return float(value)
 
+    def numbers(
+        self, key: str, low: float = -_LARGEST, high: float = _LARGEST
+    ) -> tuple[float, ...]:
+        """A list of finite numbers in [low, high]."""
+        return tuple(
+            Fields({key: item}, "", frozenset({key})).number(key, low, high)
+            for item in self.items(key)
+        )
+
     def optional_number(self, key: str) -> float | None:
         """A finite number or null."""
         return None if self._value[key] is None else self.number(key)

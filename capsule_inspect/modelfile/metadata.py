@@ -4,14 +4,20 @@ import dataclasses
 import json
 import sys
 from dataclasses import dataclass
+from typing import Any
 
 from capsule_inspect.errors import ModelFileError
 from capsule_inspect.imaging.roi import ROI_MODES, Roi
 from capsule_inspect.modelfile.fields import Fields, parse_object
 from capsule_inspect.modelfile.metric import Metric
 from capsule_inspect.modelfile.operating_point import POLICIES, OperatingPoint
+from capsule_inspect.modelfile.training_statistics import (
+    RANGE_NAMES,
+    Range,
+    TrainingStatistics,
+)
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """The version of `metadata.json` that this package writes and reads."""
 
 QUANTIZATIONS = ("int8", "float32", "float16", "dynamic")
@@ -30,6 +36,7 @@ class ModelMetadata:
         operating_point: Temperature and thresholds, and how they were chosen.
         quantization: One of `QUANTIZATIONS`.
         training_data_sha256: SHA-256 that identifies the training pictures.
+        training_statistics: What those were like; None for a network without the output `features`.
         metrics: What was measured on this model.
         measured_on: Which pictures the metrics were measured on, for people.
         licence: What the training data's licence allows with the weights, in one line.
@@ -43,6 +50,7 @@ class ModelMetadata:
     operating_point: OperatingPoint
     quantization: str
     training_data_sha256: str
+    training_statistics: TrainingStatistics | None
     metrics: tuple[Metric, ...]
     measured_on: str
     licence: str
@@ -96,6 +104,7 @@ def _read(document: dict[str, object]) -> ModelMetadata:
         operating_point=read_operating_point(fields["operating_point"]),
         quantization=fields.choice("quantization", QUANTIZATIONS),
         training_data_sha256=fields.sha256("training_data_sha256"),
+        training_statistics=_read_statistics(fields["training_statistics"]),
         metrics=read_metrics(fields, "metrics"),
         measured_on=fields.text("measured_on"),
         licence=fields.text("licence"),
@@ -103,7 +112,29 @@ def _read(document: dict[str, object]) -> ModelMetadata:
     )
 
 
-def _keys(kind: type[ModelMetadata | Roi | OperatingPoint | Metric]) -> frozenset[str]:
+def _read_statistics(value: object) -> TrainingStatistics | None:
+    if value is None:
+        return None
+    where = "training_statistics"
+    fields = Fields(value, where, _keys(TrainingStatistics))
+    means = fields.numbers("feature_means")
+    deviations = fields.numbers("feature_deviations", low=sys.float_info.min)
+    if len(means) != len(deviations):
+        raise ValueError(f"`{where}` has {len(means)} means, but {len(deviations)} deviations")
+    ranges = [
+        _read_range(Fields(item, f"{where}.ranges[]", _keys(Range)))
+        for item in fields.items("ranges")
+    ]
+    if tuple(each.name for each in ranges) != RANGE_NAMES:
+        raise ValueError(f"`{where}.ranges` must be of {', '.join(RANGE_NAMES)}")
+    return TrainingStatistics(means, deviations, fields.number("ood_limit", 0), tuple(ranges))
+
+
+def _read_range(fields: Fields) -> Range:
+    return Range(fields.text("name"), fields.number("low"), fields.number("high"))
+
+
+def _keys(kind: type[Any]) -> frozenset[str]:
     return frozenset(field.name for field in dataclasses.fields(kind))
 
 

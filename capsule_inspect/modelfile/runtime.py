@@ -94,8 +94,8 @@ class Interpreter:
             )
         # The runtime copies each result out of its own memory.
         results = self._run(image=image[None])
-        mask_logits = results.get("mask_logits")
-        return Outputs(results["logits"][0], None if mask_logits is None else mask_logits[0])
+        batches = (results.get(name) for name in ("mask_logits", "features"))
+        return Outputs(results["logits"][0], *(None if b is None else b[0] for b in batches))
 
 
 def _find_runtime(wanted: RuntimeName) -> tuple[Any, str]:
@@ -143,6 +143,11 @@ def _check_interface(bundle: ModelBundle, runner: Any) -> None:
         shape = outputs["mask_logits"][1]
         size = shape[1:3] if len(shape) == 4 else ("height", "width")  # any size will do
         expected["mask_logits"] = ("float32", (1, *size, classes))
+    seen = bundle.metadata.training_statistics
+    if seen is not None:
+        expected["features"] = ("float32", (1, len(seen.feature_means)))
+    elif "features" in outputs:
+        expected["features"] = ("float32", (1, *outputs["features"][1][1:2]))
     for kind, wanted, found in (
         ("input", {"image": ("uint8", (1, roi.height, roi.width, 3))}, inputs),
         ("output", expected, outputs),

@@ -8,6 +8,7 @@ from capsule_inspect.errors import PictureError
 from capsule_inspect.evaluation.judge import NO_CAPSULE, judge, judge_findings
 from capsule_inspect.evaluation.overlap import Overlap
 from capsule_inspect.imaging.crop import find_crops
+from capsule_inspect.imaging.look import Look
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.decide import Decision
 from capsule_inspect.inference.inspector import Finding, Inspector
@@ -31,7 +32,8 @@ def finding(label: str, score: float, columns: range | None = range(0)) -> Findi
     probabilities = np.array([1 - score, score * 0.75, score * 0.25])
     decision = Decision(label, 0.5, score, probabilities, mask)
     outputs = Outputs(np.log(probabilities).astype(np.float32), None)
-    return Finding(find_crops(np.zeros((*SHAPE, 3), np.uint8), ROI)[0], decision, outputs)
+    crop = find_crops(np.zeros((*SHAPE, 3), np.uint8), ROI)[0]
+    return Finding(crop, decision, outputs, Look(0, 0, 0, 60, 0))
 
 
 def truth(columns: range) -> np.ndarray:

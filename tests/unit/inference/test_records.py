@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from capsule_inspect.errors import DataError
 from capsule_inspect.imaging.crop import crop_capsule
 from capsule_inspect.imaging.locate import CapsuleBox
+from capsule_inspect.imaging.look import Look
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.decide import Decision
 from capsule_inspect.inference.inputs import printable
@@ -194,7 +195,7 @@ def finding(angle: float = 30.0, mask: np.ndarray | None = None) -> Finding:
     probabilities = np.array([0.25, 0.5, 0.25])
     decision = Decision("crack", 0.5, 0.75, probabilities, mask)
     outputs = Outputs(np.log(probabilities).astype(np.float32), None)
-    return Finding(crop_capsule(box, Roi()), decision, outputs)
+    return Finding(crop_capsule(box, Roi()), decision, outputs, Look(0, 0, 0, 60, 0))
 
 
 def test_a_finding_becomes_a_row():

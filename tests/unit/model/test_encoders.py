@@ -118,6 +118,7 @@ def metadata(flatbuffer: bytes) -> ModelMetadata:
         operating_point=OperatingPoint(),
         quantization="int8",
         training_data_sha256="ab" * 32,
+        training_statistics=None,
         metrics=(),
         measured_on="nothing",
         licence="none",

@@ -20,6 +20,7 @@ def describe(flatbuffer: bytes) -> ModelMetadata:
         operating_point=OperatingPoint(1.5, 0.4, 0.6, "best F1 on 60 validation pictures"),
         quantization="float32",
         training_data_sha256="ab" * 32,
+        training_statistics=None,
         metrics=(Metric("accuracy", 0.95, 60, 0.86, 0.99), Metric("dice", 0.7, 19, None, None)),
         measured_on="60 pictures, für Menschen",
         licence="CC BY-NC-SA 4.0, für Forschung",

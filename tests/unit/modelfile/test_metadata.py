@@ -10,6 +10,7 @@ from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.modelfile.metadata import FORMAT_VERSION, ModelMetadata
 from capsule_inspect.modelfile.metric import Metric
 from capsule_inspect.modelfile.operating_point import POLICIES, OperatingPoint
+from capsule_inspect.modelfile.training_statistics import RANGE_NAMES, Range, TrainingStatistics
 
 texts = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1).filter(str.strip)
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -23,6 +24,17 @@ metrics = st.builds(
     finite,
     counts,
     intervals,
+)
+statistics = st.none() | st.builds(
+    lambda channels, limit, ranges: TrainingStatistics(
+        tuple(mean for mean, _ in channels),
+        tuple(deviation for _, deviation in channels),
+        limit,
+        tuple(Range(name, *ends) for name, ends in zip(RANGE_NAMES, ranges, strict=True)),
+    ),
+    st.lists(st.tuples(finite, st.floats(1e-300, 1e300)), max_size=4),
+    st.floats(0, 1e300),
+    st.lists(st.tuples(finite, finite), min_size=len(RANGE_NAMES), max_size=len(RANGE_NAMES)),
 )
 all_metadata = st.builds(
     ModelMetadata,
@@ -44,6 +56,7 @@ all_metadata = st.builds(
     ),
     quantization=st.sampled_from(["int8", "float32", "float16", "dynamic"]),
     training_data_sha256=hashes,
+    training_statistics=statistics,
     metrics=st.lists(metrics).map(tuple),
     measured_on=texts,
     licence=texts,

@@ -1,0 +1,42 @@
+"""What a window looks like in a few numbers, whatever is on it."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from capsule_inspect.imaging.crop import Crop
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colour, size and sharpness of one capsule's picture.
+
+    Attributes:
+        red: Mean over the window, in grey levels of 255.
+        green: Likewise.
+        blue: Likewise.
+        length: Of the capsule, in native pixels.
+        sharpness: Variance of the window's Laplacian (Pech-Pacheco et al., "Diatom autofocusing in
+            brightfield microscopy", 2000), in squared grey levels; less where it is blurred.
+    """
+
+    red: float
+    green: float
+    blue: float
+    length: float
+    sharpness: float
+
+
+def measure_look(window: NDArray[np.uint8], crop: Crop) -> Look:
+    """Measures a window.
+
+    Args:
+        window: uint8 RGB, [roi.height, roi.width, 3].
+        crop: Where it was taken from.
+    """
+    red, green, blue, _ = cv2.mean(window)
+    grey = cv2.cvtColor(window, cv2.COLOR_RGB2GRAY)
+    _, deviation = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_32F))
+    return Look(red, green, blue, crop.box.width, float(deviation[0, 0]) ** 2)
