@@ -18,6 +18,7 @@ from capsule_inspect.imaging.tiff_fields import (
     TIFF_SIGNATURES,
     Field,
     exif_orientation,
+    has_next_page,
     read_fields,
     read_integers,
     valid_orientation,
@@ -62,12 +63,14 @@ class Header:
         width: Width of the stored pixels, before the orientation is applied.
         height: Height of the stored pixels, before the orientation is applied.
         orientation: EXIF orientation, 1 to 8; 1 where the file has none or an invalid one.
+        more: Further pictures follow the first: frames of an animation, or pages.
     """
 
     format: str
     width: int
     height: int
     orientation: int
+    more: bool = False
 
 
 class _Damage(Exception):  # noqa: N818 - a reason on its way to PictureError, not an error type
@@ -78,6 +81,7 @@ class _Parsed(NamedTuple):
     width: int
     height: int
     orientation: int = 1
+    more: bool = False
 
 
 def read_header(data: bytes, name: str) -> Header:
@@ -137,7 +141,7 @@ def _sniff(data: bytes, name: str) -> str:
 
 def _png(data: bytes) -> _Parsed:
     view = memoryview(data)
-    position, orientation, pixels_seen = len(_PNG_SIGNATURE), 1, False
+    position, orientation, pixels_seen, more = len(_PNG_SIGNATURE), 1, False, False
     length, kind, width, height = struct.unpack_from(">I4sII", data, position)
     if kind != b"IHDR" or length != 13:
         raise _Damage("is damaged: the PNG does not start with its header")
@@ -151,11 +155,13 @@ def _png(data: bytes) -> _Parsed:
             raise _Damage(f"is damaged: the checksum of a PNG chunk at byte {position} is wrong")
         if kind == b"eXIf":
             orientation = exif_orientation(data[position + 8 : end - 4])
+        elif kind == b"acTL":
+            more = struct.unpack_from(">I", data, position + 8) > (1,)
         pixels_seen |= kind == b"IDAT"
         position = end
     if not pixels_seen:
         raise _Damage("is damaged: the PNG holds no pixels")
-    return _Parsed(width, height, orientation)
+    return _Parsed(width, height, orientation, more)
 
 
 def _jpeg(data: bytes) -> _Parsed:
@@ -191,7 +197,7 @@ def _webp(data: bytes) -> _Parsed:
     if end > len(data):
         raise _Damage(f"is truncated: {len(data)} of the {end} bytes its WebP header declares")
     size: tuple[int, int] | None = None
-    position, orientation, pixels_seen = 12, 1, False
+    position, orientation, pixels_seen, frames = 12, 1, False, 0
     while position + 8 <= end:
         kind, length = struct.unpack_from("<4sI", data, position)
         body, position = position + 8, position + 8 + length + length % 2
@@ -201,9 +207,10 @@ def _webp(data: bytes) -> _Parsed:
             orientation = exif_orientation(data[body : body + length])
         size = size or _webp_size(kind, data, body)
         pixels_seen |= kind in {b"VP8 ", b"VP8L", b"ANMF"}
+        frames += kind == b"ANMF"
     if size is None or not pixels_seen:
         raise _Damage("is damaged: the WebP holds no pixels")
-    return _Parsed(*size, orientation)
+    return _Parsed(*size, orientation, frames > 1)
 
 
 def _webp_size(kind: bytes, data: bytes, body: int) -> tuple[int, int] | None:
@@ -261,7 +268,8 @@ def _tiff(data: bytes) -> _Parsed:
     if values(_SAMPLES_PER_PIXEL) == (2,):
         # OpenCV multiplies the grey by the alpha and drops the alpha: no way back to the picture.
         raise _Damage("is a grey TIFF with transparency, which cannot be read")
-    return _Parsed(values(_WIDTH)[0], values(_HEIGHT)[0], valid_orientation(values(ORIENTATION)))
+    orientation = valid_orientation(values(ORIENTATION))
+    return _Parsed(values(_WIDTH)[0], values(_HEIGHT)[0], orientation, has_next_page(data))
 
 
 _PARSERS: dict[str, Callable[[bytes], _Parsed]] = {

@@ -7,6 +7,7 @@ damaged files straight to stderr, which no setting of OpenCV stops.
 
 import os
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -45,8 +46,30 @@ def _silence_opencv() -> None:
 _silence_opencv()
 
 
+@dataclass(frozen=True)
+class LoadedPicture:
+    """A picture, and what of its file it leaves out.
+
+    Attributes:
+        pixels: RGB uint8 [H, W, 3], C-contiguous and owned by the caller.
+        notes: Sentences about what was left out or changed.
+    """
+
+    pixels: Picture
+    notes: tuple[str, ...] = ()
+
+
 def read_picture(path: Path, max_pixels: int = MAX_PIXELS) -> Picture:
-    """Read a picture file as 8-bit RGB, the right way up.
+    """Read a picture file as 8-bit RGB, the right way up, as `load_picture` does.
+
+    Returns:
+        RGB uint8 [H, W, 3], C-contiguous and owned by the caller.
+    """
+    return load_picture(path, max_pixels).pixels
+
+
+def load_picture(path: Path, max_pixels: int = MAX_PIXELS) -> LoadedPicture:
+    """Read a picture file, and say what of it is left out.
 
     The format is taken from the content, not from the extension; see `decode_picture`.
 
@@ -54,13 +77,10 @@ def read_picture(path: Path, max_pixels: int = MAX_PIXELS) -> Picture:
         path: A regular file.
         max_pixels: The most pixels to decode.
 
-    Returns:
-        RGB uint8 [H, W, 3], C-contiguous and owned by the caller.
-
     Raises:
         PictureError: The file is missing, not a regular file, unreadable, or no whole picture.
     """
-    return decode_picture(_read_bytes(path, max_pixels), str(path), max_pixels)
+    return _load(_read_bytes(path, max_pixels), str(path), max_pixels)
 
 
 def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -83,16 +103,7 @@ def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Pict
         PictureError: The content is no whole picture, too large, not of 8- or 16-bit values, or
             cannot be decoded.
     """
-    header, decoded = _decode(data, name, max_pixels)
-    values = _to_8_bit(decoded)
-    if values.ndim == 2:
-        rgb = cv2.cvtColor(values, cv2.COLOR_GRAY2RGB)
-    elif values.shape[2] == 3:
-        rgb = cv2.cvtColor(values, cv2.COLOR_BGR2RGB)
-    else:
-        # OpenCV hands out most TIFF colours multiplied by their alpha, those of PNG and WebP never.
-        rgb = _on_white(values[:, :, [2, 1, 0, 3]], header.format == "tiff")
-    return np.ascontiguousarray(rgb, dtype=np.uint8)
+    return _load(data, name, max_pixels).pixels
 
 
 def read_mask(path: Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
@@ -113,6 +124,22 @@ def read_mask(path: Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
     _, decoded = _decode(_read_bytes(path, max_pixels), str(path), max_pixels)
     values = decoded if decoded.ndim == 2 else decoded[:, :, :3].max(axis=2)
     return np.ascontiguousarray(np.minimum(values, 255), dtype=np.uint8)
+
+
+def _load(data: bytes, name: str, max_pixels: int) -> LoadedPicture:
+    header, decoded = _decode(data, name, max_pixels)
+    notes = ["The file holds several pictures; this is the first."] if header.more else []
+    values = _to_8_bit(decoded)
+    if values.ndim == 2:
+        rgb = cv2.cvtColor(values, cv2.COLOR_GRAY2RGB)
+    elif values.shape[2] == 3:
+        rgb = cv2.cvtColor(values, cv2.COLOR_BGR2RGB)
+    else:
+        # OpenCV hands out most TIFF colours multiplied by their alpha, those of PNG and WebP never.
+        rgb = _on_white(values[:, :, [2, 1, 0, 3]], header.format == "tiff")
+        if (values[:, :, 3] < 255).any():
+            notes.append("Its transparent parts were put on white.")
+    return LoadedPicture(np.ascontiguousarray(rgb, dtype=np.uint8), tuple(notes))
 
 
 def _read_bytes(path: Path, max_pixels: int) -> bytes:

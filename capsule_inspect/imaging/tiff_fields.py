@@ -52,6 +52,18 @@ def read_fields(data: bytes) -> Iterator[Field]:
     struct.unpack_from(order + "I", data, directory + 2 + 12 * count)
 
 
+def has_next_page(data: bytes) -> bool:
+    """Tell whether a second directory follows the first.
+
+    Raises:
+        struct.error: The data end before the first directory does.
+    """
+    order = _order(data)
+    (directory,) = struct.unpack_from(order + "I", data, 4)
+    (count,) = struct.unpack_from(order + "H", data, directory)
+    return struct.unpack_from(order + "I", data, directory + 2 + 12 * count) != (0,)
+
+
 def read_integers(data: bytes, field: Field) -> tuple[int, ...]:
     """Return a field's values; none unless they are integers of up to 32 bits."""
     if field.kind not in _INTEGERS:

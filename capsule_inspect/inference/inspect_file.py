@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from capsule_inspect.errors import PictureError
 from capsule_inspect.imaging.encode import PictureFormat, encode_mask, encode_picture
 from capsule_inspect.imaging.overlay import draw_overlay
-from capsule_inspect.imaging.read import MAX_PIXELS, Picture, read_picture
+from capsule_inspect.imaging.read import MAX_PIXELS, Picture, load_picture
 from capsule_inspect.inference.annotate import annotate
 from capsule_inspect.inference.drift import Observed
 from capsule_inspect.inference.inputs import InputPicture, printable
@@ -68,12 +68,12 @@ def inspect_file(
     """
     path = printable(str(source.path))
     try:
-        picture = read_picture(source.path, wanted.max_pixels)
+        loaded = load_picture(source.path, wanted.max_pixels)
     except PictureError as error:
         return Inspected((Record(path, "error", error=printable(str(error))),))
+    picture, warnings = loaded.pixels, list(loaded.notes)
     findings = inspector.inspect(picture)
     overlay = mask = ""
-    warnings = []
     if _deserves_overlay(findings, wanted.overlays):
         overlay = f"overlays/{source.name}.{wanted.overlay_format}"
         drawn = draw_overlay(picture, [annotate(finding) for finding in findings])
@@ -84,7 +84,8 @@ def inspect_file(
         mask = f"masks/{source.name}.png"
         write(mask, encode_mask(_mask(findings, picture, inspector.classes)))
     if not findings:
-        return Inspected((Record(path, "no_capsule", overlay=overlay, mask=mask),))
+        warning = " ".join(warnings)
+        return Inspected((Record(path, "no_capsule", overlay=overlay, mask=mask, warning=warning),))
     threshold = inspector.point.threshold
     records = (
         record_finding(

@@ -127,13 +127,13 @@ from capsule_inspect.cli.app import main
 from capsule_inspect.inference import inspect_file
 # A shell that starts its jobs in the background has them ignore interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-read, seen = inspect_file.read_picture, []
-def read_picture(*arguments):
+read, seen = inspect_file.load_picture, []
+def load_picture(*arguments):
     seen.append(arguments)
     if len(seen) == 3:
         os.kill(os.getpid(), signal.SIGINT)
     return read(*arguments)
-inspect_file.read_picture = read_picture
+inspect_file.load_picture = load_picture
 main(sys.argv[1:])
 """
     out = tmp_path / "out"
