@@ -1,0 +1,40 @@
+import re
+
+from capsule_inspect.imaging.look import Look
+from capsule_inspect.inference.drift import Drift, Observed
+from capsule_inspect.modelfile.training_statistics import RANGE_NAMES, Range, TrainingStatistics
+
+SEEN = TrainingStatistics(
+    (0.0,), (1.0,), 10.0, tuple(Range(name, 10.0, 20.0) for name in RANGE_NAMES)
+)
+
+
+def describe(looks, seen=SEEN):
+    drift = Drift(seen)
+    for look in looks:
+        drift.add(Observed(look, 15.0))
+    return drift.describe()
+
+
+def test_a_batch_like_the_training_says_nothing():
+    assert describe([Look(15, 15, 15, 15, 15)] * 9) == ""
+
+
+def test_what_leaves_its_range_is_named_with_median_and_range():
+    looks = [Look(15, 15, blue, 9, 15) for blue in (20, 21, 22, 23, 24)]
+    said = describe(looks)
+    assert "blue 22.0 (10.0 to 20.0)" in said
+    assert "length 9.0 (10.0 to 20.0)" in said
+    assert not re.search("red|green|sharpness|ood", said)
+
+
+def test_one_odd_picture_of_many_is_no_drift():
+    assert describe([Look(15, 15, 15, 15, 15)] * 6 + [Look(255, 0, 255, 99, 0)] * 3) == ""
+
+
+def test_a_few_pictures_are_no_batch():
+    assert describe([Look(255, 0, 255, 99, 0)] * 4) == ""
+
+
+def test_without_statistics_nothing_is_known():
+    assert describe([Look(255, 0, 255, 99, 0)] * 9, seen=None) == ""

@@ -1,0 +1,103 @@
+import json
+
+import pytest
+
+from capsule_inspect.errors import UsageError
+from capsule_inspect.inference.results_folder import ResultsFolder, check_results, open_results
+
+RUN = {"model": "a" * 64, "threshold": 0.5, "classes": ("good", "crack")}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder that holds the results of a run, and a file of the user's own."""
+    folder = ResultsFolder(tmp_path / "out")
+    with open_results(folder, RUN):
+        folder.write("overlays/a/b.png", b"overlay")
+        folder.records.write_bytes(b"rows")
+    (folder.path / "notes.txt").write_text("mine")
+    return folder
+
+
+def test_a_new_folder_says_what_it_was_made_with(tmp_path):
+    folder = ResultsFolder(tmp_path / "deep/out")
+    with open_results(folder, RUN):
+        assert json.loads(folder.settings.read_bytes()) == {**RUN, "classes": ["good", "crack"]}
+
+
+def test_files_are_whole_and_nothing_else_is_left(folder):
+    assert (folder.path / "overlays/a/b.png").read_bytes() == b"overlay"
+    assert not list(folder.path.rglob(".unfinished*"))
+
+
+def test_results_are_refused_unless_asked_for(folder):
+    with pytest.raises(UsageError, match=r"not empty.*--resume.*--overwrite.*-o"):
+        check_results(folder, "refuse")
+
+
+def test_resuming_keeps_them_and_removes_what_was_cut_short(folder):
+    (folder.path / "overlays/a/.unfinished-123").write_bytes(b"half")
+    with open_results(folder, RUN, "resume"):
+        assert (folder.path / "overlays/a/b.png").is_file()
+        assert folder.records.is_file()
+    assert not list(folder.path.rglob(".unfinished*"))
+
+
+@pytest.mark.parametrize("changed", [{"threshold": 0.4}, {"masks": True}])
+def test_resuming_otherwise_than_before_is_refused_and_says_what_differs(folder, changed):
+    (key,) = changed
+    with (
+        pytest.raises(UsageError, match=rf"{key} was .*, now {changed[key]}.*--overwrite"),
+        open_results(folder, {**RUN, **changed}, "resume"),
+    ):
+        pass
+
+
+def test_resuming_with_damaged_settings_is_refused(folder):
+    folder.settings.write_text("{")
+    with pytest.raises(UsageError, match="damaged"), open_results(folder, RUN, "resume"):
+        pass
+
+
+def test_overwriting_removes_the_run_and_nothing_else(folder):
+    with open_results(folder, {**RUN, "threshold": 0.4}, "overwrite"):
+        assert not folder.records.exists()
+        assert not (folder.path / "overlays").exists()
+    assert (folder.path / "notes.txt").read_text() == "mine"
+    assert json.loads(folder.settings.read_bytes())["threshold"] == 0.4
+
+
+@pytest.mark.parametrize("how", ["resume", "overwrite"])
+def test_a_folder_of_others_is_never_taken(tmp_path, how):
+    (tmp_path / "overlays").mkdir()
+    (tmp_path / "overlays/mine.png").touch()
+    with pytest.raises(UsageError, match=r"run\.json"):
+        check_results(ResultsFolder(tmp_path), how)
+    assert (tmp_path / "overlays/mine.png").exists()
+
+
+@pytest.mark.parametrize("how", ["refuse", "resume", "overwrite"])
+def test_two_runs_do_not_share_a_folder(tmp_path, how):
+    folder = ResultsFolder(tmp_path / "out")
+    with (
+        open_results(folder, RUN),
+        pytest.raises(UsageError, match="not empty" if how == "refuse" else "Another run"),
+        open_results(folder, RUN, how),
+    ):
+        pass
+
+
+def test_resuming_what_is_not_there_begins_it(tmp_path):
+    folder = ResultsFolder(tmp_path / "out")
+    with open_results(folder, RUN, "resume"):
+        assert folder.settings.is_file()
+
+
+def test_it_knows_its_own_results(folder, monkeypatch):
+    monkeypatch.chdir(folder.path.parent)
+    assert folder.holds_results(folder.path / "overlays/a/b.png")
+    assert ResultsFolder(folder.path.relative_to(folder.path.parent)).holds_results(
+        folder.path / "masks/x.png"
+    )
+    assert not folder.holds_results(folder.path / "notes.txt")
+    assert not folder.holds_results(folder.path.parent / "overlays/x.png")
