@@ -230,9 +230,7 @@ def _interruptible() -> Iterator[None]:
 def _load(
     model: Path | None, threshold: float | None, runtime: RuntimeChoice, threads: int, verbose: bool
 ) -> "Inspector":
-    from capsule_inspect.inference.inspector import Inspector
-    from capsule_inspect.modelfile.bundle import read_bundle
-    from capsule_inspect.modelfile.interpreter_pool import InterpreterPool
+    from capsule_inspect.cli.load_model import load_file
 
     if model is None and not SHIPPED_MODEL.is_file():
         raise ModelFileError(
@@ -240,25 +238,16 @@ def _load(
             "Install the package again, or name a model with --model."
         )
     file = model or SHIPPED_MODEL
-    bundle = read_bundle(file)
-    point = bundle.metadata.operating_point
+    loaded = load_file(file, runtime, threads)
+    point = loaded.inspector.point
     if threshold is not None:
         point = replace(point, threshold=threshold, chosen_by="given with --threshold", expected=())
-    pool = InterpreterPool(bundle, runtime.value, threads)
     if verbose:
         from capsule_inspect.cli.console import say
         from capsule_inspect.cli.expected import describe_expected
 
-        say(f"Model: {file} ({bundle.metadata.quantization})")
-        say(f"Runtime: {pool.runtime}, {threads} {'thread' if threads == 1 else 'threads'}")
+        say(f"Model: {file} ({loaded.metadata.quantization})")
+        say(f"Runtime: {loaded.runtime}, {threads} {'thread' if threads == 1 else 'threads'}")
         say(f"Threshold: {point.threshold:g} ({point.chosen_by})")
         say(f"Expected: {describe_expected(point)}")
-    meta = bundle.metadata
-    return Inspector(
-        pool.run,
-        meta.classes,
-        meta.roi,
-        point,
-        meta.flatbuffer_sha256,
-        meta.training_statistics,
-    )
+    return replace(loaded.inspector, point=point)

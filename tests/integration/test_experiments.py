@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from capsule_inspect.cli.predict import SHIPPED_MODEL
+from capsule_inspect.modelfile.bundle import read_bundle
+
 ROOT = Path(__file__).parents[2]
 STUDIES = {form: ROOT / "experiments" / f"cross_validation_{form}" for form in ("float32", "int8")}
 
@@ -47,3 +50,42 @@ def test_quantizing_changes_no_metric_by_more_than_one_defective_picture_of_92()
     int8 = metrics("int8")
     for name, metric in metrics("float32").items():
         assert int8[name]["value"] == pytest.approx(metric["value"], abs=1 / 92 + 1e-6), name
+
+
+def test_the_shipped_file_carries_the_pooled_figures():
+    stored = {m.name: (m.value, m.low, m.high) for m in read_bundle(SHIPPED_MODEL).metadata.metrics}
+    pooled = metrics("int8").items()
+    assert stored == {name: (m["value"], m["low"], m["high"]) for name, m in pooled}
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        ROOT / "README.md",
+        ROOT / "capsule_inspect/assets/MODEL_CARD.md",
+        ROOT / "experiments/README.md",
+    ],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_documents_state_the_pooled_figures(page):
+    text = page.read_text(encoding="utf-8")
+    rows = {
+        "accuracy (6 classes)": "accuracy",
+        "defect-only accuracy": "defect_only_accuracy",
+        "presence accuracy": "presence_accuracy",
+        "AUROC": "auroc",
+        "Dice on defects": "dice",
+        "IoU on defects": "iou",
+        "false alarm rate": "false_alarm_rate",
+        "miss rate": "miss_rate",
+    }
+    for title, name in rows.items():
+        lines = [line for line in text.splitlines() if line.startswith(f"| {title} |")]
+        (cells,) = ([cell.strip() for cell in line.split("|")] for line in lines)
+        assert cells[3:5] == [short(metrics(form)[name]["value"]) for form in STUDIES], title
+        metric = metrics("int8")[name]
+        assert cells[5] == f"{short(metric['low'])} to {short(metric['high'])}", title
+
+
+def short(value: float) -> str:
+    return f"{value:.3f}".removeprefix("0")

@@ -7,21 +7,20 @@ import cv2
 import numpy as np
 import pytest
 
+from capsule_inspect.cli.load_model import load_file
+from capsule_inspect.cli.options import RuntimeChoice
 from capsule_inspect.cli.predict import SHIPPED_MODEL
 from capsule_inspect.dataset.draw import draw_capsule, draw_labels
 from capsule_inspect.imaging.read import read_picture
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.bundle import read_bundle
-from capsule_inspect.modelfile.runtime import Interpreter
 
 DEFECTS = ("crack", "faulty_imprint", "poke", "scratch", "squeeze")
 
 
 @pytest.fixture(scope="module")
 def inspector() -> Inspector:
-    bundle = read_bundle(SHIPPED_MODEL)
-    meta = bundle.metadata
-    return Inspector(Interpreter(bundle).run, meta.classes, meta.roi, meta.operating_point)
+    return load_file(SHIPPED_MODEL, RuntimeChoice.AUTO, threads=1).inspector
 
 
 def test_it_is_small_quantized_and_says_where_it_comes_from():

@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from capsule_inspect.cli.load_model import load_file
+from capsule_inspect.cli.options import RuntimeChoice
 from capsule_inspect.cli.predict import SHIPPED_MODEL
 from capsule_inspect.dataset.draw import draw_capsule, draw_labels
 from capsule_inspect.imaging.read import Picture
-from capsule_inspect.inference.inspector import Inspector
-from capsule_inspect.modelfile.bundle import read_bundle
-from capsule_inspect.modelfile.runtime import Interpreter
 
 pytestmark = pytest.mark.slow
 
@@ -68,9 +67,7 @@ ANGLES = (0.0, 35.0, 90.0, 200.0)
 
 
 def test_labels_stay_under_other_lights_cameras_and_angles():
-    bundle = read_bundle(SHIPPED_MODEL)
-    meta = bundle.metadata
-    inspector = Inspector(Interpreter(bundle).run, meta.classes, meta.roi, meta.operating_point)
+    inspector = load_file(SHIPPED_MODEL, RuntimeChoice.AUTO, threads=1).inspector
     changed, seen = [], 0
     for number, truth in enumerate(draw_labels(COUNT, SEED)):
         picture = draw_capsule(truth, (SEED, number)).picture

@@ -46,8 +46,7 @@ def test_the_ends_of_wilson_solve_the_score_equation(counts):
 def test_wilson_keeps_its_laws(counts):
     successes, n = counts
     low, high = wilson(successes, n)
-    assert 0 <= low <= successes / n + 1e-12
-    assert successes / n - 1e-12 <= high <= 1
+    assert 0 <= low <= successes / n <= high <= 1
     mirrored = wilson(n - successes, n)
     assert mirrored == pytest.approx((1 - high, 1 - low))
     closer = wilson(10 * successes, 10 * n)
