@@ -32,9 +32,9 @@ _FONT = cv2.FONT_HERSHEY_DUPLEX
 _LONGEST_LABEL = 24
 _SUBPIXEL_BITS = 4
 # What a caption pays for each pixel that it covers.
-_COST_OF_DEFECT = 1000.0
-_COST_OF_TAG = 100.0
-_COST_OF_BOX = 1.0
+_COST_OF_DEFECT = 1000
+_COST_OF_TAG = 100
+_COST_OF_BOX = 1
 
 
 @dataclass(frozen=True)
@@ -162,9 +162,9 @@ def _contours(mask: NDArray[np.bool_], gap: float, unit: float) -> list[_Points]
 
 def _taken(
     shape: tuple[int, ...], annotations: Sequence[Annotation], unit: float
-) -> NDArray[np.float32]:
+) -> NDArray[np.int16]:
     """Returns what it costs to cover each pixel, [H, W]."""
-    cost = np.zeros(shape, np.float32)
+    cost = np.zeros(shape, np.int16)
     for annotation in annotations:
         corners = np.rint(_corners(annotation.box, unit)).astype(np.int32)
         cv2.fillConvexPoly(cost, corners, _COST_OF_BOX)
@@ -174,7 +174,7 @@ def _taken(
     return cost
 
 
-def _place(tag: _Tag, corners: _Points, taken: NDArray[np.float32], gap: int) -> tuple[int, int]:
+def _place(tag: _Tag, corners: _Points, taken: NDArray[np.int16], gap: int) -> tuple[int, int]:
     """Returns the top left corner of a tag: above its box if there is room, else the next best."""
     height, width = taken.shape
     left, right = corners[:, 0].min(), corners[:, 0].max() - tag.width
@@ -195,7 +195,7 @@ def _place(tag: _Tag, corners: _Points, taken: NDArray[np.float32], gap: int) ->
     return min(spots, key=lambda spot: _cost(tag, spot, taken))
 
 
-def _cost(tag: _Tag, spot: tuple[int, int], taken: NDArray[np.float32]) -> float:
+def _cost(tag: _Tag, spot: tuple[int, int], taken: NDArray[np.int16]) -> float:
     x, y = spot
     return float(taken[y : y + tag.height, x : x + tag.width].sum())
 

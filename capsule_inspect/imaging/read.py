@@ -133,7 +133,7 @@ def _load(data: bytes, name: str, max_pixels: int) -> LoadedPicture:
     if values.ndim == 2:
         rgb = cv2.cvtColor(values, cv2.COLOR_GRAY2RGB)
     elif values.shape[2] == 3:
-        rgb = cv2.cvtColor(values, cv2.COLOR_BGR2RGB)
+        rgb = cv2.cvtColor(values, cv2.COLOR_BGR2RGB, dst=values)  # in place
     else:
         # OpenCV hands out most TIFF colours multiplied by their alpha, those of PNG and WebP never.
         rgb = _on_white(values[:, :, [2, 1, 0, 3]], header.format == "tiff")

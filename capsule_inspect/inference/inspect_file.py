@@ -76,8 +76,7 @@ def inspect_file(
     overlay = mask = ""
     if _deserves_overlay(findings, wanted.overlays):
         overlay = f"overlays/{source.name}.{wanted.overlay_format}"
-        drawn = draw_overlay(picture, [annotate(finding) for finding in findings])
-        write(overlay, encode_picture(drawn, wanted.overlay_format))
+        write(overlay, _draw(picture, findings, wanted.overlay_format))
     if wanted.masks and any(finding.decision.mask is None for finding in findings):
         warnings.append("There is no mask: the model does not tell where a defect is.")
     elif wanted.masks:
@@ -100,6 +99,11 @@ def inspect_file(
 def _deserves_overlay(findings: Sequence[Finding], overlays: Overlays) -> bool:
     all_good = bool(findings) and all(finding.decision.label == "good" for finding in findings)
     return overlays == "all" or (overlays == "defects" and not all_good)
+
+
+def _draw(picture: Picture, findings: Sequence[Finding], picture_format: PictureFormat) -> bytes:
+    drawn = draw_overlay(picture, [annotate(finding) for finding in findings])
+    return encode_picture(drawn, picture_format)
 
 
 def _mask(
