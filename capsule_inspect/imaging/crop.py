@@ -104,8 +104,8 @@ def crop_capsule(box: CapsuleBox, roi: Roi) -> Crop:
 
 
 def _whole(picture: Picture, roi: Roi) -> Crop:
-    height, width = picture.shape[:2]
-    box = CapsuleBox(width / 2, height / 2, width, height, 0.0, float(width * height))
+    height, width = (float(side) for side in picture.shape[:2])
+    box = CapsuleBox(width / 2, height / 2, width, height, 0.0, width * height)
     return Crop(box, roi, _similarity(box, min(roi.width / width, roi.height / height), roi))
 
 

@@ -238,3 +238,83 @@ def test_predict_loads_no_training_packages(pictures, tmp_path, tiny_model):
 def test_help_loads_nothing_heavy(arguments):
     modules = set(in_new_process(MODULES_AFTER, *arguments).split())
     assert not modules & {"numpy", "cv2", "ai_edge_litert", "hydra"}
+
+
+class TestResuming:
+    def test_goes_on_and_says_the_whole(self, predict, pictures, tmp_path):
+        out = tmp_path / "out"
+        whole = predict(pictures, "-o", out, "--json")
+        rows = (out / "predictions.csv").read_bytes()
+        (out / "predictions.csv").write_bytes(b"".join(rows.splitlines(True)[:3]))
+        again = predict(pictures, "-o", out, "--json", "--resume")
+        assert again.exit_code == 0
+        assert again.out == whole.out
+        assert "4 pictures, 4 capsules" in again.err
+        assert (out / "predictions.csv").read_bytes() == rows
+
+    def test_of_what_is_finished_changes_nothing(self, predict, pictures, tmp_path):
+        out = tmp_path / "out"
+        predict(pictures, "-o", out)
+        rows = (out / "predictions.csv").read_bytes()
+        assert predict(pictures, "-o", out, "--resume").exit_code == 0
+        assert (out / "predictions.csv").read_bytes() == rows
+
+    def test_with_other_settings_is_refused(self, predict, pictures, tmp_path):
+        out = tmp_path / "out"
+        predict(pictures, "-o", out)
+        refused = predict(pictures, "-o", out, "--resume", "--threshold", "0.9")
+        assert refused.exit_code == 2
+        assert "threshold was 0.4, now 0.9" in refused.err
+
+    def test_with_other_pictures_is_refused(self, predict, pictures, paint, tmp_path):
+        out = tmp_path / "out"
+        predict(pictures, "-o", out)
+        paint(pictures / "aa.png")
+        refused = predict(pictures, "-o", out, "--resume")
+        assert refused.exit_code == 2
+        assert "not in its place" in refused.err
+
+    def test_is_not_overwriting(self, predict, pictures, tmp_path):
+        refused = predict(pictures, "-o", tmp_path / "out", "--resume", "--overwrite")
+        assert refused.exit_code == 2
+
+
+def test_overwriting_starts_again_with_other_settings(predict, pictures, tmp_path):
+    out = tmp_path / "out"
+    predict(pictures, "-o", out)
+    assert predict(pictures, "-o", out, "--overwrite", "--overlays", "none").exit_code == 0
+    assert not (out / "overlays").exists()
+    assert len(read_records(out / "predictions.csv")) == 4
+
+
+def test_a_run_does_not_inspect_its_own_overlays(predict, pictures):
+    out = pictures / "out"
+    predict(pictures, "-r", "-o", out)
+    assert predict(pictures, "-r", "-o", out, "--overwrite").exit_code == 0
+    assert len(read_records(out / "predictions.csv")) == 4
+
+
+def test_quiet_says_nothing_but_errors(predict, pictures, tmp_path):
+    done = predict(pictures, "-o", tmp_path / "out", "-q")
+    assert (done.exit_code, done.out, done.err) == (0, "", "")
+    assert "not empty" in predict(pictures, "-o", tmp_path / "out", "-q").err
+    assert predict(pictures, "-o", tmp_path / "other", "-q", "-v").exit_code == 2
+
+
+def test_the_log_keeps_what_was_said_and_what_was_wrong(predict, pictures, tmp_path):
+    (pictures / "e.png").write_text("none")
+    log = tmp_path / "run.log"
+    done = predict(pictures, "-o", tmp_path / "out", "--log-file", log, "-v", "-q")
+    assert done.exit_code == 2
+    done = predict(pictures, "-o", tmp_path / "out", "--log-file", log, "-v")
+    assert done.exit_code == 3
+    lines = log.read_text(encoding="utf-8")
+    assert "INFO Model: " in lines
+    assert re.search(r"INFO .*e\.png: .*no PNG", lines)
+    assert "ERROR 1 of 5 files could not be read" in lines
+
+
+def test_a_log_that_cannot_be_written_is_refused(predict, pictures, tmp_path):
+    refused = predict(pictures, "-o", tmp_path / "out", "--log-file", tmp_path / "no/run.log")
+    assert refused.exit_code == 2
+    assert not (tmp_path / "out").exists()

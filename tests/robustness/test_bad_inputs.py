@@ -56,7 +56,18 @@ def test_a_link_to_nowhere_and_a_pipe_are_rows_too(invoke, folder, tmp_path, tin
 
 
 @pytest.mark.parametrize(
-    "name", ["=1+1.png", "a\nb.png", 'q"u,o.png', "é裂.png", "'x'.png", "-n.png"]
+    "name",
+    [
+        "=1+1.png",
+        "=cmd().png",
+        "a\nb.png",
+        'q"u,o.png',
+        "é裂.png",
+        "'x'.png",
+        "-n.png",
+        "n" * 251 + ".png",
+    ],
+    ids=lambda name: repr(name[:12]),
 )
 def test_strange_names_come_through(invoke, paint, tmp_path, tiny_model, name):
     path = paint(tmp_path / "in" / name, "crack")

@@ -14,6 +14,7 @@ from capsule_inspect.imaging.read import (
     MAX_PIXELS,
     PICTURE_EXTENSIONS,
     decode_picture,
+    load_picture,
     read_mask,
     read_picture,
 )
@@ -490,3 +491,37 @@ def test_real_pictures_are_whole_and_rgb():
         stored = np.frombuffer(path.read_bytes(), np.uint8)
         expected = cv2.cvtColor(cv2.imdecode(stored, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
         np.testing.assert_array_equal(read_picture(path), expected)
+
+
+def test_a_file_of_several_pictures_says_that_this_is_the_first(tmp_path):
+    pages = [np.full((20, 30, 3), level, np.uint8) for level in (40, 200)]
+    for name, count in (("one.tif", 1), ("two.tif", 2)):
+        _, data = cv2.imencodemulti(".tif", pages[:count])
+        (tmp_path / name).write_bytes(data.tobytes())
+    assert load_picture(tmp_path / "one.tif").notes == ()
+    two = load_picture(tmp_path / "two.tif")
+    assert "first" in " ".join(two.notes)
+    assert (two.pixels == 40).all()
+
+
+@pytest.mark.parametrize("extension", [".webp", ".png"])
+def test_an_animation_says_that_this_is_its_first_picture(tmp_path, extension):
+    if not hasattr(cv2, "Animation"):
+        pytest.skip("this OpenCV writes no animations")
+    animation = cv2.Animation()
+    animation.frames = [np.full((20, 30, 4), (*[v] * 3, 255), np.uint8) for v in (40, 200, 90)]
+    animation.durations = np.array([50, 50, 50])
+    done, data = cv2.imencodeanimation(extension, animation)
+    assert done
+    (tmp_path / f"a{extension}").write_bytes(np.asarray(data).tobytes())
+    loaded = load_picture(tmp_path / f"a{extension}")
+    assert any("first" in note for note in loaded.notes)
+    assert abs(int(loaded.pixels[10, 10, 0]) - 40) <= 2
+
+
+@pytest.mark.parametrize(("alpha", "says"), [(255, False), (254, True)])
+def test_transparent_parts_are_spoken_of(tmp_path, alpha, says):
+    picture = np.full((20, 30, 4), 255, np.uint8)
+    picture[3, 4, 3] = alpha
+    (tmp_path / "a.png").write_bytes(cv2.imencode(".png", picture)[1].tobytes())
+    assert any("white" in n for n in load_picture(tmp_path / "a.png").notes) == says

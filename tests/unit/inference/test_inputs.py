@@ -172,3 +172,40 @@ def test_results_never_lie_outside_and_never_coincide(inputs):
         assert all(len(part.encode()) <= 255 - len(".png") for part in name.parts)
     spelled = [printable(str(picture.path)) for picture in found]
     assert spelled == sorted(spelled)
+
+
+class TestLists:
+    def test_name_an_input_per_line(self, tree):
+        (tree / "list.txt").write_text("pics/b.png\r\n\npics/sub\npics/a*\n")
+        assert paths("@list.txt") == ["pics/a.JPG", "pics/b.png", "pics/sub/c.tif"]
+
+    def test_mix_with_other_inputs_and_name_none_twice(self, tree):
+        (tree / "list.txt").write_text("pics/b.png\n")
+        assert paths("pics/b.png", "@list.txt", "pics/a.JPG") == ["pics/a.JPG", "pics/b.png"]
+
+    def test_come_from_stdin(self, tree, monkeypatch):
+        (tree / "list.txt").write_bytes(b"pics/caf\xe9.png\n")
+        with (tree / "list.txt").open() as stream:
+            monkeypatch.setattr("sys.stdin", stream)
+            assert paths("-", "pics/b.png") == ["pics/b.png", "pics/caf\udce9.png"]
+
+    def test_that_climb_keep_their_results_below(self, tree):
+        (tree / "list.txt").write_text("../../pics/../x/..//y.png\npics/b.png\n")
+        assert names("@list.txt") == ["y.png", "b.png"]
+
+    @pytest.mark.parametrize("text", ["", "\n\r\n"])
+    def test_that_are_empty_are_refused(self, tree, text):
+        (tree / "list.txt").write_text(text)
+        with pytest.raises(UsageError, match=r"list\.txt.* is empty"):
+            paths("@list.txt")
+
+    def test_that_are_missing_are_refused(self):
+        with pytest.raises(UsageError, match="cannot be read"):
+            paths("@none.txt")
+
+
+@pytest.mark.usefixtures("tree")
+def test_what_is_left_out_is_not_found_in_folders():
+    found = expand_inputs(["pics"], True, lambda file: file.name == "b.png")
+    assert [str(picture.path) for picture in found] == ["pics/a.JPG", "pics/sub/c.tif"]
+    assert len(expand_inputs(["pics/b.png"], leave_out=lambda _: True)) == 1
