@@ -17,7 +17,7 @@ LIGHT := $(VENV)/.installed-light
 TRAIN := $(VENV)/.installed-train
 DEV := $(VENV)/.installed-dev
 
-.PHONY: help demo test test-slow lint format pipeline model
+.PHONY: help demo test test-slow lint format bench pipeline model
 .PHONY: prepare train tune evaluate export predict
 
 help: ## show this help
@@ -55,6 +55,10 @@ lint: $(DEV) ## check format, style and types
 format: $(DEV) ## bring the code into its format
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+bench: $(TRAIN) ## measure speed, memory and start-up, in a quarter of an hour on idle cores
+	for table in invoke throughput startup memory; do \
+		$(BIN)/python benchmarks/$$table.py || exit; done
 
 pipeline: $(TRAIN) ## go the whole way on drawn capsules, in minutes
 	rm -rf out/pipeline

@@ -79,7 +79,13 @@ def defect_map(
     Returns:
         float32 [H, W]: 1 - p(background), 0 outside the window.
     """
-    return crop.restore(1 - softmax(mask_logits)[..., 0], *shape)
+    # Odds class by class, since NumPy's sums over a short last axis take three times as long.
+    with np.errstate(over="ignore"):  # infinite odds are a probability of 1
+        odds = sum(
+            np.exp(mask_logits[..., k] - mask_logits[..., 0])
+            for k in range(1, mask_logits.shape[-1])
+        )
+    return crop.restore(np.asarray(1 - 1 / (1 + odds), np.float32), *shape)
 
 
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.floating]:

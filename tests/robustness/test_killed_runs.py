@@ -69,7 +69,7 @@ def test_killed_at_twenty_moments_it_ends_as_if_it_had_not_been(folder, tmp_path
         code, said = end(start(folder, out, tiny_model, "--resume"))
         assert code == 3, said
         assert contents(out) == expected
-    assert killed >= 15  # or the moments came too late to show anything
+    assert killed >= 10  # or the moments came too late to show anything
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")

@@ -1,0 +1,54 @@
+"""Peak memory of `predict` by the number of pictures.
+
+Usage: python benchmarks/memory.py [COUNT...]      (10, 100 and 1000)
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from pictures import make_pictures
+from rich.console import Console
+from rich.table import Table
+
+MIB = 1024  # the kernel counts in KiB
+
+
+def main(counts: list[int]) -> None:
+    """Prints the table."""
+    table = Table("pictures", title="Peak resident memory of predict, MiB, JPEG of 1000 x 1000")
+    kinds = {
+        "1 job, rows alone": ("-j", "1", "--overlays", "none"),
+        "1 job, overlays": ("-j", "1"),
+        "2 jobs, rows alone": ("-j", "2", "--overlays", "none"),
+        "2 jobs, overlays": ("-j", "2"),
+    }
+    for title in kinds:
+        table.add_column(title, justify="right")
+    for count in counts:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            make_pictures(folder / "in", "jpg", count)
+            peaks = [
+                f"{peak(folder / 'in', folder / title, options):.0f}"
+                for title, options in kinds.items()
+            ]
+        table.add_row(str(count), *peaks)
+    Console().print(table)
+
+
+def peak(pictures: Path, out: Path, options: tuple[str, ...]) -> float:
+    """Returns the peak of one run, in a process of its own."""
+    command = [sys.executable, "-m", "capsule_inspect", "predict", str(pictures), "-o", str(out)]
+    run = subprocess.Popen([*command, *options, "-q"])
+    _, status, usage = os.wait4(run.pid, 0)
+    run.returncode = os.waitstatus_to_exitcode(status)
+    if run.returncode:
+        raise SystemExit(f"predict ended with {run.returncode}")
+    return usage.ru_maxrss / MIB
+
+
+if __name__ == "__main__":
+    main([int(text) for text in sys.argv[1:]] or [10, 100, 1000])

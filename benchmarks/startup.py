@@ -1,0 +1,52 @@
+"""Time from a cold process to help and to the first result.
+
+Usage: python benchmarks/startup.py [ROUNDS]      (20)
+"""
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from pictures import make_pictures
+from rich.console import Console
+from rich.table import Table
+
+
+def main(rounds: int) -> None:
+    """Prints the table."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (png,) = make_pictures(folder / "png", "png", 1)
+        (jpg,) = make_pictures(folder / "jpg", "jpg", 1)
+        commands = {
+            "import NumPy and OpenCV": ["-c", "import cv2"],
+            "--help": ["-m", "capsule_inspect", "--help"],
+            "predict --help": ["-m", "capsule_inspect", "predict", "--help"],
+            "predict, one JPEG": ["-m", "capsule_inspect", "predict", str(jpg.path)],
+            "predict, one PNG": ["-m", "capsule_inspect", "predict", str(png.path)],
+        }
+        times: dict[str, list[float]] = {title: [] for title in commands}
+        for turn in range(rounds):
+            for number, (title, command) in enumerate(commands.items()):
+                out = ["-o", str(folder / f"{turn}-{number}")] if "one" in title else []
+                times[title].append(seconds([sys.executable, *command, *out]))
+    table = Table("process", title=f"Wall time of {rounds} cold processes each, s")
+    table.add_column("median", justify="right")
+    table.add_column("least", justify="right")
+    for title, taken in times.items():
+        table.add_row(title, f"{statistics.median(taken):.2f}", f"{min(taken):.2f}")
+    Console().print(table)
+
+
+def seconds(command: list[str]) -> float:
+    """Returns how long a process takes."""
+    begun = time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True)
+    return time.perf_counter() - begun
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20)

@@ -1,0 +1,104 @@
+"""Pictures a second, beside the bound of the calls that cannot be avoided.
+
+Usage: python benchmarks/throughput.py [COUNT [ROUNDS]]      (200 pictures, 3 rounds)
+
+The bound decodes, runs the network and, where overlays are wanted, encodes a picture, in as many
+threads, and does nothing else. Both are measured in turns, in one process; the table holds medians.
+"""
+
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+from pictures import make_pictures
+from rich.console import Console
+from rich.table import Table
+
+from capsule_inspect.cli.load_model import load_file
+from capsule_inspect.cli.options import RuntimeChoice
+from capsule_inspect.cli.predict import SHIPPED_MODEL
+from capsule_inspect.imaging.encode import encode_picture
+from capsule_inspect.imaging.read import decode_picture
+from capsule_inspect.inference.batch import inspect_batch
+from capsule_inspect.inference.in_order import map_in_order
+from capsule_inspect.inference.inputs import InputPicture
+from capsule_inspect.inference.inspect_file import Overlays, Wanted
+from capsule_inspect.inference.inspector import Inspector
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way of working on pictures.
+
+    Attributes:
+        inspector: The network.
+        pictures: The files.
+        overlays: Which get an overlay.
+        jobs: How many to work on at a time.
+    """
+
+    inspector: Inspector
+    pictures: Sequence[InputPicture]
+    overlays: Overlays
+    jobs: int
+
+    def run_bound(self) -> None:
+        """Makes the calls that cannot be avoided."""
+        for _ in map_in_order(self._bound, self.pictures, self.jobs):
+            pass
+
+    def run_batch(self, out: Path) -> None:
+        """Does what `predict` does."""
+        inspect_batch(self.inspector, self.pictures, out, Wanted(self.overlays), jobs=self.jobs)
+
+    def _bound(self, source: InputPicture) -> None:
+        roi = self.inspector.roi
+        picture = decode_picture(source.path.read_bytes(), "a picture")
+        self.inspector.run(np.zeros((roi.height, roi.width, 3), np.uint8))
+        if self.overlays == "all":
+            encode_picture(picture)
+
+
+def main(count: int, rounds: int) -> None:
+    """Prints the table."""
+    inspector = load_file(SHIPPED_MODEL, RuntimeChoice.AUTO, threads=1).inspector
+    table = Table("files", "overlays", "jobs", title=f"{count} pictures of 1000 x 1000 pixels")
+    for title in ("bound, 1/s", "predict, 1/s", "share of the bound"):
+        table.add_column(title, justify="right")
+    choices: tuple[Overlays, ...] = ("none", "all")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for kind in ("jpg", "png"):
+            pictures = make_pictures(folder / kind, kind, count)
+            for overlays, jobs in product(choices, (1, 2)):
+                case = Case(inspector, pictures, overlays, jobs)
+                bounds, batches = [], []
+                for turn in range(rounds):
+                    out = folder / f"out-{kind}-{overlays}-{jobs}-{turn}"
+                    bounds.append(seconds(case.run_bound))
+                    batches.append(seconds(partial(case.run_batch, out)))
+                    shutil.rmtree(out)
+                share = statistics.median(b / o for b, o in zip(bounds, batches, strict=True))
+                rates = (f"{count / statistics.median(times):.1f}" for times in (bounds, batches))
+                table.add_row(kind, overlays, str(jobs), *rates, f"{share:.2f}")
+    Console().print(table)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Returns how long some work takes."""
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+if __name__ == "__main__":
+    numbers = [int(text) for text in sys.argv[1:]]
+    main(*(numbers + [200, 3][len(numbers) :]))

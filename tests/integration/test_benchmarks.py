@@ -1,0 +1,30 @@
+"""The benchmarks run, and fill their tables."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "arguments", "rows"),
+    [("throughput", ["4", "1"], 8), ("startup", ["1"], 5), ("memory", ["2", "3"], 2)],
+)
+def test_a_table_is_filled(name, arguments, rows):
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARKS / f"{name}.py"), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env={**os.environ, "COLUMNS": "120"},
+    )
+    assert done.returncode == 0, done.stderr
+    filled = [line for line in done.stdout.splitlines() if re.match(r"│ .*\d", line)]
+    assert len(filled) == rows, done.stdout
