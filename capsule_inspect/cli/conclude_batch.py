@@ -13,21 +13,23 @@ def conclude_batch(summary: "BatchSummary", last_line: str, fail_on_defect: bool
     """Raises what the command has to end with, its last line the same as if all went well.
 
     Raises:
-        PartialFailureError: A file could not be read.
+        PartialFailureError: A file could not be read, whatever else.
         ConditionNotMetError: `fail_on_defect`, and not every picture shows good capsules.
     """
+    defective = summary.capsules - summary.labels["good"]
+    failing = ""
+    if fail_on_defect and (defective or summary.no_capsule):
+        failing = (
+            f"Not all is good: {_count(defective, 'defective capsule')}, "
+            f"{_count(summary.no_capsule, 'picture')} without a capsule (--fail-on-defect).\n"
+        )
     if summary.errors:
         raise PartialFailureError(
             f"{summary.errors} of {_count(summary.files, 'file')} could not be read; the column "
-            f"'error' of predictions.csv says why.\n{last_line}"
+            f"'error' of predictions.csv says why.\n{failing}{last_line}"
         )
-    defective = summary.capsules - summary.labels["good"]
-    if fail_on_defect and (defective or summary.no_capsule):
-        raise ConditionNotMetError(
-            f"Not all is good: {_count(defective, 'defective capsule')}, "
-            f"{_count(summary.no_capsule, 'picture')} without a capsule (--fail-on-defect)."
-            f"\n{last_line}"
-        )
+    if failing:
+        raise ConditionNotMetError(f"{failing}{last_line}")
 
 
 def describe_batch(summary: "BatchSummary", classes: Sequence[str]) -> str:

@@ -77,8 +77,15 @@ def _logging(log_file: Path | None) -> Iterator[None]:
         return
     import logging
 
+    class Handler(logging.FileHandler):
+        """Ends the command with a sentence where the log cannot be written."""
+
+        def handleError(self, _record: logging.LogRecord) -> None:  # noqa: N802  (logging's name)
+            self.stream = None  # or closing it would try to write again
+            raise UsageError(f"The log file '{log_file}' cannot be written any more.")
+
     try:
-        handler = logging.FileHandler(log_file, encoding="utf-8", errors="backslashreplace")
+        handler = Handler(log_file, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise UsageError(
             f"The log file '{log_file}' cannot be written: {error.strerror}."

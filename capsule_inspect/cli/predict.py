@@ -154,8 +154,10 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
 
         start = time.monotonic()
         folder = ResultsFolder(out)
+        check_results(folder, on_existing)
+        if log_file is not None and out.resolve() in log_file.resolve().parents:
+            raise UsageError(f"The log file '{log_file}' lies in the results folder. Move it out.")
         with speaking(quiet, log_file):
-            check_results(folder, on_existing)
             pictures = expand_inputs(named, recursive, folder.holds_results)
             inspector = _load(model, threshold, runtime, settings.threads, verbose)
             printer = RecordPrinter(inspector.classes, as_json, as_table)
@@ -194,7 +196,7 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
 
 def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """Tells inputs from overrides: `KEY=VALUE` is an override unless such a file exists."""
-    overrides = [a for a in arguments if _OVERRIDE.match(a) and not Path(a).exists()]
+    overrides = [a for a in arguments if _OVERRIDE.match(a) and not os.path.lexists(a)]
     return [a for a in arguments if a not in overrides], overrides
 
 
@@ -224,7 +226,7 @@ def _interruptible() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        raise InterruptedRunError("Stopped before the first file was inspected.") from None
+        raise InterruptedRunError("Stopped.") from None
 
 
 def _load(

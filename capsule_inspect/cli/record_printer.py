@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from capsule_inspect.errors import UsageError
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -30,8 +32,13 @@ class RecordPrinter:
         if self._records is not None:
             self._records += records
         if self._as_json:
-            for record in records:
-                typer.echo(record.to_json(self._classes))
+            try:
+                for record in records:
+                    typer.echo(record.to_json(self._classes))
+            except BrokenPipeError:
+                raise  # the reader has left, which is no fault
+            except OSError as error:
+                raise UsageError(f"The rows cannot be printed: {error.strerror}.") from error
 
     def finish(self) -> None:
         """Prints the table."""

@@ -13,9 +13,11 @@ from capsule_inspect.export.converted import Converted
 from capsule_inspect.export.cross_validated import CrossValidated
 from capsule_inspect.export.measure_training import measure_training
 from capsule_inspect.export.parity import Parity, compare
+from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.bundle import write_bundle
 from capsule_inspect.modelfile.metric import Metric
 from capsule_inspect.modelfile.operating_point import OperatingPoint
+from capsule_inspect.modelfile.training_statistics import TrainingStatistics
 from capsule_inspect.settings import ExportSettings
 from capsule_inspect.threshold_settings import AUTO, ThresholdSettings
 
@@ -84,7 +86,7 @@ def export_tflite(
     metadata = replace(
         converted.bundle.metadata,
         operating_point=point,
-        training_statistics=measure_training(data, training_samples(data), exported, advance),
+        training_statistics=_measure_training(converted, data, exported, advance),
         metrics=metrics,
         measured_on=measured_on,
     )
@@ -148,6 +150,14 @@ def validation_samples(converted: Converted, data: DataSet) -> list[Sample]:
     if training_sha256(data) != converted.model.rule.training_data_sha256:
         return []
     return [sample for sample in data.samples if sample.split == "val"]
+
+
+def _measure_training(
+    converted: Converted, data: DataSet, exported: Inspector, advance: Callable[[], None]
+) -> TrainingStatistics | None:
+    if training_sha256(data) != converted.model.rule.training_data_sha256:
+        return None  # what the network was trained on cannot be seen here
+    return measure_training(data, training_samples(data), exported, advance)
 
 
 def _complaints(parity: Parity, min_agreement: float, max_dice_drop: float) -> Iterator[str]:

@@ -23,14 +23,17 @@ def measure_training(
     samples: Iterable[Sample],
     inspector: Inspector,
     advance: Callable[[], None] = lambda: None,
-) -> TrainingStatistics:
+) -> TrainingStatistics | None:
     """Measures features and looks of pictures.
 
     Args:
         data: The data set.
-        samples: The training pictures, at least one with a capsule.
+        samples: The training pictures.
         inspector: A network that gives features.
         advance: Called after each picture.
+
+    Returns:
+        The statistics; None where no capsule is found, or no features are given.
 
     Raises:
         PictureError: A picture cannot be read.
@@ -42,6 +45,8 @@ def measure_training(
                 features.append(finding.outputs.features)
                 looks.append(finding.look)
         advance()
+    if not features:
+        return None
     table = np.stack(features).astype(np.float64)
     deviations = table.std(axis=0)
     floor = max(_LEAST_DEVIATION * float(deviations.mean()), np.finfo(np.float32).tiny)

@@ -7,10 +7,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from capsule_inspect.errors import PictureError
 from capsule_inspect.imaging.read import Picture
 
 PictureFormat: TypeAlias = Literal["png", "jpg", "webp"]
 """What pictures can be written as; also the extension of their files."""
+
+PICTURE_FORMATS: tuple[PictureFormat, ...] = ("png", "jpg", "webp")
 
 _QUALITY = 90
 """Of 100, for the lossy formats: no block or blur to be seen at native size."""
@@ -25,6 +28,9 @@ def encode_picture(picture: Picture, picture_format: PictureFormat = "png") -> b
 
     Returns:
         The content of a picture file.
+
+    Raises:
+        PictureError: The format does not hold pictures of this size; WebP none above 16383 pixels.
     """
     bgr = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), np.uint8)
     return _encode(bgr, picture_format, _OPTIONS[picture_format])
@@ -46,5 +52,13 @@ _OPTIONS: dict[PictureFormat, list[int]] = {
 
 
 def _encode(values: NDArray[np.uint8], extension: str, options: Sequence[int]) -> bytes:
-    _, data = cv2.imencode(f".{extension}", values, options)
+    try:
+        done, data = cv2.imencode(f".{extension}", values, options)
+    except cv2.error:
+        done = False
+    if not done:
+        height, width = values.shape[:2]
+        raise PictureError(
+            f"A picture of {width} x {height} pixels cannot be written as {extension}."
+        )
     return data.tobytes()

@@ -166,10 +166,9 @@ def _write(
             if not before.size:
                 folder.records.unlink(missing_ok=True)
             writer = RecordWriter(folder.records, classes, before.size)
-        with writer:
+        with sentences_for(folder.path), writer:
             for inspected in fresh:
-                with sentences_for(folder.path):
-                    writer.write(inspected.records)
+                writer.write(inspected.records)
                 for each in inspected.observed:
                     drift.add(each)
                 yield inspected.records

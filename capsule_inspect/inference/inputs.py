@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path, PurePath
 
 from capsule_inspect.errors import UsageError
+from capsule_inspect.imaging.encode import PICTURE_FORMATS
 from capsule_inspect.imaging.read import PICTURE_EXTENSIONS
 
 _LONGEST_COMPONENT = 240
@@ -63,6 +64,8 @@ def expand_inputs(
     for text in chain.from_iterable(map(_listed, inputs)):
         for picture in _expand(text, recursive, leave_out):
             found.setdefault(os.path.abspath(picture.path), picture)  # noqa: PTH100  (resolve() follows links)
+    if not found:
+        raise UsageError("There is nothing to inspect but the run's own overlays and masks.")
     if not any(os.path.lexists(picture.path) for picture in found.values()):
         missing = ", ".join(f"'{picture.path}'" for picture in found.values())
         raise UsageError(f"There is nothing to inspect: {missing} does not exist. Check the path.")
@@ -88,10 +91,13 @@ def _listed(text: str) -> Iterator[str]:
     if text != "-" and not text.startswith("@"):
         yield text
         return
+    if text == "-" and sys.stdin is None:
+        raise UsageError("There is no stdin to read a list from.")
     try:
         data = sys.stdin.buffer.read() if text == "-" else Path(text[1:]).read_bytes()
-    except OSError as error:
-        raise UsageError(f"The list '{text[1:]}' cannot be read: {error.strerror}.") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"The list '{text[1:]}' cannot be read: {reason}.") from None
     lines = [line.removesuffix(b"\r") for line in data.split(b"\n")]
     if not any(lines):
         name = "stdin" if text == "-" else f"'{text[1:]}'"
@@ -105,7 +111,7 @@ def _expand(
     if not text:
         raise UsageError("One of the inputs is empty. Check the variable that should hold it.")
     path = Path(text)
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112  (Path's raises for names that are too long)
         yield from (p for p in _in_folder(path, recursive) if not leave_out(p.path))
     elif not os.path.lexists(path) and glob.has_magic(text):
         yield from (p for p in _matching(text) if not leave_out(p.path))
@@ -125,7 +131,10 @@ def _in_folder(folder: Path, recursive: bool) -> Iterator[InputPicture]:
 
 
 def _matching(pattern: str) -> Iterator[InputPicture]:
-    files = [Path(match) for match in glob.glob(pattern, recursive=True)]  # noqa: PTH207  (takes absolute patterns)
+    try:
+        files = [Path(match) for match in glob.glob(pattern, recursive=True)]  # noqa: PTH207  (takes absolute patterns)
+    except ValueError as error:  # a null character
+        raise UsageError(f"The pattern {pattern!r} cannot be used: {error}.") from None
     files = [file for file in files if _is_picture(file) and not file.is_dir()]
     if not files:
         raise UsageError(f"The pattern '{pattern}' matches no picture. Check it, and its quotes.")
@@ -194,13 +203,14 @@ def _mark(name: str, source: str) -> str:
 def _name_apart(pictures: Iterable[InputPicture]) -> Iterator[InputPicture]:
     """Gives pictures from different inputs, whose results would have one name, names of their own.
 
-    `.png` comes on top of a name, so that of `a.png` and `a.png.png/b.png` one must yield, too.
+    An extension comes on top of a name, so that of `a.png` and `a.png.png/b.png` one must yield.
     """
     pictures = tuple(pictures)
     count = Counter(picture.name for picture in pictures)
     folders = {str(folder) for name in count for folder in PurePath(name).parents}
     for picture in pictures:
-        if count[picture.name] > 1 or f"{picture.name}.png" in folders:
+        results = {f"{picture.name}.{extension}" for extension in PICTURE_FORMATS}
+        if count[picture.name] > 1 or results & folders:
             yield replace(picture, name=_mark(picture.name, printable(str(picture.path))))
         else:
             yield picture

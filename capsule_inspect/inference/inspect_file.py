@@ -75,8 +75,13 @@ def inspect_file(
     findings = inspector.inspect(picture)
     overlay = mask = ""
     if _deserves_overlay(findings, wanted.overlays):
-        overlay = f"overlays/{source.name}.{wanted.overlay_format}"
-        write(overlay, _draw(picture, findings, wanted.overlay_format))
+        try:
+            drawn = _draw(picture, findings, wanted.overlay_format)
+        except PictureError as error:
+            warnings.append(f"There is no overlay: {error}")
+        else:
+            overlay = f"overlays/{source.name}.{wanted.overlay_format}"
+            write(overlay, drawn)
     if wanted.masks and any(finding.decision.mask is None for finding in findings):
         warnings.append("There is no mask: the model does not tell where a defect is.")
     elif wanted.masks:

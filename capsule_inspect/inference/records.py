@@ -150,7 +150,8 @@ class RecordWriter:
         traceback: TracebackType | None,
     ) -> None:
         with self._file:
-            os.fsync(self._file.fileno())
+            if error is None:  # or its sentence would be lost behind another
+                os.fsync(self._file.fileno())
 
     def write(self, records: Sequence[Record]) -> None:
         """Appends the rows of one picture."""

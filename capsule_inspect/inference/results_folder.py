@@ -22,6 +22,8 @@ RunSettings: TypeAlias = Mapping[str, object]
 
 _PICTURES = ("overlays", "masks")
 _UNFINISHED = ".unfinished-"
+_LOCK = ".lock"
+_MADE_BY = "capsule-inspect predict"
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,12 @@ class ResultsFolder:
 
     def holds_results(self, file: Path) -> bool:
         """Tells whether a file lies where this folder keeps overlays and masks."""
-        way = Path(os.path.abspath(file))  # noqa: PTH100  (resolve() follows links)
-        return any(way.is_relative_to((self.path / name).absolute()) for name in _PICTURES)
+        own = [self.path / name for name in _PICTURES]
+        return any(
+            Path(spell(file)).is_relative_to(spell(folder))
+            for folder in own
+            for spell in (os.path.abspath, os.path.realpath)
+        )
 
 
 def check_results(folder: ResultsFolder, on_existing: OnExisting) -> None:
@@ -83,10 +89,10 @@ def check_results(folder: ResultsFolder, on_existing: OnExisting) -> None:
     with sentences_for(out):
         if os.path.lexists(out) and not out.is_dir():
             raise UsageError(f"The output '{out}' is not a folder. Name another with -o.")
-        if not out.is_dir() or not any(out.iterdir()):
+        if not out.is_dir() or all(_is_ours_and_empty(entry.name) for entry in out.iterdir()):
             return
-    if not folder.settings.is_file():
-        hint = "" if on_existing == "refuse" else " It was not made by this command: no run.json."
+    if _read_settings(folder).get("made_by") != _MADE_BY:
+        hint = " No run.json says that this command made it." if on_existing != "refuse" else ""
         raise UsageError(
             f"The output folder '{out}' is not empty.{hint} Name another with -o, or remove it."
         )
@@ -103,8 +109,8 @@ def open_results(
 ) -> Iterator[None]:
     """Has a results folder for this process alone, ready to be written.
 
-    With `resume`, what an earlier run finished stays; with `overwrite` it is removed, and nothing
-    that such a run did not make.
+    With `resume`, what an earlier run finished stays; with `overwrite` its rows, its settings and
+    the folders `overlays` and `masks` are removed, and nothing else.
 
     Args:
         folder: The folder; made if need be.
@@ -118,7 +124,7 @@ def open_results(
     check_results(folder, on_existing)
     with sentences_for(folder.path):
         folder.path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder.path / ".lock", blocking=False)
+        lock = FileLock(folder.path / _LOCK, blocking=False)
         try:
             lock.acquire()
         except Timeout:
@@ -128,7 +134,8 @@ def open_results(
             ) from None
     try:
         with sentences_for(folder.path):
-            _make_ready(folder, json.loads(json.dumps(run)), on_existing)
+            made = {"made_by": _MADE_BY, **run}
+            _make_ready(folder, json.loads(json.dumps(made)), on_existing)
         yield
     finally:
         lock.release()
@@ -140,19 +147,19 @@ def sentences_for(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        where = error.filename or out
+        where, reason = error.filename or out, error.strerror or error
         raise UsageError(
-            f"'{where}' cannot be written: {error.strerror}. Name another folder with -o, or make "
-            "room and go on with --resume; rows written so far are whole."
+            f"'{where}' cannot be written: {reason}. Make room and go on with --resume, or name "
+            "another folder with -o; rows written so far are whole."
         ) from error
 
 
 def _make_ready(folder: ResultsFolder, run: RunSettings, on_existing: OnExisting) -> None:
-    if folder.settings.exists():  # once more: another run may have come and gone before the lock
-        check_results(folder, on_existing)
+    check_results(folder, on_existing)  # once more: another run may have come before the lock
+    _remove_unfinished(folder)
+    if folder.settings.exists():
         if on_existing == "resume":
             _require_same(folder, run)
-            _remove_unfinished(folder)
             return
         folder.records.unlink(missing_ok=True)
         for name in _PICTURES:
@@ -162,15 +169,7 @@ def _make_ready(folder: ResultsFolder, run: RunSettings, on_existing: OnExisting
 
 
 def _require_same(folder: ResultsFolder, run: RunSettings) -> None:
-    try:
-        before = json.loads(folder.settings.read_bytes())
-    except ValueError:
-        before = None
-    if not isinstance(before, dict):
-        raise UsageError(
-            f"'{folder.settings}' is damaged, so the run cannot be resumed. Start it again with "
-            "--overwrite."
-        )
+    before = _read_settings(folder)
     changed = [key for key in {**before, **run} if before.get(key) != run.get(key)]
     if changed:
         said = ", ".join(f"{key} was {before.get(key)}, now {run.get(key)}" for key in changed)
@@ -178,6 +177,20 @@ def _require_same(folder: ResultsFolder, run: RunSettings) -> None:
             f"The run in '{folder.path}' was made otherwise ({said}). Resume it with the same, or "
             "start it again with --overwrite."
         )
+
+
+def _read_settings(folder: ResultsFolder) -> dict[str, object]:
+    """Returns what a run was made with; nothing if that cannot be known."""
+    try:
+        settings = json.loads(folder.settings.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return settings if isinstance(settings, dict) else {}
+
+
+def _is_ours_and_empty(name: str) -> bool:
+    """Tells whether a file is one that a run leaves before it has begun to write results."""
+    return name == _LOCK or name.startswith(_UNFINISHED)
 
 
 def _remove_unfinished(folder: ResultsFolder) -> None:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from tempfile import TemporaryFile
+from threading import RLock
 
 _CHATTER = re.compile(
     rb"INFO: "
@@ -13,6 +14,9 @@ _CHATTER = re.compile(
     rb"|fully_quantize: "  # the converter, once per file
 )
 
+_TURNS = RLock()
+"""Two threads that turn stderr to a file and back would leave it turned."""
+
 
 @contextmanager
 def without_info_lines() -> Iterator[None]:
@@ -20,10 +24,10 @@ def without_info_lines() -> Iterator[None]:
 
     TensorFlow Lite announces its XNNPACK delegate there and has no switch for it: neither
     TF_CPP_MIN_LOG_LEVEL nor an option reaches that line. File descriptor 2 is turned to a file and
-    back for the whole process, so the block should be short. Where there is no stderr or no room
-    for a temporary file, nothing is held back.
+    back for the whole process, so the block should be short, and threads take turns. Where there is
+    no stderr or no room for a temporary file, nothing is held back.
     """
-    with ExitStack() as stack:
+    with _TURNS, ExitStack() as stack:
         try:
             held = stack.enter_context(TemporaryFile())
             stderr = os.dup(2)

@@ -1,6 +1,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -161,3 +162,53 @@ main(sys.argv[1:])
     assert stopped
     assert "Traceback" not in done.stderr
     assert len(read_records(out / "predictions.csv")) == int(stopped[1])
+
+
+@pytest.mark.parametrize("arguments", [["x" * 300], ["a\0*"], ["@" + "x" * 300]])
+def test_names_that_cannot_be_are_sentences(invoke, tmp_path, tiny_model, arguments):
+    done = invoke("predict", *arguments, "-o", tmp_path / "out", "--model", tiny_model)
+    assert done.exit_code == 2
+    assert done.err.startswith("Error: ")
+
+
+@pytest.mark.parametrize(("overlay_format", "width"), [("webp", 16_400), ("jpg", 66_000)])
+def test_what_a_format_cannot_hold_has_no_overlay(
+    invoke, tmp_path, tiny_model, overlay_format, width
+):
+    (tmp_path / "in").mkdir()
+    data = cv2.imencode(".png", np.full((60, width, 3), (0, 0, 255), np.uint8))[1].tobytes()
+    (tmp_path / "in/wide.png").write_bytes(data)
+    out = tmp_path / "out"
+    options = ("--overlay-format", overlay_format, "--model", tiny_model)
+    assert invoke("predict", tmp_path / "in", "-o", out, *options).exit_code == 0
+    (row,) = read_records(out / "predictions.csv")
+    assert row.status == "ok"
+    assert (row.overlay, str(width) in row.warning) == ("", True)
+
+
+@pytest.mark.parametrize("extension", ["png", "jpg", "webp"])
+def test_overlays_and_folders_do_not_get_in_each_others_way(
+    invoke, paint, tmp_path, tiny_model, extension
+):
+    paint(tmp_path / "in/a.png")
+    paint(tmp_path / f"in/a.png.{extension}/b.png")
+    options = ("-r", "--overlay-format", extension, "--model", tiny_model)
+    assert invoke("predict", tmp_path / "in", "-o", tmp_path / "out", *options).exit_code == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_under_log_and_rows_is_a_sentence(paint, tmp_path, tiny_model):
+    paint(tmp_path / "in/a.png")
+    command = [sys.executable, "-m", "capsule_inspect", "predict", str(tmp_path / "in")]
+    for number, options in enumerate((["--log-file", "/dev/full", "-v"], ["--json"])):
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(
+                [*command, "-o", str(tmp_path / f"{number}"), "--model", str(tiny_model), *options],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
+                timeout=60,
+            )
+        assert done.returncode == 2, done.stderr
+        assert "Traceback" not in done.stderr

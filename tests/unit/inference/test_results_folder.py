@@ -22,7 +22,8 @@ def folder(tmp_path):
 def test_a_new_folder_says_what_it_was_made_with(tmp_path):
     folder = ResultsFolder(tmp_path / "deep/out")
     with open_results(folder, RUN):
-        assert json.loads(folder.settings.read_bytes()) == {**RUN, "classes": ["good", "crack"]}
+        made = {"made_by": "capsule-inspect predict", **RUN, "classes": ["good", "crack"]}
+        assert json.loads(folder.settings.read_bytes()) == made
 
 
 def test_files_are_whole_and_nothing_else_is_left(folder):
@@ -53,10 +54,21 @@ def test_resuming_otherwise_than_before_is_refused_and_says_what_differs(folder,
         pass
 
 
-def test_resuming_with_damaged_settings_is_refused(folder):
-    folder.settings.write_text("{")
-    with pytest.raises(UsageError, match="damaged"), open_results(folder, RUN, "resume"):
+@pytest.mark.parametrize("how", ["resume", "overwrite"])
+@pytest.mark.parametrize("text", ["{", "{}", "[]", '{"made_by": "me"}'])
+def test_a_folder_whose_settings_are_not_of_this_command_is_never_taken(folder, text, how):
+    folder.settings.write_text(text)
+    with pytest.raises(UsageError, match=r"run\.json"), open_results(folder, RUN, how):
         pass
+    assert (folder.path / "overlays/a/b.png").exists()
+
+
+@pytest.mark.parametrize("how", ["refuse", "resume", "overwrite"])
+def test_a_run_that_ended_before_it_wrote_anything_is_no_obstacle(tmp_path, how):
+    for name in (".lock", ".unfinished-123"):
+        (tmp_path / name).touch()
+    with open_results(ResultsFolder(tmp_path), RUN, how):
+        assert sorted(file.name for file in tmp_path.iterdir()) == [".lock", "run.json"]
 
 
 def test_overwriting_removes_the_run_and_nothing_else(folder):
@@ -98,6 +110,10 @@ def test_it_knows_its_own_results(folder, monkeypatch):
     assert folder.holds_results(folder.path / "overlays/a/b.png")
     assert ResultsFolder(folder.path.relative_to(folder.path.parent)).holds_results(
         folder.path / "masks/x.png"
+    )
+    (folder.path.parent / "link").symlink_to(folder.path)
+    assert ResultsFolder(folder.path / "../link/../out").holds_results(
+        folder.path / "overlays/x.png"
     )
     assert not folder.holds_results(folder.path / "notes.txt")
     assert not folder.holds_results(folder.path.parent / "overlays/x.png")
