@@ -136,6 +136,9 @@ def _recover(
 ) -> Recovered:
     """Returns the rows of an earlier run whose pictures need not be inspected again.
 
+    Those from the first on whose overlay or mask is not there, or was lost to a power cut, are left
+    out.
+
     Raises:
         UsageError: They are of other pictures.
     """
@@ -150,6 +153,10 @@ def _recover(
                 "its place among the inputs now. Name the same inputs, or start it again with "
                 "--overwrite."
             )
+    for count, records in enumerate(before.pictures):
+        names = {records[0].overlay, records[0].mask} - {""}
+        if not all(folder.holds(name) for name in names):
+            return before.first(count)
     return before
 
 

@@ -188,11 +188,18 @@ class Recovered:
 
     Attributes:
         pictures: The rows of each finished picture.
-        size: The bytes of the file up to their end.
+        starts: Where the rows of each begin, in bytes.
+        size: The bytes of the file up to the end of all.
     """
 
     pictures: tuple[tuple[Record, ...], ...] = ()
+    starts: tuple[int, ...] = ()
     size: int = 0
+
+    def first(self, count: int) -> "Recovered":
+        """Returns what it holds of the first pictures alone."""
+        size = (*self.starts, self.size)[count]
+        return Recovered(self.pictures[:count], self.starts[:count], size)
 
 
 def recover_records(path: Path, classes: Sequence[str]) -> Recovered:
@@ -228,7 +235,7 @@ def recover_records(path: Path, classes: Sequence[str]) -> Recovered:
                 starts.append(start)
             pictures[-1].append(record)
     finished = tuple(tuple(records) for records in pictures[:-1])
-    return Recovered(finished, starts[-1] if starts else len(header))
+    return Recovered(finished, tuple(starts[:-1]), starts[-1] if starts else len(header))
 
 
 def _whole_lines(data: bytes, start: int) -> Iterator[tuple[int, int]]:

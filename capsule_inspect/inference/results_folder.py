@@ -47,7 +47,10 @@ class ResultsFolder:
         return self.path / "run.json"
 
     def write(self, name: str, data: bytes) -> None:
-        """Writes a file so that it is never seen half done, not even after a power cut.
+        """Writes a file so that it is never seen half done.
+
+        After a power cut it can be empty, which `holds` tells; to wait for the disk with each file
+        would let a busy one stop the batch for seconds.
 
         Args:
             name: Relative to the folder, POSIX.
@@ -61,13 +64,17 @@ class ResultsFolder:
         with sentences_for(self.path):
             file.parent.mkdir(parents=True, exist_ok=True)
             try:
-                with unfinished.open("wb") as stream:
-                    stream.write(data)
-                    stream.flush()
-                    os.fsync(stream.fileno())
+                unfinished.write_bytes(data)
                 unfinished.replace(file)
             finally:
                 unfinished.unlink(missing_ok=True)
+
+    def holds(self, name: str) -> bool:
+        """Tells whether a file that `write` was given is there in full."""
+        try:
+            return (self.path / name).stat().st_size > 0
+        except OSError:
+            return False
 
     def holds_results(self, file: Path) -> bool:
         """Tells whether a file lies where this folder keeps overlays and masks."""

@@ -259,6 +259,19 @@ class TestResuming:
         assert predict(pictures, "-o", out, "--resume").exit_code == 0
         assert (out / "predictions.csv").read_bytes() == rows
 
+    @pytest.mark.parametrize("loss", ["missing", "empty"])
+    def test_makes_anew_what_was_lost(self, predict, pictures, tmp_path, loss):
+        out = tmp_path / "out"
+        predict(pictures, "-o", out, "--masks")
+        rows, overlay = (out / "predictions.csv").read_bytes(), out / "overlays/b.png.png"
+        drawn = overlay.read_bytes()
+        overlay.unlink()
+        if loss == "empty":
+            overlay.touch()
+        assert predict(pictures, "-o", out, "--masks", "--resume").exit_code == 0
+        assert (out / "predictions.csv").read_bytes() == rows
+        assert overlay.read_bytes() == drawn
+
     def test_with_other_settings_is_refused(self, predict, pictures, tmp_path):
         out = tmp_path / "out"
         predict(pictures, "-o", out)

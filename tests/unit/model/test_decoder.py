@@ -66,6 +66,6 @@ def test_dropout_drops_whole_channels_in_training_alone():
         keras.ops.convert_to_numpy(network(given, training=training)[0])
         for training in (False, True)
     )
-    dropped = (trained == 0).all(axis=(0, 1))
-    assert not (used == 0).all(axis=(0, 1)).any()
-    assert 8 <= dropped.sum() <= 32  # of 40, each with probability 1/2
+    alive, dropped = ((used != 0).any(axis=(0, 1)), (trained == 0).all(axis=(0, 1)))
+    assert alive.sum() >= 35  # of 40; a few happen to be below zero everywhere
+    assert 8 <= (alive & dropped).sum() <= 32  # each with probability 1/2
