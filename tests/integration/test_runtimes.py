@@ -33,6 +33,7 @@ PACKAGES = (
     "typer>=0.20",
     "rich>=13.9.4",
     "hydra-core>=1.3.2",
+    "filelock>=3.16",
 )
 CLEAR = 0.02
 """Scores nearer to the threshold than this may fall on either side of it."""

@@ -70,7 +70,8 @@ def test_the_wheel_holds_the_package_its_settings_and_its_licences(wheel: Path) 
     tracked = [*ROOT.glob("capsule_inspect/**/*.py"), *ROOT.glob("conf/**/*.yaml")]
     expected = {path.relative_to(ROOT).as_posix() for path in tracked}
     expected = {f"capsule_inspect/{n}" if n.startswith("conf/") else n for n in expected}
-    expected |= {"capsule_inspect/py.typed"} | ({MODEL} if (ROOT / MODEL).is_file() else set())
+    expected |= {"capsule_inspect/py.typed", "capsule_inspect/assets/MODEL_CARD.md"}
+    expected |= {MODEL} if (ROOT / MODEL).is_file() else set()
     with zipfile.ZipFile(wheel) as archive:
         held = set(archive.namelist())
         licences = {n.split("/")[-1]: archive.read(n) for n in held if "/licenses/" in n}
