@@ -91,6 +91,7 @@ def test_the_metadata_names_both_licences_and_a_light_set_of_needs(wheel: Path) 
     needs = [need for need in metadata.get_all("Requires-Dist", []) if "extra ==" not in need]
     assert {need.split(">")[0] for need in needs} == {
         "ai-edge-litert",
+        "filelock",
         "hydra-core",
         "numpy",
         "opencv-python-headless",
