@@ -42,14 +42,13 @@ def read_fields(data: bytes) -> Iterator[Field]:
         struct.error: The data end before the directory does.
     """
     order = _order(data)
-    (directory,) = struct.unpack_from(order + "I", data, 4)
-    (count,) = struct.unpack_from(order + "H", data, directory)
-    for entry in range(directory + 2, directory + 2 + 12 * count, 12):
+    first, end = _entries(data)
+    for entry in range(first, end, 12):
         tag, kind, number, pointer = struct.unpack_from(order + "HHII", data, entry)
         inline = number * _TYPE_SIZES.get(kind, 0) <= 4
         yield Field(tag, kind, number, entry + 8 if inline else pointer)
     # The pointer to the next directory ends this one; without it the file was cut.
-    struct.unpack_from(order + "I", data, directory + 2 + 12 * count)
+    has_next_page(data)
 
 
 def has_next_page(data: bytes) -> bool:
@@ -58,10 +57,8 @@ def has_next_page(data: bytes) -> bool:
     Raises:
         struct.error: The data end before the first directory does.
     """
-    order = _order(data)
-    (directory,) = struct.unpack_from(order + "I", data, 4)
-    (count,) = struct.unpack_from(order + "H", data, directory)
-    return struct.unpack_from(order + "I", data, directory + 2 + 12 * count) != (0,)
+    _, end = _entries(data)
+    return struct.unpack_from(_order(data) + "I", data, end) != (0,)
 
 
 def read_integers(data: bytes, field: Field) -> tuple[int, ...]:
@@ -70,6 +67,14 @@ def read_integers(data: bytes, field: Field) -> tuple[int, ...]:
         return ()
     code = f"{_order(data)}{field.number}{_INTEGERS[field.kind]}"
     return struct.unpack_from(code, data, field.position)
+
+
+def _entries(data: bytes) -> tuple[int, int]:
+    """Returns where the entries of the first directory begin and end."""
+    order = _order(data)
+    (directory,) = struct.unpack_from(order + "I", data, 4)
+    (count,) = struct.unpack_from(order + "H", data, directory)
+    return directory + 2, directory + 2 + 12 * count
 
 
 def _order(data: bytes) -> str:

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from capsule_inspect.errors import InterruptedRunError, UsageError
 from capsule_inspect.inference.drift import Drift
 from capsule_inspect.inference.in_order import map_in_order
 from capsule_inspect.inference.inputs import InputPicture, printable
-from capsule_inspect.inference.inspect_file import Inspected, Wanted, inspect_file
+from capsule_inspect.inference.inspect_file import ALL_OVERLAYS, Inspected, Wanted, inspect_file
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.inference.records import Record, RecordWriter, Recovered, recover_records
 from capsule_inspect.inference.results_folder import (
@@ -57,7 +56,7 @@ def inspect_batch(
     inspector: Inspector,
     pictures: Sequence[InputPicture],
     out: Path,
-    wanted: Wanted | None = None,
+    wanted: Wanted = ALL_OVERLAYS,
     *,
     jobs: int = 1,
     on_existing: OnExisting = "refuse",
@@ -83,16 +82,18 @@ def inspect_batch(
         UsageError: The results folder cannot be used as asked, or cannot be written.
         InterruptedRunError: The user stopped the batch.
     """
-    wanted = wanted or Wanted()
     folder = ResultsFolder(out)
     labels: Counter[str] = Counter()
     statuses: Counter[str] = Counter()
     done = warnings = 0
     drift = Drift(inspector.seen)
+
+    def work(picture: InputPicture) -> Inspected:
+        return inspect_file(inspector, picture, wanted, folder.write)
+
     try:
         with open_results(folder, _settings(inspector, wanted), on_existing):
             before = _recover(folder, inspector.classes, pictures)
-            work = partial(_inspect, inspector, wanted, folder)
             fresh = map_in_order(work, pictures[len(before.pictures) :], jobs)
             with closing(_write(folder, inspector.classes, before, fresh, drift)) as written:
                 for records in chain(before.pictures, written):
@@ -123,12 +124,6 @@ def _settings(inspector: Inspector, wanted: Wanted) -> RunSettings:
         "mask_threshold": point.mask_threshold,
         **asdict(wanted),
     }
-
-
-def _inspect(
-    inspector: Inspector, wanted: Wanted, folder: ResultsFolder, picture: InputPicture
-) -> Inspected:
-    return inspect_file(inspector, picture, wanted, folder.write)
 
 
 def _recover(

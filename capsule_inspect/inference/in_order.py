@@ -34,12 +34,12 @@ def map_in_order(
         yield from map(work, items)
         return
     left = iter(items)
-    with ThreadPoolExecutor(jobs, "inspect") as pool:
-        begun: deque[Future[_Result]] = deque()
-        try:
-            begun.extend(pool.submit(work, item) for item in islice(left, jobs * _WAITING))
-            while begun:
-                yield begun.popleft().result()
-                begun.extend(pool.submit(work, item) for item in islice(left, 1))
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    pool = ThreadPoolExecutor(jobs, "inspect")
+    begun: deque[Future[_Result]] = deque()
+    try:
+        begun.extend(pool.submit(work, item) for item in islice(left, jobs * _WAITING))
+        while begun:
+            yield begun.popleft().result()
+            begun.extend(pool.submit(work, item) for item in islice(left, 1))
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

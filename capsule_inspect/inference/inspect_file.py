@@ -41,6 +41,9 @@ class Wanted:
     max_pixels: int = MAX_PIXELS
 
 
+ALL_OVERLAYS = Wanted()
+
+
 @dataclass(frozen=True)
 class Inspected:
     """What came of a picture file.
