@@ -15,6 +15,7 @@ SHIPPED := capsule_inspect/assets/capsule.tflite
 # Installed once per change of pyproject.toml; each stamp stands for an install.
 LIGHT := $(VENV)/.installed-light
 TRAIN := $(VENV)/.installed-train
+BENCH := $(VENV)/.installed-bench
 DEV := $(VENV)/.installed-dev
 
 .PHONY: help demo test test-slow lint format bench pipeline model
@@ -56,7 +57,7 @@ format: $(DEV) ## bring the code into its format
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(TRAIN) ## measure speed, memory and start-up, in a quarter of an hour on idle cores
+bench: $(BENCH) ## measure speed, memory and start-up, in a quarter of an hour on idle cores
 	for table in invoke throughput startup memory; do \
 		$(BIN)/python benchmarks/$$table.py || exit; done
 
@@ -133,6 +134,11 @@ $(TRAIN): pyproject.toml | $(BIN)/pip
 	@echo 'Installing TensorFlow and the rest of the training packages into $(VENV): minutes.'
 	$(INSTALL) '.[train]'
 	@touch $@ $(LIGHT)
+
+$(BENCH): pyproject.toml | $(BIN)/pip
+	@echo 'Installing training packages and the runtimes compared with into $(VENV): minutes.'
+	$(INSTALL) '.[train,bench]'
+	@touch $@ $(TRAIN) $(LIGHT)
 
 $(DEV): pyproject.toml | $(BIN)/pip
 	@echo 'Installing training and development packages into $(VENV): minutes.'

@@ -1,70 +1,103 @@
-"""Time of the network alone, beside that of the older system's (`experiment=seed_baseline`).
+"""Time of the network alone: the older system's, and ours in other runtimes.
 
-Usage: python benchmarks/invoke.py [ROUNDS]      (25; needs the extra `train`)
+Usage: python benchmarks/invoke.py [ROUNDS]      (10; needs the extra `train`)
 
-The older network has random weights and dynamic-range quantization, as it was shipped. Both run in
-turns, in one process, in the same runtime with as many threads.
+The older network (`experiment=seed_baseline`) has random weights and dynamic-range quantization, as
+it was shipped; our float network has random weights too. With the extra `bench` the shipped file
+and the float network also run in ONNX Runtime and OpenVINO. All run in turns, in one process, with
+as many threads.
 """
 
 import multiprocessing
+import shutil
 import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 from rich.console import Console
 from rich.table import Table
+from runtimes import Call, open_litert, open_onnx, open_openvino, others_are_installed
 
 from capsule_inspect.cli.predict import SHIPPED_MODEL
 
+RUNTIMES = {"LiteRT": open_litert, "ONNX Runtime": open_onnx, "OpenVINO": open_openvino}
+SHIPPED = ("shipped, int8", "LiteRT")
+
 
 def main(rounds: int) -> None:
-    """Prints the table."""
-    table = Table("threads", title=f"Median of {rounds} invocations each, ms")
-    for title in ("seed_baseline, dynamic range", "shipped, int8", "times as fast"):
-        table.add_column(title, justify="right")
+    """Prints the tables."""
     with tempfile.TemporaryDirectory() as name:
-        older = Path(name, "seed_baseline.tflite")
+        files = {
+            "seed_baseline, dynamic": Path(name, "seed_baseline.tflite"),
+            "ours, float32": Path(name, "float.tflite"),
+            SHIPPED[0]: Path(shutil.copy(SHIPPED_MODEL, name)),
+        }
+        compared = list(RUNTIMES) if others_are_installed() else ["LiteRT"]
         # TensorFlow stays in a process of its own: it would share the cores' caches.
-        converter = multiprocessing.get_context("spawn").Process(target=convert, args=(older,))
+        converter = multiprocessing.get_context("spawn").Process(
+            target=convert, args=(*files.values(), len(compared) > 1)
+        )
         converter.start()
         converter.join()
+        older, *ours = files
+        cases = [(older, "LiteRT")] + [(network, other) for network in ours for other in compared]
         for threads in (1, 2):
-            before, after = measure([older, SHIPPED_MODEL], threads, rounds)
-            table.add_row(str(threads), f"{before:.1f}", f"{after:.1f}", f"{before / after:.1f}")
-    Console().print(table)
+            calls = [RUNTIMES[runtime](files[network], threads) for network, runtime in cases]
+            times = dict(zip(cases, measure(calls, rounds), strict=True))
+            print_table(times, f"threads: {threads}; median of {5 * rounds} invocations")
 
 
-def convert(file: Path) -> None:
-    """Writes the older network's file."""
+def convert(older: Path, float32: Path, shipped: Path, with_onnx: bool) -> None:
+    """Writes the files of the networks that are not shipped, and ONNX twins of ours."""
     from capsule_inspect.compose import compose
     from capsule_inspect.export.convert import convert as to_flatbuffer
     from capsule_inspect.model.network import build_network
 
-    settings = compose(["experiment=seed_baseline", "model.weights=none"], None)
-    file.write_bytes(to_flatbuffer(build_network(settings.model, 6), "dynamic", []))
+    for file, overrides, quantization in (
+        (older, ["experiment=seed_baseline", "model.weights=none"], "dynamic"),
+        (float32, [], "float32"),
+    ):
+        settings = compose(overrides, None)
+        file.write_bytes(to_flatbuffer(build_network(settings.model, 6), quantization, []))
+    if with_onnx:
+        from tf2onnx.convert import from_tflite
+
+        for file in (float32, shipped):
+            from_tflite(str(file), opset=18, output_path=str(file.with_suffix(".onnx")))
 
 
-def measure(files: list[Path], threads: int, rounds: int) -> list[float]:
-    """Returns the median time of each file's network, in ms."""
-    interpreters = [Interpreter(model_path=str(file), num_threads=threads) for file in files]
-    for interpreter in interpreters:
-        interpreter.allocate_tensors()
-        (image,) = interpreter.get_input_details()
-        pixels = np.random.default_rng(0).integers(0, 256, image["shape"], dtype=np.uint8)
-        interpreter.set_tensor(image["index"], pixels)
-        interpreter.invoke()
-    times: list[list[float]] = [[] for _ in files]
+def measure(calls: Sequence[Call], rounds: int) -> list[float]:
+    """Returns the median time of each call, in ms; each is made eight times when its turn comes."""
+    times: list[list[float]] = [[] for _ in calls]
     for _ in range(rounds):
-        for taken, interpreter in zip(times, interpreters, strict=True):
-            begun = time.perf_counter()
-            interpreter.invoke()
-            taken.append(1000 * (time.perf_counter() - begun))
+        for taken, call in zip(times, calls, strict=True):
+            # ONNX Runtime's threads spin on for a while after a call, on the next one's cores.
+            time.sleep(0.05)
+            block = [time_call(call) for _ in range(8)]
+            # The first ones wake the threads.
+            taken.extend(block[3:])
     return [statistics.median(taken) for taken in times]
 
 
+def time_call(call: Call) -> float:
+    """Returns how long a call takes, in ms."""
+    begun = time.perf_counter()
+    call()
+    return 1000 * (time.perf_counter() - begun)
+
+
+def print_table(times: dict[tuple[str, str], float], title: str) -> None:
+    """Prints the times of one number of threads, beside that of the shipped file in LiteRT."""
+    table = Table("network", "runtime", title=title)
+    for column in ("ms", "times the shipped file's"):
+        table.add_column(column, justify="right")
+    for (network, runtime), taken in times.items():
+        table.add_row(network, runtime, f"{taken:.1f}", f"{taken / times[SHIPPED]:.2f}")
+    Console().print(table)
+
+
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 25)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10)
