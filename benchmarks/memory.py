@@ -3,7 +3,6 @@
 Usage: python benchmarks/memory.py [COUNT...]      (10, 100 and 1000)
 """
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 MIB = 1024  # the kernel counts in KiB
+_START_AND_MEASURE = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
 
 
 def main(counts: list[int]) -> None:
@@ -42,12 +46,10 @@ def main(counts: list[int]) -> None:
 def peak(pictures: Path, out: Path, options: tuple[str, ...]) -> float:
     """Returns the peak of one run, in a process of its own."""
     command = [sys.executable, "-m", "capsule_inspect", "predict", str(pictures), "-o", str(out)]
-    run = subprocess.Popen([*command, *options, "-q"])
-    _, status, usage = os.wait4(run.pid, 0)
-    run.returncode = os.waitstatus_to_exitcode(status)
-    if run.returncode:
-        raise SystemExit(f"predict ended with {run.returncode}")
-    return usage.ru_maxrss / MIB
+    # A process begins with the peak of the one that starts it, so a small one starts it.
+    run = [sys.executable, "-c", _START_AND_MEASURE, *command, *options, "-q"]
+    done = subprocess.run(run, stdout=subprocess.PIPE, text=True, check=True)
+    return float(done.stdout) / MIB
 
 
 if __name__ == "__main__":

@@ -29,6 +29,11 @@ class Decision:
     probabilities: NDArray[np.float64]
     mask: NDArray[np.bool_] | None
 
+    @property
+    def defect_area(self) -> int | None:
+        """Native pixels of the mask; None without one."""
+        return None if self.mask is None else int(np.count_nonzero(self.mask))
+
 
 def decide(
     outputs: Outputs,

@@ -93,7 +93,7 @@ def record_finding(
     lengths and the angle are rounded to hundredths, the share of area to ten-thousandths.
     """
     decision, box = finding.decision, finding.crop.box
-    area = None if decision.mask is None else int(decision.mask.sum())
+    area = decision.defect_area
     angle = round(box.angle, 2) + 0.0  # no -0.0
     return Record(
         path=path,
