@@ -92,6 +92,9 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
     as_table: Annotated[
         bool, typer.Option("--table", help="Print the results as a table, too.")
     ] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="Write report.html, a page to look through, too.")
+    ] = False,
     fail_on_defect: Annotated[
         bool,
         typer.Option(
@@ -188,6 +191,11 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
             counts = describe_batch(summary, inspector.classes)
             seconds = time.monotonic() - start
             last_line = f"{counts} in {seconds:.1f} s. Results: {folder.records.resolve()}"
+            if report:
+                from capsule_inspect.pages.batch_page import write_batch_page
+
+                write_batch_page(folder, _about(model, inspector), summary.drift)
+                last_line += f" Report: {folder.report.resolve()}"
             if summary.drift:
                 warn(summary.drift)
             conclude_batch(summary, last_line, fail_on_defect)
@@ -198,6 +206,12 @@ def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """Tells inputs from overrides: `KEY=VALUE` is an override unless such a file exists."""
     overrides = [a for a in arguments if _OVERRIDE.match(a) and not os.path.lexists(a)]
     return [a for a in arguments if a not in overrides], overrides
+
+
+def _about(model: Path | None, inspector: "Inspector") -> str:
+    """Says for the report what judged the pictures."""
+    point = inspector.point
+    return f"Model {(model or SHIPPED_MODEL).name}, threshold {point.threshold:.3g}."
 
 
 def _refuse_both(one: bool, one_name: str, other: bool, other_name: str, reason: str) -> None:

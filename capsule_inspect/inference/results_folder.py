@@ -46,6 +46,11 @@ class ResultsFolder:
         """What the run was made with; written first."""
         return self.path / "run.json"
 
+    @property
+    def report(self) -> Path:
+        """The page for people, if one was asked for."""
+        return self.path / "report.html"
+
     def write(self, name: str, data: bytes) -> None:
         """Writes a file so that it is never seen half done.
 
@@ -116,8 +121,8 @@ def open_results(
 ) -> Iterator[None]:
     """Has a results folder for this process alone, ready to be written.
 
-    With `resume`, what an earlier run finished stays; with `overwrite` its rows, its settings and
-    the folders `overlays` and `masks` are removed, and nothing else.
+    With `resume`, what an earlier run finished stays; with `overwrite` its rows, settings and
+    report and the folders `overlays` and `masks` are removed, and nothing else.
 
     Args:
         folder: The folder; made if need be.
@@ -168,7 +173,8 @@ def _make_ready(folder: ResultsFolder, run: RunSettings, on_existing: OnExisting
         if on_existing == "resume":
             _require_same(folder, run)
             return
-        folder.records.unlink(missing_ok=True)
+        for file in (folder.records, folder.report):
+            file.unlink(missing_ok=True)
         for name in _PICTURES:
             if os.path.lexists(folder.path / name):
                 shutil.rmtree(folder.path / name)

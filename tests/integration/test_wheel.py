@@ -93,6 +93,7 @@ def test_the_metadata_names_both_licences_and_a_light_set_of_needs(wheel: Path) 
         "ai-edge-litert",
         "filelock",
         "hydra-core",
+        "jinja2",
         "numpy",
         "opencv-python-headless",
         "rich",

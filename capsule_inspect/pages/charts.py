@@ -1,0 +1,170 @@
+"""Charts as coordinates; `templates/charts.html` draws them."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+WIDTH, HEIGHT = 360, 300
+LEFT, RIGHT, TOP, BOTTOM = 52, 12, 12, 44
+"""Margins for the labels of the axes, in the chart's units."""
+
+_FEWEST_TICKS = 4
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Points joined by a line.
+
+    Attributes:
+        name: For the legend; empty for none.
+        points: x and y of each.
+        kind: `main`, `other` or `guide`, which decides colour and dashes.
+    """
+
+    name: str
+    points: tuple[tuple[float, float], ...]
+    kind: str = "main"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One point that stands out.
+
+    Attributes:
+        x: Place.
+        y: Place.
+        text: What it is, shown on hovering and in the legend.
+        kind: `point` for a large dot that the legend names, `dot` for one of many.
+    """
+
+    x: float
+    y: float
+    text: str
+    kind: str = "point"
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar of a histogram, from the axis upwards."""
+
+    left: float
+    right: float
+    height: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A line of the grid.
+
+    Attributes:
+        at: Where, in the chart's units.
+        text: Its label.
+    """
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Curves, marks and bars between two axes.
+
+    Attributes:
+        title: What it shows.
+        x_label: Of the horizontal axis.
+        y_label: Of the vertical axis.
+        x_range: Its ends.
+        y_range: Its ends.
+        curves: Drawn over the bars.
+        marks: Drawn over the curves.
+        bars: Drawn first.
+        note: A sentence below it.
+        x_names: Names to stand at 0, 1, … of the horizontal axis, in place of numbers.
+    """
+
+    title: str
+    x_label: str
+    y_label: str
+    x_range: tuple[float, float] = (0.0, 1.0)
+    y_range: tuple[float, float] = (0.0, 1.0)
+    curves: tuple[Curve, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    bars: tuple[Bar, ...] = ()
+    note: str = ""
+    x_names: tuple[str, ...] = ()
+
+    def x(self, value: float) -> float:
+        """Returns where a value stands from the left."""
+        low, high = self.x_range
+        return round(LEFT + (value - low) / (high - low) * (WIDTH - LEFT - RIGHT), 2)
+
+    def y(self, value: float) -> float:
+        """Returns where a value stands from the top."""
+        low, high = self.y_range
+        return round(HEIGHT - BOTTOM - (value - low) / (high - low) * (HEIGHT - TOP - BOTTOM), 2)
+
+    def path(self, curve: Curve) -> str:
+        """Returns a curve as the points of an SVG polyline."""
+        return " ".join(f"{self.x(x)},{self.y(y)}" for x, y in curve.points)
+
+    @property
+    def x_ticks(self) -> tuple[Tick, ...]:
+        """The vertical lines."""
+        if self.x_names:
+            return tuple(Tick(self.x(place), name) for place, name in enumerate(self.x_names))
+        return tuple(Tick(self.x(value), text) for value, text in nice_ticks(*self.x_range))
+
+    @property
+    def y_ticks(self) -> tuple[Tick, ...]:
+        """The horizontal lines."""
+        return tuple(Tick(self.y(value), text) for value, text in nice_ticks(*self.y_range))
+
+
+def nice_ticks(low: float, high: float) -> tuple[tuple[float, str], ...]:
+    """Chooses round numbers between two ends, by steps of 1, 2 or 5 times a power of ten.
+
+    Args:
+        low: The lower end.
+        high: The upper end, above it.
+
+    Returns:
+        At least four values, with their labels.
+    """
+    step = 10 ** math.floor(math.log10((high - low) / _FEWEST_TICKS))
+    step *= max(m for m in (1, 2, 5) if step * m * _FEWEST_TICKS <= (high - low) * (1 + 1e-9))
+    digits = max(0, -math.floor(math.log10(step) + 1e-9))
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return tuple((place * step, f"{place * step:.{digits}f}") for place in range(first, last + 1))
+
+
+def histogram(
+    title: str, x_label: str, values: Sequence[float], x_range: tuple[float, float] | None = None
+) -> Chart:
+    """Counts values in twenty bins of equal width.
+
+    Args:
+        title: What the chart shows.
+        x_label: What the values are.
+        values: At least one.
+        x_range: Ends of the axis; those of the values unless given.
+    """
+    low, high = x_range or (min(values), max(values))
+    if high <= low:
+        low, high = low - 0.5, high + 0.5
+    counts = [0] * 20
+    for value in values:
+        counts[min(19, int(20 * (value - low) / (high - low)))] += 1
+    edges = [low + (high - low) * place / 20 for place in range(21)]
+    bars = tuple(
+        Bar(left, right, count, f"{count} from {left:.3g} to {right:.3g}")
+        for left, right, count in zip(edges, edges[1:], counts, strict=False)
+        if count
+    )
+    return Chart(title, x_label, "number", (low, high), (0, max(4, *counts)), bars=bars)
+
+
+def spread_out(place: int, count: int) -> Iterable[float]:
+    """Returns offsets that keep the points of one column apart, in [-0.3, 0.3]."""
+    # Steps of the golden ratio leave no two neighbours close.
+    return (place + 0.6 * ((number * 0.618034) % 1 - 0.5) for number in range(count))

@@ -1,0 +1,38 @@
+"""Templates → HTML."""
+
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from capsule_inspect import __version__
+
+
+def render(template: str, **values: object) -> str:
+    """Fills a template of this room; text is escaped, whatever it holds.
+
+    Args:
+        template: Its file name.
+        values: What it shows.
+
+    Returns:
+        A whole HTML document that loads nothing.
+    """
+    return _environment().get_template(template).render(version=__version__, **values)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = _percent
+    return environment
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

@@ -1,0 +1,111 @@
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from capsule_inspect.inference.records import Record
+from capsule_inspect.pages.batch_page import make_batch_page
+
+
+def row(path: str, label: str, score: float, **more) -> Record:
+    confidence = 1 - score if label == "good" else score
+    return Record(
+        path,
+        "ok",
+        0,
+        label,
+        confidence,
+        score,
+        0.5,
+        (1 - score, score),
+        overlay=f"overlays/{Path(path).name}.png",
+        **more,
+    )
+
+
+@pytest.fixture
+def folder(tmp_path, save_picture):
+    for number, name in enumerate(("a.png", "b.png", "c.png", "d.png")):
+        picture = np.full((40, 60, 3), 40 * number, np.uint8)
+        save_picture(tmp_path / "overlays" / f"{name}.png", picture)
+    return tmp_path
+
+
+ROWS = (
+    row("pics/a.png", "good", 0.1),
+    row("pics/b.png", "crack", 0.7, defect_area_pct=1.25),
+    row("pics/c.png", "crack", 0.9, warning="The picture is blurred."),
+    row("pics/d.png", "good", 0.4),
+    Record("pics/e.png", "no_capsule"),
+    Record("pics/f.png", "error", error="It is <b>damaged</b>."),
+)
+
+
+def section(page: str, anchor: str) -> str:
+    """What stands between a heading and the next."""
+    return page.split(f'id="{anchor}"')[1].split("<h2", maxsplit=1)[0]
+
+
+def names_in(text: str) -> list[str]:
+    return re.findall(r'<p class="path">([^<]*)</p>', text)
+
+
+def test_galleries_begin_with_what_matters_most(folder):
+    page = make_batch_page(folder, ROWS, "Model x.")
+    assert names_in(section(page, "defects")) == ["c.png", "b.png"]
+    assert names_in(section(page, "doubtful")) == ["c.png", "e.png", "f.png"]
+    assert names_in(section(page, "close")) == ["d.png", "a.png"]
+    assert "Inspection of 6 pictures" in page
+    assert "Model x. The pictures are in pics/" in page
+
+
+def test_the_table_has_every_row(folder):
+    table = section(make_batch_page(folder, ROWS, ""), "rows")
+    cells = [re.findall(r"<td[^>]*>([^<]*)</td>", line) for line in table.split("<tr ")[1:]]
+    assert cells[1] == ["b.png", "0", "crack", "0.700", "0.700", "1.25", ""]
+    assert cells[4][:4] == ["e.png", "", "no capsule", ""]
+    assert len(cells) == 6
+    assert re.findall(r"<option>([^<]*)</option>", table) == [
+        "crack",
+        "error",
+        "good",
+        "no capsule",
+        "with a warning",
+    ]
+
+
+def test_what_a_file_says_is_text_and_nothing_is_loaded(folder):
+    page = make_batch_page(folder, ROWS, "<script>alert(1)</script>", "Drift: <i>.")
+    assert "It is &lt;b&gt;damaged&lt;/b&gt;." in page
+    assert "<script>alert" not in page
+    assert "Drift: &lt;i&gt;." in page
+    addresses = re.findall(r'(?:src|href)="([^"]*)"', page)
+    assert len([a for a in addresses if a.startswith("data:image/jpeg;base64,")]) == 5
+    assert all(address.startswith(("data:", "#")) for address in addresses)
+    assert "http" not in page.replace("http-equiv", "")
+
+
+def test_without_overlays_the_pictures_themselves_are_shown(tmp_path, save_picture):
+    file = save_picture(tmp_path / "pics/a.png", np.zeros((20, 30, 3), np.uint8))
+    rows = [Record(str(file), "ok", 0, "good", 0.9, 0.1, 0.5, (0.9, 0.1))]
+    page = make_batch_page(tmp_path, rows, "")
+    assert page.count("<img ") == 1
+    file.unlink()
+    page = make_batch_page(tmp_path, rows, "")
+    assert page.count("<img ") == 0
+    assert names_in(section(page, "close")) == ["a.png"]
+
+
+def test_a_large_batch_says_what_it_leaves_out(folder):
+    rows = [row(f"pics/{number:04}.png", "crack", 0.9) for number in range(5003)]
+    page = make_batch_page(folder, rows, "")
+    assert "4943 more stand in the table below" in page
+    assert "3 more rows are in predictions.csv alone" in page
+    assert page.count("<tr ") == 5000
+
+
+def test_nothing_but_unreadable_files_is_a_page_too(folder):
+    page = make_batch_page(folder, [ROWS[-1]], "")
+    assert "No capsule is defective." in page
+    assert "<svg" not in page
