@@ -18,7 +18,7 @@ TRAIN := $(VENV)/.installed-train
 BENCH := $(VENV)/.installed-bench
 DEV := $(VENV)/.installed-dev
 
-.PHONY: help demo test test-slow lint format bench pipeline model
+.PHONY: help demo test test-slow coverage lint format bench pipeline model
 .PHONY: prepare train tune evaluate export predict
 
 help: ## show this help
@@ -47,6 +47,9 @@ test: $(DEV) ## run the fast tests
 
 test-slow: $(DEV) ## run the tests that take minutes
 	$(BIN)/python -m pytest -m slow -n 2 --dist loadscope $(ARGS)
+
+coverage: $(DEV) ## run the fast tests, and list the lines and branches that they miss
+	$(BIN)/python -m pytest -n 2 --cov $(ARGS)
 
 lint: $(DEV) ## check format, style and types
 	$(BIN)/ruff format --check
