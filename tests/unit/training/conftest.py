@@ -1,17 +1,74 @@
-"""Without the `train` extra what trains is not tested."""
+"""A network small enough to train in seconds; without the `train` extra nothing is trained."""
 
 import importlib.util
+from dataclasses import replace
+
+import pytest
+
+from capsule_inspect.dataset.manifest import DataSet, read_dataset
+from capsule_inspect.imaging.roi import Roi
+from capsule_inspect.settings import ModelSettings, Settings, TrainSettings
 
 _TRAINING = [
     "test_averaging.py",
+    "test_calibrate.py",
     "test_callbacks.py",
     "test_early_stopping.py",
     "test_fit.py",
+    "test_fit_members.py",
+    "test_load.py",
     "test_report_epochs.py",
     "test_search_figures.py",
     "test_stages.py",
     "test_train_trial.py",
+    "test_trainer.py",
     "test_tune.py",
 ]
 
 collect_ignore = [] if importlib.util.find_spec("tensorflow") else _TRAINING
+
+
+class SmallEncoder:
+    """Five convolutions in the place of a pretrained encoder."""
+
+    def build(self, image):
+        from keras import layers  # noqa: PLC0415  (not there without the extra)
+
+        x = layers.Rescaling(1 / 128, offset=-1)(image)
+        features = []
+        for stride in (2, 4, 8, 16, 32):
+            x = layers.Conv2D(6, 3, 2, padding="same", activation="relu", name=f"encoder_{stride}")(
+                x
+            )
+            features.append(x)
+        return tuple(features)
+
+    def load_imagenet(self, network):
+        del network  # its random weights have to do
+
+
+@pytest.fixture
+def small_settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings of a run of two epochs, with an encoder of five layers that stays as it is."""
+    monkeypatch.setattr("capsule_inspect.model.network.find_encoder", lambda _: SmallEncoder())
+    return Settings(
+        model=ModelSettings(
+            encoder="small",
+            roi=Roi("capsule", 96, 64, 86),
+            decoder_filters=[4, 4],
+            head_units=[4],
+        ),
+        train=TrainSettings(epochs=2, steps=2, batch_size=4, drawn=4, validate_every=1),
+    )
+
+
+@pytest.fixture(scope="session")
+def few_pictures(dataset_folder) -> DataSet:
+    """Four pictures of each of three classes: two to train on, one to validate and one to test."""
+    data = read_dataset(dataset_folder)
+    classes, counts, samples = ("good", "crack", "poke"), {}, []
+    for sample in data.samples:
+        number = counts[sample.label] = counts.get(sample.label, -1) + 1
+        if sample.label in classes and number < 4:
+            samples.append(replace(sample, split=("train", "train", "val", "test")[number]))
+    return replace(data, classes=classes, samples=tuple(samples))

@@ -1,13 +1,32 @@
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import keras
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.manifest import DataSet, Sample
-from capsule_inspect.errors import DataError
+from capsule_inspect.dataset.manifest import DataSet, Sample, training_sha256
+from capsule_inspect.errors import DataError, InterruptedRunError
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.settings import ModelSettings, Settings, TrainSettings
+from capsule_inspect.training.fit import fit
+from capsule_inspect.training.load import load_network, load_trained
 from capsule_inspect.training.run_folder import RunFolder
 from capsule_inspect.training.trainer import Trainer
 from capsule_inspect.training.watcher import Watcher
+
+SILENT = Watcher(lambda _: None)
+
+
+def new_run(path: Path) -> RunFolder:
+    path.mkdir()
+    return RunFolder(path)
+
+
+def history(run: RunFolder) -> list[dict[str, str]]:
+    with run.history.open(newline="") as stream:
+        return list(csv.DictReader(stream))
 
 
 def test_pictures_without_a_capsule_are_refused_before_anything_is_written(tmp_path, save_picture):
@@ -21,5 +40,99 @@ def test_pictures_without_a_capsule_are_refused_before_anything_is_written(tmp_p
     )
     run = RunFolder(tmp_path / "run")
     with pytest.raises(DataError, match="must hold good pictures and defective ones"):
-        Trainer(settings, data, run, Watcher(lambda _: None))
+        Trainer(settings, data, run, SILENT)
     assert not run.checkpoint.exists()
+
+
+class StopAfter(keras.callbacks.Callback):
+    """The user presses Ctrl+C while an epoch is trained."""
+
+    def __init__(self, epochs: int) -> None:
+        super().__init__()
+        self._epochs = epochs
+
+    def on_epoch_begin(self, epoch, logs=None):
+        del logs
+        if epoch == self._epochs:
+            raise KeyboardInterrupt
+
+
+def test_a_stopped_run_goes_on_to_where_it_would_have_come(small_settings, few_pictures, tmp_path):
+    whole, stopped = new_run(tmp_path / "whole"), new_run(tmp_path / "stopped")
+    notes = []
+    trained = fit(small_settings, few_pictures, whole, Watcher(notes.append))
+    assert notes == [
+        "Reading the training pictures of data/capsule.",
+        "Training from epoch 1 to 2.",
+        "Choosing the operating point.",
+    ]
+    assert trained.rule.training_data_sha256 == training_sha256(few_pictures)
+    assert trained.rule.classes == few_pictures.classes
+    assert {metric.name: metric.n for metric in trained.metrics}["accuracy"] == 3
+    rows = history(whole)
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert all(float(row["loss"]) > 0 and row["val_accuracy"] for row in rows)
+    assert any(whole.tensorboard.iterdir())
+
+    with pytest.raises(InterruptedRunError, match=f"train.resume={stopped.path}"):
+        fit(small_settings, few_pictures, stopped, Watcher(print, (StopAfter(1),)))
+    assert not stopped.model.exists()
+    assert not stopped.decision.exists()
+    fit(small_settings, few_pictures, stopped, SILENT)
+    assert [row["epoch"] for row in history(stopped)] == ["1", "2"]
+    assert float(history(stopped)[1]["loss"]) == pytest.approx(float(rows[1]["loss"]), rel=1e-4)
+    one, other = (load_trained(run.path) for run in (whole, stopped))
+    assert other.rule.operating_point.threshold == pytest.approx(
+        one.rule.operating_point.threshold, abs=1e-3
+    )
+    pairs = zip(one.network.get_weights(), other.network.get_weights(), strict=True)
+    for mine, theirs in pairs:
+        assert theirs == pytest.approx(mine, abs=1e-4)
+
+
+def test_patience_stops_a_run_that_gets_no_better_and_keeps_the_best(
+    small_settings, few_pictures, tmp_path
+):
+    # At this learning rate every validation is as good as the first.
+    patient = replace(small_settings.train, epochs=5, patience=1, learning_rate=1e-12)
+    settings, run = replace(small_settings, train=patient), new_run(tmp_path / "run")
+    fit(settings, few_pictures, run, SILENT)
+    assert [row["epoch"] for row in history(run)] == ["1", "2"]
+    best, kept = (load_network(path, compiled=False) for path in (run.best, run.model))
+    for mine, theirs in zip(best.get_weights(), kept.get_weights(), strict=True):
+        assert np.array_equal(mine, theirs)
+    notes = []
+    fit(settings, few_pictures, run, Watcher(notes.append))
+    assert not any("from epoch" in note for note in notes)
+
+
+def test_patience_needs_a_validation_split(small_settings, few_pictures, tmp_path):
+    settings = replace(small_settings, train=replace(small_settings.train, patience=1))
+    samples = tuple(sample for sample in few_pictures.samples if sample.split != "val")
+    with pytest.raises(DataError, match=r"train\.patience.*data\.val above 0"):
+        Trainer(settings, replace(few_pictures, samples=samples), RunFolder(tmp_path), SILENT)
+
+
+def test_the_encoder_learns_in_the_second_stage_alone(small_settings, few_pictures, tmp_path):
+    staged = replace(
+        small_settings.train,
+        frozen_epochs=1,
+        epochs=1,
+        encoder_learning_rate=1e-2,
+        validate_every=9,
+    )
+    settings, run = replace(small_settings, train=staged), new_run(tmp_path / "run")
+
+    def encoder() -> list[np.ndarray]:
+        network = load_network(run.checkpoint, compiled=True)
+        return [w for each in network.layers if "encoder" in each.name for w in each.get_weights()]
+
+    Trainer(settings, few_pictures, run, SILENT)
+    new = encoder()
+    with pytest.raises(InterruptedRunError):
+        fit(settings, few_pictures, run, Watcher(print, (StopAfter(1),)))
+    frozen = encoder()
+    fit(settings, few_pictures, run, SILENT)
+    assert all(np.array_equal(a, b) for a, b in zip(new, frozen, strict=True))
+    assert not any(np.array_equal(a, b) for a, b in zip(frozen, encoder(), strict=True))
+    assert [bool(row["val_accuracy"]) for row in history(run)] == [False, True]
