@@ -1,17 +1,17 @@
 """Composing settings from config files and overrides: the only code that knows Hydra."""
 
-import difflib
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from capsule_inspect.dotted import keys
 from capsule_inspect.errors import ConfigError
 from capsule_inspect.settings import Settings
+from capsule_inspect.suggest import closest, suggest, suggest_path
 
 
 def compose(overrides: Sequence[str] = (), config_dir: Path | None = None) -> Settings:
@@ -86,7 +86,10 @@ def config_folders(config_dir: Path | None = None) -> tuple[Path, ...]:
         ConfigError: `config_dir` is not a folder.
     """
     if config_dir is not None and not config_dir.is_dir():
-        raise ConfigError(f"The config folder '{config_dir}' does not exist. Check --config-dir.")
+        raise ConfigError(
+            f"The config folder '{config_dir}' does not exist."
+            f"{suggest_path(config_dir) or ' Check --config-dir.'}"
+        )
     package = Path(__file__).resolve().parent
     # A wheel carries conf inside the package; a checkout and an editable install have it beside.
     inside, beside = package / "conf", package.parent / "conf"
@@ -94,6 +97,17 @@ def config_folders(config_dir: Path | None = None) -> tuple[Path, ...]:
     given = [config_dir.resolve()] if config_dir else []
     folders = [*given, Path("conf").resolve(), own]
     return tuple(dict.fromkeys(folder for folder in folders if folder.is_dir()))
+
+
+def group_options(group: str, folders: Sequence[Path] | None = None) -> list[str]:
+    """Returns the names of a group's config files, such as `int8` of `export`, sorted.
+
+    Args:
+        group: Name of the group.
+        folders: Where to look; by default in those of `config_folders`.
+    """
+    searched = config_folders() if folders is None else folders
+    return sorted({file.stem for folder in searched for file in (folder / group).glob("*.yaml")})
 
 
 def _typed(config: Any) -> Settings:
@@ -116,7 +130,7 @@ def _refuse_unknown_keys(config: Any) -> None:
             "The experiment file must start with the line `# @package _global_` and name groups "
             "of settings, such as `train:` with `epochs: 40` below it."
         )
-    known = frozenset(_keys(Settings()))
+    known = frozenset(keys(Settings()))
     for key in _keys_of_node(config):
         if key not in known:
             raise ConfigError(f"A config file sets '{key}', which is no setting.{_meant(key)}")
@@ -159,7 +173,10 @@ def _experiment_by_name(overrides: Sequence[str], primary: Path) -> list[str]:
         if text.startswith(key) and text.endswith((".yaml", ".yml")):
             source = Path(text[len(key) :])
             if not source.is_file():
-                raise ConfigError(f"The experiment file '{source}' does not exist. Check the path.")
+                raise ConfigError(
+                    f"The experiment file '{source}' does not exist."
+                    f"{suggest_path(source) or ' Check the path.'}"
+                )
             (primary / "experiment").mkdir(exist_ok=True)
             shutil.copyfile(source, primary / "experiment" / "given.yaml")
             named[i] = f"{key}given"
@@ -176,7 +193,7 @@ def _refuse_unknown(overrides: Sequence[str], folders: Sequence[Path]) -> None:
     from hydra.errors import HydraException
 
     parser = OverridesParser.create()
-    known = {*_keys(Settings()), "experiment"}
+    known = {*keys(Settings()), "experiment"}
     for text in overrides:
         try:
             override = parser.parse_override(text)
@@ -204,39 +221,23 @@ def _without_password(text: str) -> str:
 
 
 def _refuse_unknown_option(key: str, value: object, folders: Sequence[Path]) -> None:
-    options = sorted({file.stem for folder in folders for file in (folder / key).glob("*.yaml")})
+    options = group_options(key, folders)
     if "." not in key and isinstance(value, str) and value not in options:
         raise ConfigError(
-            f"There is no {key} '{value}'.{_suggest(value, options)} "
+            f"There is no {key} '{value}'.{suggest(value, options)} "
             f"Known: {', '.join(options) or 'none'}."
         )
 
 
-def _keys(settings: object, prefix: str = "") -> Iterator[str]:
-    """Yields every key of a settings dataclass, groups included, in dotted form."""
-    if not is_dataclass(settings):
-        return
-    for entry in fields(settings):
-        yield prefix + entry.name
-        yield from _keys(getattr(settings, entry.name), f"{prefix}{entry.name}.")
-
-
 def _meant(key: str) -> str:
     """Suggests a setting: a neighbour in the same group, if there is such a group."""
-    known = [*_keys(Settings()), "experiment"]
+    known = [*keys(Settings()), "experiment"]
     group, _, name = key.rpartition(".")
     if group not in known:
-        return _suggest(key, known)
+        return suggest(key, known)
     members = [each.rpartition(".")[2] for each in known if each.rpartition(".")[0] == group]
-    close = difflib.get_close_matches(name, members, n=1, cutoff=0.5)
-    return (
-        f" Did you mean '{group}.{close[0]}'?" if close else f" {group} has {', '.join(members)}."
-    )
-
-
-def _suggest(word: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f" Did you mean '{close[0]}'?" if close else ""
+    meant = closest(name, members)
+    return f" Did you mean '{group}.{meant}'?" if meant else f" {group} has {', '.join(members)}."
 
 
 def _one_line(error: Exception) -> str:

@@ -1,12 +1,27 @@
 """Settings by dotted key, such as `train.augment.rotate`."""
 
-from dataclasses import is_dataclass, replace
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar, get_type_hints
 
 Value = bool | int | float | str
 """What a plain setting holds."""
 
 _Settings = TypeVar("_Settings")
+
+
+def keys(settings: object, prefix: str = "") -> Iterator[str]:
+    """Yields every key of a settings dataclass, groups included.
+
+    Args:
+        settings: An instance of it, or of a plain type, which has no keys.
+        prefix: What is put before each key.
+    """
+    if not is_dataclass(settings):
+        return
+    for entry in fields(settings):
+        yield prefix + entry.name
+        yield from keys(getattr(settings, entry.name), f"{prefix}{entry.name}.")
 
 
 def plain_type(settings: type, key: str) -> type[Value] | None:

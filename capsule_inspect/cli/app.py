@@ -1,14 +1,20 @@
 """The `capsule-inspect` command."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import typer
 
-from capsule_inspect import __version__
 from capsule_inspect.cli.evaluate import evaluate
 from capsule_inspect.cli.export_tflite import export_tflite
 from capsule_inspect.cli.info import info
+from capsule_inspect.cli.plain_help import (
+    PlainCommand,
+    PlainGroup,
+    as_epilog,
+    epilog_of,
+    help_of,
+)
 from capsule_inspect.cli.predict import predict
 from capsule_inspect.cli.prepare import prepare
 from capsule_inspect.cli.train import train
@@ -17,18 +23,38 @@ from capsule_inspect.errors import CapsuleInspectError
 
 app = typer.Typer(
     name="capsule-inspect",
+    cls=PlainGroup,
     help="Find defects on medicinal capsules: which are defective, what the defect is, and where.",
+    epilog=as_epilog(
+        "To begin, draw some capsules and look them through; nothing else is needed:",
+        (
+            "capsule-inspect prepare drawn capsules",
+            "capsule-inspect predict capsules/pictures -o results --table",
+        ),
+    ),
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-app.command()(prepare)
-app.command()(train)
-app.command()(tune)
-app.command()(evaluate)
-app.command("export-tflite")(export_tflite)
-app.command()(predict)
-app.command()(info)
+
+
+def _add(command: Callable[..., None], panel: str, name: str | None = None) -> None:
+    app.command(
+        name,
+        cls=PlainCommand,
+        help=help_of(command.__doc__),
+        epilog=epilog_of(command.__doc__),
+        rich_help_panel=panel,
+    )(command)
+
+
+_add(prepare, "Data")
+_add(train, "Training")
+_add(tune, "Training")
+_add(evaluate, "Measuring and export")
+_add(export_tflite, "Measuring and export", "export-tflite")
+_add(predict, "Use")
+_add(info, "Use")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -44,14 +70,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"capsule-inspect {__version__}")
+        from capsule_inspect.cli.versions import versions
+
+        typer.echo("\n".join(versions()))
         raise typer.Exit
 
 
 @app.callback()
 def _root(
     version: bool = typer.Option(
-        False, "--version", help="Show the version and stop.", is_eager=True, callback=_show_version
+        False,
+        "--version",
+        help="Show the versions that matter and stop.",
+        is_eager=True,
+        callback=_show_version,
     ),
 ) -> None:
     del version  # shown by its callback

@@ -7,7 +7,11 @@ from typing import Annotated, Optional
 
 import typer
 
+from capsule_inspect.cli.complete import complete_setting
 from capsule_inspect.settings import Settings
+
+_SETTINGS = "Settings"
+"""The panel of options that every command has."""
 
 
 class RuntimeChoice(str, Enum):
@@ -21,23 +25,37 @@ class RuntimeChoice(str, Enum):
 Overrides = Annotated[
     Optional[list[str]],  # noqa: UP045  (Typer on 3.10 reads Optional only)
     typer.Argument(
-        metavar="[KEY=VALUE]...",
+        metavar="KEY=VALUE",
         help="Settings to change, such as train.epochs=40; --print-config shows them all.",
         show_default=False,
+        autocompletion=complete_setting,
     ),
 ]
 ConfigDir = Annotated[
     Optional[Path],  # noqa: UP045  (Typer on 3.10 reads Optional only)
-    typer.Option("--config-dir", help="A folder of your own config groups.", show_default=False),
+    typer.Option(
+        "--config-dir",
+        help="A folder of your own config groups.",
+        show_default=False,
+        rich_help_panel=_SETTINGS,
+    ),
 ]
 PrintConfig = Annotated[
-    bool, typer.Option("--print-config", help="Print the settings as YAML and stop.")
+    bool,
+    typer.Option(
+        "--print-config", help="Print the settings as YAML and stop.", rich_help_panel=_SETTINGS
+    ),
 ]
 
 
 DataRoot = Annotated[
     Optional[Path],  # noqa: UP045  (Typer on 3.10 reads Optional only)
-    typer.Option("--data-root", help="Where the pictures are, if they moved.", show_default=False),
+    typer.Option(
+        "--data-root",
+        help="Where the pictures are, if they moved.",
+        show_default=False,
+        rich_help_panel=_SETTINGS,
+    ),
 ]
 
 

@@ -6,12 +6,10 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING
 
-import typer
-
+from capsule_inspect.cli import predict_options as options
 from capsule_inspect.cli.options import ConfigDir, PrintConfig, RuntimeChoice, settings_from
 from capsule_inspect.errors import InterruptedRunError, ModelFileError, UsageError
 
@@ -25,110 +23,27 @@ SHIPPED_MODEL = Path(__file__).parent.parent / "assets" / "capsule.tflite"
 _OVERRIDE = re.compile(r"[+~]{0,2}[A-Za-z_][\w.]*=")
 
 
-class OverlayChoice(str, Enum):
-    """What `--overlays` takes."""
-
-    ALL = "all"
-    DEFECTS = "defects"
-    NONE = "none"
-
-
-class FormatChoice(str, Enum):
-    """What `--overlay-format` takes."""
-
-    PNG = "png"
-    JPG = "jpg"
-    WEBP = "webp"
-
-
 def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a parameter)
-    inputs: Annotated[
-        Optional[list[str]],  # noqa: UP045  (Typer on 3.10 reads Optional only)
-        typer.Argument(
-            metavar="INPUTS... [KEY=VALUE]",
-            help="Picture files, folders, quoted patterns such as 'line-*/*.png', @LIST for the "
-            "lines of a file and - for those of stdin; then settings to change, such as "
-            "predict.threads=2.",
-            show_default=False,
-        ),
-    ] = None,
-    out: Annotated[
-        Optional[Path],  # noqa: UP045  (Typer on 3.10 reads Optional only)
-        typer.Option(
-            "-o",
-            "--out",
-            help="The folder for the results, new or empty; runs/predict/DATE-TIME if not given.",
-            show_default=False,
-        ),
-    ] = None,
-    recursive: Annotated[
-        bool, typer.Option("-r", "--recursive", help="Look into subfolders, too.")
-    ] = False,
-    model: Annotated[
-        Optional[Path],  # noqa: UP045  (Typer on 3.10 reads Optional only)
-        typer.Option(help="A model made by export-tflite, instead of the one that ships."),
-    ] = None,
-    threshold: Annotated[
-        Optional[float],  # noqa: UP045  (Typer on 3.10 reads Optional only)
-        typer.Option(
-            metavar="0..1",
-            help="Capsules with at least this defect score are defective; else the model decides.",
-        ),
-    ] = None,
-    masks: Annotated[bool, typer.Option("--masks", help="Write masks of the defects.")] = False,
-    overlays: Annotated[
-        OverlayChoice,
-        typer.Option(help="Which pictures to write with their findings drawn in."),
-    ] = OverlayChoice.ALL,
-    no_overlays: Annotated[
-        bool, typer.Option("--no-overlays", help="The same as --overlays none.")
-    ] = False,
-    overlay_format: Annotated[
-        FormatChoice, typer.Option(help="What overlays are written as; png keeps every pixel.")
-    ] = FormatChoice.PNG,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the rows as JSON lines, too.")
-    ] = False,
-    as_table: Annotated[
-        bool, typer.Option("--table", help="Print the results as a table, too.")
-    ] = False,
-    report: Annotated[
-        bool, typer.Option("--report", help="Write report.html, a page to look through, too.")
-    ] = False,
-    fail_on_defect: Annotated[
-        bool,
-        typer.Option(
-            "--fail-on-defect",
-            help="End with exit code 1 if a capsule is defective or a picture shows none.",
-        ),
-    ] = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run in the results folder.")
-    ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Remove the run in the results folder first.")
-    ] = False,
-    jobs: Annotated[
-        Optional[int],  # noqa: UP045  (Typer on 3.10 reads Optional only)
-        typer.Option(
-            "-j",
-            "--jobs",
-            min=1,
-            help="Pictures to work on at a time; as many as there are cores if not given.",
-            show_default=False,
-        ),
-    ] = None,
-    runtime: Annotated[
-        RuntimeChoice, typer.Option(help="What executes the model.")
-    ] = RuntimeChoice.AUTO,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")] = False,
-    verbose: Annotated[
-        bool, typer.Option("-v", "--verbose", help="Say which model, runtime and threshold.")
-    ] = False,
-    log_file: Annotated[
-        Optional[Path],  # noqa: UP045  (Typer on 3.10 reads Optional only)
-        typer.Option(help="Append all messages and warnings to this file.", show_default=False),
-    ] = None,
+    inputs: options.Inputs = None,
+    out: options.Out = None,
+    recursive: options.Recursive = False,
+    overlays: options.Overlays = options.OverlayChoice.ALL,
+    no_overlays: options.NoOverlays = False,
+    overlay_format: options.OverlayFormat = options.FormatChoice.PNG,
+    masks: options.Masks = False,
+    report: options.Report = False,
+    as_json: options.AsJson = False,
+    as_table: options.AsTable = False,
+    model: options.Model = None,
+    threshold: options.Threshold = None,
+    fail_on_defect: options.FailOnDefect = False,
+    resume: options.Resume = False,
+    overwrite: options.Overwrite = False,
+    jobs: options.Jobs = None,
+    runtime: options.ModelRuntime = RuntimeChoice.AUTO,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    log_file: options.LogFile = None,
     config_dir: ConfigDir = None,
     print_config: PrintConfig = False,
 ) -> None:
@@ -136,6 +51,10 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
 
     Writes predictions.csv with a row for each capsule, and a picture with the findings drawn in for
     each input. Exit code 3 says that some files could not be read; their rows say why.
+
+    Examples:
+        capsule-inspect predict pictures -r -o results --table --report
+        capsule-inspect predict 'line-*/*.png' --overlays defects --fail-on-defect
     """
     named, overrides = split_arguments(inputs or [])
     settings = settings_from(overrides, config_dir, print_config).predict
