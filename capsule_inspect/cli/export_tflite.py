@@ -42,8 +42,9 @@ def export_tflite(
     below export.min_agreement or above export.max_dice_drop. The runs of a study each get a file of
     their own.
 
-    Example: capsule-inspect export-tflite runs/train/latest threshold.policy=max_miss_rate
-    threshold.value=0.02
+    Examples:
+        capsule-inspect export-tflite runs/first data.dir=data/capsule -o model.tflite
+        capsule-inspect export-tflite runs/first threshold.policy=max_miss_rate threshold.value=.02
     """
     settings = settings_from(overrides, config_dir, print_config, data_root, heavy=True)
     from capsule_inspect.cli.console import say

@@ -35,7 +35,9 @@ def info(
 ) -> None:
     """Show what a model file says of itself, and which runtime executes it here.
 
-    Example: capsule-inspect info model.tflite
+    Examples:
+        capsule-inspect info
+        capsule-inspect info model.tflite --json
     """
     if model.is_dir() or model.suffix == ".keras":
         kind = "a folder" if model.is_dir() else "a Keras network"

@@ -39,6 +39,10 @@ def prepare(
 
     The pictures stay where they are, unchanged. With `drawn` for SOURCE, data.count capsules are
     drawn into OUT from data.seed.
+
+    Examples:
+        capsule-inspect prepare mvtec_ad/capsule data/capsule
+        capsule-inspect prepare drawn capsules data.count=36 data.seed=3
     """
     settings = settings_from(overrides, config_dir, print_config)
     from collections import Counter

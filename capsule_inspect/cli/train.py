@@ -31,7 +31,9 @@ def train(
     train.seeds=3 cross-validates: a run for every fold and seed; further processes join in with
     train.resume=RUN.
 
-    Example: capsule-inspect train data.dir=data/capsule train.epochs=40
+    Examples:
+        capsule-inspect train data.dir=data/capsule -o runs/first
+        capsule-inspect train data.dir=data/capsule train.folds=5 train.seeds=3
     """
     settings = settings_from(overrides, config_dir, print_config, data_root, heavy=True)
     load_training_stack("train")

@@ -28,7 +28,9 @@ def tune(
     The best settings become best.yaml in the run folder, an experiment file that `train` takes;
     trials.csv, history.png and importance.png show the rest.
 
-    Example: capsule-inspect tune tune.trials=20 data.dir=data/capsule
+    Examples:
+        capsule-inspect tune data.dir=data/capsule tune.trials=20 -o runs/search
+        capsule-inspect train data.dir=data/capsule experiment=runs/search/best.yaml
     """
     settings = settings_from(overrides, config_dir, print_config, data_root, heavy=True)
     load_training_stack("tune")
