@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from capsule_inspect.cli.complete import complete_split
 from capsule_inspect.cli.extras import require_train_extra
 from capsule_inspect.cli.options import (
     ConfigDir,
@@ -36,7 +37,11 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
     overrides: Overrides = None,
     split: Annotated[
         Optional[str],  # noqa: UP045  (Typer on 3.10 reads Optional only)
-        typer.Option("--split", help="train, val, test (the default), or all of them."),
+        typer.Option(
+            "--split",
+            help="train, val, test (the default), or all of them.",
+            autocompletion=complete_split,
+        ),
     ] = None,
     out: Annotated[
         Optional[Path],  # noqa: UP045  (Typer on 3.10 reads Optional only)
@@ -54,7 +59,11 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
         ),
     ] = None,
     runtime: Annotated[
-        RuntimeChoice, typer.Option(help="What executes a .tflite file.")
+        RuntimeChoice,
+        typer.Option(
+            metavar="NAME",
+            help="What executes a .tflite file: auto, ai-edge-litert or tflite-runtime.",
+        ),
     ] = RuntimeChoice.AUTO,
     data_root: DataRoot = None,
     config_dir: ConfigDir = None,
@@ -67,7 +76,9 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
     they have not seen, and pooled into metrics.json and out_of_fold.csv. From that file alone the
     tables are printed again, without pictures or networks.
 
-    Example: capsule-inspect evaluate model.tflite data.dir=data/capsule --require 'accuracy>=.95'
+    Examples:
+        capsule-inspect evaluate model.tflite data.dir=data/capsule -o measured
+        capsule-inspect evaluate runs/first --split val --require 'accuracy>=.95'
     """
     from capsule_inspect.evaluation.require import parse_condition
 
