@@ -1,27 +1,32 @@
-"""What the shell completes: names of settings, and the files that groups of them can be."""
+"""What the shell completes: names of settings, the options of their groups, and splits."""
+
+import typer
 
 from capsule_inspect.dotted import keys
 from capsule_inspect.settings import Settings
 
 
-def complete_setting(incomplete: str) -> list[str]:
+def complete_setting(ctx: typer.Context, incomplete: str) -> list[str]:
     """Completes `KEY=VALUE`: a key, or the option of a group such as `model=`.
 
-    Nothing is offered for an empty word, so that the shell offers files.
+    Bash takes `=` for a word of its own and wants what follows it alone, and Typer keeps a final
+    `=` from us; so a group's name without a value is taken for one that waits for it. For any other
+    empty word nothing is offered, so that the shell offers files.
 
     Args:
-        incomplete: What is typed so far.
+        ctx: What was typed before, taken apart.
+        incomplete: The word typed so far.
     """
+    settings = ctx.params.get("overrides") or ()
+    before = [*settings, *(ctx.params.get("inputs") or ())]
+    if len(before) > 1 and before[-1] == "=":
+        return _options(before[-2], incomplete)
     if not incomplete:
-        return []
-    group, equals, _ = incomplete.partition("=")
+        return _options(settings[-1], "") if settings else []
+    group, equals, option = incomplete.partition("=")
     if equals:
-        from capsule_inspect.compose import group_options
-
-        offered = [f"{group}={option}" for option in group_options(group)]
-    else:
-        offered = [f"{key}=" for key in keys(Settings())]
-    return [text for text in offered if text.startswith(incomplete)]
+        return [f"{group}={name}" for name in _options(group, option)]
+    return [f"{key}=" for key in _settable() if key.startswith(incomplete)]
 
 
 def complete_split(incomplete: str) -> list[str]:
@@ -29,3 +34,16 @@ def complete_split(incomplete: str) -> list[str]:
     from capsule_inspect.dataset.manifest import SPLITS
 
     return [name for name in (*SPLITS, "all") if name.startswith(incomplete)]
+
+
+def _options(group: str, start: str) -> list[str]:
+    from capsule_inspect.compose import group_options
+
+    return [name for name in group_options(group) if name.startswith(start)]
+
+
+def _settable() -> list[str]:
+    """Returns the keys that take a value: plain settings, and groups with options."""
+    known = ["experiment", *keys(Settings())]
+    inner = {key.rpartition(".")[0] for key in known}
+    return [key for key in known if "." not in key or key not in inner]
