@@ -50,12 +50,14 @@ def export_tflite(
     from capsule_inspect.cli.console import say
     from capsule_inspect.dataset.manifest import read_dataset
     from capsule_inspect.errors import UsageError
+    from capsule_inspect.training.find_model import find_model
     from capsule_inspect.training.run_folder import RunFolder
     from capsule_inspect.training.study import open_study, require_finished
 
     data = read_dataset(Path(settings.data.dir), settings.data.root)
     study = open_study(model)
     if study is None:
+        find_model(model)
         file = out or RunFolder(model if model.is_dir() else model.parent).exported
         load_training_stack("export-tflite", "tensorflow")
         _export_one(model, file, data, settings, force)

@@ -87,6 +87,9 @@ def load_model(file: Path, runtime: RuntimeChoice, threads: int) -> LoadedModel:
     if file.suffix == ".tflite":
         loaded = load_file(file, runtime, threads)
         return LoadedModel(loaded.inspector, loaded.metadata.training_data_sha256, _sha256(file))
+    from capsule_inspect.training.find_model import find_model
+
+    find_model(file)
     load_training_stack("evaluate")
     from capsule_inspect.training.load import load_trained
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from capsule_inspect.errors import DataError, UsageError
 from capsule_inspect.imaging.read import PICTURE_EXTENSIONS
+from capsule_inspect.suggest import suggest_path
 
 GOOD: Final = "good"
 _MASK_TREES: Final = ("ground_truth", "masks")
@@ -65,7 +66,10 @@ def discover(source: Path) -> Discovery:
     """
     try:
         if not source.exists():
-            raise UsageError(f"'{source}' does not exist. Give a folder, or the word `drawn`.")
+            raise UsageError(
+                f"'{source}' does not exist.{suggest_path(source)} "
+                "Give a folder, or the word `drawn`."
+            )
         if not source.is_dir():
             raise UsageError(f"'{source}' is a file. Give a folder; unpack an archive first.")
         return _discover(source.resolve(), source)

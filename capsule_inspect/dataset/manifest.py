@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from capsule_inspect.errors import DataError
+from capsule_inspect.suggest import suggest_path
 
 MANIFEST: Final = "manifest.csv"
 DESCRIPTION: Final = "dataset.json"
@@ -104,6 +105,11 @@ def read_dataset(folder: Path, data_root: Path | str = "") -> DataSet:
     Raises:
         DataError: The folder is none of ours, damaged, or its pictures' root is not there.
     """
+    if not folder.is_dir():
+        raise DataError(
+            f"There is no data set folder '{folder}'.{suggest_path(folder)} "
+            f"Name one with data.dir=FOLDER, or make it: capsule-inspect prepare SOURCE {folder}"
+        )
     if not (folder / MANIFEST).is_file() or not (folder / DESCRIPTION).is_file():
         raise DataError(
             f"'{folder}' is not a data set folder: it lacks {MANIFEST} or {DESCRIPTION}. "
@@ -136,7 +142,7 @@ def read_dataset(folder: Path, data_root: Path | str = "") -> DataSet:
     if not data.root.is_dir():
         raise DataError(
             f"The pictures of '{folder}' should be in '{data.root}', which is not there. "
-            "If they moved, say where to with --data-root."
+            f"If they moved, say where to with --data-root.{suggest_path(data.root)}"
         )
     return data
 

@@ -11,6 +11,7 @@ from capsule_inspect.evaluation.metrics import measure
 from capsule_inspect.evaluation.per_class import ClassMetrics, measure_classes
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.metric import Metric
+from capsule_inspect.suggest import suggest
 
 ALL = "all"
 """The name that stands for every split."""
@@ -104,7 +105,10 @@ def choose_samples(data: DataSet, split: str) -> tuple[Sample, ...]:
         DataError: It is empty.
     """
     if split not in (*SPLITS, ALL):
-        raise UsageError(f"There is no split '{split}'. It can be {', '.join(SPLITS)} or {ALL}.")
+        raise UsageError(
+            f"There is no split '{split}'.{suggest(split, (*SPLITS, ALL))} "
+            f"It can be {', '.join(SPLITS)} or {ALL}."
+        )
     samples = tuple(sample for sample in data.samples if split in (sample.split, ALL))
     if not samples:
         raise DataError(f"The split '{split}' of the data set is empty. Choose another --split.")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from capsule_inspect.errors import ConditionNotMetError, UsageError
 from capsule_inspect.evaluation.metrics import METRICS
 from capsule_inspect.modelfile.metric import Metric
+from capsule_inspect.suggest import suggest
 
 _HOLDS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 _FORM = re.compile(r"\s*(\w+)\s*(>=|<=|>|<)\s*(\d+\.?\d*|\.\d+)\s*", re.ASCII)
@@ -45,8 +46,8 @@ def parse_condition(text: str) -> Condition:
     metric, comparison, number = match.groups()
     if metric not in METRICS:
         raise UsageError(
-            f"There is no metric '{metric}', as in the condition '{text}'. "
-            f"There are {', '.join(METRICS)}."
+            f"There is no metric '{metric}', as in the condition '{text}'."
+            f"{suggest(metric, METRICS)} There are {', '.join(METRICS)}."
         )
     if not 0 <= float(number) <= 1:
         raise UsageError(

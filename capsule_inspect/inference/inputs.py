@@ -13,6 +13,7 @@ from pathlib import Path, PurePath
 from capsule_inspect.errors import UsageError
 from capsule_inspect.imaging.encode import PICTURE_FORMATS
 from capsule_inspect.imaging.read import PICTURE_EXTENSIONS
+from capsule_inspect.suggest import suggest_path
 
 _LONGEST_COMPONENT = 240
 """Bytes of one name in a results folder: file systems allow 255, and endings come on top."""
@@ -67,10 +68,18 @@ def expand_inputs(
     if not found:
         raise UsageError("There is nothing to inspect but the run's own overlays and masks.")
     if not any(os.path.lexists(picture.path) for picture in found.values()):
-        missing = ", ".join(f"'{picture.path}'" for picture in found.values())
-        raise UsageError(f"There is nothing to inspect: {missing} does not exist. Check the path.")
+        raise _nothing_there([picture.path for picture in found.values()])
     pictures = sorted(found.values(), key=lambda picture: printable(str(picture.path)))
     return tuple(_name_apart(pictures))
+
+
+def _nothing_there(paths: Sequence[Path]) -> UsageError:
+    """Returns what to say where none of the inputs exists, the first few by name."""
+    named = ", ".join(f"'{path}'" for path in paths[:3])
+    more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+    verb = "does" if len(paths) == 1 else "do"
+    hint = suggest_path(paths[0]) or " Check the path."
+    return UsageError(f"There is nothing to inspect: {named}{more} {verb} not exist.{hint}")
 
 
 def printable(text: str) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from capsule_inspect.errors import ModelFileError
 from capsule_inspect.modelfile.metadata import ModelMetadata
+from capsule_inspect.suggest import suggest_path
 
 MAX_FILE_BYTES = 256 * 2**20
 """The largest model file that is read: some fifty times the shipped one."""
@@ -108,7 +109,9 @@ def _read_bytes(path: Path) -> bytes:
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError as error:
-        raise ModelFileError(f"The model file {path} does not exist.") from error
+        raise ModelFileError(
+            f"The model file {path} does not exist.{suggest_path(path)}"
+        ) from error
     except OSError as error:
         raise ModelFileError(f"The model file {path} cannot be read: {error.strerror}.") from error
     if not data:

@@ -10,6 +10,7 @@ from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.model import losses, optimizer  # noqa: F401  (registers what files may hold)
 from capsule_inspect.model.runner import KerasRunner
 from capsule_inspect.training.decision import DecisionRule, read_decision
+from capsule_inspect.training.find_model import find_model
 from capsule_inspect.training.run_folder import RunFolder
 
 
@@ -34,11 +35,7 @@ def load_trained(path: Path) -> TrainedModel:
         ModelFileError: There is no such file, or it is not a network.
         DataError: decision.json is missing or damaged.
     """
-    file = RunFolder(path).model if path.is_dir() else path
-    if not file.is_file():
-        raise ModelFileError(
-            f"There is no model '{file}'. Give a .keras file or a run folder of `train`."
-        )
+    file = find_model(path)
     rule = read_decision(RunFolder(file.parent).decision)
     return TrainedModel(load_network(file, compiled=False), rule)
 

@@ -1,0 +1,22 @@
+"""Finding the network that a person names, before anything heavy is loaded for it."""
+
+from pathlib import Path
+
+from capsule_inspect.errors import ModelFileError
+from capsule_inspect.suggest import suggest_path
+from capsule_inspect.training.run_folder import RunFolder
+
+
+def find_model(path: Path) -> Path:
+    """Returns a `.keras` file, or the one of a run folder.
+
+    Raises:
+        ModelFileError: There is no such file.
+    """
+    file = RunFolder(path).model if path.is_dir() else path
+    if not file.is_file():
+        raise ModelFileError(
+            f"There is no model '{file}'.{suggest_path(file)} "
+            "Give a .keras file or a run folder of `train`."
+        )
+    return file
