@@ -17,13 +17,13 @@ from capsule_inspect.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from capsule_inspect.dataset.manifest import DataSet
     from capsule_inspect.evaluation.cross_validation import Fitted
     from capsule_inspect.evaluation.evaluate import Evaluation
     from capsule_inspect.evaluation.require import Condition
-    from capsule_inspect.training.study import Study
+    from capsule_inspect.training.study import Member, Study
 
 
 def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parameter)
@@ -46,7 +46,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
     out: Annotated[
         Optional[Path],  # noqa: UP045  (Typer on 3.10 reads Optional only)
         typer.Option(
-            "-o", "--out", help="Folder for the results; runs/evaluate/DATE-TIME if not given."
+            "-o", "--out", help="Folder for the results; runs/evaluate/TIME-MODEL if not given."
         ),
     ] = None,
     conditions: Annotated[
@@ -86,6 +86,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
     settings = settings_from(overrides, config_dir, print_config, data_root, heavy=True)
     require_train_extra("evaluate", ("sklearn", "matplotlib"))
     from capsule_inspect.cli.console import say
+    from capsule_inspect.cli.evaluation_report import REPORT_FILE
     from capsule_inspect.dataset.manifest import read_dataset
     from capsule_inspect.errors import UsageError
     from capsule_inspect.evaluation.figures import draw_figures
@@ -113,7 +114,10 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
             model, data, split or "test", out, runtime, settings.predict.threads
         )
     draw_figures(folder, measured)
-    say(f"Results: {(folder / 'metrics.json').resolve()}; predictions and figures are beside it.")
+    say(
+        f"Results: {(folder / REPORT_FILE).resolve()}, to open in a browser; metrics.json, "
+        "predictions and figures are beside it."
+    )
     _conclude(measured, required)
 
 
@@ -160,13 +164,14 @@ def _evaluate(
 ) -> "tuple[Path, Evaluation]":
     """Measures one model, prints its metrics and writes them into a folder."""
     from capsule_inspect.cli.console import warn
+    from capsule_inspect.cli.evaluation_report import report_evaluation
     from capsule_inspect.cli.load_model import load_model
     from capsule_inspect.cli.progress import watch_pictures
     from capsule_inspect.cli.tables import print_metrics
     from capsule_inspect.dataset.manifest import training_sha256
     from capsule_inspect.evaluation import evaluate as evaluation
     from capsule_inspect.evaluation.report import write_report
-    from capsule_inspect.training.run_folder import RunFolder, create_run_folder
+    from capsule_inspect.training.run_folder import RunFolder
 
     file = RunFolder(model).model if model.is_dir() else model
     loaded = load_model(file, runtime, threads)
@@ -177,11 +182,12 @@ def _evaluate(
             "The model was trained on another split of pictures than this data set's: it may have "
             "seen some that it is measured on."
         )
-    folder = create_run_folder("evaluate", out).path
+    folder = begin()
     with watch_pictures(len(samples), "Evaluating") as advance:
         measured = evaluation.evaluate(data, split, loaded.inspector, advance)
     write_report(folder, measured, file, loaded.sha256, as_trained)
     print_metrics(measured.metrics, f"the {len(samples)} pictures of the split '{split}'")
+    report_evaluation(folder, measured, data, loaded.inspector, file)
     return folder, measured
 
 
@@ -189,6 +195,7 @@ def _cross_validate(
     study: "Study", data: "DataSet", out: Path | None, runtime: RuntimeChoice, threads: int
 ) -> "tuple[Path, Evaluation]":
     """Measures the runs of a study, prints the pooled metrics and writes them into a folder."""
+    from capsule_inspect.cli.evaluation_report import report_study
     from capsule_inspect.cli.progress import watch_pictures
     from capsule_inspect.cli.tables import print_metrics
     from capsule_inspect.compose import to_yaml
@@ -196,15 +203,23 @@ def _cross_validate(
     from capsule_inspect.evaluation.cross_validation import cross_validate
     from capsule_inspect.evaluation.report import StudyFacts, write_cross_validation
     from capsule_inspect.training.decision import read_decision
-    from capsule_inspect.training.run_folder import RunFolder, create_run_folder
+    from capsule_inspect.training.run_folder import RunFolder
     from capsule_inspect.training.study import model_files, require_finished
 
     require_finished(study)
     files = model_files(study.members)
-    folder = create_run_folder("evaluate", out).path
+    folder = begin()
+    members = {
+        (member.seed, member.fold): (member, file)
+        for member, file in zip(study.members, files, strict=True)
+    }
+
+    def load(seed: int, fold: int) -> "Fitted":
+        return _load_member(study, *members[seed, fold], data, runtime, threads)
+
     count, seeds = len(data.samples), study.settings.train.seeds
     with watch_pictures(count * seeds, "Evaluating") as advance:
-        measured = cross_validate(_fitted(study, files, data, runtime, threads), advance)
+        measured = cross_validate((load(m.seed, m.fold) for m in study.members), advance)
     folds, file = study.settings.train.folds, files[0].name
     facts = StudyFacts(
         study=study.path,
@@ -224,24 +239,29 @@ def _cross_validate(
         f"the {count} pictures, each by the {networks} not seen it ({files[0].name})",
         measured.spread,
     )
+    report_study(folder, measured, data, load, study.path.name)
     return folder, measured.pooled
 
 
-def _fitted(
-    study: "Study", files: "Sequence[Path]", data: "DataSet", runtime: RuntimeChoice, threads: int
-) -> "Iterator[Fitted]":
-    """Loads the runs of a study, one at a time."""
+def _load_member(
+    study: "Study",
+    member: "Member",
+    file: Path,
+    data: "DataSet",
+    runtime: RuntimeChoice,
+    threads: int,
+) -> "Fitted":
+    """Loads the network of one run of a study."""
     from capsule_inspect.cli.load_model import load_model
     from capsule_inspect.evaluation.cross_validation import Fitted
 
-    for member, file in zip(study.members, files, strict=True):
-        loaded = load_model(file, runtime, threads)
-        yield Fitted(
-            name=member.run.path.name,
-            fold=member.fold,
-            seed=member.seed,
-            data=study.view(data, member),
-            inspector=loaded.inspector,
-            training_data_sha256=loaded.training_data_sha256,
-            model_sha256=loaded.sha256,
-        )
+    loaded = load_model(file, runtime, threads)
+    return Fitted(
+        name=member.run.path.name,
+        fold=member.fold,
+        seed=member.seed,
+        data=study.view(data, member),
+        inspector=loaded.inspector,
+        training_data_sha256=loaded.training_data_sha256,
+        model_sha256=loaded.sha256,
+    )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from capsule_inspect.dataset.check import Problem
     from capsule_inspect.dataset.manifest import DataSet
+    from capsule_inspect.dataset.prepare import Prepared
 
 
 def prepare(
@@ -31,6 +32,10 @@ def prepare(
     overrides: Overrides = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out pictures that have problems.")
+    ] = False,
+    no_page: Annotated[
+        bool,
+        typer.Option("--no-page", help="Do not write dataset.html, which takes as long again."),
     ] = False,
     config_dir: ConfigDir = None,
     print_config: PrintConfig = False,
@@ -73,10 +78,25 @@ def prepare(
     folds = sorted(Counter(s.fold for s in prepared.data.samples if s.fold is not None).items())
     if folds:
         results.print(f"Pictures per fold: {', '.join(f'{fold}: {n}' for fold, n in folds)}")
+    page = "" if no_page else f", and {_write_page(prepared)} to look through,"
     say(
-        f"Wrote {len(prepared.data.samples)} pictures to {out / 'manifest.csv'} in "
+        f"Wrote {len(prepared.data.samples)} pictures to {out / 'manifest.csv'}{page} in "
         f"{perf_counter() - start:.1f} s. Next: capsule-inspect train data.dir={out}"
     )
+
+
+def _write_page(prepared: "Prepared") -> Path:
+    """Writes dataset.html beside the manifest; returns its path."""
+    from capsule_inspect.cli.progress import watch_pictures
+    from capsule_inspect.dataset.survey import choose_roi, survey
+    from capsule_inspect.pages.dataset_page import make_dataset_page
+
+    data = prepared.data
+    with watch_pictures(len(data.samples), "Looking") as advance:
+        surveyed = survey(data, choose_roi(data), advance)
+    page = prepared.folder / "dataset.html"
+    page.write_text(make_dataset_page(data, surveyed, prepared.problems), encoding="utf-8")
+    return page
 
 
 def _list(problems: "Iterable[Problem]", fatal: str) -> None:

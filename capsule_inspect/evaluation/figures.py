@@ -7,17 +7,14 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
-from sklearn.metrics import precision_recall_curve, roc_curve
 
 from capsule_inspect.evaluation.confusion import Confusion
+from capsule_inspect.evaluation.curves import OperatingCurves, trace_curves
 from capsule_inspect.evaluation.evaluate import Evaluation
 
 CONFUSION_FILE = "confusion_matrix.png"
 ROC_FILE = "roc.png"
 PRECISION_RECALL_FILE = "precision_recall.png"
-
-_Flags = NDArray[np.bool_]
 
 # Two colours of Okabe and Ito's palette ("Color universal design", 2008), which people tell apart
 # whatever colours they see.
@@ -38,12 +35,12 @@ def draw_figures(folder: Path, evaluation: Evaluation) -> tuple[Path, ...]:
     Returns:
         The files written, PNG; the curves only where there are good and defective pictures.
     """
-    good = evaluation.classes[0]
+    curves = trace_curves(evaluation)
     with rc_context({"font.size": _FONT_SIZE}):
         figures = {CONFUSION_FILE: _draw_confusion(evaluation.confusion)}
-        if len({each.truth == good for each in evaluation.judgements}) == 2:
-            figures[ROC_FILE] = _draw_roc(evaluation)
-            figures[PRECISION_RECALL_FILE] = _draw_precision_recall(evaluation)
+        if curves:
+            figures[ROC_FILE] = _draw_roc(evaluation, curves)
+            figures[PRECISION_RECALL_FILE] = _draw_precision_recall(evaluation, curves)
         for name, figure in figures.items():
             FigureCanvasAgg(figure)
             figure.savefig(folder / name)
@@ -68,31 +65,28 @@ def _draw_confusion(confusion: Confusion) -> Figure:
     return figure
 
 
-def _draw_roc(evaluation: Evaluation) -> Figure:
-    defective, scores, called = _pictures(evaluation)
-    false_alarms, found, _ = roc_curve(defective, scores, drop_intermediate=False)
-    figure, axes = _square(f"ROC: {_describe(defective)}")
+def _draw_roc(evaluation: Evaluation, curves: OperatingCurves) -> Figure:
+    figure, axes = _square(f"ROC: {_describe(curves)}")
     axes.plot([0, 1], [0, 1], color="0.6", linestyle=":", label="chance")
     label = f"AUROC {_value(evaluation, 'auroc'):.3f}"
-    axes.plot(false_alarms, found, color=_BLUE, linewidth=2.5, label=label)
-    _mark(axes, called[~defective].mean(), called[defective].mean())
+    axes.plot(curves.false_alarms, curves.found, color=_BLUE, linewidth=2.5, label=label)
+    _mark(axes, curves.false_alarm_rate, curves.recall_rate)
     axes.set(xlabel="false alarm rate", ylabel="share of defective pictures found")
     axes.legend(loc="lower right")
     return figure
 
 
-def _draw_precision_recall(evaluation: Evaluation) -> Figure:
-    defective, scores, called = _pictures(evaluation)
-    precision, recall, _ = precision_recall_curve(defective, scores)
-    figure, axes = _square(f"Precision and recall: {_describe(defective)}")
-    share = defective.mean()
-    axes.plot([0, 1], [share, share], color="0.6", linestyle=":", label="chance")
+def _draw_precision_recall(evaluation: Evaluation, curves: OperatingCurves) -> Figure:
+    figure, axes = _square(f"Precision and recall: {_describe(curves)}")
+    axes.plot([0, 1], [curves.share] * 2, color="0.6", linestyle=":", label="chance")
     label = f"average precision {_value(evaluation, 'average_precision'):.3f}"
     # In steps, since that is how average precision adds it up.
     style = "steps-post"
-    axes.plot(recall, precision, color=_BLUE, linewidth=2.5, drawstyle=style, label=label)
-    if called.any():  # else there is no precision
-        _mark(axes, called[defective].mean(), defective[called].mean())
+    axes.plot(
+        curves.recall, curves.precision, color=_BLUE, linewidth=2.5, drawstyle=style, label=label
+    )
+    if curves.precision_rate is not None:
+        _mark(axes, curves.recall_rate, curves.precision_rate)
     axes.set(
         xlabel="recall: share of defective pictures found",
         ylabel="precision: share of called pictures that are defective",
@@ -101,18 +95,8 @@ def _draw_precision_recall(evaluation: Evaluation) -> Figure:
     return figure
 
 
-def _pictures(evaluation: Evaluation) -> tuple[_Flags, NDArray[np.float64], _Flags]:
-    """Returns of each picture whether it is defective, its score, and whether it was called so."""
-    good, judgements = evaluation.classes[0], evaluation.judgements
-    return (
-        np.array([each.truth != good for each in judgements]),
-        np.array([each.defect_score for each in judgements]),
-        np.array([each.label != good for each in judgements]),
-    )
-
-
-def _describe(defective: _Flags) -> str:
-    return f"{(~defective).sum()} good and {defective.sum()} defective pictures"
+def _describe(curves: OperatingCurves) -> str:
+    return f"{curves.good} good and {curves.defective} defective pictures"
 
 
 def _value(evaluation: Evaluation, metric: str) -> float:

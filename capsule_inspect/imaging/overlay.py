@@ -44,14 +44,14 @@ class Annotation:
     Attributes:
         box: The capsule, in native pixels.
         label: Its class.
-        score: Probability of the label, in [0, 1].
+        score: Probability of the label, in [0, 1]; None for one that is known.
         is_defect: Decides the colour.
         mask: bool [H, W], the defect's pixels; None where nothing is known about them.
     """
 
     box: CapsuleBox
     label: str
-    score: float
+    score: float | None
     is_defect: bool
     mask: NDArray[np.bool_] | None
 
@@ -95,11 +95,16 @@ def draw_overlay(picture: Picture, annotations: Sequence[Annotation]) -> Picture
             _draw_defect(drawn, annotation.mask, unit)
     taken = _taken(drawn.shape[:2], annotations, unit)
     for annotation in annotations:
-        tag = _make_tag(f"{_ascii(annotation.label)} {annotation.score:.2f}", picture)
+        tag = _make_tag(_caption(annotation), picture)
         x, y = _place(tag, _corners(annotation.box, unit), taken, round(4 * unit))
         _draw_tag(drawn, tag, (x, y), _colour(annotation))
         taken[y : y + tag.height, x : x + tag.width] += _COST_OF_TAG
     return drawn
+
+
+def _caption(annotation: Annotation) -> str:
+    label = _ascii(annotation.label)
+    return label if annotation.score is None else f"{label} {annotation.score:.2f}"
 
 
 def _colour(annotation: Annotation) -> _Colour:

@@ -1,7 +1,7 @@
 """Charts as coordinates; `templates/charts.html` draws them."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT = 360, 300
@@ -158,13 +158,13 @@ def histogram(
     edges = [low + (high - low) * place / 20 for place in range(21)]
     bars = tuple(
         Bar(left, right, count, f"{count} from {left:.3g} to {right:.3g}")
-        for left, right, count in zip(edges, edges[1:], counts, strict=False)
+        for left, right, count in zip(edges[:-1], edges[1:], counts, strict=True)
         if count
     )
     return Chart(title, x_label, "number", (low, high), (0, max(4, *counts)), bars=bars)
 
 
-def spread_out(place: int, count: int) -> Iterable[float]:
-    """Returns offsets that keep the points of one column apart, in [-0.3, 0.3]."""
+def spread_out(place: int, count: int) -> Iterator[float]:
+    """Yields places around one column that keep its points apart, at most 0.3 from it."""
     # Steps of the golden ratio leave no two neighbours close.
-    return (place + 0.6 * ((number * 0.618034) % 1 - 0.5) for number in range(count))
+    yield from (place + 0.6 * ((number * 0.618034) % 1 - 0.5) for number in range(count))

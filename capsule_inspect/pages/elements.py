@@ -39,7 +39,7 @@ class Card:
     Attributes:
         pictures: The picture, or pictures.
         title: The label.
-        path: Of the picture's file.
+        path: Of the picture's file; empty for none.
         is_good: Decides the colour of the title.
         detail: What follows the title.
     """

@@ -30,7 +30,11 @@ def test_a_folder_is_prepared_and_counted(invoke, drawn_folder: Path, tmp_path: 
         ["all", "18", "7", "7", "32"],
     ]
     (last,) = ended.err.splitlines()
-    assert last.startswith(f"Wrote 32 pictures to {out / 'manifest.csv'} in ")
+    page = out / "dataset.html"
+    assert last.startswith(
+        f"Wrote 32 pictures to {out / 'manifest.csv'}, and {page} to look through, in "
+    )
+    assert "Data set of 32 pictures" in page.read_text(encoding="utf-8")
     assert last.endswith(f" s. Next: capsule-inspect train data.dir={out}")
     assert len(rows(out)) == 32
 

@@ -2,13 +2,18 @@ import csv
 import json
 from pathlib import Path
 
+import pytest
+
 from capsule_inspect.evaluation.confusion import Confusion
+from capsule_inspect.evaluation.cross_validation import CrossValidation
 from capsule_inspect.evaluation.evaluate import Evaluation
 from capsule_inspect.evaluation.judge import NO_CAPSULE, Judgement
+from capsule_inspect.evaluation.out_of_fold import OutOfFold
 from capsule_inspect.evaluation.overlap import Overlap
 from capsule_inspect.evaluation.per_class import ClassMetrics
-from capsule_inspect.evaluation.report import write_report
+from capsule_inspect.evaluation.report import StudyFacts, write_cross_validation, write_report
 from capsule_inspect.modelfile.metric import Metric
+from capsule_inspect.modelfile.operating_point import OperatingPoint
 
 JUDGEMENTS = (
     Judgement("a.png", "aa", "crack", "crack", 0.75, (0.25, 0.75), Overlap(3, 4, 4)),
@@ -59,3 +64,43 @@ def test_metrics_and_pictures_are_written_down(tmp_path):
     assert (second["path"], second["label"], second["dice"]) == ("b,c.png", "no_capsule", "")
     assert second["p_crack"] == ""
     assert first["model_sha256"] == "f" * 64
+
+
+def test_a_study_is_written_down_seed_by_seed(tmp_path):
+    worse = (Metric("accuracy", 0.25, 2, 0.0, 0.5),)
+    by_seed = {
+        seed: Evaluation("out of fold", CLASSES, JUDGEMENTS, metrics, PER_CLASS, CONFUSION)
+        for seed, metrics in ((3, METRICS[:1]), (4, worse))
+    }
+    predictions = tuple(
+        OutOfFold(judgement, fold, seed, 1.5, 0.4, 0.35, "ab" * 32)
+        for seed in by_seed
+        for fold, judgement in enumerate(JUDGEMENTS)
+    )
+    facts = StudyFacts(
+        study=Path("runs/study"),
+        file="model.tflite",
+        point=OperatingPoint(1.5, 0.4, 0.35, "two pictures"),
+        pictures_sha256="cd" * 32,
+        measured_on="two pictures, out of fold",
+        config="train:\n  folds: 2\n",
+    )
+    write_cross_validation(tmp_path, CrossValidation(by_seed[3], predictions, by_seed), facts)
+    document = json.loads((tmp_path / "metrics.json").read_text())
+    assert document["study"] == "runs/study"
+    assert (document["n"], document["split"]) == (2, "out of fold")
+    assert document["operating_point"]["threshold"] == 0.4
+    assert document["pictures_sha256"] == "cd" * 32
+    # Of 0.5 and 0.25 the standard deviation is their difference over the root of 2.
+    assert document["spread"]["accuracy"] == pytest.approx(0.25 / 2**0.5)
+    values = [(each["seed"], each["metrics"][0]["value"]) for each in document["by_seed"]]
+    assert values == [(3, 0.5), (4, 0.25)]
+    with (tmp_path / "out_of_fold.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(row["seed"], row["fold"], row["path"]) for row in rows] == [
+        ("3", "0", "a.png"),
+        ("3", "1", "b,c.png"),
+        ("4", "0", "a.png"),
+        ("4", "1", "b,c.png"),
+    ]
+    assert (tmp_path / "config.yaml").read_text() == facts.config

@@ -1,0 +1,90 @@
+"""Writing the page of an evaluation."""
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from capsule_inspect.dataset.manifest import DataSet
+    from capsule_inspect.evaluation.cross_validation import CrossValidation, Fitted
+    from capsule_inspect.evaluation.evaluate import Evaluation
+    from capsule_inspect.evaluation.judge import Judgement
+    from capsule_inspect.inference.inspector import Inspector
+
+REPORT_FILE = "report.html"
+
+
+def report_evaluation(
+    folder: Path, evaluation: "Evaluation", data: "DataSet", inspector: "Inspector", model: Path
+) -> None:
+    """Writes the page of one model's evaluation.
+
+    Args:
+        folder: Of the results.
+        evaluation: What was measured.
+        data: The data set.
+        inspector: The model.
+        model: Its file, for people.
+    """
+    pictures = f"{len(evaluation.judgements)} pictures of the split '{evaluation.split}'"
+    about = f"{model} on {pictures}, at the threshold {inspector.point.threshold:.3g}."
+    _write(folder, evaluation, f"{model.name}: {pictures}", about, data, lambda _: inspector)
+
+
+def report_study(
+    folder: Path,
+    measured: "CrossValidation",
+    data: "DataSet",
+    load: "Callable[[int, int], Fitted]",
+    name: str,
+) -> None:
+    """Writes the page of a cross-validation.
+
+    Args:
+        folder: Of the results.
+        measured: What was measured.
+        data: The data set.
+        load: Loads the network of a seed and fold.
+        name: Of the study, for people.
+    """
+    # One picture is judged once per seed, so that its path does not tell by whom.
+    judges: Mapping[int, tuple[int, int]] = {
+        id(each.judgement): (each.seed, each.fold) for each in measured.predictions
+    }
+    load_once = cache(load)
+    title = f"{name}: {measured.pictures} pictures, out of fold"
+    about = (
+        "Each picture is judged by the networks that have not seen it, at thresholds chosen on "
+        "other folds."
+    )
+    _write(
+        folder,
+        measured.pooled,
+        title,
+        about,
+        data,
+        lambda judgement: load_once(*judges[id(judgement)]).inspector,
+    )
+
+
+def _write(
+    folder: Path,
+    evaluation: "Evaluation",
+    title: str,
+    about: str,
+    data: "DataSet",
+    inspector_of: "Callable[[Judgement], Inspector]",
+) -> None:
+    from capsule_inspect.pages.evaluation_page import make_evaluation_page
+    from capsule_inspect.pages.illustrate import illustrate
+
+    samples = {sample.path: sample for sample in data.samples}
+    page = make_evaluation_page(
+        evaluation,
+        title,
+        about,
+        lambda judgement: illustrate(data, samples[judgement.path], inspector_of(judgement)),
+    )
+    (folder / REPORT_FILE).write_text(page, encoding="utf-8")

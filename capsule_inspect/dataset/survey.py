@@ -1,0 +1,105 @@
+"""What the pictures of a data set look like, in numbers and maps."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.dataset.true_mask import true_mask
+from capsule_inspect.imaging.crop import Crop, find_crops
+from capsule_inspect.imaging.locate import find_capsules
+from capsule_inspect.imaging.look import Look, measure_look
+from capsule_inspect.imaging.read import Picture, read_picture
+from capsule_inspect.imaging.roi import Roi
+
+_FEW = 20
+"""Pictures that tell whether a data set is of capsules."""
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """One picture.
+
+    Attributes:
+        sample: Which.
+        looks: Colour, size and sharpness of each capsule on it.
+        widths: Width of each capsule across its long axis, in pixels.
+    """
+
+    sample: Sample
+    looks: tuple[Look, ...]
+    widths: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """All pictures of a data set.
+
+    Attributes:
+        pictures: One per sample.
+        heat: By class with masks: float32 [roi.height, roi.width], the share of its pictures that
+            have a defect at each place of the window, in [0, 1].
+    """
+
+    pictures: tuple[Surveyed, ...]
+    heat: dict[str, NDArray[np.float32]]
+
+    @property
+    def without_capsule(self) -> tuple[str, ...]:
+        """Paths of the pictures on which no capsule was found."""
+        return tuple(each.sample.path for each in self.pictures if not each.looks)
+
+
+def survey(data: DataSet, roi: Roi, advance: Callable[[], None] = lambda: None) -> Survey:
+    """Looks at every picture and mask of a data set.
+
+    Args:
+        data: The data set.
+        roi: The window that capsules are brought into.
+        advance: Called after each picture.
+
+    Raises:
+        PictureError: A picture or mask cannot be read.
+        DataError: A mask is not of its picture's size.
+    """
+    pictures: list[Surveyed] = []
+    sums: dict[str, NDArray[np.float32]] = {}
+    counts: dict[str, int] = {}
+    for sample in data.samples:
+        picture = read_picture(data.root / sample.path)
+        crops = find_crops(picture, roi)
+        pictures.append(_look_at(sample, picture, crops))
+        mask = true_mask(data, sample, picture.shape[:2]) if sample.mask else None
+        if mask is not None and crops:
+            shown = _in_window(mask, crops)
+            sums[sample.label] = sums.get(sample.label, np.zeros_like(shown)) + shown
+            counts[sample.label] = counts.get(sample.label, 0) + 1
+        advance()
+    heat = {
+        name: np.asarray(sums[name] / counts[name], np.float32)
+        for name in data.classes
+        if name in sums
+    }
+    return Survey(tuple(pictures), heat)
+
+
+def choose_roi(data: DataSet) -> Roi:
+    """Returns the window to survey a data set by: whole pictures where most show no capsule."""
+    looked_at = data.samples[:: max(1, len(data.samples) // _FEW)]
+    seen = sum(bool(find_capsules(read_picture(data.root / each.path))) for each in looked_at)
+    return Roi() if 2 * seen >= len(looked_at) else Roi("whole", 240, 240)
+
+
+def _look_at(sample: Sample, picture: Picture, crops: Iterable[Crop]) -> Surveyed:
+    crops = tuple(crops)
+    looks = tuple(measure_look(crop.take(picture), crop) for crop in crops)
+    return Surveyed(sample, looks, tuple(crop.box.height for crop in crops))
+
+
+def _in_window(mask: NDArray[np.bool_], crops: Iterable[Crop]) -> NDArray[np.float32]:
+    """Returns a mask as the windows show it; of several capsules, where any has a defect."""
+    levels = mask.view(np.uint8) * np.uint8(255)
+    windows = [crop.take(levels).astype(np.float32) / 255 for crop in crops]
+    return np.asarray(np.max(windows, axis=0), np.float32)

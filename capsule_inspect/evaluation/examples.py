@@ -1,0 +1,68 @@
+"""Which pictures a person should look at after an evaluation."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from capsule_inspect.evaluation.judge import Judgement
+
+_MOST = 12
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Pictures of each kind, those that say most first.
+
+    Attributes:
+        misses: Defective, called good; the least suspected first.
+        false_alarms: Good, called defective; the surest first.
+        confused: Defective and called so, by a wrong name; the surest first.
+        poor_masks: Defects found whose mask fits worst.
+        best: Labelled rightly, with the masks that fit best.
+    """
+
+    misses: tuple[Judgement, ...]
+    false_alarms: tuple[Judgement, ...]
+    confused: tuple[Judgement, ...]
+    poor_masks: tuple[Judgement, ...]
+    best: tuple[Judgement, ...]
+
+
+def choose_examples(judgements: Sequence[Judgement], good: str) -> Examples:
+    """Chooses at most twelve pictures of each kind.
+
+    Args:
+        judgements: One per picture.
+        good: The class of capsules without a defect.
+    """
+    defective = [each for each in judgements if each.truth != good]
+    found = [each for each in defective if each.label != good]
+    masked = [each for each in found if each.defect_overlap]
+    return Examples(
+        misses=_first([each for each in defective if each.label == good], _score),
+        false_alarms=_first(
+            [each for each in judgements if each.truth == good != each.label],
+            lambda each: -_score(each),
+        ),
+        confused=_first(
+            [each for each in found if each.label != each.truth],
+            lambda each: -max(each.probabilities, default=0),
+        ),
+        poor_masks=_first(masked, _dice),
+        best=_first(
+            [each for each in masked if each.label == each.truth], lambda each: -_dice(each)
+        ),
+    )
+
+
+def _first(
+    judgements: Iterable[Judgement], order: Callable[[Judgement], float]
+) -> tuple[Judgement, ...]:
+    return tuple(sorted(judgements, key=order)[:_MOST])
+
+
+def _score(judgement: Judgement) -> float:
+    return judgement.defect_score
+
+
+def _dice(judgement: Judgement) -> float:
+    return judgement.overlap.dice if judgement.overlap else 0.0

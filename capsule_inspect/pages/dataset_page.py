@@ -1,0 +1,137 @@
+"""dataset.html: what is in a data set, to look through before anything learns from it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from capsule_inspect.dataset.check import Problem
+from capsule_inspect.dataset.manifest import SPLITS, DataSet, Sample
+from capsule_inspect.dataset.survey import Survey
+from capsule_inspect.pages.charts import Chart, histogram
+from capsule_inspect.pages.elements import Card, Fact, Shown
+from capsule_inspect.pages.illustrate import show_truth
+from capsule_inspect.pages.render import render
+from capsule_inspect.pages.thumbnails import colour_map, make_thumbnail
+
+_SAMPLES_PER_CLASS = 8
+_MOST_LISTED = 50
+
+
+@dataclass(frozen=True)
+class _Count:
+    """How many pictures of a class are in each split, and in all."""
+
+    name: str
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """Pictures of one class."""
+
+    name: str
+    cards: tuple[Card, ...]
+
+
+@dataclass(frozen=True)
+class _Page:
+    """What `templates/dataset.html` shows."""
+
+    title: str
+    about: str
+    facts: tuple[Fact, ...]
+    splits: tuple[str, ...]
+    counts: tuple[_Count, ...]
+    problems: tuple[Problem, ...]
+    problems_left_out: int
+    without_capsule: tuple[str, ...]
+    without_capsule_count: int
+    charts: tuple[Chart, ...]
+    heat: tuple[Card, ...]
+    samples: tuple[_Samples, ...]
+
+
+def make_dataset_page(data: DataSet, surveyed: Survey, problems: Sequence[Problem]) -> str:
+    """Makes the page of a data set.
+
+    Args:
+        data: The data set.
+        surveyed: Its pictures in numbers.
+        problems: What was found wrong with it.
+
+    Returns:
+        An HTML document with some of its pictures inside.
+
+    Raises:
+        PictureError: A picture or mask cannot be read.
+    """
+    missing = surveyed.without_capsule
+    page = _Page(
+        title=f"Data set of {len(data.samples)} pictures",
+        about=f"Source: {data.source}. Licence: {data.licence}. Split by seed {data.seed}.",
+        facts=tuple(_facts(data, missing)),
+        splits=SPLITS,
+        counts=tuple(_counts(data)),
+        problems=tuple(problems[:_MOST_LISTED]),
+        problems_left_out=max(0, len(problems) - _MOST_LISTED),
+        without_capsule=missing[:_MOST_LISTED],
+        without_capsule_count=len(missing),
+        charts=tuple(_charts(surveyed)),
+        heat=tuple(_heat_maps(surveyed)),
+        samples=tuple(_Samples(name, tuple(_cards(data, name))) for name in data.classes),
+    )
+    return render("dataset.html", page=page)
+
+
+def _facts(data: DataSet, without_capsule: Sequence[str]) -> Iterator[Fact]:
+    good = sum(sample.label == data.classes[0] for sample in data.samples)
+    yield Fact("pictures", str(len(data.samples)))
+    yield Fact("good", str(good))
+    yield Fact("defective", str(len(data.samples) - good))
+    yield Fact("classes of defects", str(len(data.classes) - 1))
+    yield Fact("with a mask", str(sum(bool(sample.mask) for sample in data.samples)))
+    yield Fact("without a capsule", str(len(without_capsule)))
+    yield Fact("distinct pictures", str(len({sample.sha256 for sample in data.samples})))
+    sizes = sorted({(sample.width, sample.height) for sample in data.samples})
+    detail = "" if len(sizes) == 1 else f"to {sizes[-1][0]} x {sizes[-1][1]}"
+    yield Fact("pixels", f"{sizes[0][0]} x {sizes[0][1]}", detail)
+
+
+def _counts(data: DataSet) -> Iterator[_Count]:
+    for name in data.classes:
+        counts = [data.count(name, split) for split in SPLITS]
+        yield _Count(name, (*counts, sum(counts)))
+    totals = [sum(data.count(name, split) for name in data.classes) for split in SPLITS]
+    yield _Count("all", (*totals, sum(totals)))
+
+
+def _charts(surveyed: Survey) -> Iterator[Chart]:
+    looks = [look for each in surveyed.pictures for look in each.looks]
+    if not looks:
+        return
+    widths = [width for each in surveyed.pictures for width in each.widths]
+    yield histogram("Length", "length, pixels", [look.length for look in looks])
+    yield histogram("Width", "width, pixels", widths)
+    yield histogram("Sharpness", "variance of the Laplacian", [look.sharpness for look in looks])
+    for colour in ("red", "green", "blue"):
+        values = [getattr(look, colour) for look in looks]
+        yield histogram(f"Mean {colour}", "grey levels of 255", values)
+
+
+def _heat_maps(surveyed: Survey) -> Iterator[Card]:
+    for name, share in surveyed.heat.items():
+        shown = Shown(make_thumbnail(colour_map(share), 480))
+        detail = f"brightest: in {100 * float(share.max()):.0f} % of its pictures"
+        yield Card((shown,), name, "", False, detail)
+
+
+def _cards(data: DataSet, label: str) -> Iterator[Card]:
+    members = [sample for sample in data.samples if sample.label == label]
+    for sample in _spread(members):
+        yield Card((show_truth(data, sample),), label, sample.path, label == data.classes[0])
+
+
+def _spread(samples: Sequence[Sample]) -> Iterator[Sample]:
+    """Yields a few samples, evenly from first to last."""
+    count = min(len(samples), _SAMPLES_PER_CLASS)
+    for place in range(count):
+        yield samples[place * len(samples) // count]

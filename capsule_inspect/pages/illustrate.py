@@ -1,0 +1,100 @@
+"""A picture with its truth beside what was decided."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.dataset.true_mask import true_mask
+from capsule_inspect.imaging.locate import CapsuleBox, find_capsules
+from capsule_inspect.imaging.overlay import Annotation, draw_overlay
+from capsule_inspect.imaging.read import Picture, read_picture
+from capsule_inspect.inference.annotate import annotate
+from capsule_inspect.inference.inspector import Finding, Inspector
+from capsule_inspect.pages.elements import Shown
+from capsule_inspect.pages.thumbnails import make_thumbnail
+
+_LONGEST_SIDE = 560
+_MARGIN = 0.12
+"""Around the capsules, as a share of their longest side: room for captions."""
+
+
+def illustrate(data: DataSet, sample: Sample, inspector: Inspector) -> tuple[Shown, Shown]:
+    """Draws what is true of a picture and what a model says of it.
+
+    Args:
+        data: The data set the sample is of.
+        sample: The picture.
+        inspector: The model that judged it.
+
+    Raises:
+        PictureError: The picture or its mask cannot be read.
+    """
+    picture = read_picture(data.root / sample.path)
+    findings = inspector.inspect(picture)
+    boxes = [finding.crop.box for finding in findings] or [_all_of(picture)]
+    decided = draw_overlay(picture, [annotate(finding) for finding in findings])
+    return (
+        Shown(_cut(_draw_truth(data, sample, picture, boxes), boxes), "true"),
+        Shown(_cut(decided, boxes), _describe(findings)),
+    )
+
+
+def show_truth(data: DataSet, sample: Sample) -> Shown:
+    """Draws what is true of a picture.
+
+    Args:
+        data: The data set the sample is of.
+        sample: The picture.
+
+    Raises:
+        PictureError: The picture or its mask cannot be read.
+    """
+    picture = read_picture(data.root / sample.path)
+    boxes = find_capsules(picture) or [_all_of(picture)]
+    return Shown(_cut(_draw_truth(data, sample, picture, boxes), boxes))
+
+
+def _draw_truth(
+    data: DataSet, sample: Sample, picture: Picture, boxes: Sequence[CapsuleBox]
+) -> Picture:
+    mask = true_mask(data, sample, picture.shape[:2])
+    is_defect = sample.label != data.classes[0]
+    # One label stands for the picture, whose capsules have none of their own.
+    return draw_overlay(picture, [Annotation(boxes[0], sample.label, None, is_defect, mask)])
+
+
+def _cut(drawn: Picture, boxes: Sequence[CapsuleBox]) -> str:
+    left, top, right, bottom = _bounds(drawn, boxes)
+    return make_thumbnail(drawn[top:bottom, left:right], _LONGEST_SIDE)
+
+
+def _describe(findings: Sequence[Finding]) -> str:
+    if not findings:
+        return "no capsule found"
+    score = max(finding.decision.defect_score for finding in findings)
+    return f"decided, score {score:.3f}"
+
+
+def _all_of(picture: Picture) -> CapsuleBox:
+    height, width = picture.shape[:2]
+    return CapsuleBox(width / 2, height / 2, width, height, 0.0, width * height)
+
+
+def _bounds(picture: Picture, boxes: Sequence[CapsuleBox]) -> tuple[int, int, int, int]:
+    """Returns left, top, right and bottom of the part of a picture that shows the capsules."""
+    height, width = picture.shape[:2]
+    margin = _MARGIN * max(box.width for box in boxes)
+    edges = []
+    for box in boxes:
+        turn = np.deg2rad(box.angle)
+        along, across = np.abs([np.cos(turn), np.sin(turn)]), np.abs([np.sin(turn), np.cos(turn)])
+        reach = (along * box.width + across * box.height) / 2 + margin
+        edges.append((box.x - reach[0], box.y - reach[1], box.x + reach[0], box.y + reach[1]))
+    lows, highs = np.min(edges, axis=0), np.max(edges, axis=0)
+    return (
+        max(0, int(lows[0])),
+        max(0, int(lows[1])),
+        min(width, int(np.ceil(highs[2]))),
+        min(height, int(np.ceil(highs[3]))),
+    )

@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+
+from capsule_inspect.evaluation.curves import trace_curves
+from capsule_inspect.evaluation.evaluate import Evaluation, summarize
+from capsule_inspect.evaluation.judge import Judgement
+
+
+def evaluation(*pictures: tuple[str, str, float]) -> Evaluation:
+    judgements = tuple(
+        Judgement(f"{place}.png", "aa", truth, label, score, (), None)
+        for place, (truth, label, score) in enumerate(pictures)
+    )
+    return summarize("test", ("good", "crack"), judgements)
+
+
+def test_curves_and_operating_point_by_hand():
+    curves = trace_curves(
+        evaluation(
+            ("good", "good", 0.1),
+            ("good", "crack", 0.6),
+            ("crack", "crack", 0.9),
+            ("crack", "good", 0.2),
+        )
+    )
+    assert curves is not None
+    # From the highest score down: a defect, a good one, a defect, a good one.
+    assert curves.false_alarms.tolist() == [0, 0, 0.5, 0.5, 1]
+    assert curves.found.tolist() == [0, 0.5, 0.5, 1, 1]
+    assert (curves.false_alarm_rate, curves.recall_rate, curves.precision_rate) == (0.5, 0.5, 0.5)
+    assert (curves.good, curves.defective, curves.share) == (2, 2, 0.5)
+    assert np.all(np.diff(curves.recall) <= 0)
+    assert curves.precision[-1] == pytest.approx(1)
+
+
+def test_nothing_called_has_no_precision():
+    curves = trace_curves(evaluation(("good", "good", 0.1), ("crack", "good", 0.2)))
+    assert curves is not None
+    assert curves.precision_rate is None
+
+
+@pytest.mark.parametrize("label", ["good", "crack"])
+def test_one_kind_of_picture_has_no_curves(label):
+    assert trace_curves(evaluation((label, "good", 0.1), (label, "crack", 0.7))) is None

@@ -1,0 +1,38 @@
+import re
+from dataclasses import replace
+
+from capsule_inspect.dataset.check import Problem
+from capsule_inspect.dataset.manifest import read_dataset
+from capsule_inspect.dataset.survey import Survey, Surveyed, survey
+from capsule_inspect.imaging.roi import Roi
+from capsule_inspect.pages.dataset_page import make_dataset_page
+
+
+def test_a_data_set_is_counted_measured_and_shown(dataset_folder):
+    data = read_dataset(dataset_folder)
+    page = make_dataset_page(data, survey(data, Roi()), ())
+    assert "Data set of 32 pictures" in page
+    counts = re.findall(r"<td[^>]*>(\w+)</td>", page.split('id="counts"')[1].split("<h2")[0])
+    assert counts[:5] == ["good", "8", "2", "2", "12"]
+    assert counts[-5:] == ["all", "18", "7", "7", "32"]
+    assert "None were found." in page
+    titles = re.findall(r"<figcaption>([^<]*)</figcaption>\s*<svg", page)
+    assert titles == ["Length", "Width", "Sharpness", "Mean red", "Mean green", "Mean blue"]
+    # A heat map for each of five classes, eight good samples and four of each defect.
+    assert page.count("data:image/jpeg") == 5 + 8 + 5 * 4
+    assert "http" not in page.replace("http-equiv", "")
+
+
+def test_problems_and_pictures_without_a_capsule_are_named(dataset_folder):
+    data = read_dataset(dataset_folder)
+    data = replace(data, samples=data.samples[:1])
+    surveyed = Survey((Surveyed(data.samples[0], (), ()),), {})
+    problems = [Problem("a<b.png", "It is a copy.", False), Problem("", "There are few.", False)]
+    page = make_dataset_page(data, surveyed, [*problems, *problems * 30])
+    assert "a&lt;b.png" in page
+    assert "There are few." in page
+    assert "And 12 more." in page
+    assert "no capsule was found: 1." in page
+    assert f'<li class="path">{data.samples[0].path}</li>' in page
+    assert "There are no masks." in page
+    assert "<svg" not in page
