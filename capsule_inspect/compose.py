@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from capsule_inspect.dotted import keys
+from capsule_inspect.dotted import keys, keys_named
 from capsule_inspect.errors import ConfigError
 from capsule_inspect.settings import Settings
 from capsule_inspect.suggest import closest, suggest, suggest_path
@@ -42,7 +42,7 @@ def compose(overrides: Sequence[str] = (), config_dir: Path | None = None) -> Se
             with initialize_config_dir(str(primary), version_base="1.3"):
                 return _typed(hydra_compose("config", overrides=[search, *named]))
         except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
-            raise ConfigError(f"The settings do not compose: {_one_line(error)}") from error
+            raise ConfigError(_refusal(error)) from error
 
 
 def to_yaml(settings: Settings) -> str:
@@ -233,11 +233,22 @@ def _meant(key: str) -> str:
     """Suggests a setting: a neighbour in the same group, if there is such a group."""
     known = [*keys(Settings()), "experiment"]
     group, _, name = key.rpartition(".")
+    if not group and (alike := keys_named(Settings(), name)):
+        return f" Did you mean {' or '.join(repr(each) for each in alike)}?"
     if group not in known:
         return suggest(key, known)
     members = [each.rpartition(".")[2] for each in known if each.rpartition(".")[0] == group]
     meant = closest(name, members)
     return f" Did you mean '{group}.{meant}'?" if meant else f" {group} has {', '.join(members)}."
+
+
+def _refusal(error: Exception) -> str:
+    """Says what is wrong with settings that were found, and with which, where that is known."""
+    key = getattr(error, "full_key", None)
+    reason = str(error).partition("\n")[0].rstrip(".")
+    if key and key not in reason:
+        return f"The setting {key} cannot be that: {reason}. --print-config shows what it is now."
+    return f"The settings do not compose: {_one_line(error)}"
 
 
 def _one_line(error: Exception) -> str:

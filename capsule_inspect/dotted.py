@@ -24,6 +24,11 @@ def keys(settings: object, prefix: str = "") -> Iterator[str]:
         yield from keys(getattr(settings, entry.name), f"{prefix}{entry.name}.")
 
 
+def keys_named(settings: object, name: str) -> list[str]:
+    """Returns the keys in groups whose last part is a name, such as `train.epochs` of `epochs`."""
+    return [key for key in keys(settings) if key.endswith(f".{name}")]
+
+
 def plain_type(settings: type, key: str) -> type[Value] | None:
     """Returns the type of a plain setting.
 

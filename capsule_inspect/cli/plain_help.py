@@ -1,11 +1,18 @@
-"""Commands whose help is laid out for reading: examples last, no types on switches."""
+"""Commands whose help and errors are laid out for reading.
+
+Examples stand last, switches have no type, and a wrong option is answered with what was meant.
+"""
 
 import inspect
 import re
 from collections.abc import Sequence
 from typing import Any
 
+import typer
 from typer.core import TyperCommand, TyperGroup
+
+_UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+"""What Typer raises for a wrong command line; it has no public name."""
 
 _EXAMPLES = "\n\nExamples:\n"
 
@@ -28,19 +35,60 @@ def as_epilog(title: str, commands: Sequence[str]) -> str:
 
 
 class PlainCommand(TyperCommand):
-    """A command whose help shows no type for switches: they take no value."""
+    """A command."""
 
     def get_params(self, ctx: Any) -> Any:
         """Returns the parameters, with `--help`."""
         return _without_switch_types(super().get_params(ctx))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Takes the command line apart; see `explain_option` for what is said of wrong options."""
+        try:
+            return super().parse_args(ctx, args)
+        except _UsageError as error:
+            explain_option(error, self.get_params(ctx))
+            raise
 
 
 class PlainGroup(TyperGroup):
-    """The same for the command that holds the others."""
+    """The command that holds the others."""
 
     def get_params(self, ctx: Any) -> Any:
         """Returns the parameters, with `--help`."""
         return _without_switch_types(super().get_params(ctx))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Takes the command line apart as `PlainCommand` does."""
+        try:
+            return super().parse_args(ctx, args)
+        except _UsageError as error:
+            explain_option(error, self.get_params(ctx))
+            raise
+
+
+def explain_option(error: Any, parameters: Sequence[Any]) -> None:
+    """Adds to an error of Typer which option was meant, if it says that there is no such option.
+
+    Args:
+        error: Is changed.
+        parameters: Of the command.
+    """
+    if not hasattr(error, "possibilities"):
+        return
+    from capsule_inspect.dotted import keys_named
+    from capsule_inspect.settings import Settings
+    from capsule_inspect.suggest import suggest
+
+    name = error.option_name.lstrip("-")
+    settings = keys_named(Settings(), name.replace("-", "_"))
+    if settings and any(parameter.name in {"overrides", "inputs"} for parameter in parameters):
+        written = " or ".join(f"{key}=VALUE" for key in settings)
+        hint = f" It is a setting: write {written}, without dashes."
+    else:
+        options = (option for parameter in parameters for option in parameter.opts)
+        hint = suggest(error.option_name, (each for each in options if each.startswith("--")))
+    error.message = f"There is no option {error.option_name}.{hint}"
+    error.possibilities = None
 
 
 def _without_switch_types(parameters: Any) -> Any:

@@ -22,7 +22,7 @@ def watch_training(settings: TrainSettings, name: str = "") -> Iterator[Watcher]
         name: Put before each line, where there are several runs.
     """
     prefix = f"{name}: " if name else ""
-    with progress_bar() as bar:
+    with progress_bar("steps") as bar:
         yield Watcher(
             lambda sentence: say(f"{prefix}{sentence}"), (_ShowProgress(bar, settings, prefix),)
         )
