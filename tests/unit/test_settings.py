@@ -3,7 +3,9 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from capsule_inspect.settings import (
+    AugmentSettings,
     DataSettings,
+    ExportSettings,
     ModelSettings,
     PredictSettings,
     Settings,
@@ -20,6 +22,7 @@ from capsule_inspect.settings import (
         ({"val": float("nan")}, "data.val"),
         ({"folds": 1}, "data.folds"),
         ({"folds": -2}, "data.folds"),
+        ({"seed": -1}, "data.seed"),
         ({"count": 0}, "data.count"),
         ({"size": 199}, "data.size"),
     ],
@@ -54,6 +57,98 @@ def test_the_extremes_are_allowed(changes):
 def test_impossible_limits_are_refused_by_name(changes, named):
     with pytest.raises(ValueError, match=named):
         PredictSettings(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"head_units": []}, "model.head_units"),
+        ({"head_units": [8, 0]}, "model.head_units"),
+        ({"decoder_filters": [8]}, "model.decoder_filters"),
+        ({"decoder_filters": [8, 0]}, "model.decoder_filters"),
+        ({"head_dropout": 1.0}, "model.head_dropout"),
+        ({"decoder_dropout": -0.1}, "decoder_dropout"),
+        ({"head_l2": -0.1}, "model.head_l2"),
+        ({"mask_stride": 4}, "model.mask_stride"),
+    ],
+)
+def test_impossible_networks_are_refused_by_name(changes, named):
+    with pytest.raises(ValueError, match=named):
+        ModelSettings(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"epochs": 0}, "train.epochs"),
+        ({"steps": 0}, "steps"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"validate_every": 0}, "validate_every"),
+        ({"seeds": 0}, "seeds"),
+        ({"learning_rate": 0.0}, "train.learning_rate"),
+        ({"frozen_learning_rate": 0.0}, "frozen_learning_rate"),
+        ({"defect_weight": 0.0}, "defect_weight"),
+        ({"seed": -1}, "train.seed"),
+        ({"drawn": -1}, "drawn"),
+        ({"frozen_epochs": -1}, "frozen_epochs"),
+        ({"patience": -1}, "patience"),
+        ({"encoder_learning_rate": -1e-9}, "encoder_learning_rate"),
+        ({"weight_decay": -1e-9}, "weight_decay"),
+        ({"clipnorm": -1e-9}, "clipnorm"),
+        ({"folds": 1}, "train.folds"),
+        ({"folds": -2}, "train.folds"),
+        ({"seeds": 2}, "needs train.folds"),
+        ({"seed": 2**32}, "below 4294967296"),
+        ({"seed": 2**32 - 1, "seeds": 2, "folds": 2}, "below 4294967296"),
+        ({"schedule": "cosine"}, "one_cycle, constant"),
+        ({"mask_loss": "dice"}, "classes, any_defect"),
+        ({"transplant": 1.01}, "train.transplant"),
+        ({"drawn_share": -0.01}, "drawn_share"),
+        ({"label_smoothing": 1.01}, "label_smoothing"),
+        ({"average_momentum": 1.01}, "average_momentum"),
+    ],
+)
+def test_impossible_training_is_refused_by_name(changes, named):
+    with pytest.raises(ValueError, match=named):
+        TrainSettings(**changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"epochs": 1, "steps": 1, "batch_size": 1, "validate_every": 1},
+        {"drawn": 0, "patience": 0, "weight_decay": 0.0, "clipnorm": 0.0, "label_smoothing": 0.0},
+        {"seed": 2**32 - 1},
+        {"folds": 2, "seeds": 2},
+        {"transplant": 1.0, "drawn_share": 1.0, "average_momentum": 1.0},
+    ],
+)
+def test_the_extremes_of_training_are_allowed(changes):
+    TrainSettings(**changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({name: -0.1} for name in ("rotate", "shift_x", "shift_y", "brightness")),
+        *({name: 1.1} for name in ("flip", "blur", "noise", "scale", "contrast", "cast")),
+        {"flip": -0.1},
+        {"gamma": 0.99},
+    ],
+)
+def test_impossible_variation_is_refused(changes):
+    with pytest.raises(ValueError, match=r"train\.augment"):
+        AugmentSettings(**changes)
+
+
+def test_no_variation_at_all_is_allowed():
+    AugmentSettings(0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0)
+
+
+def test_int8_ranges_need_a_picture_to_be_measured_on():
+    with pytest.raises(ValueError, match=r"export\.calibration"):
+        ExportSettings(calibration=0)
+    ExportSettings(calibration=1)
 
 
 def test_a_random_encoder_must_be_trained():

@@ -126,6 +126,16 @@ def test_a_mask_is_restored_at_its_place_at_half_the_resolution():
     assert back.sum() == pytest.approx((mask > 0).sum(), rel=0.03)
 
 
+@pytest.mark.parametrize("shrink", range(1, 9))
+def test_shrinking_blends_the_pixels_instead_of_skipping_some(shrink):
+    # Of the columns under each pixel of the window, one is white.
+    picture = np.zeros((192 * shrink, 480 * shrink, 3), np.uint8)
+    picture[:, ::shrink] = 255
+    box = CapsuleBox(240 * shrink, 96 * shrink, 428 * shrink, 171 * shrink, 0, 1)
+    window = crop_capsule(box, ROI).take(picture)
+    assert np.abs(window - 255 / shrink).max() <= 1
+
+
 def test_a_window_past_the_border_repeats_it():
     picture = np.zeros((100, 200, 3), np.uint8)
     picture[:, 0] = 200

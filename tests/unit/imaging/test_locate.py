@@ -92,6 +92,51 @@ def test_the_angle_points_from_dark_to_light():
         assert turned_by(box.angle, degrees) < 1
 
 
+def test_a_capsule_with_its_dark_end_right_lies_at_180_degrees_not_at_minus_180():
+    for x in (110, 115, 120, 125, 130):  # rounding puts some a hair to the other side
+        (box,) = find_capsules(stadium(250, x, 100, 160, 60, 180)[0])
+        assert box.angle == pytest.approx(180)
+
+
+@pytest.mark.parametrize("degrees", [0, 180])
+@pytest.mark.parametrize(
+    ("x", "y", "cut"),
+    [
+        (125, 125, False),
+        (70, 125, True),
+        (180, 125, True),
+        (125, 25, True),
+        (125, 225, True),
+    ],
+)
+def test_a_capsule_that_reaches_a_border_is_cut(x, y, cut, degrees):
+    (box,) = find_capsules(stadium(250, x, y, 160, 70, degrees)[0])
+    assert box.is_cut == cut
+
+
+def faint(contrast: int) -> np.ndarray:
+    """A grey stadium that much darker than the ground."""
+    picture, _ = stadium(250, 125, 125, 160, 70, 20)
+    inside = (picture != WHITE).any(axis=2)
+    return np.where(inside[..., None], 200 - contrast, 200).astype(np.uint8).repeat(3, axis=2)
+
+
+def test_a_shade_too_faint_for_a_capsule_is_none():
+    # A stain or a shadow may have a capsule's shape; 18 levels are needed.
+    assert find_capsules(faint(16)) == ()
+    assert len(find_capsules(faint(20))) == 1
+
+
+def test_rows_are_as_high_as_a_capsule_is_wide():
+    # Lower by one and a half times the width: another row, though less than a length below.
+    upper, _ = stadium(500, 350, 200, 160, 70, 0)
+    lower, _ = stadium(500, 120, 305, 160, 70, 0)
+    # Lower by half the width: the same row, which is read from the left.
+    beside, _ = stadium(500, 120, 235, 160, 70, 0)
+    assert [box.x > 250 for box in find_capsules(np.minimum(upper, lower))] == [True, False]
+    assert [box.x > 250 for box in find_capsules(np.minimum(upper, beside))] == [False, True]
+
+
 def test_the_scale_of_a_picture_scales_the_box():
     small, _ = stadium(250, 110, 140, 160, 70, 30)
     (one,) = find_capsules(small)

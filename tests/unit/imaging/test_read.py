@@ -234,6 +234,14 @@ def test_alpha_is_blended_with_white():
     np.testing.assert_array_equal(picture, [[[224, 204, 255], [255, 255, 255], [10, 20, 30]]])
 
 
+def test_blended_values_are_rounded_to_the_nearest():
+    # (100 x 50 + 255 x 205) / 255 = 224.6, and (101 x 46 + 255 x 209) / 255 = 227.2
+    row = bytes([100, 100, 100, 50, 101, 101, 101, 46])
+    np.testing.assert_array_equal(
+        decode_picture(png(2, 8, 6, [row]), "x"), [[[225] * 3, [227] * 3]]
+    )
+
+
 def test_alpha_in_other_shapes():
     # half of 0 and half of white is 127.5; 32768 of 65535 is alpha 127.5, rounded to 128
     grey = decode_picture(png(2, 8, 4, [bytes([100, 51, 7, 255])]), "x")

@@ -85,6 +85,17 @@ def test_a_pixel_is_defect_from_the_mask_threshold_on():
         assert (decision.mask[5:15, 10:30] == expected).all()
 
 
+def test_a_pixel_at_the_mask_threshold_is_defect():
+    # Even odds of background and crack, and no poke: a probability of 0.5 exactly.
+    even = np.zeros((10, 20, 3), np.float32)
+    even[..., 2] = -math.inf
+    defect = logits_of(0.1, 0.8, 0.1)
+    for threshold, expected in ((0.5, True), (0.50001, False)):
+        decision = judge(defect, OperatingPoint(mask_threshold=threshold), even)
+        assert decision.mask is not None
+        assert (decision.mask[5:15, 10:30] == expected).all()
+
+
 def test_a_good_capsule_has_an_empty_mask():
     decision = judge(logits_of(0.9, 0.05, 0.05), DEFAULTS, mask_logits(0.99))
     assert decision.mask is not None

@@ -1,5 +1,7 @@
 import re
 
+import pytest
+
 from capsule_inspect.imaging.look import Look
 from capsule_inspect.inference.drift import Drift, Observed
 from capsule_inspect.modelfile.training_statistics import RANGE_NAMES, Range, TrainingStatistics
@@ -26,6 +28,11 @@ def test_what_leaves_its_range_is_named_with_median_and_range():
     assert "blue 22.0 (10.0 to 20.0)" in said
     assert "length 9.0 (10.0 to 20.0)" in said
     assert not re.search("red|green|sharpness|ood", said)
+
+
+@pytest.mark.parametrize(("value", "drifts"), [(10, False), (20, False), (9.9, True), (20.1, True)])
+def test_the_ends_of_a_range_belong_to_it(value, drifts):
+    assert bool(describe([Look(15, value, 15, 15, 15)] * 5)) == drifts
 
 
 def test_one_odd_picture_of_many_is_no_drift():
