@@ -1,0 +1,7 @@
+"""Without the `train` extra nothing is exported."""
+
+import importlib.util
+
+_EXPORTING = ["test_convert.py", "test_converted.py", "test_export.py"]
+
+collect_ignore = [] if importlib.util.find_spec("tensorflow") else _EXPORTING

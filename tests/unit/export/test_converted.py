@@ -1,0 +1,98 @@
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.errors import ConfigError, DataError
+from capsule_inspect.export.converted import convert_trained
+from capsule_inspect.imaging.roi import Roi
+from capsule_inspect.modelfile.operating_point import OperatingPoint
+from capsule_inspect.settings import ExportSettings
+from capsule_inspect.training.decision import DecisionRule
+from capsule_inspect.training.load import TrainedModel
+
+CLASSES = ("good", "crack", "scratch")
+RULE = DecisionRule(
+    CLASSES, Roi("whole", 48, 16, 42), OperatingPoint(1.5, 0.4, 0.6, "tests"), "ab" * 32, "none"
+)
+
+
+@pytest.fixture
+def model() -> TrainedModel:
+    """Sees the mean colour: red is good, green a crack, blue a scratch."""
+    image = keras.Input((16, 48, 3), dtype="uint8", name="image")
+    pixels = keras.layers.Rescaling(1 / 64)(image)
+    whole = keras.layers.GlobalAveragePooling2D(name="head_whole")(pixels)
+    logits = keras.layers.Dense(3, kernel_initializer="identity", name="logits")(whole)
+    return TrainedModel(keras.Model(image, {"logits": logits}), RULE)
+
+
+@pytest.fixture
+def data(tmp_path, paint) -> DataSet:
+    """Four good pictures to train on and one of each defect; a good one to test."""
+    samples = []
+    for name, label, split in (
+        *((f"g{i}", "good", "train") for i in range(4)),
+        ("c", "crack", "train"),
+        ("s", "scratch", "train"),
+        ("t", "good", "test"),
+    ):
+        paint(tmp_path / f"{name}.png", label)
+        samples.append(Sample(f"{name}.png", label, "", split, None, "00" * 32, 96, 32))
+    return DataSet(tmp_path, CLASSES, tuple(samples), 0, "", "", "")
+
+
+def test_the_file_carries_the_rule_and_decides_as_the_network_does(model, data, tmp_path):
+    out = tmp_path / "new" / "model.tflite"
+    converted = convert_trained(model, data, out, ExportSettings(format="float32"))
+    metadata = converted.bundle.metadata
+    assert (metadata.classes, metadata.roi) == (RULE.classes, RULE.roi)
+    assert metadata.operating_point == RULE.operating_point
+    assert metadata.training_data_sha256 == RULE.training_data_sha256
+    assert metadata.quantization == "float32"
+    assert not out.exists()  # nothing is measured yet
+    assert converted.inspector.point == RULE.operating_point
+    green = np.full((32, 96, 3), (0, 255, 0), np.uint8)
+    for inspector in (converted.inspector, model.inspector):
+        (finding,) = inspector.inspect(green)
+        assert finding.decision.label == "crack"
+
+
+@pytest.mark.parametrize(
+    ("count", "seen"),
+    [
+        (3, {"good": 1, "crack": 1, "scratch": 1}),
+        (4, {"good": 2, "crack": 1, "scratch": 1}),
+        (99, {"good": 4, "crack": 1, "scratch": 1}),
+    ],
+)
+def test_int8_ranges_are_measured_on_training_pictures_of_all_classes(
+    model, data, tmp_path, monkeypatch, count, seen
+):
+    class ConvertedError(Exception):
+        """Enough is known."""
+
+    shown = []
+
+    def record(network, quantization, windows):
+        del network, quantization
+        shown.extend(windows)
+        raise ConvertedError
+
+    monkeypatch.setattr("capsule_inspect.export.converted.convert", record)
+    with pytest.raises(ConvertedError):
+        convert_trained(model, data, tmp_path / "m.tflite", ExportSettings(calibration=count))
+    labels = [CLASSES[int(np.argmax(window.mean(axis=(0, 1))))] for window in shown]
+    assert {label: labels.count(label) for label in labels} == seen
+    assert all(window.shape == (16, 48, 3) for window in shown)
+
+
+def test_an_unknown_format_or_class_is_refused(model, data, tmp_path):
+    out = tmp_path / "model.tflite"
+    with pytest.raises(ConfigError, match=r"'int4', but can be: int8, float32, float16, dynamic"):
+        convert_trained(model, data, out, ExportSettings(format="int4"))
+    stranger = replace(data.samples[0], label="poke")
+    with pytest.raises(DataError, match="poke"):
+        convert_trained(model, replace(data, samples=(stranger,)), out, ExportSettings())
