@@ -35,6 +35,7 @@ from capsule_inspect.training.callbacks import (
     save_network,
 )
 from capsule_inspect.training.decision import DecisionRule, write_decision
+from capsule_inspect.training.draw_history import DrawHistory
 from capsule_inspect.training.early_stopping import StopEarly, has_stalled, read_scores
 from capsule_inspect.training.load import load_network
 from capsule_inspect.training.run_folder import RunFolder
@@ -162,6 +163,7 @@ class Trainer:
             StopIfDiverged(),
             ValidateAverage(self._validate, train.validate_every, last.end),
             WriteHistory(run.history, PICTURE_METRICS),
+            DrawHistory(run.history),
             WriteTensorBoard(run.tensorboard),
             # Last of ours: an epoch that is not in the checkpoint is trained again, and its row,
             # if there is one, written anew.

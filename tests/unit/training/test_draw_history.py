@@ -1,0 +1,26 @@
+import cv2
+import numpy as np
+import pytest
+
+from capsule_inspect.training.draw_history import draw_history
+
+HEADER = "epoch,loss,logits_loss,mask_logits_loss,learning_rate,seconds,val_accuracy,val_dice\n"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "1,2.5,1.5,1.0,0.001,3,,\n",
+        "1,2.5,1.5,1.0,0.001,3,,\n2,1.5,1.0,0.5,0.001,3,0.8,0.4\n3,1.0,0.7,,0.001,3,0.9,\n",
+    ],
+)
+def test_a_picture_is_drawn_of_whatever_there_is(tmp_path, rows):
+    history, picture = tmp_path / "history.csv", tmp_path / "curves.png"
+    history.write_text(HEADER + rows)
+    draw_history(history, picture)
+    drawn = cv2.imdecode(np.frombuffer(picture.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    assert drawn.shape == (500, 1200, 3)
+    left, right = drawn[:, :600], drawn[:, 600:]
+    coloured = [((half.max(axis=2) - half.min(axis=2)) > 60).sum() for half in (left, right)]
+    assert coloured[0] > 50
+    assert (coloured[1] > 50) == ("0.8" in rows)
