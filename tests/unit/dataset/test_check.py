@@ -93,6 +93,7 @@ def test_a_mask_that_does_not_decode_is_fatal(root: Path) -> None:
     [
         (mask(255, height=16, width=12), "12 x 16 pixels, its picture 16 x 12", True),
         (mask(), "is empty, but its picture is labelled crack", True),
+        (mask(255, 7), "holds 3 values", False),
         (mask(255, 7, 3), "holds 4 values", False),
     ],
 )

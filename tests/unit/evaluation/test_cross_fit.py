@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
+from capsule_inspect.evaluation.choose_operating_point import is_alarm
 from capsule_inspect.evaluation.cross_fit import choose_on_split, cross_fit
 from capsule_inspect.evaluation.evidence import Evidence
+from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.threshold_settings import ThresholdSettings
 
 WANTED = ThresholdSettings()
@@ -31,6 +33,12 @@ def test_each_part_is_judged_by_a_point_that_it_had_no_part_in():
     # So all of `low` is called good, and all of `high` defective: half of each kind is wrong.
     rates = {metric.name: (metric.value, metric.n) for metric in fit.expected}
     assert rates == {"false_alarm_rate": (0.5, 6), "miss_rate": (0.5, 6)}
+
+
+def test_a_score_at_the_threshold_is_an_alarm_as_it_is_for_decide():
+    even = Evidence(0, np.log([0.5, 0.5]), None)
+    assert is_alarm(even, OperatingPoint(threshold=0.5))
+    assert not is_alarm(even, OperatingPoint(threshold=np.nextafter(0.5, 1)))
 
 
 def test_parts_that_agree_make_no_errors():

@@ -73,6 +73,20 @@ def test_each_capsule_and_each_other_file_gets_a_row(pictures, tmp_path):
     assert summary.labels == {"poke": 3}
 
 
+def test_a_picture_without_a_capsule_is_among_the_defects_that_get_an_overlay(pictures, tmp_path):
+    out = tmp_path / "out"
+    inspect_batch(inspector(see_good), pictures, out, Wanted(overlays="defects"))
+    assert {
+        row.path.rpartition("/")[2]: row.overlay for row in read_records(out / "predictions.csv")
+    } == {
+        "empty.png": "overlays/empty.png.png",
+        "one.png": "",
+        "two.png": "",
+        "text.png": "",
+    }
+    assert [file.name for file in (out / "overlays").iterdir()] == ["empty.png.png"]
+
+
 def test_files_mirror_the_input_folder(pictures, tmp_path):
     out = tmp_path / "out"
     inspect_batch(inspector(), pictures, out, ALL)

@@ -166,6 +166,31 @@ def test_a_wrong_value_is_refused_by_its_key(metadata, path, value):
     assert key in message or "interval of `accuracy`" in message
 
 
+STATISTICS = TrainingStatistics(
+    (1.0, 2.0), (0.5, 0.5), 9.0, tuple(Range(name, 1.0, 2.0) for name in RANGE_NAMES)
+)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "complaint"),
+    [
+        ("feature_means", [1.0], "has 1 means, but 2 deviations"),
+        ("feature_means", [1.0, None], "not a number"),
+        ("feature_deviations", [0.5, 0.0], "out of range"),
+        ("ood_limit", -0.1, "out of range"),
+        ("ranges", [], "must be of red, green"),
+        ("ranges", [{"name": "red", "low": 0, "high": 1}] * 6, "must be of red, green"),
+        ("ranges", [{"name": "red", "low": 0}] * 6, "high` is missing"),
+    ],
+)
+def test_impossible_statistics_of_the_training_are_refused(metadata, key, value, complaint):
+    whole = replace(metadata, training_statistics=STATISTICS)
+    assert ModelMetadata.from_json(whole.to_json(), "m.tflite") == whole
+    document = json.loads(whole.to_json())
+    document["training_statistics"][key] = value
+    assert complaint in refusal(json.dumps(document).encode())
+
+
 @pytest.mark.parametrize("parent", ["", "roi", "operating_point", "metrics"])
 def test_unknown_and_missing_keys_are_refused(metadata, parent):
     def document_and_part():

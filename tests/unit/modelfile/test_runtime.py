@@ -161,6 +161,14 @@ def test_other_names_are_refused(bundle, runtime, name, other):
         Interpreter(renamed, runtime)
 
 
+def test_a_model_of_several_signatures_or_none_is_refused(bundle, runtime, monkeypatch):
+    raw = importlib.import_module(f"{MODULES[runtime]}.interpreter").Interpreter
+    for names, count in (((), 0), (("a", "b"), 2)):
+        monkeypatch.setattr(raw, "get_signature_list", lambda _, names=names: dict.fromkeys(names))
+        with pytest.raises(ModelFileError, match=f"m.tflite has {count} signatures, but exactly 1"):
+            Interpreter(bundle, runtime)
+
+
 def test_what_the_runtime_cannot_execute_is_refused(bundle, runtime):
     data = bytearray(bundle.flatbuffer)
     # The schema's version, 3, is the first field of the flatbuffer's root table.
