@@ -1,6 +1,5 @@
 """Composing settings from config files and overrides: the only code that knows Hydra."""
 
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -10,6 +9,7 @@ from typing import Any
 
 from capsule_inspect.dotted import keys, keys_named
 from capsule_inspect.errors import ConfigError
+from capsule_inspect.passwords import mask_passwords
 from capsule_inspect.settings import Settings
 from capsule_inspect.suggest import closest, suggest, suggest_path
 
@@ -199,25 +199,20 @@ def _refuse_unknown(overrides: Sequence[str], folders: Sequence[Path]) -> None:
             override = parser.parse_override(text)
         except HydraException as error:
             raise ConfigError(
-                f"'{_without_password(text)}' is not an override. Write KEY=VALUE, such as "
+                f"'{mask_passwords(text)}' is not an override. Write KEY=VALUE, such as "
                 "train.epochs=40; a value with signs such as = ? or * needs quotes of its own: "
                 "\"KEY='VALUE'\"."
             ) from error
         key = override.key_or_group
         if override.is_sweep_override():
             raise ConfigError(
-                f"'{_without_password(text)}' asks for several values of {key}, but a command runs "
+                f"'{mask_passwords(text)}' asks for several values of {key}, but a command runs "
                 "once. "
                 "Give one value; `tune` searches over many."
             )
         if key not in known:
             raise ConfigError(f"There is no setting '{key}'.{_meant(key)}")
         _refuse_unknown_option(key, override.value(), folders)
-
-
-def _without_password(text: str) -> str:
-    """Hides the password of a URL."""
-    return re.sub(r"(://[^:/@]*:).*@", r"\1***@", text)
 
 
 def _refuse_unknown_option(key: str, value: object, folders: Sequence[Path]) -> None:

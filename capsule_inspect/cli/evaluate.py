@@ -1,5 +1,6 @@
 """`capsule-inspect evaluate`: measure a model on a data set."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -17,7 +18,7 @@ from capsule_inspect.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from capsule_inspect.dataset.manifest import DataSet
     from capsule_inspect.evaluation.cross_validation import Fitted
@@ -46,7 +47,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
     out: Annotated[
         Optional[Path],  # noqa: UP045  (Typer on 3.10 reads Optional only)
         typer.Option(
-            "-o", "--out", help="Folder for the results; runs/evaluate/TIME-MODEL if not given."
+            "-o", "--out", help="Folder for the results; runs/evaluate/TIME-NAME if not given."
         ),
     ] = None,
     conditions: Annotated[
@@ -85,6 +86,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
     required = [parse_condition(condition) for condition in conditions or []]
     settings = settings_from(overrides, config_dir, print_config, data_root, heavy=True)
     require_train_extra("evaluate", ("sklearn", "matplotlib"))
+    from capsule_inspect.cli.begin_evaluation import begin_evaluation
     from capsule_inspect.cli.console import say
     from capsule_inspect.cli.evaluation_report import REPORT_FILE
     from capsule_inspect.dataset.manifest import read_dataset
@@ -100,6 +102,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
         return
     data = read_dataset(Path(settings.data.dir), settings.data.root)
     study = open_study(model)
+    begin = partial(begin_evaluation, model, out, settings, overrides or (), data)
     if model.is_dir() and open_study(model.parent):
         raise UsageError(
             f"'{model}' is one run of a study, whose own test pictures are those of its fold. "
@@ -108,10 +111,10 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
     if study and split:
         raise UsageError("A study is measured on the folds its runs have not seen. Leave --split.")
     if study:
-        folder, measured = _cross_validate(study, data, out, runtime, settings.predict.threads)
+        folder, measured = _cross_validate(study, data, begin, runtime, settings.predict.threads)
     else:
         folder, measured = _evaluate(
-            model, data, split or "test", out, runtime, settings.predict.threads
+            model, data, split or "test", begin, runtime, settings.predict.threads
         )
     draw_figures(folder, measured)
     say(
@@ -158,7 +161,7 @@ def _evaluate(
     model: Path,
     data: "DataSet",
     split: str,
-    out: Path | None,
+    begin: "Callable[[], Path]",
     runtime: RuntimeChoice,
     threads: int,
 ) -> "tuple[Path, Evaluation]":
@@ -192,7 +195,11 @@ def _evaluate(
 
 
 def _cross_validate(
-    study: "Study", data: "DataSet", out: Path | None, runtime: RuntimeChoice, threads: int
+    study: "Study",
+    data: "DataSet",
+    begin: "Callable[[], Path]",
+    runtime: RuntimeChoice,
+    threads: int,
 ) -> "tuple[Path, Evaluation]":
     """Measures the runs of a study, prints the pooled metrics and writes them into a folder."""
     from capsule_inspect.cli.evaluation_report import report_study
@@ -202,6 +209,7 @@ def _cross_validate(
     from capsule_inspect.dataset.manifest import pictures_sha256
     from capsule_inspect.evaluation.cross_validation import cross_validate
     from capsule_inspect.evaluation.report import StudyFacts, write_cross_validation
+    from capsule_inspect.passwords import mask_passwords
     from capsule_inspect.training.decision import read_decision
     from capsule_inspect.training.run_folder import RunFolder
     from capsule_inspect.training.study import model_files, require_finished
@@ -230,7 +238,7 @@ def _cross_validate(
             f"{count} pictures, each by the {file} of {folds}-fold cross-validation that has not "
             "seen it"
         ),
-        config=to_yaml(study.settings),
+        config=mask_passwords(to_yaml(study.settings)),
     )
     write_cross_validation(folder, measured, facts)
     networks = "network that has" if seeds == 1 else f"{seeds} networks that have"

@@ -63,7 +63,6 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
     _refuse_both(as_json, "--json", as_table, "--table", "both print to stdout")
     _refuse_both(quiet, "--quiet", verbose, "--verbose", "contradict each other")
     on_existing = _on_existing(resume, overwrite)
-    out = out or Path("runs", "predict", time.strftime("%Y%m%d-%H%M%S"))
     with _interruptible():
         from capsule_inspect.cli.conclude_batch import conclude_batch, describe_batch
         from capsule_inspect.cli.console import note, say, speaking, warn
@@ -73,15 +72,19 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
         from capsule_inspect.inference.inputs import expand_inputs
         from capsule_inspect.inference.inspect_file import Wanted
         from capsule_inspect.inference.results_folder import ResultsFolder, check_results
+        from capsule_inspect.runs.naming import base_name
+        from capsule_inspect.runs.new_folder import new_run_folder
 
         start = time.monotonic()
-        folder = ResultsFolder(out)
-        check_results(folder, on_existing)
-        if log_file is not None and out.resolve() in log_file.resolve().parents:
-            raise UsageError(f"The log file '{log_file}' lies in the results folder. Move it out.")
+        given = ResultsFolder(out) if out else None
+        if given:
+            check_results(given, on_existing)
+            _refuse_log_inside(given.path, log_file)
         with speaking(quiet, log_file):
-            pictures = expand_inputs(named, recursive, folder.holds_results)
+            pictures = expand_inputs(named, recursive, *([given.holds_results] if given else []))
             inspector = _load(model, threshold, runtime, settings.threads, verbose)
+            # Only now, so that a mistyped input leaves no folder behind.
+            folder = given or ResultsFolder(new_run_folder("predict", base_name(named[0])))
             printer = RecordPrinter(inspector.classes, as_json, as_table)
             with watch_pictures(len(pictures), "Inspecting") as advance:
 
@@ -95,7 +98,7 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
                 summary = inspect_batch(
                     inspector,
                     pictures,
-                    out,
+                    folder.path,
                     Wanted(
                         "none" if no_overlays else overlays.value,
                         overlay_format.value,
@@ -136,6 +139,11 @@ def _about(model: Path | None, inspector: "Inspector") -> str:
 def _refuse_both(one: bool, one_name: str, other: bool, other_name: str, reason: str) -> None:
     if one and other:
         raise UsageError(f"{one_name} and {other_name} {reason}. Give one of them.")
+
+
+def _refuse_log_inside(out: Path, log_file: Path | None) -> None:
+    if log_file is not None and out.resolve() in log_file.resolve().parents:
+        raise UsageError(f"The log file '{log_file}' lies in the results folder. Move it out.")
 
 
 def _on_existing(resume: bool, overwrite: bool) -> "OnExisting":

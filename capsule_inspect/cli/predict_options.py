@@ -44,7 +44,7 @@ Out = Annotated[
     typer.Option(
         "-o",
         "--out",
-        help="The folder for the results, new or empty; runs/predict/DATE-TIME if not given.",
+        help="The folder for the results, new or empty; runs/predict/TIME-NAME if not given.",
         show_default=False,
     ),
 ]

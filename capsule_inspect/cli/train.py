@@ -18,7 +18,7 @@ def train(
     overrides: Overrides = None,
     out: Annotated[
         Optional[Path],  # noqa: UP045  (Typer on 3.10 reads Optional only)
-        typer.Option("-o", "--out", help="Run folder; runs/train/DATE-TIME if not given."),
+        typer.Option("-o", "--out", help="Run folder; runs/train/TIME-NAME if not given."),
     ] = None,
     data_root: DataRoot = None,
     config_dir: ConfigDir = None,
@@ -38,10 +38,8 @@ def train(
     settings = settings_from(overrides, config_dir, print_config, data_root, heavy=True)
     load_training_stack("train")
     from capsule_inspect.cli.start_run import start_run
-    from capsule_inspect.dataset.manifest import read_dataset
 
-    settings, run = start_run("train", settings, out, overrides or ())
-    data = read_dataset(Path(settings.data.dir), settings.data.root)
+    settings, data, run = start_run("train", settings, out, overrides or ())
     (_train_study if settings.train.folds else _train_one)(settings, data, run)
 
 

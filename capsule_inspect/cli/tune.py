@@ -13,7 +13,7 @@ def tune(
     overrides: Overrides = None,
     out: Annotated[
         Optional[Path],  # noqa: UP045  (Typer on 3.10 reads Optional only)
-        typer.Option("-o", "--out", help="Run folder; runs/tune/DATE-TIME if not given."),
+        typer.Option("-o", "--out", help="Run folder; runs/tune/TIME-NAME if not given."),
     ] = None,
     data_root: DataRoot = None,
     config_dir: ConfigDir = None,
@@ -36,14 +36,12 @@ def tune(
     load_training_stack("tune")
     from capsule_inspect.cli.console import results, say
     from capsule_inspect.cli.start_run import start_run
-    from capsule_inspect.dataset.manifest import read_dataset
     from capsule_inspect.training import tune as search
     from capsule_inspect.training.search_figures import draw_search
     from capsule_inspect.training.search_report import BEST
     from capsule_inspect.training.train_trial import trial_trainer
 
-    settings, run = start_run("tune", settings, out, overrides or (), ("tune.trials",))
-    data = read_dataset(Path(settings.data.dir), settings.data.root)
+    settings, data, run = start_run("tune", settings, out, overrides or (), ("tune.trials",))
     tuned = search.tune(settings, run, say, trial_trainer(data, say))
     for key, value in sorted(tuned.best.items()):
         results.print(f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}")

@@ -1,16 +1,10 @@
-"""Run folders: where a command keeps what it makes."""
+"""The files of a run folder, and writing them whole."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-
-from capsule_inspect.errors import UsageError
-
-RUNS = Path("runs")
-"""Where run folders are made unless another place is asked for."""
 
 
 @dataclass(frozen=True)
@@ -64,29 +58,6 @@ class RunFolder:
         return self.path / "decision.json"
 
 
-def create_run_folder(command: str, wanted: Path | None = None) -> RunFolder:
-    """Makes a new run folder and points `latest` beside it to it.
-
-    Args:
-        command: Name of the command, such as `train`.
-        wanted: The folder to make; by default `runs/<command>/<time>/`.
-
-    Raises:
-        UsageError: The wanted folder exists and is not empty, or cannot be made.
-    """
-    try:
-        if wanted is not None:
-            wanted.mkdir(parents=True, exist_ok=True)
-            if any(wanted.iterdir()):
-                raise UsageError(f"The run folder '{wanted}' is not empty. Give a new one.")
-            return RunFolder(wanted)
-        folder = _new_folder(RUNS / command)
-        _point_latest(folder)
-    except OSError as error:
-        raise UsageError(f"The run folder cannot be made: {error}.") from error
-    return RunFolder(folder)
-
-
 def replace_text(path: Path, text: str) -> None:
     """Writes a text file whole, as `replacing` does."""
     with replacing(path) as unfinished:
@@ -106,28 +77,3 @@ def replacing(path: Path) -> Iterator[Path]:
     unfinished = path.with_name(f".{os.getpid()}-{path.name}")
     yield unfinished
     unfinished.replace(path)
-
-
-def _new_folder(parent: Path) -> Path:
-    """Makes a folder named by the time; two runs of one second get different ones."""
-    parent.mkdir(parents=True, exist_ok=True)
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    number = 1
-    while True:
-        folder = parent / (stamp if number == 1 else f"{stamp}-{number}")
-        try:
-            folder.mkdir()
-        except FileExistsError:
-            number += 1
-        else:
-            return folder
-
-
-def _point_latest(folder: Path) -> None:
-    link, fresh = folder.parent / "latest", folder.parent / f".latest-{os.getpid()}"
-    fresh.unlink(missing_ok=True)
-    fresh.symlink_to(folder.name)
-    if link.is_symlink() or not link.exists():
-        fresh.replace(link)
-    else:
-        fresh.unlink()

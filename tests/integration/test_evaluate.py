@@ -70,7 +70,10 @@ def values(folder: Path) -> dict[str, float]:
 def test_all_is_measured_printed_and_written(evaluate, masked, tiny_model):
     done, out = evaluate(masked, tiny_model)
     assert done.exit_code == 0, done.err
-    names = ["confusion_matrix", "metrics", "pictures", "precision_recall", "report", "roc"]
+    names = [
+        *("config", "confusion_matrix", "environment", "metrics", "pictures"),
+        *("precision_recall", "report", "roc"),
+    ]
     assert sorted(path.stem for path in out.iterdir()) == names
     measured = values(out)
     assert list(measured) == [

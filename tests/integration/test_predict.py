@@ -54,9 +54,17 @@ def test_the_output_has_a_default(predict, pictures, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = predict(pictures / "a.png")
     assert result.exit_code == 0
-    (out,) = (tmp_path / "runs/predict").iterdir()
-    assert re.fullmatch(r"\d{8}-\d{6}", out.name)
+    latest = tmp_path / "runs/predict/latest"
+    (out,) = set(latest.parent.iterdir()) - {latest}
+    assert re.fullmatch(r"\d{8}-\d{6}-a\.png", out.name)
+    assert latest.resolve() == out
     assert f"{out}/predictions.csv" in result.err
+
+
+def test_a_mistyped_input_leaves_no_folder_behind(predict, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert predict("nowhere.png").exit_code == 2
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,23 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from capsule_inspect.cli.start_run import start_run
 from capsule_inspect.compose import compose, read_yaml
-from capsule_inspect.errors import ConfigError, UsageError
+from capsule_inspect.dataset.manifest import DataSet, Sample, write_dataset
+from capsule_inspect.errors import ConfigError, DataError, UsageError
+
+
+@pytest.fixture(autouse=True)
+def data(tmp_path, monkeypatch):
+    """Two data set folders of one picture each, whose pictures may also lie in `elsewhere`."""
+    monkeypatch.chdir(tmp_path)
+    Path("elsewhere").mkdir()
+    sample = Sample("0.png", "good", "", "train", None, "ab" * 32, 1, 1)
+    for name in ("old", "new"):
+        folder = tmp_path / name
+        write_dataset(folder, DataSet(folder, ("good",), (sample,), 0, name, "none", "1"))
 
 
 @pytest.fixture
@@ -12,7 +25,7 @@ def begun(tmp_path):
     """A run folder that was begun with settings of its own."""
     folder = tmp_path / "run"
     overrides = ["train.epochs=3", "data.dir=old", "tune.trials=5"]
-    settings, run = start_run("train", compose(overrides), folder, overrides)
+    settings, _, run = start_run("train", compose(overrides), folder, overrides)
     assert run.path == folder
     assert read_yaml(run.config) == settings
     return folder
@@ -24,15 +37,39 @@ def resume(command, folder, *overrides, out=None, changeable=()):
 
 
 def test_a_run_goes_on_with_its_own_settings(begun):
-    settings, run = resume("train", begun)
+    settings, data, run = resume("train", begun)
+    assert data.source == "old"
     assert run.path == begun
     own = replace(settings, train=replace(settings.train, resume=""))
     assert own == read_yaml(begun / "config.yaml")
 
 
+def test_a_new_run_is_named_by_its_data_and_says_what_made_it():
+    overrides = ["data.dir=old", "tune.storage='postgresql://me:geheim@host/db'"]
+    _, _, run = start_run("tune", compose(overrides), None, overrides)
+    assert run.path.parent == Path("runs/tune")
+    assert run.path.name.endswith("-old")
+    text = (run.path / "environment.json").read_text()
+    assert "data.dir=old" in text
+    assert "geheim" not in text
+
+
+def test_a_run_that_goes_on_keeps_what_it_began_with(begun):
+    before = (begun / "environment.json").read_text()
+    resume("train", begun, "data.dir=new")
+    assert (begun / "environment.json").read_text() == before
+
+
+def test_a_data_set_that_is_not_there_leaves_no_folder_behind():
+    with pytest.raises(DataError, match="nowhere"):
+        start_run("train", compose(["data.dir=nowhere"]), None, ["data.dir=nowhere"])
+    assert not Path("runs").exists()
+
+
 def test_pictures_may_have_moved(begun):
-    settings, _ = resume("train", begun, "data.dir=new", "data.root=elsewhere")
+    settings, data, _ = resume("train", begun, "data.dir=new", "data.root=elsewhere")
     assert (settings.data.dir, settings.data.root) == ("new", "elsewhere")
+    assert (data.source, data.root.name) == ("new", "elsewhere")
     assert settings.train.epochs == 3
 
 
@@ -40,7 +77,7 @@ def test_where_pictures_are_may_come_from_an_option(begun):
     given = [f"train.resume={begun}"]
     asked = compose(given)
     moved = replace(asked, data=replace(asked.data, root="elsewhere"))
-    settings, _ = start_run("train", moved, None, given)
+    settings, _, _ = start_run("train", moved, None, given)
     assert (settings.data.dir, settings.data.root) == ("old", "elsewhere")
 
 
@@ -52,7 +89,7 @@ def test_other_settings_are_refused_by_name_and_so_is_another_folder(begun, tmp_
 
 
 def test_a_search_may_ask_for_more_trials(begun):
-    settings, _ = resume("tune", begun, "tune.trials=9", changeable=("tune.trials",))
+    settings, _, _ = resume("tune", begun, "tune.trials=9", changeable=("tune.trials",))
     assert settings.tune.trials == 9
     assert settings.tune.resume == str(begun)
     assert resume("tune", begun, changeable=("tune.trials",))[0].tune.trials == 5
