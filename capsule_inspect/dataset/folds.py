@@ -20,7 +20,8 @@ def leave_out(data: DataSet, fold: int, folds: int, val: float) -> DataSet:
         val: Share of each class of the other folds for `val`, in [0, 1).
 
     Raises:
-        DataError: The manifest has another number of folds, or the one left out holds nothing.
+        DataError: The manifest has another number of folds or lacks some pictures', or the one left
+            out holds nothing.
     """
     places = _places(data, folds)
     rest = {s.sha256: s.label for s in data.samples if places[s.sha256] != fold}
@@ -44,8 +45,14 @@ def _places(data: DataSet, folds: int) -> dict[str, int]:
         labels = {sample.sha256: sample.label for sample in data.samples}
         dealt = split_pictures(labels, data.seed, val=0.0, test=0.0, folds=folds)
         return {key: place.fold for key, place in dealt.items() if place.fold is not None}
+    without = {sample.sha256 for sample in data.samples} - found.keys()
+    if without:
+        raise DataError(
+            f"The manifest gives {len(without)} pictures no fold, but others have one. Prepare the "
+            f"data again with data.folds={folds}."
+        )
     count = 1 + max(found.values())
-    if count != folds or len(found) < len({sample.sha256 for sample in data.samples}):
+    if count != folds:
         raise DataError(
             f"The manifest deals the pictures into {count} folds, but train.folds is {folds}. "
             f"Prepare the data with data.folds={folds}, or set train.folds={count}."

@@ -61,6 +61,15 @@ def test_another_number_of_folds_than_the_manifests_is_refused():
         leave_out(data, 0, 5, 0.2)
 
 
+def test_a_manifest_that_gives_folds_to_some_pictures_alone_is_refused():
+    dealt = [replace(s, fold=i % 3 if i > 1 else None) for i, s in enumerate(DATA.samples)]
+    with pytest.raises(DataError, match=r"gives 2 pictures no fold.*data\.folds=3"):
+        leave_out(dataset(dealt), 0, 3, 0.2)
+    copy = replace(DATA.samples[0], path="copy.png", fold=1)
+    two = [*dealt[:1], copy, *(replace(s, fold=i % 3) for i, s in enumerate(DATA.samples[1:]))]
+    assert {s.split for s in leave_out(dataset(two), 1, 3, 0.2).samples[:2]} == {"test"}
+
+
 def test_a_fold_without_pictures_is_refused():
     few = dataset([sample(0, "good"), sample(1, "crack")])
     with pytest.raises(DataError, match="fewer folds"):
