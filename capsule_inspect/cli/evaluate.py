@@ -86,8 +86,10 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
     required = [parse_condition(condition) for condition in conditions or []]
     settings = settings_from(overrides, config_dir, print_config, data_root, heavy=True)
     require_train_extra("evaluate", ("sklearn", "matplotlib"))
-    from capsule_inspect.cli.begin_evaluation import begin_evaluation
     from capsule_inspect.cli.console import say
+
+    say(f"Measuring {model}.")  # what follows takes seconds to load
+    from capsule_inspect.cli.begin_evaluation import begin_evaluation
     from capsule_inspect.cli.evaluation_report import REPORT_FILE
     from capsule_inspect.dataset.manifest import read_dataset
     from capsule_inspect.errors import UsageError
@@ -117,20 +119,27 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
             model, data, split or "test", begin, runtime, settings.predict.threads
         )
     draw_figures(folder, measured)
-    say(
+    last_line = (
         f"Results: {(folder / REPORT_FILE).resolve()}, to open in a browser; metrics.json, "
         "predictions and figures are beside it."
     )
-    _conclude(measured, required)
+    if model.suffix == ".tflite":
+        last_line += f" Next: capsule-inspect predict PICTURES --model {model} -o out"
+    elif not study:
+        last_line += f" Next: capsule-inspect export-tflite {model} data.dir={settings.data.dir}"
+    _conclude(measured, required, last_line)
 
 
-def _conclude(measured: "Evaluation", required: "Sequence[Condition]") -> None:
+def _conclude(measured: "Evaluation", required: "Sequence[Condition]", last_line: str = "") -> None:
     """Prints what follows the metrics, and holds these against the conditions."""
+    from capsule_inspect.cli.console import say
     from capsule_inspect.cli.tables import print_classes, print_confusion
     from capsule_inspect.evaluation.require import require
 
     print_classes(measured.per_class)
     print_confusion(measured.confusion)
+    if last_line:
+        say(last_line)
     require(required, measured.metrics)
 
 
