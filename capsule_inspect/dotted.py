@@ -58,5 +58,5 @@ def with_value(settings: _Settings, key: str, value: Value) -> _Settings:
     """
     name, _, rest = key.partition(".")
     inner: Any = with_value(getattr(settings, name), rest, value) if rest else value
-    changed: _Settings = replace(settings, **{name: inner})  # type: ignore[type-var]
+    changed: _Settings = replace(settings, **{name: inner})  # type: ignore[type-var]  # any dataclass
     return changed
