@@ -17,6 +17,7 @@ from capsule_inspect.cli.plain_help import (
 )
 from capsule_inspect.cli.predict import predict
 from capsule_inspect.cli.prepare import prepare
+from capsule_inspect.cli.runs import runs
 from capsule_inspect.cli.train import train
 from capsule_inspect.cli.tune import tune
 from capsule_inspect.errors import CapsuleInspectError
@@ -53,6 +54,7 @@ _add(train, "Training")
 _add(tune, "Training")
 _add(evaluate, "Measuring and export")
 _add(export_tflite, "Measuring and export", "export-tflite")
+_add(runs, "Measuring and export")
 _add(predict, "Use")
 _add(info, "Use")
 

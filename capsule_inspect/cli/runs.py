@@ -1,0 +1,109 @@
+"""`capsule-inspect runs`: the runs there are, and what came of them."""
+
+import json
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from capsule_inspect.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from capsule_inspect.runs.run import Run
+
+
+class CommandChoice(str, Enum):
+    """What `--command` takes."""
+
+    TRAIN = "train"
+    TUNE = "tune"
+    EVALUATE = "evaluate"
+    PREDICT = "predict"
+
+
+def runs(
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="[FOLDER]", help="Where to look; runs if not given."),
+    ] = Path("runs"),
+    sort: Annotated[
+        Optional[str],  # noqa: UP045  (Typer on 3.10 reads Optional only)
+        typer.Option(
+            metavar="METRIC", help="Best first by a metric, such as accuracy; else newest first."
+        ),
+    ] = None,
+    command: Annotated[
+        Optional[CommandChoice],  # noqa: UP045  (Typer on 3.10 reads Optional only)
+        typer.Option(metavar="NAME", help="Only the runs of train, tune, evaluate or predict."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON object for each run instead, all of it.")
+    ] = False,
+) -> None:
+    """List the runs in a folder and below it, with what came of them.
+
+    Trained networks show their last validation, a study the rates to expect, evaluations what they
+    measured. A run that was stopped or is damaged is listed and says so.
+
+    Examples:
+        capsule-inspect runs --sort accuracy
+        capsule-inspect runs measured --command evaluate --json
+    """
+    from capsule_inspect.cli.console import say
+    from capsule_inspect.cli.runs_table import print_runs
+    from capsule_inspect.runs.find_runs import find_runs
+    from capsule_inspect.runs.sort_runs import sort_runs
+    from capsule_inspect.suggest import suggest_path
+
+    if not folder.is_dir():
+        raise UsageError(
+            f"There is no folder '{folder}'.{suggest_path(folder)} Runs are in 'runs' unless they "
+            "were put elsewhere with -o: capsule-inspect runs FOLDER"
+        )
+    found = [run for run in find_runs(folder) if command in (None, run.command)]
+    if sort is not None:
+        found = sort_runs(found, sort)
+    if as_json:
+        for run in found:
+            typer.echo(json.dumps(_document(run)))
+        return
+    if found:
+        print_runs(found, folder, sort)
+    say(_hint(found, folder, sort))
+
+
+def _document(run: "Run") -> dict[str, object]:
+    from dataclasses import asdict
+
+    found = run.findings
+    return {
+        "path": str(run.path),
+        "command": run.command,
+        "began": run.began.isoformat(),
+        "name": run.name,
+        "state": found.state,
+        "note": found.note,
+        "measured_on": found.measured_on,
+        "metrics": [asdict(figure) for figure in found.figures],
+        **found.counts,
+    }
+
+
+def _hint(found: "Sequence[Run]", folder: Path, sort: str | None) -> str:
+    """Says what can be done next."""
+    if not found:
+        return f"There are no such runs in '{folder}'. Make one: capsule-inspect train"
+    count = f"{len(found)} {'run' if len(found) == 1 else 'runs'}."
+    if sort is None:
+        return f"{count} Best first: capsule-inspect runs {folder} --sort accuracy"
+    stopped = [run for run in found if run.findings.state == "unfinished" and run.findings.counts]
+    for run in stopped:
+        resume = f"{run.command} {run.command}.resume={run.path}"
+        return f"{count} Go on with one that was stopped: capsule-inspect {resume}"
+    trained = [run for run in found if run.command == "train"]
+    for run in trained:
+        return f"{count} Measure one: capsule-inspect evaluate {run.path}"
+    return f"{count} All that an evaluation measured is in its metrics.json."

@@ -1,0 +1,112 @@
+"""Reading what runs have stored, which may be damaged or half written."""
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+from capsule_inspect.errors import DataError
+from capsule_inspect.modelfile.fields import Fields, parse_object
+from capsule_inspect.runs.run import Figure
+
+_METRIC = frozenset({"name", "value", "n", "low", "high"})
+
+
+def read_json(path: Path) -> dict[str, object]:
+    """Reads a JSON object.
+
+    Raises:
+        DataError: The file cannot be read or is damaged.
+    """
+    try:
+        return parse_object(_read(path))
+    except ValueError as error:
+        raise DataError(f"{path.name} is damaged: {error}") from error
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Reads the rows of a CSV file with a header; a last one that is half written is left out.
+
+    Raises:
+        DataError: The file cannot be read or is damaged.
+    """
+    try:
+        text = _read(path).decode()
+        whole = text[: text.rfind("\n") + 1]
+        table = csv.DictReader(io.StringIO(whole, newline=""), strict=True)
+        rows = list(table)
+    except (ValueError, csv.Error) as error:
+        raise DataError(f"{path.name} is damaged: {error}") from error
+    for number, row in enumerate(rows, start=1):
+        if None in row or None in row.values():
+            raise DataError(f"{path.name} is damaged: row {number} has another number of cells")
+    return rows
+
+
+def require_columns(path: Path, rows: list[dict[str, str]], *columns: str) -> None:
+    """Checks that rows, if there are any, have some columns.
+
+    Raises:
+        DataError: They lack one.
+    """
+    missing = [name for name in columns if rows and name not in rows[0]]
+    if missing:
+        raise DataError(f"{path.name} is damaged: it has no column {missing[0]}")
+
+
+def read_settings(path: Path) -> Mapping[str, object]:
+    """Reads the resolved settings of a run, as plain values.
+
+    Raises:
+        DataError: The file cannot be read or is damaged.
+    """
+    import yaml
+
+    try:
+        settings = yaml.load(_read(path), getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    except (yaml.YAMLError, ValueError) as error:
+        raise DataError(f"{path.name} is damaged: it is not YAML") from error
+    if not isinstance(settings, dict):
+        raise DataError(f"{path.name} is damaged: it holds no settings")
+    return settings
+
+
+def whole_number(settings: Mapping[str, object], key: str) -> int:
+    """Returns a setting that is a whole number, by dotted key; 0 where there is none."""
+    value: object = settings
+    for name in key.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value if isinstance(value, int) else 0
+
+
+def figures_of(document: Mapping[str, object], key: str, path: Path) -> tuple[Figure, ...]:
+    """Returns the metrics that a JSON object has under a key.
+
+    Raises:
+        DataError: They are missing or damaged.
+    """
+    try:
+        items = Fields({key: document.get(key)}, "", frozenset({key})).items(key)
+        metrics = [Fields(item, f"{key}[]", _METRIC) for item in items]
+        return tuple(Figure(m.text("name"), m.number("value"), m.count("n")) for m in metrics)
+    except ValueError as error:
+        raise DataError(f"{path.name} is damaged: {error}") from error
+
+
+def number(row: Mapping[str, str], column: str, path: Path) -> float:
+    """Returns the number in a cell.
+
+    Raises:
+        DataError: It holds none, or one that is not finite.
+    """
+    try:
+        return Fields({column: float(row[column])}, "", frozenset({column})).number(column)
+    except ValueError as error:
+        raise DataError(f"{path.name} is damaged: {column} is {row[column]!r}") from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path.name} cannot be read: {error.strerror}") from error
