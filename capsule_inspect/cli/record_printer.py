@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from capsule_inspect.inference.records import Record
 
+_WIDE = 100
+"""Characters to a line that leave room for paths beside headings of one line."""
+
 
 class RecordPrinter:
     """Prints rows in the form asked for.
@@ -45,18 +48,20 @@ class RecordPrinter:
         if self._records is not None:
             from capsule_inspect.cli.console import results
 
-            results.print(_table(self._records))
+            results.print(_table(self._records, results.width), soft_wrap=False)
 
 
-def _table(records: "Sequence[Record]") -> "Table":
+def _table(records: "Sequence[Record]", width: int) -> "Table":
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("picture", "label", box=box.SIMPLE_HEAD)
-    table.columns[0].overflow = "fold"
+    table = Table(box=box.SIMPLE_HEAD, collapse_padding=width < _WIDE)
+    table.add_column("picture", overflow="fold")
+    table.add_column("label", no_wrap=True)
     for name in ("confidence", "defect score", "defect area"):
-        table.add_column(name, justify="right")
+        heading = name if width >= _WIDE else name.replace(" ", "\n")
+        table.add_column(heading, justify="right", no_wrap=True)
     for record in records:
         colour = "green" if record.label == "good" else "red"
         area = record.defect_area_pct

@@ -5,9 +5,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from rich.console import Console
+
     from capsule_inspect.evaluation.confusion import Confusion
     from capsule_inspect.evaluation.per_class import ClassMetrics
     from capsule_inspect.modelfile.metric import Metric
+
+_WIDE = 75
+"""Characters to a line that let a table of six classes stand at its ease."""
 
 
 def print_metrics(
@@ -36,7 +41,7 @@ def print_metrics(
         interval = "" if metric.low is None else f"{metric.low:.3f} to {metric.high:.3f}"
         cells = [escape(metric.name), f"{metric.value:.4f}", interval, str(metric.n)]
         table.add_row(*cells, *([f"{spread[metric.name]:.4f}"] if spread else []))
-    results.print(table)
+    results.print(table, soft_wrap=False)
 
 
 def print_classes(per_class: "Sequence[ClassMetrics]") -> None:
@@ -57,8 +62,11 @@ def print_classes(per_class: "Sequence[ClassMetrics]") -> None:
         box=box.SIMPLE_HEAD,
         title_justify="left",
         collapse_padding=True,
+        pad_edge=False,
+        show_edge=False,
+        padding=_padding(results),
     )
-    table.add_column("class", overflow="fold")
+    table.add_column("class", overflow="fold", min_width=6)
     for name in ("n", *CLASS_METRICS):
         table.add_column(name, justify="right", no_wrap=True)
     for each in per_class:
@@ -66,7 +74,7 @@ def print_classes(per_class: "Sequence[ClassMetrics]") -> None:
         table.add_row(
             escape(each.name), str(each.n), *(cells.get(name, "") for name in CLASS_METRICS)
         )
-    results.print(table)
+    results.print(table, soft_wrap=False)
 
 
 def print_confusion(confusion: "Confusion") -> None:
@@ -84,13 +92,20 @@ def print_confusion(confusion: "Confusion") -> None:
         collapse_padding=True,
         pad_edge=False,
         show_edge=False,
+        padding=_padding(results),
     )
     table.add_column("", overflow="fold")
     for name in confusion.columns:
         table.add_column(escape(name), justify="right", overflow="fold")
     for name, counts in zip(confusion.rows, confusion.counts, strict=True):
         table.add_row(escape(name), *(str(count) if count else "·" for count in counts))
-    results.print(table)
+    results.print()
+    results.print(table, soft_wrap=False)
+
+
+def _padding(console: "Console") -> tuple[int, int]:
+    """Returns the padding of cells: none where it would cost a column its text."""
+    return (0, 1) if console.width >= _WIDE else (0, 0)
 
 
 def _two_lines(metric: "Metric") -> str:

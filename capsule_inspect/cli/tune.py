@@ -30,7 +30,7 @@ def tune(
 
     Examples:
         capsule-inspect tune data.dir=data/capsule tune.trials=20 -o runs/search
-        capsule-inspect train data.dir=data/capsule experiment=runs/search/best.yaml
+        capsule-inspect tune tune.resume=runs/search tune.trials=40
     """
     settings = settings_from(overrides, config_dir, print_config, data_root, heavy=True)
     load_training_stack("tune")
