@@ -14,7 +14,8 @@ from capsule_inspect.inference.in_order import map_in_order
 from capsule_inspect.inference.inputs import InputPicture, printable
 from capsule_inspect.inference.inspect_file import ALL_OVERLAYS, Inspected, Wanted, inspect_file
 from capsule_inspect.inference.inspector import Inspector
-from capsule_inspect.inference.records import Record, RecordWriter, Recovered, recover_records
+from capsule_inspect.inference.records import Record, RecordWriter
+from capsule_inspect.inference.recover_records import Recovered, recover_records
 from capsule_inspect.inference.results_folder import (
     OnExisting,
     ResultsFolder,

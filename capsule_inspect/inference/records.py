@@ -4,9 +4,7 @@ import csv
 import io
 import json
 import os
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -138,7 +136,7 @@ class RecordWriter:
             self._file.truncate(keep)
             self._file.seek(keep)
         else:
-            self._append(_csv_line(_columns(self._classes)))
+            self._append(csv_line(record_columns(self._classes)))
 
     def __enter__(self) -> "RecordWriter":
         return self
@@ -156,7 +154,7 @@ class RecordWriter:
     def write(self, records: Sequence[Record]) -> None:
         """Appends the rows of one picture."""
         rows = [_cells(record, self._classes) for record in records]
-        self._append(b"".join(_csv_line([_as_text(*c) for c in row.items()]) for row in rows))
+        self._append(b"".join(csv_line([_as_text(*c) for c in row.items()]) for row in rows))
 
     def _append(self, data: bytes) -> None:
         left = memoryview(data)
@@ -175,90 +173,22 @@ def read_records(path: Path) -> tuple[Record, ...]:
             reader = csv.DictReader(file, strict=True)
             columns = tuple(reader.fieldnames or ())
             classes = [c.removeprefix(_PROBABILITY) for c in columns if c.startswith(_PROBABILITY)]
-            if columns != _columns(classes):
+            if columns != record_columns(classes):
                 raise ValueError("its columns are others")
-            return tuple(_parse(row) for row in reader)
+            return tuple(parse_record(row) for row in reader)
     except (OSError, ValueError, TypeError, csv.Error) as error:
         raise DataError(f"'{path}' cannot be read as a predictions.csv: {error}.") from error
 
 
-@dataclass(frozen=True)
-class Recovered:
-    """What an unfinished `predictions.csv` surely holds.
-
-    Attributes:
-        pictures: The rows of each finished picture.
-        starts: Where the rows of each begin, in bytes.
-        size: The bytes of the file up to the end of all.
-    """
-
-    pictures: tuple[tuple[Record, ...], ...] = ()
-    starts: tuple[int, ...] = ()
-    size: int = 0
-
-    def first(self, count: int) -> "Recovered":
-        """Returns what it holds of the first pictures alone."""
-        size = (*self.starts, self.size)[count]
-        return Recovered(self.pictures[:count], self.starts[:count], size)
-
-
-def recover_records(path: Path, classes: Sequence[str]) -> Recovered:
-    """Reads what a run that was cut short has written.
-
-    What follows a row that is not whole is left out, and so is the last picture: rows of further
-    capsules of it may be missing.
-
-    Args:
-        path: The file.
-        classes: Class names in the model's order.
-
-    Raises:
-        DataError: The file cannot be read, or is the `predictions.csv` of other classes.
-    """
-    header = _csv_line(_columns(classes))
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"'{path}' cannot be read: {error.strerror}.") from error
-    if not data.startswith(header):
-        if header.startswith(data):
-            return Recovered()
-        raise DataError(f"'{path}' is not a predictions.csv of this model's classes.")
-    pictures: list[list[Record]] = []
-    starts: list[int] = []
-    with suppress(ValueError, TypeError, csv.Error):  # a power cut can leave zeros at the end
-        for start, end in _whole_lines(data, len(header)):
-            (cells,) = csv.reader([data[start:end].decode()], strict=True)
-            record = _parse(dict(zip(_columns(classes), cells, strict=True)))
-            if not pictures or pictures[-1][0].path != record.path:
-                pictures.append([])
-                starts.append(start)
-            pictures[-1].append(record)
-    finished = tuple(tuple(records) for records in pictures[:-1])
-    return Recovered(finished, tuple(starts[:-1]), starts[-1] if starts else len(header))
-
-
-def _whole_lines(data: bytes, start: int) -> Iterator[tuple[int, int]]:
-    """Yields where each line of a CSV begins and ends; line feeds within quotes end none."""
-    quoted = False
-    for mark in re.finditer(rb'["\n]', data):
-        if mark.start() < start:
-            continue
-        if mark[0] == b'"':
-            quoted = not quoted
-        elif not quoted:
-            yield start, mark.end()
-            start = mark.end()
-
-
-def _columns(classes: Sequence[str]) -> tuple[str, ...]:
+def record_columns(classes: Sequence[str]) -> tuple[str, ...]:
+    """Returns the names of the columns, one probability for each class."""
     return (*_BEFORE, *(f"{_PROBABILITY}{name}" for name in classes), *_AFTER, *_LAST)
 
 
 def _cells(record: Record, classes: Sequence[str]) -> dict[str, object]:
     """Returns the values of a row by column; None where a number is empty."""
     probabilities = record.probabilities or (None,) * len(classes)
-    by_class = zip(_columns(classes)[len(_BEFORE) :], probabilities, strict=False)
+    by_class = zip(record_columns(classes)[len(_BEFORE) :], probabilities, strict=False)
     return {
         **{name: getattr(record, name) for name in _BEFORE},
         **dict(by_class),
@@ -275,14 +205,21 @@ def _as_text(column: str, value: object) -> str:
     return repr(value)  # of a float, the shortest that reads back as the same number
 
 
-def _csv_line(cells: Sequence[str]) -> bytes:
+def csv_line(cells: Sequence[str]) -> bytes:
+    """Returns a line of the file, ended by LF."""
     line = io.StringIO()
     # Some versions of csv quote CR and LF only where they are part of the line's end.
     csv.writer(line, lineterminator="\r\n").writerow(cells)
     return (printable(line.getvalue().removesuffix("\r\n")) + "\n").encode("utf-8")
 
 
-def _parse(row: Mapping[str, str]) -> Record:
+def parse_record(row: Mapping[str, str]) -> Record:
+    """Reads a row, by column.
+
+    Raises:
+        ValueError: It has too many or too few cells, or one that is not a number.
+        TypeError: The same.
+    """
     if None in row or None in row.values():
         raise ValueError("a row has too many or too few cells")
     values: dict[str, Any] = {}

@@ -20,10 +20,8 @@ from capsule_inspect.inference.inspector import Finding
 from capsule_inspect.inference.records import (
     Record,
     RecordWriter,
-    Recovered,
     read_records,
     record_finding,
-    recover_records,
 )
 from capsule_inspect.modelfile.outputs import Outputs
 
@@ -185,65 +183,6 @@ def test_other_files_are_refused(tmp_path, content):
     path.write_bytes(special.get(content, content) if isinstance(content, str) else content)
     with pytest.raises(DataError, match=r"p\.csv"):
         read_records(path)
-
-
-TWICE = (replace(OK, path='b\n"2".png'), replace(OK, path='b\n"2".png', capsule=1))
-"""Two capsules of one picture, whose name takes quotes and a line of its own."""
-
-
-@pytest.fixture
-def unfinished(tmp_path):
-    return write(tmp_path / "p.csv", OK, *TWICE, BAD)
-
-
-def test_all_pictures_but_the_last_are_recovered(unfinished):
-    # The last may have had more capsules.
-    recovered = recover_records(unfinished, CLASSES)
-    assert recovered.pictures == ((OK,), TWICE)
-    data = unfinished.read_bytes()
-    header = data.index(b"\n") + 1
-    assert recovered.starts == (header, data.index(b'"b\n'))
-    assert recovered.size == data.index(b"b.png,,error")
-    assert recovered.first(1) == Recovered(((OK,),), (header,), recovered.starts[1])
-    assert recovered.first(2) == recovered
-
-
-def test_wherever_a_file_was_cut_whole_pictures_are_recovered_and_gone_on_with(unfinished):
-    whole = unfinished.read_bytes()
-    for cut in range(len(whole)):
-        unfinished.write_bytes(whole[:cut])
-        recovered = recover_records(unfinished, CLASSES)
-        done = len(recovered.pictures)
-        assert recovered.pictures == ((OK,), TWICE)[:done]
-        assert recovered.size <= cut
-        if recovered.size == 0:
-            continue  # not even the header is whole
-        with RecordWriter(unfinished, CLASSES, keep=recovered.size) as writer:
-            for rows in ((OK,), TWICE, (BAD,))[done:]:
-                writer.write(rows)
-        assert unfinished.read_bytes() == whole
-
-
-def test_what_is_not_kept_is_gone_at_once(unfinished):
-    size = recover_records(unfinished, CLASSES).size
-    with RecordWriter(unfinished, CLASSES, keep=size) as writer:
-        assert unfinished.stat().st_size == size
-        writer.write([])
-    assert read_records(unfinished) == (OK, *TWICE)
-
-
-@pytest.mark.parametrize("tail", [b"\0" * 40, b"\xff\n", b"a,b\n", b'"'])
-def test_what_follows_the_last_whole_row_is_left_out(unfinished, tail):
-    before = recover_records(unfinished, CLASSES)
-    unfinished.write_bytes(unfinished.read_bytes() + tail)
-    assert recover_records(unfinished, CLASSES) == before
-
-
-def test_rows_of_other_classes_are_not_recovered(unfinished, tmp_path):
-    with pytest.raises(DataError, match=r"not a predictions\.csv of this model's classes"):
-        recover_records(unfinished, ("good", "crack"))
-    with pytest.raises(DataError, match="cannot be read"):
-        recover_records(tmp_path / "none.csv", CLASSES)
 
 
 def test_a_missing_file_is_refused(tmp_path):
