@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from still import STILL
 
 from capsule_inspect.dataset.augment import Augmenter
 from capsule_inspect.dataset.crops import MARGIN, TrainingCrop
@@ -10,19 +11,6 @@ from capsule_inspect.settings import AugmentSettings
 
 ROI = Roi("capsule", 120, 64, 100)
 INNER = np.s_[MARGIN:-MARGIN, MARGIN:-MARGIN]
-STILL = AugmentSettings(
-    rotate=0,
-    scale=0,
-    shift_x=0,
-    shift_y=0,
-    flip=0,
-    gamma=1,
-    contrast=0,
-    brightness=0,
-    cast=0,
-    blur=0,
-    noise=0,
-)
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from still import STILL
 
 from capsule_inspect.dataset.batches import Batches, Pool, mask_shares
 from capsule_inspect.dataset.crops import MARGIN, TrainingCrop
@@ -15,19 +16,6 @@ from capsule_inspect.settings import AugmentSettings, TrainSettings
 
 CLASSES = ("good", "crack", "poke", "squeeze")
 ROI = Roi("capsule", 96, 64, 80)
-STILL = AugmentSettings(
-    rotate=0,
-    scale=0,
-    shift_x=0,
-    shift_y=0,
-    flip=0,
-    gamma=1,
-    contrast=0,
-    brightness=0,
-    cast=0,
-    blur=0,
-    noise=0,
-)
 SETTINGS = TrainSettings(steps=5, batch_size=8, transplant=0.0, drawn_share=0.0, augment=STILL)
 
 

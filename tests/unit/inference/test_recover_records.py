@@ -1,5 +1,4 @@
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -8,16 +7,7 @@ from capsule_inspect.inference.records import Record, RecordWriter, read_records
 from capsule_inspect.inference.recover_records import Recovered, recover_records
 
 CLASSES = ("good", "crack", "poke")
-OK = Record(
-    path="a.png",
-    status="ok",
-    capsule=0,
-    label="poke",
-    confidence=0.75,
-    defect_score=0.875,
-    threshold=0.5,
-    probabilities=(0.125, 0.125, 0.75),
-)
+OK = Record("a.png", "ok", 0, "poke", 0.75, 0.875, 0.5, (0.125, 0.125, 0.75))
 BAD = Record(path="b.png", status="error", error="b.png is empty.")
 TWICE = (replace(OK, path='b\n"2".png'), replace(OK, path='b\n"2".png', capsule=1))
 """Two capsules of one picture, whose name takes quotes and a line of its own."""
@@ -25,7 +15,7 @@ TWICE = (replace(OK, path='b\n"2".png'), replace(OK, path='b\n"2".png', capsule=
 
 @pytest.fixture
 def unfinished(tmp_path):
-    path: Path = tmp_path / "p.csv"
+    path = tmp_path / "p.csv"
     with RecordWriter(path, CLASSES) as writer:
         writer.write([OK, *TWICE, BAD])
     return path
