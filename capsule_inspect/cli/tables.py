@@ -32,11 +32,18 @@ def print_metrics(
     from capsule_inspect.cli.console import results
 
     title = f"Measured on {escape(pictures)}"
-    table = Table("metric", title=title, box=box.SIMPLE_HEAD, title_justify="left")
+    table = Table(
+        "metric",
+        title=title,
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        padding=_padding(results) if spread else (0, 1),
+    )
     for name in ("value", "95 % interval", "n"):
         table.add_column(name, justify="right")
     if spread:
-        table.add_column("sd over seeds", justify="right")
+        heading = "sd over seeds" if results.width >= _WIDE else "sd over\nseeds"
+        table.add_column(heading, justify="right")
     for metric in metrics:
         interval = "" if metric.low is None else f"{metric.low:.3f} to {metric.high:.3f}"
         cells = [escape(metric.name), f"{metric.value:.4f}", interval, str(metric.n)]

@@ -1,0 +1,68 @@
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from capsule_inspect.cli import console, tables
+from capsule_inspect.cli.record_printer import RecordPrinter
+from capsule_inspect.evaluation.confusion import Confusion
+from capsule_inspect.evaluation.metrics import METRICS
+from capsule_inspect.evaluation.per_class import CLASS_METRICS, ClassMetrics
+from capsule_inspect.inference.records import Record
+from capsule_inspect.modelfile.metric import Metric
+
+CLASSES = ("good", "crack", "faulty_imprint", "poke", "scratch", "squeeze")
+
+
+@pytest.fixture(params=[60, 80, 160])
+def printed(request, monkeypatch):
+    """What is printed on a terminal of some width; also holds all lines to that width."""
+    text = StringIO()
+    narrow = Console(file=text, width=request.param, highlight=False, soft_wrap=True)
+    monkeypatch.setattr(console, "results", narrow)
+
+    def read():
+        assert max(map(len, text.getvalue().splitlines())) <= request.param
+        return "".join(text.getvalue().split())
+
+    return read
+
+
+def test_metrics_fit(printed):
+    metrics = [Metric(name, 0.5, 298, 0.25, 0.75) for name in METRICS]
+    tables.print_metrics(
+        metrics,
+        "298 pictures, each by the model.tflite of 5-fold cross-validation that has not seen it",
+        dict.fromkeys(METRICS, 0.01),
+    )
+    text = printed()
+    assert all(name in text for name in METRICS)
+    assert "thathasnotseenit" in text
+
+
+def test_classes_fit_with_their_names_and_intervals(printed):
+    metrics = tuple(Metric(name, 0.5, 99, 0.25, 0.75) for name in CLASS_METRICS)
+    tables.print_classes([ClassMetrics(name, 206, metrics) for name in CLASSES])
+    text = printed()
+    assert text.count("0.25-0.75") == len(CLASSES) * len(CLASS_METRICS)
+    assert all(name in text for name in ("good", "crack", "poke", *CLASS_METRICS))
+    assert "…" not in text
+
+
+def test_confusion_fits(printed):
+    columns = (*CLASSES, "no_capsule")
+    rows = tuple(tuple(206 for _ in columns) for _ in CLASSES)
+    tables.print_confusion(Confusion(CLASSES, columns, rows))
+    assert printed().count("206") == len(CLASSES) * len(columns)
+
+
+def test_rows_fit_with_their_paths_and_numbers(printed):
+    printer = RecordPrinter(CLASSES, as_json=False, as_table=True)
+    path = "line-1/2026-11-25/camera-north/0001.png"
+    printer.take([Record(path, "ok", 0, "faulty_imprint", 0.748, 0.975, 0.3, (), 9, 12.34)])
+    printer.take([Record("b.png", "no_capsule")])
+    printer.finish()
+    text = printed()
+    assert all(each in text for each in ("faulty_imprint", "0.748", "0.975", "12.34%"))
+    assert "nocapsule" in text
+    assert "…" not in text
