@@ -214,3 +214,25 @@ def test_what_is_left_out_is_not_found_in_folders():
     found = expand_inputs(["pics"], True, lambda file: file.name == "b.png")
     assert [str(picture.path) for picture in found] == ["pics/a.JPG", "pics/sub/c.tif"]
     assert len(expand_inputs(["pics/b.png"], leave_out=lambda _: True)) == 1
+
+
+@pytest.mark.usefixtures("tree")
+def test_a_folder_of_nothing_but_what_is_left_out_is_told():
+    with pytest.raises(UsageError, match="nothing to inspect but the run's own overlays"):
+        expand_inputs(["pics"], leave_out=lambda _: True)
+
+
+def test_a_list_from_a_closed_stdin_is_told(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("sys.stdin", None)  # as under a service without one
+    with pytest.raises(UsageError, match="no stdin to read a list from"):
+        expand_inputs(["-"])
+
+
+@pytest.mark.usefixtures("tree")
+def test_a_folder_that_cannot_be_listed_is_told(monkeypatch: pytest.MonkeyPatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "scandir", refuse)  # what os.walk lists with
+    with pytest.raises(UsageError, match="The folder 'pics' cannot be listed: Permission denied"):
+        expand_inputs(["pics"])
