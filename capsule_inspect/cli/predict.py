@@ -72,7 +72,7 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
         from capsule_inspect.inference.inputs import expand_inputs
         from capsule_inspect.inference.inspect_file import Wanted
         from capsule_inspect.inference.results_folder import ResultsFolder, check_results
-        from capsule_inspect.runs.naming import base_name
+        from capsule_inspect.runs.naming import input_name
         from capsule_inspect.runs.new_folder import new_run_folder
 
         start = time.monotonic()
@@ -84,7 +84,7 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
             pictures = expand_inputs(named, recursive, *([given.holds_results] if given else []))
             inspector = _load(model, threshold, runtime, settings.threads, verbose)
             # Only now, so that a mistyped input leaves no folder behind.
-            folder = given or ResultsFolder(new_run_folder("predict", base_name(named[0])))
+            folder = given or ResultsFolder(new_run_folder("predict", input_name(named[0])))
             printer = RecordPrinter(inspector.classes, as_json, as_table)
             with watch_pictures(len(pictures), "Inspecting") as advance:
 

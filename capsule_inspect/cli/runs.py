@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from capsule_inspect.errors import UsageError
+from capsule_inspect.runs.new_folder import RUNS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,8 +28,10 @@ class CommandChoice(str, Enum):
 def runs(
     folder: Annotated[
         Path,
-        typer.Argument(metavar="[FOLDER]", help="Where to look; runs if not given."),
-    ] = Path("runs"),
+        typer.Argument(
+            metavar="FOLDER", help="Where to look; runs if not given.", show_default=False
+        ),
+    ] = RUNS,
     sort: Annotated[
         Optional[str],  # noqa: UP045  (Typer on 3.10 reads Optional only)
         typer.Option(
@@ -98,7 +101,8 @@ def _hint(found: "Sequence[Run]", folder: Path, sort: str | None) -> str:
         return f"There are no such runs in '{folder}'. Make one: capsule-inspect train"
     count = f"{len(found)} {'run' if len(found) == 1 else 'runs'}."
     if sort is None:
-        return f"{count} Best first: capsule-inspect runs {folder} --sort accuracy"
+        where = "" if folder == RUNS else f"{folder} "
+        return f"{count} Best first: capsule-inspect runs {where}--sort accuracy"
     stopped = [run for run in found if run.findings.state == "unfinished" and run.findings.counts]
     for run in stopped:
         resume = f"{run.command} {run.command}.resume={run.path}"

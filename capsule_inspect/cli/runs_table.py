@@ -4,66 +4,80 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from rich.text import Text
 
     from capsule_inspect.runs.run import Run
 
+_WIDTH = 80
 _HEADS = {
-    "accuracy": "accuracy",
-    "defect_only_accuracy": "defect\nonly",
-    "presence_accuracy": "presence",
-    "dice": "dice",
-    "miss_rate": "miss\nrate",
-    "false_alarm_rate": "false\nalarm",
+    "accuracy": ("", "accuracy"),
+    "defect_only_accuracy": ("defect", "only"),
+    "presence_accuracy": ("", "presence"),
+    "average_precision": ("avg", "prec"),
+    "miss_rate": ("miss", "rate"),
+    "false_alarm_rate": ("false", "alarm"),
 }
-"""What the metrics are called where there is little room."""
+"""What metrics are called where there is little room; others by their own words."""
 
 
 def print_runs(runs: "Sequence[Run]", root: Path, sorted_by: str | None) -> None:
-    """Prints runs to stdout, with their main metrics; it fits 80 columns.
+    """Prints runs to stdout, two lines for each: its folder, then when it began and its metrics.
 
     Args:
         runs: The runs, in order.
         root: The folder they were found in; paths are shown relative to it.
         sorted_by: The metric they are sorted by, which is shown first.
     """
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
+    from rich.text import Text
 
     from capsule_inspect.cli.console import results
     from capsule_inspect.runs.sort_runs import MAIN_METRICS
 
     others = [name for name in MAIN_METRICS if name != sorted_by]
     shown = [sorted_by, *others][: len(MAIN_METRICS)] if sorted_by else others
-    table = Table(
-        title=f"Runs in {escape(str(root))}",
-        box=box.SIMPLE_HEAD,
-        title_justify="left",
-        padding=(0, 1, 0, 0),
-        show_edge=False,
-        pad_edge=False,
-    )
-    table.add_column("run", overflow="fold", ratio=1)
-    for name in shown:
-        head = _HEADS.get(name, name.replace("_", "\n"))
-        table.add_column(head, justify="right", no_wrap=True)
+    for line in (*_header(shown), Text("─" * _WIDTH)):
+        results.print(line)
     for run in runs:
-        values = [run.value(name) for name in shown]
-        cells = ["" if value is None else f"{value:.3f}" for value in values]
-        table.add_row(_describe(run, root), *cells)
-    results.print(table)
+        for line in _lines(run, root, shown):
+            results.print(line, soft_wrap=False, overflow="fold")
 
 
-def _describe(run: "Run", root: Path) -> "Text":
-    """Returns the folder of a run, and below it what else is to be said."""
+def _header(shown: "Sequence[str]") -> "Iterator[Text]":
     from rich.text import Text
 
-    found = run.findings
-    place = run.path.relative_to(root).as_posix() if run.path != root else run.path.name or "."
-    when = f"{run.began:%Y-%m-%d %H:%M}"
-    facts = " ".join(filter(None, (run.command, when, found.state)))
-    lines = [facts, *filter(None, (found.note, found.measured_on))]
-    return Text.assemble((place, "bold"), *(f"\n  {line}" for line in lines))
+    upper, lower = zip(*map(_head, shown), strict=True)
+    yield Text(_columns("", upper, shown), "bold")
+    yield Text(_columns("run", lower, shown), "bold")
+
+
+def _lines(run: "Run", root: Path, shown: "Sequence[str]") -> "Iterator[Text]":
+    from rich.text import Text
+
+    found, place = run.findings, run.path.relative_to(root)
+    # Where the folder says which command it is of, it need not be said again.
+    said = run.command if place.parts[:1] != (run.command,) else ""
+    late = found.note if found.figures and found.state == "unfinished" else ""
+    facts = ", ".join(filter(None, (said, found.state, late)))
+    name = place.as_posix() if place.parts else run.name
+    yield Text.assemble((name, "bold"), f"  {facts}" if facts else "")
+    values = [run.value(name) for name in shown]
+    numbers = ["" if value is None else f"{value:.3f}" for value in values]
+    about = found.measured_on if any(numbers) else found.note
+    yield Text(_columns(f"  {run.began:%Y-%m-%d %H:%M} {about}", numbers, shown).rstrip())
+
+
+def _columns(left: str, cells: "Sequence[str]", shown: "Sequence[str]") -> str:
+    """Puts cells below the metrics' heads, at the right, and a text before them."""
+    right = "".join(
+        cell.rjust(1 + max(5, *map(len, _head(name))))
+        for cell, name in zip(cells, shown, strict=True)
+    )
+    return left.ljust(_WIDTH - len(right)) + right if right.strip() else left
+
+
+def _head(metric: str) -> tuple[str, str]:
+    """Returns the two lines of a metric's head."""
+    words = metric.split("_", 1)
+    return _HEADS.get(metric) or (("", metric) if len(words) == 1 else (words[0], words[1]))

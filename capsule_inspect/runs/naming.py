@@ -16,6 +16,12 @@ def safe_name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-._")[:_LONGEST].rstrip("-._")
 
 
+def input_name(text: str) -> str:
+    """Returns what an input of `predict` is called; a file is without its ending."""
+    name = base_name(text)
+    return name if os.path.isdir(text) else os.path.splitext(name)[0]  # noqa: PTH112, PTH122
+
+
 def base_name(path: str | os.PathLike[str]) -> str:
     """Returns the last part of a path; of `.`, `..` and such, that of the folder they stand for."""
     return os.path.basename(os.path.abspath(path))  # noqa: PTH100, PTH119  (resolve() follows links)

@@ -21,7 +21,7 @@ def read_evaluate(path: Path) -> Findings:
     figures = figures_of(document, "metrics", file)
     n = document.get("n")
     counts = {"pictures": n} if type(n) is int else {}
-    pictures = f", {n} pictures" if counts else ""
+    pictures = f", n={n}" if counts else ""
     return Findings(
         "finished", measured_on=f"{document.get('split')}{pictures}", figures=figures, counts=counts
     )

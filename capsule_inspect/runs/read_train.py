@@ -49,7 +49,7 @@ def read_train(path: Path) -> Findings:
     epoch, chosen = (
         max(figures, key=lambda each: _score(each[1])) if run.best.exists() else figures[-1]
     )
-    return Findings(state, note, f"validation, epoch {epoch}", chosen, counts)
+    return Findings(state, note, f"val, epoch {epoch}", chosen, counts)
 
 
 def _figures(row: Mapping[str, str], history: Path) -> tuple[Figure, ...]:
@@ -72,4 +72,4 @@ def _read_study(run: RunFolder, settings: Mapping[str, object]) -> Findings:
         return Findings("unfinished", note, counts=counts)
     point = read_json(run.decision).get("operating_point")
     figures = figures_of(point if isinstance(point, dict) else {}, "expected", run.decision)
-    return Findings("finished", note, "out of fold, expected" if figures else "", figures, counts)
+    return Findings("finished", note, "out of fold" if figures else "", figures, counts)

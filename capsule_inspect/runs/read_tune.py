@@ -32,7 +32,7 @@ def read_tune(path: Path) -> Findings:
     return Findings(
         state="finished" if done >= planned else "unfinished",
         note=f"{done} of {planned} trials{best}",
-        measured_on="validation" if scores else "",
+        measured_on="val" if scores else "",
         figures=(Figure("score", max(scores)),) if scores else (),
         counts={"trials": done, "planned_trials": planned},
     )

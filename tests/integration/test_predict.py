@@ -56,7 +56,7 @@ def test_the_output_has_a_default(predict, pictures, tmp_path, monkeypatch):
     assert result.exit_code == 0
     latest = tmp_path / "runs/predict/latest"
     (out,) = set(latest.parent.iterdir()) - {latest}
-    assert re.fullmatch(r"\d{8}-\d{6}-a\.png", out.name)
+    assert re.fullmatch(r"\d{8}-\d{6}-a", out.name)
     assert latest.resolve() == out
     assert f"{out}/predictions.csv" in result.err
 

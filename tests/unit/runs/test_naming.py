@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capsule_inspect.runs.model_name import model_name
-from capsule_inspect.runs.naming import base_name, safe_name
+from capsule_inspect.runs.naming import base_name, input_name, safe_name
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,14 @@ def test_a_path_is_named_by_its_last_part(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path / "caps")
     names = [base_name(path) for path in ("a/b.png", "a/b/", ".", "..")]
     assert names == ["b.png", "b", "caps", tmp_path.name]
+
+
+def test_an_input_is_named_without_the_ending_of_a_file(tmp_path: Path):
+    (tmp_path / "line.2").mkdir()
+    names = [
+        input_name(text) for text in (f"{tmp_path}/line.2/", "a/b.c.png", "@list.txt", "x/*.png")
+    ]
+    assert [safe_name(name) for name in names] == ["line.2", "b.c", "list", ""]
 
 
 def test_a_model_is_named_by_its_run_or_its_file(tmp_path: Path):
