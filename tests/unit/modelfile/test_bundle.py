@@ -170,6 +170,16 @@ def test_a_file_too_large_is_refused_unread(tmp_path, monkeypatch):
     assert "256 MiB" in refusal(path)
 
 
+def test_the_largest_size_is_allowed(scratch, tiny, metadata, packed, monkeypatch):
+    scratch.write_bytes(packed)
+    monkeypatch.setattr("capsule_inspect.modelfile.bundle.MAX_FILE_BYTES", len(packed))
+    assert read_bundle(scratch).flatbuffer == tiny
+    monkeypatch.setattr("capsule_inspect.modelfile.bundle.MAX_FILE_BYTES", len(packed) - 1)
+    assert "is larger than" in refusal(scratch)
+    with pytest.raises(ModelFileError, match="the new model is larger than"):
+        pack_bundle(tiny, metadata)
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 def test_a_pipe_is_refused_without_waiting_for_it(tmp_path):
     path = tmp_path / "pipe.tflite"
