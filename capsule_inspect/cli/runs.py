@@ -75,7 +75,7 @@ def runs(
         return
     if found:
         print_runs(found, folder, sort)
-    say(_hint(found, folder, sort))
+    say(_hint(found, folder, sort).encode(errors="backslashreplace").decode())
 
 
 def _document(run: "Run") -> dict[str, object]:

@@ -50,10 +50,10 @@ def find_runs(root: Path) -> list[Run]:
         try:
             with os.scandir(folder) as entries:
                 kinds = {entry.name: entry.is_dir(follow_symlinks=False) for entry in entries}
+            run = _read_run(folder, kinds)
         except OSError as error:
             runs.append(_unreadable(folder, error))
             continue
-        run = _read_run(folder, kinds)
         if run:
             runs.append(run)
         waiting.extend(

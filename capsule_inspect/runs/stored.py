@@ -64,7 +64,7 @@ def read_settings(path: Path) -> Mapping[str, object]:
 
     try:
         settings = yaml.load(_read(path), getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DataError(f"{path.name} is damaged: it is not YAML") from error
     if not isinstance(settings, dict):
         raise DataError(f"{path.name} is damaged: it holds no settings")
