@@ -50,6 +50,26 @@ def test_masks_on_and_overlays_off(predict, pictures, tmp_path):
     assert crack.defect_area_pct > 95
 
 
+def test_a_report_is_a_page_of_all_rows(predict, pictures, tmp_path):
+    out = tmp_path / "out"
+    (pictures / "bad.png").write_bytes(b"none")
+    result = predict(pictures, "-o", out, "--report", "--threshold", "0.6")
+    assert result.exit_code == 3
+    assert f"Report: {out}/report.html" in result.err
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "Inspection of 5 pictures" in page
+    assert "Model tiny.tflite, threshold 0.6." in page
+    assert page.count("<tr ") == 5
+    assert "data:image/jpeg" in page
+
+
+def test_a_report_is_removed_with_its_run(predict, pictures, tmp_path):
+    out = tmp_path / "out"
+    predict(pictures, "-o", out, "--report")
+    assert predict(pictures, "-o", out, "--overwrite").exit_code == 0
+    assert not (out / "report.html").exists()
+
+
 def test_the_output_has_a_default(predict, pictures, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = predict(pictures / "a.png")
@@ -240,6 +260,7 @@ def test_predict_loads_no_training_packages(pictures, tmp_path, tiny_model):
     modules = set(in_new_process(MODULES_AFTER, *arguments).split())
     assert "cv2" in modules
     assert not modules & {"tensorflow", "keras", "hydra", "omegaconf", "sklearn", "matplotlib"}
+    assert "jinja2" not in modules  # without --report
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["predict", "--help"]])
