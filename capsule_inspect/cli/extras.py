@@ -28,12 +28,15 @@ def require_train_extra(command: str, packages: Sequence[str] = _TRAIN_PACKAGES)
         )
 
 
-def load_training_stack(command: str, backend: str | None = None) -> None:
-    """Imports Keras and what it computes with, quietly, which takes seconds, and says so meanwhile.
+def choose_backend(command: str, backend: str | None = None) -> str:
+    """Decides what Keras computes with and sets KERAS_BACKEND, without importing anything.
 
     Args:
         command: The name of the command that needs it, for messages.
         backend: What Keras computes with; by default what KERAS_BACKEND says, else TensorFlow.
+
+    Returns:
+        `tensorflow` or `jax`; all that training needs is installed.
 
     Raises:
         MissingExtraError: A package of the `train` extra is not installed.
@@ -45,10 +48,25 @@ def load_training_stack(command: str, backend: str | None = None) -> None:
     if chosen == "jax" and importlib.util.find_spec("jax") is None:
         raise MissingExtraError("KERAS_BACKEND is 'jax', which is not installed: pip install jax")
     require_train_extra(command, (chosen, *_TRAIN_PACKAGES))
+    os.environ["KERAS_BACKEND"] = chosen
+    return chosen
+
+
+def load_training_stack(command: str, backend: str | None = None) -> None:
+    """Imports Keras and what it computes with, quietly, which takes seconds, and says so before.
+
+    Args:
+        command: The name of the command that needs it, for messages.
+        backend: As `choose_backend` takes it.
+
+    Raises:
+        MissingExtraError: A package of the `train` extra is not installed.
+        ConfigError: KERAS_BACKEND names something else than TensorFlow and JAX.
+    """
+    chosen = choose_backend(command, backend)
     from capsule_inspect.cli.console import say
     from capsule_inspect.modelfile.quiet import without_info_lines
 
-    os.environ["KERAS_BACKEND"] = chosen
     say(f"Loading Keras and {'TensorFlow' if chosen == 'tensorflow' else 'JAX'}.")
     with without_info_lines():
         if chosen == "tensorflow":

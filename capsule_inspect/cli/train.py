@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from capsule_inspect.cli.extras import load_training_stack
+from capsule_inspect.cli.extras import choose_backend, load_training_stack
 from capsule_inspect.cli.options import ConfigDir, DataRoot, Overrides, PrintConfig, settings_from
 
 if TYPE_CHECKING:
@@ -36,10 +36,11 @@ def train(
         capsule-inspect train data.dir=data/capsule train.folds=5 train.seeds=3
     """
     settings = settings_from(overrides, config_dir, print_config, data_root, heavy=True)
-    load_training_stack("train")
+    choose_backend("train")
     from capsule_inspect.cli.start_run import start_run
 
     settings, data, run = start_run("train", settings, out, overrides or ())
+    load_training_stack("train")  # last, so that a slip is told at once
     (_train_study if settings.train.folds else _train_one)(settings, data, run)
 
 

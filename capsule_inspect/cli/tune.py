@@ -5,7 +5,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from capsule_inspect.cli.extras import load_training_stack
+from capsule_inspect.cli.extras import choose_backend, load_training_stack
 from capsule_inspect.cli.options import ConfigDir, DataRoot, Overrides, PrintConfig, settings_from
 
 
@@ -33,15 +33,17 @@ def tune(
         capsule-inspect tune tune.resume=runs/search tune.trials=40
     """
     settings = settings_from(overrides, config_dir, print_config, data_root, heavy=True)
-    load_training_stack("tune")
+    choose_backend("tune")
     from capsule_inspect.cli.console import results, say
     from capsule_inspect.cli.start_run import start_run
+
+    settings, data, run = start_run("tune", settings, out, overrides or (), ("tune.trials",))
+    load_training_stack("tune")  # so late, so that a slip is told at once
     from capsule_inspect.training import tune as search
     from capsule_inspect.training.search_figures import draw_search
     from capsule_inspect.training.search_report import BEST
     from capsule_inspect.training.train_trial import trial_trainer
 
-    settings, data, run = start_run("tune", settings, out, overrides or (), ("tune.trials",))
     tuned = search.tune(settings, run, say, trial_trainer(data, say))
     for key, value in sorted(tuned.best.items()):
         results.print(f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}")
