@@ -131,6 +131,29 @@ def test_evaluate_gives_the_same_figures_as_the_export_says(run, dataset_folder,
     assert figures[1] == pytest.approx(figures[0], abs=0.02)
 
 
+def test_the_runs_are_listed_with_what_they_came_to(run, dataset_folder, command):
+    measured = run.parent / "measured"
+    done = command("evaluate", run, "-o", measured, f"data.dir={dataset_folder}")
+    assert done.returncode == 0, done.stderr
+    done = command("runs", run.parent, "--json")
+    assert done.returncode == 0, done.stderr
+    evaluated, trained = map(json.loads, done.stdout.splitlines())
+    assert (trained["command"], trained["name"], trained["state"]) == ("train", "run", "finished")
+    assert (trained["epochs"], trained["planned_epochs"]) == (2, 2)
+    with (run / "history.csv").open() as stream:
+        last = list(csv.DictReader(stream))[-1]
+    values = {metric["name"]: metric["value"] for metric in trained["metrics"]}
+    assert values["dice"] == float(last["val_dice"])
+    assert (evaluated["command"], evaluated["state"]) == ("evaluate", "finished")
+    stored = json.loads((measured / "metrics.json").read_text())["metrics"]
+    assert evaluated["metrics"] == [{key: m[key] for key in ("name", "value", "n")} for m in stored]
+    hashes = [
+        json.loads((folder / "environment.json").read_text())["training_sha256"]
+        for folder in (run, measured)
+    ]
+    assert hashes == [json.loads((run / "decision.json").read_text())["training_data_sha256"]] * 2
+
+
 def test_a_missing_extra_says_what_to_install(tmp_path):
     """A light install is imitated by a folder that hides TensorFlow."""
     hidden = tmp_path / "sitecustomize.py"
