@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from io import TextIOWrapper
 
 import typer
 
@@ -61,6 +62,7 @@ _add(info, "Use")
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line and ends the process with its exit code (see `errors`)."""
+    _print_whatever_comes()
     try:
         app(arguments)
     except CapsuleInspectError as error:
@@ -68,6 +70,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         complain(str(error))
         sys.exit(error.exit_code)
+
+
+def _print_whatever_comes() -> None:
+    """Has characters that stdout cannot encode, as of file names, spelled instead of refused."""
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _show_version(wanted: bool) -> None:

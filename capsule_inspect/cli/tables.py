@@ -104,8 +104,9 @@ def print_confusion(confusion: "Confusion") -> None:
     table.add_column("", overflow="fold")
     for name in confusion.columns:
         table.add_column(escape(name), justify="right", overflow="fold")
+    never = "." if results.options.ascii_only else "·"
     for name, counts in zip(confusion.rows, confusion.counts, strict=True):
-        table.add_row(escape(name), *(str(count) if count else "·" for count in counts))
+        table.add_row(escape(name), *(str(count) if count else never for count in counts))
     results.print()
     results.print(table, soft_wrap=False)
 

@@ -106,7 +106,8 @@ def _listed(text: str) -> Iterator[str]:
         data = sys.stdin.buffer.read() if text == "-" else Path(text[1:]).read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"The list '{text[1:]}' cannot be read: {reason}.") from None
+        hint = suggest_path(Path(text[1:])) if isinstance(error, FileNotFoundError) else ""
+        raise UsageError(f"The list '{text[1:]}' cannot be read: {reason}.{hint}") from None
     lines = [line.removesuffix(b"\r") for line in data.split(b"\n")]
     if not any(lines):
         name = "stdin" if text == "-" else f"'{text[1:]}'"

@@ -114,6 +114,8 @@ def test_packages_that_are_not_there_are_left_out(invoke, monkeypatch):
         (["predict", "pictures", "--model", "modl.tflite"], "Did you mean 'model.tflite'?"),
         (["info", "modl.tflite"], "Did you mean 'model.tflite'?"),
         (["predict", "picture"], "Did you mean 'pictures'?"),
+        (["predict", "@mien.yaml"], "Did you mean 'mine.yaml'?"),
+        (["runs", "picture"], "Did you mean 'pictures'?"),
         (["prepare", "picture", "out"], "Did you mean 'pictures'?"),
         (["evaluate", "model.tflite", "data.dir=picturse"], "Did you mean 'pictures'?"),
         (["export-tflite", "modl.keras", "data.dir=picturse"], "Did you mean 'pictures'?"),
