@@ -67,7 +67,12 @@ def metadata_of(wheel: Path) -> Message:
 
 
 def test_the_wheel_holds_the_package_its_settings_and_its_licences(wheel: Path) -> None:
-    tracked = [*ROOT.glob("capsule_inspect/**/*.py"), *ROOT.glob("conf/**/*.yaml")]
+    patterns = (
+        "capsule_inspect/**/*.py",
+        "capsule_inspect/pages/templates/*",
+        "conf/**/*.yaml",
+    )
+    tracked = [path for pattern in patterns for path in ROOT.glob(pattern)]
     expected = {path.relative_to(ROOT).as_posix() for path in tracked}
     expected = {f"capsule_inspect/{n}" if n.startswith("conf/") else n for n in expected}
     expected |= {"capsule_inspect/py.typed", "capsule_inspect/assets/MODEL_CARD.md"}
@@ -113,9 +118,22 @@ def test_a_light_install_predicts(installed: Installed) -> None:
     if not (ROOT / MODEL).is_file():
         pytest.skip(f"{MODEL} does not exist yet")
     installed.run("prepare", "drawn", "capsules", "data.count=2", "data.seed=7")
-    printed = installed.run("predict", "capsules/pictures", "-o", "results", "--masks", "--table")
-    assert "0000.png" in printed
+    options = ("-o", "results", "--masks", "--table", "--report")
+    assert "0000.png" in installed.run("predict", "capsules/pictures", *options)
+    page = (installed.folder / "results/report.html").read_text(encoding="utf-8")
+    assert "Inspection of 2 pictures" in page
     with (installed.folder / "results/predictions.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["status"] for row in rows] == ["ok", "ok"]
     assert all((installed.folder / "results" / row["overlay"]).is_file() for row in rows)
+
+
+def test_a_light_install_completes(installed: Installed) -> None:
+    completed = output_of(
+        installed.command,
+        folder=installed.folder,
+        _CAPSULE_INSPECT_COMPLETE="complete_bash",
+        COMP_WORDS="capsule-inspect pre",
+        COMP_CWORD="1",
+    )
+    assert completed.split() == ["prepare", "predict"]
