@@ -71,7 +71,8 @@ def capsules(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(capsules: Path) -> Path:
     """The run folder that `train.md` makes. Read only."""
     (step,) = [s for s in read_steps(read("commands/train.md")) if "-o runs/first" in s.command]
-    assert run_step(step, capsules.parent, timeout=600, page="train.md") == []
+    wrong = run_step(step, capsules.parent, timeout=600, page="docs/commands/train.md")
+    assert not wrong, "\n".join(wrong)
     return capsules.parent / "runs/first"
 
 
