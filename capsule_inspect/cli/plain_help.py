@@ -5,7 +5,8 @@ Examples stand last, switches have no type, and a wrong option is answered with 
 
 import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -43,11 +44,8 @@ class PlainCommand(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Takes the command line apart; see `explain_option` for what is said of wrong options."""
-        try:
+        with explaining(self, ctx):
             return super().parse_args(ctx, args)
-        except _UsageError as error:
-            explain_option(error, self.get_params(ctx))
-            raise
 
 
 class PlainGroup(TyperGroup):
@@ -59,11 +57,18 @@ class PlainGroup(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Takes the command line apart as `PlainCommand` does."""
-        try:
+        with explaining(self, ctx):
             return super().parse_args(ctx, args)
-        except _UsageError as error:
-            explain_option(error, self.get_params(ctx))
-            raise
+
+
+@contextmanager
+def explaining(command: PlainCommand | PlainGroup, ctx: Any) -> Iterator[None]:
+    """Has errors about the options of a command explained."""
+    try:
+        yield
+    except _UsageError as error:
+        explain_option(error, command.get_params(ctx))
+        raise
 
 
 def explain_option(error: Any, parameters: Sequence[Any]) -> None:
