@@ -24,7 +24,7 @@ def info(
     model: Annotated[
         Path,
         typer.Argument(
-            metavar="[MODEL]",
+            metavar="MODEL",
             help="A model made by export-tflite; the one that ships if not given.",
             show_default=False,
         ),

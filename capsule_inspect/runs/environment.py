@@ -6,22 +6,16 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from capsule_inspect import __version__
 from capsule_inspect.dataset.manifest import DataSet, pictures_sha256, training_sha256
 from capsule_inspect.passwords import mask_passwords
 from capsule_inspect.runs.git_state import GitState, read_git_state
+from capsule_inspect.runs.package_versions import package_versions
 from capsule_inspect.training.run_folder import replace_text
 
 ENVIRONMENT_FILE = "environment.json"
-
-_PACKAGES = (
-    *("numpy", "opencv-python-headless", "ai-edge-litert", "tflite-runtime", "hydra-core"),
-    *("tensorflow", "keras", "jax", "optuna", "albumentations", "scikit-learn"),
-)
-"""Those whose version can change the result of a run."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +64,7 @@ def look_around(command: str, overrides: Sequence[str], data: DataSet) -> Enviro
         tool_version=__version__,
         python=platform.python_version(),
         platform=platform.platform(),
-        packages={name: found for name in _PACKAGES if (found := _version(name))},
+        packages=package_versions(),
         keras_backend=os.environ.get("KERAS_BACKEND"),
         git=read_git_state(),
         pictures_sha256=pictures_sha256(data),
@@ -81,10 +75,3 @@ def look_around(command: str, overrides: Sequence[str], data: DataSet) -> Enviro
 def write_environment(folder: Path, environment: Environment) -> None:
     """Writes environment.json into a run folder."""
     replace_text(folder / ENVIRONMENT_FILE, json.dumps(asdict(environment), indent=2) + "\n")
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
