@@ -31,12 +31,9 @@ def print_metrics(
 
     from capsule_inspect.cli.console import results
 
-    title = f"Measured on {escape(pictures)}"
     table = Table(
         "metric",
-        title=title,
         box=box.SIMPLE_HEAD,
-        title_justify="left",
         padding=_padding(results) if spread else (0, 1),
     )
     for name in ("value", "95 % interval", "n"):
@@ -48,6 +45,7 @@ def print_metrics(
         interval = "" if metric.low is None else f"{metric.low:.3f} to {metric.high:.3f}"
         cells = [escape(metric.name), f"{metric.value:.4f}", interval, str(metric.n)]
         table.add_row(*cells, *([f"{spread[metric.name]:.4f}"] if spread else []))
+    results.print(f"Measured on {escape(pictures)}", soft_wrap=False)
     results.print(table, soft_wrap=False)
 
 
@@ -65,9 +63,7 @@ def print_classes(per_class: "Sequence[ClassMetrics]") -> None:
     from capsule_inspect.evaluation.per_class import CLASS_METRICS
 
     table = Table(
-        title="By class, with 95 % intervals",
         box=box.SIMPLE_HEAD,
-        title_justify="left",
         collapse_padding=True,
         pad_edge=False,
         show_edge=False,
@@ -81,6 +77,7 @@ def print_classes(per_class: "Sequence[ClassMetrics]") -> None:
         table.add_row(
             escape(each.name), str(each.n), *(cells.get(name, "") for name in CLASS_METRICS)
         )
+    results.print("By class, with 95 % intervals", soft_wrap=False)
     results.print(table, soft_wrap=False)
 
 
@@ -93,9 +90,7 @@ def print_confusion(confusion: "Confusion") -> None:
     from capsule_inspect.cli.console import results
 
     table = Table(
-        title="Pictures by true class (rows) and decided class (columns)",
         box=box.SIMPLE_HEAD,
-        title_justify="left",
         collapse_padding=True,
         pad_edge=False,
         show_edge=False,
@@ -108,6 +103,7 @@ def print_confusion(confusion: "Confusion") -> None:
     for name, counts in zip(confusion.rows, confusion.counts, strict=True):
         table.add_row(escape(name), *(str(count) if count else never for count in counts))
     results.print()
+    results.print("Pictures by true class (rows) and decided class (columns)", soft_wrap=False)
     results.print(table, soft_wrap=False)
 
 

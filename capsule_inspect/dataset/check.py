@@ -91,7 +91,8 @@ def check_pictures(
     Returns:
         The pictures without a fatal problem, sorted by path, and all problems, sorted by path.
     """
-    masks_exist = any(picture.masks for picture in found.pictures)
+    # Those of good pictures say nothing, for they are empty.
+    masks_exist = any(picture.masks for picture in found.pictures if picture.label != GOOD)
     claims = Counter(mask for picture in found.pictures for mask in picture.masks)
     fit: list[Checked] = []
     problems = [*_stray_problems(found)]

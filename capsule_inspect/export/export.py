@@ -75,9 +75,10 @@ def export_tflite(
     parity = compare(data, data.samples, original, exported, advance)
     complaints = tuple(_complaints(parity, limits.min_agreement, limits.max_dice_drop))
     if complaints and not force:
+        is_coarse = converted.bundle.metadata.quantization in {"int8", "dynamic"}
+        mend = "Export as float16, train longer," if is_coarse else "Train longer,"
         raise ModelFileError(
-            f"{' '.join(complaints)} Nothing was written. Export as float16, train longer, "
-            "or insist with --force."
+            f"{' '.join(complaints)} Nothing was written. {mend} or insist with --force."
         )
     if cross_validated:
         metrics, measured_on = cross_validated.metrics, cross_validated.measured_on

@@ -140,6 +140,15 @@ def test_a_set_without_masks_is_worth_one_warning(root: Path) -> None:
     assert len(fit(root)) == 6
 
 
+def test_empty_masks_of_good_pictures_ask_for_none_of_defects(root: Path, save_picture) -> None:
+    for i in range(3):
+        (root / "masks" / "crack" / f"{i}.png").unlink()
+    save_picture(root / "masks" / "good" / "0.png", mask())
+    assert problems(root) == [
+        Problem("", "There are no masks; where a defect is cannot be learned or measured.", False)
+    ]
+
+
 def test_several_masks_for_a_picture_are_fatal(root: Path, save_picture) -> None:
     save_picture(root / "masks/crack/0_mask.png", mask(255))
     (found,) = [problem for problem in problems(root) if problem.fatal]
