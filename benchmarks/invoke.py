@@ -42,6 +42,8 @@ def main(rounds: int) -> None:
         )
         converter.start()
         converter.join()
+        if converter.exitcode:
+            raise SystemExit("The networks cannot be converted.")
         older, *ours = files
         cases = [(older, "LiteRT")] + [(network, other) for network in ours for other in compared]
         for threads in (1, 2):

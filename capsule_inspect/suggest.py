@@ -1,6 +1,6 @@
 """Guessing what a person meant by a name that does not exist, for the end of a message."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from os import scandir
 from pathlib import Path
@@ -29,10 +29,14 @@ def closest(word: str, known: Iterable[str]) -> str | None:
     return spelled[close[0]] if close else None
 
 
-def suggest_path(path: Path) -> str:
+def suggest_path(path: Path, fits: Callable[[Path], bool] = lambda _: True) -> str:
     """Returns a sentence that names an existing path like one that does not exist, or nothing.
 
     Each part of the path that is not there is taken for the entry most like it beside it.
+
+    Args:
+        path: What was written.
+        fits: Tells whether a path is of the kind that is wanted.
     """
     found = Path(path.anchor)
     try:
@@ -46,7 +50,7 @@ def suggest_path(path: Path) -> str:
                 found /= part
     except OSError:
         return ""
-    return f" Did you mean '{found}'?" if found != path else ""
+    return f" Did you mean '{found}'?" if found != path and fits(found) else ""
 
 
 def _entries(folder: Path) -> list[str]:

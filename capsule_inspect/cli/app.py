@@ -1,5 +1,6 @@
 """The `capsule-inspect` command."""
 
+import errno
 import sys
 from collections.abc import Callable, Sequence
 from io import TextIOWrapper
@@ -21,7 +22,10 @@ from capsule_inspect.cli.prepare import prepare
 from capsule_inspect.cli.runs import runs
 from capsule_inspect.cli.train import train
 from capsule_inspect.cli.tune import tune
-from capsule_inspect.errors import CapsuleInspectError
+from capsule_inspect.errors import CapsuleInspectError, UsageError
+
+_DISK_ERRORS = frozenset({errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EPERM, errno.EROFS})
+"""What a disk that is full, or not the user's, answers."""
 
 app = typer.Typer(
     name="capsule-inspect",
@@ -65,6 +69,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _print_whatever_comes()
     try:
         app(arguments)
+    except OSError as error:
+        if error.errno not in _DISK_ERRORS:
+            raise
+        from capsule_inspect.cli.console import complain
+
+        complain(
+            f"'{error.filename or 'A file'}' cannot be written or read: {error.strerror}. "
+            "Check its rights and the room on the disk."
+        )
+        sys.exit(UsageError.exit_code)
     except CapsuleInspectError as error:
         from capsule_inspect.cli.console import complain
 

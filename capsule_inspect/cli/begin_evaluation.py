@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def begin_evaluation(
     model: Path,
     out: Path | None,
-    settings: "Settings",
+    settings: "Settings | None",
     overrides: Sequence[str],
     data: "DataSet",
 ) -> Path:
@@ -21,7 +21,8 @@ def begin_evaluation(
     Args:
         model: What is measured: a file, or the folder of a run or study.
         out: The folder to make; by default `runs/evaluate/<time>-<model>/`.
-        settings: What was asked for; config.yaml gets them without passwords.
+        settings: What was asked for; config.yaml gets them without passwords. None for a study,
+            whose own go there.
         overrides: The settings given on the command line.
         data: The data set it is measured on.
 
@@ -36,10 +37,10 @@ def begin_evaluation(
     from capsule_inspect.runs.environment import look_around, write_environment
     from capsule_inspect.runs.model_name import model_name
     from capsule_inspect.runs.new_folder import new_run_folder
-    from capsule_inspect.training.run_folder import RunFolder
+    from capsule_inspect.training.run_folder import RunFolder, replace_text
 
     folder = new_run_folder("evaluate", model_name(model), out)
-    text = mask_passwords(to_yaml(settings))
-    RunFolder(folder).config.write_text(text, encoding="utf-8")
+    if settings is not None:
+        replace_text(RunFolder(folder).config, mask_passwords(to_yaml(settings)))
     write_environment(folder, look_around("evaluate", overrides, data))
     return folder

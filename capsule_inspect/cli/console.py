@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 results = Console(highlight=False, soft_wrap=True)
 """Data a person or a program asked for."""
 
-messages = Console(stderr=True, highlight=False, soft_wrap=True)
-"""Progress, notes and errors."""
+messages = Console(stderr=True, highlight=False)
+"""Progress, notes and errors, broken between words on a terminal and nowhere else."""
+
+messages.soft_wrap = not messages.is_terminal
 
 _logs: list["logging.Logger"] = []
 

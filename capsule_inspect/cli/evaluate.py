@@ -87,12 +87,16 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
     settings = settings_from(overrides, config_dir, print_config, data_root, heavy=True)
     require_train_extra("evaluate", ("sklearn", "matplotlib"))
     from capsule_inspect.cli.console import say
+    from capsule_inspect.errors import UsageError
 
+    if "=" in model.name and not model.exists():
+        raise UsageError(
+            f"MODEL is missing before '{model}': a .tflite or .keras file, or the folder of a run."
+        )
     say(f"Measuring {model}.")  # what follows takes seconds to load
     from capsule_inspect.cli.begin_evaluation import begin_evaluation
     from capsule_inspect.cli.evaluation_report import REPORT_FILE
     from capsule_inspect.dataset.manifest import read_dataset
-    from capsule_inspect.errors import UsageError
     from capsule_inspect.evaluation.figures import draw_figures
     from capsule_inspect.training.study import open_study
 
@@ -104,7 +108,8 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
         return
     data = read_dataset(Path(settings.data.dir), settings.data.root)
     study = open_study(model)
-    begin = partial(begin_evaluation, model, out, settings, overrides or (), data)
+    own = None if study else settings
+    begin = partial(begin_evaluation, model, out, own, overrides or (), data)
     if model.is_dir() and open_study(model.parent):
         raise UsageError(
             f"'{model}' is one run of a study, whose own test pictures are those of its fold. "

@@ -1,11 +1,12 @@
 """Writing the page of an evaluation."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from capsule_inspect.dataset.manifest import DataSet
     from capsule_inspect.evaluation.cross_validation import CrossValidation, Fitted
@@ -49,23 +50,28 @@ def report_study(
         load: Loads the network of a seed and fold.
         name: Of the study, for people.
     """
-    # One picture is judged once per seed, so that its path does not tell by whom.
-    judges: Mapping[int, tuple[int, int]] = {
-        id(each.judgement): (each.seed, each.fold) for each in measured.predictions
-    }
+    seed, first = next(iter(measured.by_seed.items()))
+    folds = {each.judgement.path: each.fold for each in measured.predictions if each.seed == seed}
     load_once = cache(load)
-    title = f"{name}: {measured.pictures} pictures, out of fold"
+    # One judgement per picture: the metrics are those of all seeds, what is shown is of one.
+    shown = replace(measured.pooled, judgements=first.judgements, confusion=first.confusion)
     about = (
-        "Each picture is judged by the networks that have not seen it, at thresholds chosen on "
+        "Each picture is judged by the network that has not seen it, at thresholds chosen on "
         "other folds."
     )
+    if len(measured.by_seed) > 1:
+        about += (
+            f" Metrics are means over {len(measured.by_seed)} seeds; charts, confusions and "
+            f"pictures are of seed {seed}."
+        )
+    title = f"{name}: {measured.pictures} pictures, out of fold"
     _write(
         folder,
-        measured.pooled,
+        shown,
         title,
         about,
         data,
-        lambda judgement: load_once(*judges[id(judgement)]).inspector,
+        lambda judgement: load_once(seed, folds[judgement.path]).inspector,
     )
 
 
@@ -79,6 +85,7 @@ def _write(
 ) -> None:
     from capsule_inspect.pages.evaluation_page import make_evaluation_page
     from capsule_inspect.pages.illustrate import illustrate
+    from capsule_inspect.training.run_folder import replace_text
 
     samples = {sample.path: sample for sample in data.samples}
     page = make_evaluation_page(
@@ -87,4 +94,4 @@ def _write(
         about,
         lambda judgement: illustrate(data, samples[judgement.path], inspector_of(judgement)),
     )
-    (folder / REPORT_FILE).write_text(page, encoding="utf-8")
+    replace_text(folder / REPORT_FILE, page)

@@ -91,7 +91,9 @@ def explain_option(error: Any, parameters: Sequence[Any]) -> None:
         hint = f" It is a setting: write {written}, without dashes."
     else:
         options = (option for parameter in parameters for option in parameter.opts)
-        hint = suggest(error.option_name, (each for each in options if each.startswith("--")))
+        hint = suggest(
+            error.option_name, (o for o in options if o.startswith("--") and o != "--help")
+        )
     error.message = f"There is no option {error.option_name}.{hint}"
     error.possibilities = None
 

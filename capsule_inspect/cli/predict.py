@@ -14,9 +14,10 @@ from capsule_inspect.cli.options import ConfigDir, PrintConfig, RuntimeChoice, s
 from capsule_inspect.errors import InterruptedRunError, ModelFileError, UsageError
 
 if TYPE_CHECKING:
+    from capsule_inspect.inference.inspect_file import Wanted
     from capsule_inspect.inference.inspector import Inspector
     from capsule_inspect.inference.records import Record
-    from capsule_inspect.inference.results_folder import OnExisting
+    from capsule_inspect.inference.results_folder import OnExisting, ResultsFolder
 
 SHIPPED_MODEL = Path(__file__).parent.parent / "assets" / "capsule.tflite"
 
@@ -62,7 +63,7 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
         raise UsageError(f"--threshold is {threshold}, but must lie between 0 and 1.")
     _refuse_both(as_json, "--json", as_table, "--table", "both print to stdout")
     _refuse_both(quiet, "--quiet", verbose, "--verbose", "contradict each other")
-    on_existing = _on_existing(resume, overwrite)
+    on_existing = _on_existing(resume, overwrite, out)
     with _interruptible():
         from capsule_inspect.cli.conclude_batch import conclude_batch, describe_batch
         from capsule_inspect.cli.console import note, say, speaking, warn
@@ -73,7 +74,7 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
         from capsule_inspect.inference.inspect_file import Wanted
         from capsule_inspect.inference.results_folder import ResultsFolder, check_results
         from capsule_inspect.runs.naming import input_name
-        from capsule_inspect.runs.new_folder import new_run_folder
+        from capsule_inspect.runs.new_folder import RUNS, new_run_folder
 
         start = time.monotonic()
         given = ResultsFolder(out) if out else None
@@ -81,10 +82,17 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
             check_results(given, on_existing)
             _refuse_log_inside(given.path, log_file)
         with speaking(quiet, log_file):
-            pictures = expand_inputs(named, recursive, *([given.holds_results] if given else []))
+            leave_out = (given or ResultsFolder(RUNS)).holds_results
+            pictures = expand_inputs(named, recursive, leave_out)
             inspector = _load(model, threshold, runtime, settings.threads, verbose)
             # Only now, so that a mistyped input leaves no folder behind.
             folder = given or ResultsFolder(new_run_folder("predict", input_name(named[0])))
+            wanted = Wanted(
+                "none" if no_overlays else overlays.value,
+                overlay_format.value,
+                masks,
+                round(settings.max_megapixels * 1e6),
+            )
             printer = RecordPrinter(inspector.classes, as_json, as_table)
             with watch_pictures(len(pictures), "Inspecting") as advance:
 
@@ -99,12 +107,7 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
                     inspector,
                     pictures,
                     folder.path,
-                    Wanted(
-                        "none" if no_overlays else overlays.value,
-                        overlay_format.value,
-                        masks,
-                        round(settings.max_megapixels * 1e6),
-                    ),
+                    wanted,
                     jobs=jobs or _default_jobs(settings.threads),
                     on_existing=on_existing,
                     on_picture=on_picture,
@@ -114,9 +117,7 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
             seconds = time.monotonic() - start
             last_line = f"{counts} in {seconds:.1f} s. Results: {folder.records.resolve()}"
             if report:
-                from capsule_inspect.pages.batch_page import write_batch_page
-
-                write_batch_page(folder, _about(model, inspector), summary.drift)
+                _write_report(folder, model, inspector, summary.drift, wanted)
                 last_line += f" Report: {folder.report.resolve()}"
             if summary.drift:
                 warn(summary.drift)
@@ -130,10 +131,18 @@ def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     return [a for a in arguments if a not in overrides], overrides
 
 
-def _about(model: Path | None, inspector: "Inspector") -> str:
-    """Says for the report what judged the pictures."""
-    point = inspector.point
-    return f"Model {(model or SHIPPED_MODEL).name}, threshold {point.threshold:.3g}."
+def _write_report(
+    folder: "ResultsFolder",
+    model: Path | None,
+    inspector: "Inspector",
+    drift: str,
+    wanted: "Wanted",
+) -> None:
+    from capsule_inspect.pages.batch_page import write_batch_page
+
+    threshold = inspector.point.threshold
+    about = f"Model {(model or SHIPPED_MODEL).name}, threshold {threshold:.3g}."
+    write_batch_page(folder, about, drift, wanted.max_pixels)
 
 
 def _refuse_both(one: bool, one_name: str, other: bool, other_name: str, reason: str) -> None:
@@ -146,8 +155,11 @@ def _refuse_log_inside(out: Path, log_file: Path | None) -> None:
         raise UsageError(f"The log file '{log_file}' lies in the results folder. Move it out.")
 
 
-def _on_existing(resume: bool, overwrite: bool) -> "OnExisting":
+def _on_existing(resume: bool, overwrite: bool, out: Path | None) -> "OnExisting":
     _refuse_both(resume, "--resume", overwrite, "--overwrite", "contradict each other")
+    if out is None and (resume or overwrite):
+        given = "--resume" if resume else "--overwrite"
+        raise UsageError(f"{given} needs -o: the folder of the run that is meant.")
     if resume:
         return "resume"
     return "overwrite" if overwrite else "refuse"

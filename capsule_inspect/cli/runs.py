@@ -3,6 +3,7 @@
 import json
 from enum import Enum
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
@@ -100,14 +101,14 @@ def _hint(found: "Sequence[Run]", folder: Path, sort: str | None) -> str:
     if not found:
         return f"There are no such runs in '{folder}'. Make one: capsule-inspect train"
     count = f"{len(found)} {'run' if len(found) == 1 else 'runs'}."
-    if sort is None:
-        where = "" if folder == RUNS else f"{folder} "
-        return f"{count} Best first: capsule-inspect runs {where}--sort accuracy"
     stopped = [run for run in found if run.findings.state == "unfinished" and run.findings.counts]
     for run in stopped:
-        resume = f"{run.command} {run.command}.resume={run.path}"
-        return f"{count} Go on with one that was stopped: capsule-inspect {resume}"
-    trained = [run for run in found if run.command == "train"]
+        resume = quote(f"{run.command}.resume={run.path}")
+        return f"{count} Go on with one that was stopped: capsule-inspect {run.command} {resume}"
+    if sort is None and any(f.name == "accuracy" for run in found for f in run.findings.figures):
+        where = "" if folder == RUNS else f"{quote(str(folder))} "
+        return f"{count} Best first: capsule-inspect runs {where}--sort accuracy"
+    trained = [r for r in found if r.command == "train" and r.findings.state == "finished"]
     for run in trained:
-        return f"{count} Measure one: capsule-inspect evaluate {run.path}"
+        return f"{count} Measure one: capsule-inspect evaluate {quote(str(run.path))}"
     return f"{count} All that an evaluation measured is in its metrics.json."

@@ -71,7 +71,9 @@ def print_classes(per_class: "Sequence[ClassMetrics]") -> None:
     )
     table.add_column("class", overflow="fold", min_width=6)
     for name in ("n", *CLASS_METRICS):
-        table.add_column(name, justify="right", no_wrap=True)
+        # Of good pictures a share that should be low, so its name must say which.
+        heading = "defective" if name == "presence" else name
+        table.add_column(heading, justify="right", no_wrap=True)
     for each in per_class:
         cells = {metric.name: _two_lines(metric) for metric in each.metrics}
         table.add_row(
@@ -113,5 +115,6 @@ def _padding(console: "Console") -> tuple[int, int]:
 
 
 def _two_lines(metric: "Metric") -> str:
-    interval = "" if metric.low is None else f"\n{metric.low:.2f}-{metric.high:.2f}"
+    known = metric.low is not None and metric.n > 1
+    interval = f"\n{metric.low:.2f}-{metric.high:.2f}" if known else ""
     return f"{metric.value:.3f}{interval}"

@@ -1,5 +1,7 @@
 """`capsule-inspect train`: fit a network to a prepared data set."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -49,10 +51,13 @@ def _train_one(settings: "Settings", data: "DataSet", run: "RunFolder") -> None:
     from capsule_inspect.cli.tables import print_metrics
     from capsule_inspect.cli.watch_training import watch_training
     from capsule_inspect.training.fit import fit
+    from capsule_inspect.training.run_folder import replace_text
 
     with watch_training(settings.train) as watcher:
         trained = fit(settings, data, run, watcher)
     if trained.metrics:
+        metrics = [asdict(metric) for metric in trained.metrics]
+        replace_text(run.validation, json.dumps({"metrics": metrics}, indent=2) + "\n")
         print_metrics(
             trained.metrics, "the validation split, on which the operating point was chosen"
         )

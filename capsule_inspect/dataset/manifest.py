@@ -77,6 +77,10 @@ def class_order(labels: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(set(labels), key=lambda label: (label != "good", label)))
 
 
+def _is_dataset(folder: Path) -> bool:
+    return (folder / MANIFEST).is_file()
+
+
 def write_dataset(folder: Path, data: DataSet) -> None:
     """Writes dataset.json and manifest.csv.
 
@@ -107,7 +111,7 @@ def read_dataset(folder: Path, data_root: Path | str = "") -> DataSet:
     """
     if not folder.is_dir():
         raise DataError(
-            f"There is no data set folder '{folder}'.{suggest_path(folder)} "
+            f"There is no data set folder '{folder}'.{suggest_path(folder, _is_dataset)} "
             f"Name one with data.dir=FOLDER, or make it: capsule-inspect prepare SOURCE {folder}"
         )
     if not (folder / MANIFEST).is_file() or not (folder / DESCRIPTION).is_file():

@@ -11,7 +11,7 @@ from capsule_inspect.dataset.true_mask import true_mask
 from capsule_inspect.imaging.crop import Crop, find_crops
 from capsule_inspect.imaging.locate import find_capsules
 from capsule_inspect.imaging.look import Look, measure_look
-from capsule_inspect.imaging.read import Picture, read_picture
+from capsule_inspect.imaging.read import read_picture
 from capsule_inspect.imaging.roi import Roi
 
 _FEW = 20
@@ -24,11 +24,13 @@ class Surveyed:
 
     Attributes:
         sample: Which.
-        looks: Colour, size and sharpness of each capsule on it.
+        has_capsule: Whether a capsule was found on it.
+        looks: Colour, size and sharpness of each window: of each capsule, or of the whole picture.
         widths: Width of each capsule across its long axis, in pixels.
     """
 
     sample: Sample
+    has_capsule: bool
     looks: tuple[Look, ...]
     widths: tuple[float, ...]
 
@@ -38,18 +40,20 @@ class Survey:
     """All pictures of a data set.
 
     Attributes:
+        roi: The window they were seen through.
         pictures: One per sample.
         heat: By class with masks: float32 [roi.height, roi.width], the share of its pictures that
             have a defect at each place of the window, in [0, 1].
     """
 
+    roi: Roi
     pictures: tuple[Surveyed, ...]
     heat: dict[str, NDArray[np.float32]]
 
     @property
     def without_capsule(self) -> tuple[str, ...]:
         """Paths of the pictures on which no capsule was found."""
-        return tuple(each.sample.path for each in self.pictures if not each.looks)
+        return tuple(each.sample.path for each in self.pictures if not each.has_capsule)
 
 
 def survey(data: DataSet, roi: Roi, advance: Callable[[], None] = lambda: None) -> Survey:
@@ -70,7 +74,10 @@ def survey(data: DataSet, roi: Roi, advance: Callable[[], None] = lambda: None) 
     for sample in data.samples:
         picture = read_picture(data.root / sample.path)
         crops = find_crops(picture, roi)
-        pictures.append(_look_at(sample, picture, crops))
+        has_capsule = bool(crops if roi.mode == "capsule" else find_capsules(picture))
+        looks = tuple(measure_look(crop.take(picture), crop) for crop in crops)
+        widths = tuple(crop.box.height for crop in crops)
+        pictures.append(Surveyed(sample, has_capsule, looks, widths))
         mask = true_mask(data, sample, picture.shape[:2]) if sample.mask else None
         if mask is not None and crops:
             shown = _in_window(mask, crops)
@@ -82,7 +89,7 @@ def survey(data: DataSet, roi: Roi, advance: Callable[[], None] = lambda: None) 
         for name in data.classes
         if name in sums
     }
-    return Survey(tuple(pictures), heat)
+    return Survey(roi, tuple(pictures), heat)
 
 
 def choose_roi(data: DataSet) -> Roi:
@@ -90,12 +97,6 @@ def choose_roi(data: DataSet) -> Roi:
     looked_at = data.samples[:: max(1, len(data.samples) // _FEW)]
     seen = sum(bool(find_capsules(read_picture(data.root / each.path))) for each in looked_at)
     return Roi() if 2 * seen >= len(looked_at) else Roi("whole", 240, 240)
-
-
-def _look_at(sample: Sample, picture: Picture, crops: Iterable[Crop]) -> Surveyed:
-    crops = tuple(crops)
-    looks = tuple(measure_look(crop.take(picture), crop) for crop in crops)
-    return Surveyed(sample, looks, tuple(crop.box.height for crop in crops))
 
 
 def _in_window(mask: NDArray[np.bool_], crops: Iterable[Crop]) -> NDArray[np.float32]:

@@ -17,7 +17,8 @@ class Examples:
         false_alarms: Good, called defective; the surest first.
         confused: Defective and called so, by a wrong name; the surest first.
         poor_masks: Defects found whose mask fits worst.
-        best: Labelled rightly, with the masks that fit best.
+        best: Defects labelled rightly, with the masks that fit best; of a model without masks the
+            surest.
     """
 
     misses: tuple[Judgement, ...]
@@ -45,17 +46,18 @@ def choose_examples(judgements: Sequence[Judgement], good: str) -> Examples:
         ),
         confused=_first(
             [each for each in found if each.label != each.truth],
-            lambda each: -max(each.probabilities, default=0),
+            lambda each: -max(each.probabilities[1:], default=0),
         ),
         poor_masks=_first(masked, _dice),
         best=_first(
-            [each for each in masked if each.label == each.truth], lambda each: -_dice(each)
+            [each for each in masked or found if each.label == each.truth],
+            lambda each: (-_dice(each), -_score(each)),
         ),
     )
 
 
 def _first(
-    judgements: Iterable[Judgement], order: Callable[[Judgement], float]
+    judgements: Iterable[Judgement], order: Callable[[Judgement], float | tuple[float, ...]]
 ) -> tuple[Judgement, ...]:
     return tuple(sorted(judgements, key=order)[:_MOST])
 

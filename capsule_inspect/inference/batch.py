@@ -37,7 +37,8 @@ class BatchSummary:
         no_capsule: Pictures without a capsule.
         errors: Files that could not be read.
         warnings: Rows with a warning.
-        drift: How the pictures as a whole differ from those of the training; empty if they do not.
+        drift: How the pictures inspected this time, as a whole, differ from those of the training;
+            empty if they do not.
     """
 
     files: int = 0

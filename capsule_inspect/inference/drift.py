@@ -53,4 +53,7 @@ class Drift:
             if not each.low <= median <= each.high:
                 name = each.name.replace("_", " ")
                 parts.append(f"{name} {median:.1f} ({each.low:.1f} to {each.high:.1f})")
-        return f"Drift: medians outside the training's range: {', '.join(parts)}." if parts else ""
+        if not parts:
+            return ""
+        listed = ", ".join(parts)
+        return f"Drift: medians outside the training's range: {listed}; labels are less sure."

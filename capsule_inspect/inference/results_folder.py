@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -82,13 +83,24 @@ class ResultsFolder:
             return False
 
     def holds_results(self, file: Path) -> bool:
-        """Tells whether a file lies where this folder keeps overlays and masks."""
+        """Tells whether a file lies where this folder, or an earlier run's, keeps pictures."""
+        if any(_made_by_us(each) for each in file.parents):
+            return True
         own = [self.path / name for name in _PICTURES]
         return any(
             Path(spell(file)).is_relative_to(spell(folder))
             for folder in own
             for spell in (os.path.abspath, os.path.realpath)
         )
+
+
+@cache
+def _made_by_us(folder: Path) -> bool:
+    """Tells whether a folder is where some run keeps its overlays or masks."""
+    return (
+        folder.name in _PICTURES
+        and _read_settings(ResultsFolder(folder.parent)).get("made_by") == _MADE_BY
+    )
 
 
 def check_results(folder: ResultsFolder, on_existing: OnExisting) -> None:
@@ -121,8 +133,8 @@ def open_results(
 ) -> Iterator[None]:
     """Has a results folder for this process alone, ready to be written.
 
-    With `resume`, what an earlier run finished stays; with `overwrite` its rows, settings and
-    report and the folders `overlays` and `masks` are removed, and nothing else.
+    With `resume`, what an earlier run finished stays, but for its report; with `overwrite` its
+    rows, settings and report and the folders `overlays` and `masks` are removed, and nothing else.
 
     Args:
         folder: The folder; made if need be.
@@ -169,12 +181,12 @@ def sentences_for(out: Path) -> Iterator[None]:
 def _make_ready(folder: ResultsFolder, run: RunSettings, on_existing: OnExisting) -> None:
     check_results(folder, on_existing)  # once more: another run may have come before the lock
     _remove_unfinished(folder)
+    folder.report.unlink(missing_ok=True)  # or it could be of other rows
     if folder.settings.exists():
         if on_existing == "resume":
             _require_same(folder, run)
             return
-        for file in (folder.records, folder.report):
-            file.unlink(missing_ok=True)
+        folder.records.unlink(missing_ok=True)
         for name in _PICTURES:
             if os.path.lexists(folder.path / name):
                 shutil.rmtree(folder.path / name)

@@ -103,14 +103,17 @@ def _read_bytes(path: Path) -> bytes:
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):  # a pipe or device could hang the program
-            raise ModelFileError(f"{path} is not a regular file, so it cannot be a model.")
+            raise ModelFileError(
+                f"{path} is not a regular file, so it cannot be a model. "
+                "Of a run folder export-tflite makes one."
+            )
         if found.st_size > MAX_FILE_BYTES:
             raise _too_large(str(path))
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError as error:
         raise ModelFileError(
-            f"The model file {path} does not exist.{suggest_path(path)}"
+            f"The model file {path} does not exist.{suggest_path(path, Path.is_file)}"
         ) from error
     except OSError as error:
         raise ModelFileError(f"The model file {path} cannot be read: {error.strerror}.") from error
@@ -123,7 +126,7 @@ def _verify(data: bytes, name: str) -> ModelBundle:
     if len(data) > MAX_FILE_BYTES:
         raise _too_large(name)
     if data[4:8] != _IDENTIFIER:
-        raise ModelFileError(f"{name} is not a TensorFlow Lite model.")
+        raise ModelFileError(f"{name} is not a TensorFlow Lite model; export-tflite makes one.")
     if data[-_END.size :][:4] != _END_SIGNATURE:
         raise ModelFileError(
             f"{name} does not end in metadata of capsule-inspect: it is cut short, or was not made "

@@ -3,23 +3,23 @@
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from capsule_inspect.errors import PictureError
-from capsule_inspect.imaging.read import read_picture
+from capsule_inspect.imaging.read import MAX_PIXELS, read_picture
 from capsule_inspect.inference.records import Record, read_records
 from capsule_inspect.inference.results_folder import ResultsFolder
 from capsule_inspect.pages.charts import Chart, Curve, histogram
-from capsule_inspect.pages.elements import Card, Column, Fact, Row, Shown
+from capsule_inspect.pages.elements import MOST_ROWS, Card, Column, Fact, Row, Shown
 from capsule_inspect.pages.render import render
 from capsule_inspect.pages.thumbnails import make_thumbnail
 
 _MOST_DEFECTS = 60
 _MOST_DOUBTFUL = 24
 _CLOSE_CALLS = 12
-_MOST_ROWS = 5000
-"""A page of more would be slow to open; predictions.csv has them all."""
 
 _COLUMNS = (
     Column("picture"),
@@ -36,14 +36,15 @@ _COLUMNS = (
 class _Page:
     """What `templates/batch.html` shows."""
 
-    pictures: int
+    title: str
     about: str
     place: str
     facts: tuple[Fact, ...]
     drift: str
     defects: tuple[Card, ...]
-    left_out: int
+    defects_left_out: int
     doubtful: tuple[Card, ...]
+    doubtful_left_out: int
     close_calls: tuple[Card, ...]
     scores: Chart | None
     columns: tuple[Column, ...]
@@ -52,23 +53,32 @@ class _Page:
     groups: tuple[str, ...]
 
 
-def write_batch_page(folder: ResultsFolder, about: str, drift: str = "") -> None:
+def write_batch_page(
+    folder: ResultsFolder, about: str, drift: str = "", max_pixels: int = MAX_PIXELS
+) -> None:
     """Writes report.html beside the rows of a batch.
 
     Args:
         folder: The results folder.
         about: Which model judged, in a sentence.
         drift: How the batch differs from the training pictures; empty if it does not.
+        max_pixels: Larger pictures are not shown.
 
     Raises:
         UsageError: The folder cannot be written.
         DataError: Its rows cannot be read.
     """
-    page = make_batch_page(folder.path, read_records(folder.records), about, drift)
+    page = make_batch_page(folder.path, read_records(folder.records), about, drift, max_pixels)
     folder.write(folder.report.name, page.encode())
 
 
-def make_batch_page(folder: Path, records: Sequence[Record], about: str, drift: str = "") -> str:
+def make_batch_page(
+    folder: Path,
+    records: Sequence[Record],
+    about: str,
+    drift: str = "",
+    max_pixels: int = MAX_PIXELS,
+) -> str:
     """Makes the page of a batch.
 
     Args:
@@ -76,6 +86,7 @@ def make_batch_page(folder: Path, records: Sequence[Record], about: str, drift: 
         records: All its rows.
         about: Which model judged, in a sentence.
         drift: How the batch differs from the training pictures; empty if it does not.
+        max_pixels: Larger pictures are not shown.
 
     Returns:
         An HTML document with the pictures that a person would look at first inside.
@@ -85,21 +96,27 @@ def make_batch_page(folder: Path, records: Sequence[Record], about: str, drift: 
     good = sorted((r for r in capsules if r.label == "good"), key=_score, reverse=True)
     doubtful = [r for r in records if r.status != "ok" or r.warning]
     place = _common_folder(records)
+    show = partial(_card, folder, place, max_pixels)
+    count = len({record.path for record in records})
+    # Where not all fit, those that need no look are left out.
+    rows = sorted(records, key=lambda r: r.label == "good" and not r.warning)
+    shown = records if len(records) <= MOST_ROWS else rows[:MOST_ROWS]
     page = _Page(
-        pictures=len({record.path for record in records}),
+        title=f"Inspection of {count} {'picture' if count == 1 else 'pictures'}",
         about=about,
         place=place,
         facts=tuple(_facts(records, len(defects))),
         drift=drift,
-        defects=_cards(folder, place, defects[:_MOST_DEFECTS]),
-        left_out=max(0, len(defects) - _MOST_DEFECTS),
-        doubtful=_cards(folder, place, doubtful[:_MOST_DOUBTFUL]),
-        close_calls=_cards(folder, place, good[:_CLOSE_CALLS]),
+        defects=tuple(map(show, defects[:_MOST_DEFECTS])),
+        defects_left_out=max(0, len(defects) - _MOST_DEFECTS),
+        doubtful=tuple(map(show, doubtful[:_MOST_DOUBTFUL])),
+        doubtful_left_out=max(0, len(doubtful) - _MOST_DOUBTFUL),
+        close_calls=tuple(map(show, good[:_CLOSE_CALLS])),
         scores=_draw_scores(capsules),
         columns=_COLUMNS,
-        rows=tuple(_row(place, record) for record in records[:_MOST_ROWS]),
-        rows_left_out=max(0, len(records) - _MOST_ROWS),
-        groups=tuple(sorted({group for record in records for group in _groups(record)})),
+        rows=tuple(_row(place, record) for record in shown),
+        rows_left_out=len(records) - len(shown),
+        groups=tuple(sorted({group for record in shown for group in _groups(record)})),
     )
     return render("batch.html", page=page)
 
@@ -115,6 +132,7 @@ def _facts(records: Sequence[Record], defective: int) -> Iterable[Fact]:
     yield Fact("capsules", str(capsules))
     yield Fact("defective", str(defective), share)
     labels = Counter(record.label for record in records if record.status == "ok")
+    yield Fact("good", str(labels["good"]))
     for label in sorted(labels.keys() - {"good"}):
         yield Fact(label, str(labels[label]))
     yield Fact("without a capsule", str(statuses["no_capsule"]))
@@ -132,30 +150,34 @@ def _common_folder(records: Sequence[Record]) -> str:
     return os.path.join(common, "") if common else ""  # noqa: PTH118
 
 
-def _cards(folder: Path, place: str, records: Iterable[Record]) -> tuple[Card, ...]:
-    return tuple(_card(folder, place, record) for record in records)
-
-
-def _card(folder: Path, place: str, record: Record) -> Card:
-    detail = record.warning or record.error
+def _card(folder: Path, place: str, max_pixels: int, record: Record) -> Card:
+    parts = [record.warning or record.error]
     if record.status == "ok":
-        detail = f"{record.confidence:.2f}, score {record.defect_score:.3f}. {detail}".strip()
+        parts.insert(
+            0, f"Confidence {record.confidence:.2f}, defect score {record.defect_score:.3f}."
+        )
+    if record.capsule:
+        parts.insert(0, f"Capsule {record.capsule}.")
     return Card(
-        pictures=_pictures(folder, record),
-        title=record.label or record.status.replace("_", " "),
+        pictures=_pictures(folder, record, max_pixels),
+        title=_label(record),
         path=record.path.removeprefix(place),
         is_good=record.label == "good",
-        detail=detail,
+        detail=" ".join(part for part in parts if part),
     )
 
 
-def _pictures(folder: Path, record: Record) -> tuple[Shown, ...]:
+def _label(record: Record) -> str:
+    return record.label or record.status.replace("_", " ")
+
+
+def _pictures(folder: Path, record: Record, max_pixels: int) -> tuple[Shown, ...]:
     """Returns the overlay, or else the picture itself; nothing where neither can be read."""
-    file = folder / record.overlay if record.overlay else Path(record.path)
-    try:
-        return (Shown(make_thumbnail(read_picture(file))),)
-    except PictureError:
-        return ()
+    files = [folder / record.overlay] if record.overlay else []
+    for file in (*files, Path(record.path)):
+        with suppress(PictureError):
+            return (Shown(make_thumbnail(read_picture(file, max_pixels))),)
+    return ()
 
 
 def _draw_scores(capsules: Sequence[Record]) -> Chart | None:
@@ -175,12 +197,11 @@ def _row(place: str, record: Record) -> Row:
         "" if number is None else f"{number:.{digits}f}"
         for number, digits in zip(numbers, (0, 3, 3, 2), strict=True)
     )
-    label = record.label or record.status.replace("_", " ")
     doubt = record.warning or record.error
     path = record.path.removeprefix(place)
-    return Row((path, capsule, label, confidence, score, area, doubt), _groups(record))
+    return Row((path, capsule, _label(record), confidence, score, area, doubt), _groups(record))
 
 
 def _groups(record: Record) -> tuple[str, ...]:
-    label = record.label or record.status.replace("_", " ")
+    label = f"label: {record.label}" if record.label else _label(record)
     return (label, "with a warning") if record.warning else (label,)

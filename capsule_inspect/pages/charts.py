@@ -3,10 +3,11 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 WIDTH, HEIGHT = 360, 300
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 12, 44
-"""Margins for the labels of the axes, in the chart's units."""
+LEFT, RIGHT, TOP, BOTTOM = 52, 348, 12, 256
+"""Where the axes end, in the chart's units; their labels stand outside."""
 
 _FEWEST_TICKS = 4
 
@@ -93,16 +94,22 @@ class Chart:
     bars: tuple[Bar, ...] = ()
     note: str = ""
     x_names: tuple[str, ...] = ()
+    width: ClassVar[int] = WIDTH
+    height: ClassVar[int] = HEIGHT
+    left: ClassVar[int] = LEFT
+    right: ClassVar[int] = RIGHT
+    top: ClassVar[int] = TOP
+    bottom: ClassVar[int] = BOTTOM
 
     def x(self, value: float) -> float:
         """Returns where a value stands from the left."""
         low, high = self.x_range
-        return round(LEFT + (value - low) / (high - low) * (WIDTH - LEFT - RIGHT), 2)
+        return round(LEFT + (value - low) / (high - low) * (RIGHT - LEFT), 2)
 
     def y(self, value: float) -> float:
         """Returns where a value stands from the top."""
         low, high = self.y_range
-        return round(HEIGHT - BOTTOM - (value - low) / (high - low) * (HEIGHT - TOP - BOTTOM), 2)
+        return round(BOTTOM - (value - low) / (high - low) * (BOTTOM - TOP), 2)
 
     def path(self, curve: Curve) -> str:
         """Returns a curve as the points of an SVG polyline."""
@@ -150,7 +157,7 @@ def histogram(
         x_range: Ends of the axis; those of the values unless given.
     """
     low, high = x_range or (min(values), max(values))
-    if high <= low:
+    if high - low <= 1e-6 * max(abs(low), abs(high)):
         low, high = low - 0.5, high + 0.5
     counts = [0] * 20
     for value in values:
@@ -167,4 +174,4 @@ def histogram(
 def spread_out(place: int, count: int) -> Iterator[float]:
     """Yields places around one column that keep its points apart, at most 0.3 from it."""
     # Steps of the golden ratio leave no two neighbours close.
-    yield from (place + 0.6 * ((number * 0.618034) % 1 - 0.5) for number in range(count))
+    yield from (place + 0.6 * ((0.5 + number * 0.618034) % 1 - 0.5) for number in range(count))

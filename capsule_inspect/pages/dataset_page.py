@@ -45,6 +45,7 @@ class _Page:
     problems_left_out: int
     without_capsule: tuple[str, ...]
     without_capsule_count: int
+    sees_capsules: bool
     charts: tuple[Chart, ...]
     heat: tuple[Card, ...]
     samples: tuple[_Samples, ...]
@@ -75,6 +76,7 @@ def make_dataset_page(data: DataSet, surveyed: Survey, problems: Sequence[Proble
         problems_left_out=max(0, len(problems) - _MOST_LISTED),
         without_capsule=missing[:_MOST_LISTED],
         without_capsule_count=len(missing),
+        sees_capsules=surveyed.roi.mode == "capsule",
         charts=tuple(_charts(surveyed)),
         heat=tuple(_heat_maps(surveyed)),
         samples=tuple(_Samples(name, tuple(_cards(data, name))) for name in data.classes),
@@ -108,9 +110,10 @@ def _charts(surveyed: Survey) -> Iterator[Chart]:
     looks = [look for each in surveyed.pictures for look in each.looks]
     if not looks:
         return
-    widths = [width for each in surveyed.pictures for width in each.widths]
-    yield histogram("Length", "length, pixels", [look.length for look in looks])
-    yield histogram("Width", "width, pixels", widths)
+    if surveyed.roi.mode == "capsule":
+        widths = [width for each in surveyed.pictures for width in each.widths]
+        yield histogram("Length", "length, pixels", [look.length for look in looks])
+        yield histogram("Width", "width, pixels", widths)
     yield histogram("Sharpness", "variance of the Laplacian", [look.sharpness for look in looks])
     for colour in ("red", "green", "blue"):
         values = [getattr(look, colour) for look in looks]

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+MOST_ROWS = 5000
+"""Of a table: a page of more would be slow to open."""
+
 
 @dataclass(frozen=True)
 class Fact:

@@ -9,7 +9,7 @@ from capsule_inspect.evaluation.judge import Judgement
 from capsule_inspect.evaluation.per_class import CLASS_METRICS
 from capsule_inspect.modelfile.metric import Metric
 from capsule_inspect.pages.charts import Chart
-from capsule_inspect.pages.elements import Card, Column, Fact, Row, Shown
+from capsule_inspect.pages.elements import MOST_ROWS, Card, Column, Fact, Row, Shown
 from capsule_inspect.pages.evaluation_charts import draw_charts
 from capsule_inspect.pages.render import render
 
@@ -26,6 +26,8 @@ _HEADLINES: Mapping[str, str] = {
     "false_alarm_rate": "false alarms",
     "miss_rate": "misses",
 }
+
+_VERDICTS = ("labelled rightly", "labelled wrongly")
 
 _COLUMNS = (
     Column("picture"),
@@ -72,6 +74,7 @@ class _Page:
     galleries: tuple[_Gallery, ...]
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+    rows_left_out: int
     groups: tuple[str, ...]
 
     @property
@@ -92,7 +95,7 @@ def make_evaluation_page(
     """Makes the page of an evaluation.
 
     Args:
-        evaluation: What was measured; of a study, all its seeds together.
+        evaluation: What was measured, with one judgement per picture.
         title: What was measured, in a few words.
         about: The model and the pictures, in a sentence.
         illustrate: Called for each picture of the galleries.
@@ -116,8 +119,9 @@ def make_evaluation_page(
         charts=tuple(draw_charts(evaluation)),
         galleries=tuple(_galleries(evaluation, illustrate)),
         columns=_COLUMNS,
-        rows=tuple(_row(each) for each in evaluation.judgements),
-        groups=("right", "wrong", *evaluation.classes),
+        rows=tuple(_row(each) for each in evaluation.judgements[:MOST_ROWS]),
+        rows_left_out=max(0, len(evaluation.judgements) - MOST_ROWS),
+        groups=(*_VERDICTS, *(f"true: {name}" for name in evaluation.classes)),
     )
     return render("evaluation.html", page=page)
 
@@ -174,7 +178,7 @@ def _card(judgement: Judgement, illustrate: Illustrate) -> Card:
 def _row(judgement: Judgement) -> Row:
     overlap = judgement.defect_overlap
     dice, iou = (f"{overlap.dice:.3f}", f"{overlap.iou:.3f}") if overlap else ("", "")
-    verdict = "right" if judgement.truth == judgement.label else "wrong"
+    verdict = _VERDICTS[judgement.truth != judgement.label]
     return Row(
         (
             judgement.path,
@@ -184,5 +188,5 @@ def _row(judgement: Judgement) -> Row:
             dice,
             iou,
         ),
-        (verdict, judgement.truth),
+        (verdict, f"true: {judgement.truth}"),
     )

@@ -18,21 +18,17 @@ def render(template: str, **values: object) -> str:
     Returns:
         A whole HTML document that loads nothing.
     """
-    return _environment().get_template(template).render(version=__version__, **values)
+    page = _environment().get_template(template).render(version=__version__, **values)
+    # File names need not be text.
+    return page.encode(errors="backslashreplace").decode()
 
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
+    return Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["percent"] = _percent
-    return environment
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"

@@ -33,7 +33,10 @@ def new_run_folder(command: str, about: str, wanted: Path | None = None) -> Path
         if wanted is not None:
             wanted.mkdir(parents=True, exist_ok=True)
             if any(wanted.iterdir()):
-                raise UsageError(f"The run folder '{wanted}' is not empty. Give a new one.")
+                hint = ""
+                if command in ("train", "tune"):
+                    hint = f" An unfinished run in it goes on with {command}.resume={wanted}."
+                raise UsageError(f"The run folder '{wanted}' is not empty. Give a new one.{hint}")
             return wanted
         folder = _new_folder(RUNS / command, safe_name(about))
     except OSError as error:

@@ -21,8 +21,9 @@ _PREFIX = "val_"
 def read_train(path: Path) -> Findings:
     """Reads the folder of a run or study.
 
-    The figures of a run are those of its last validation, of the best where training may stop
-    early; those of a study are the rates that its decision.json expects.
+    The figures of a finished run are those at its operating point. Those of another are of its last
+    validation, of the best where training may stop early; those of a study are the rates that its
+    decision.json expects.
 
     Raises:
         DataError: A file is damaged.
@@ -42,12 +43,15 @@ def read_train(path: Path) -> Findings:
         if not run.model.is_file():
             return Findings("damaged", f"{run.model.name} is missing", counts=counts)
     state: State = "finished" if finished else "unfinished"
+    if run.validation.is_file():
+        figures = figures_of(read_json(run.validation), "metrics", run.validation)
+        return Findings(state, note, "validation split", figures, counts)
     validated = [row for row in rows if row[f"{_PREFIX}accuracy"]]
     if not validated:
         return Findings(state, note, counts=counts)
-    figures = [(row["epoch"], _figures(row, run.history)) for row in validated]
+    epochs = [(row["epoch"], _figures(row, run.history)) for row in validated]
     epoch, chosen = (
-        max(figures, key=lambda each: _score(each[1])) if run.best.exists() else figures[-1]
+        max(epochs, key=lambda each: _score(each[1])) if run.best.exists() else epochs[-1]
     )
     return Findings(state, note, f"val, epoch {epoch}", chosen, counts)
 

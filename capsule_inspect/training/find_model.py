@@ -13,7 +13,13 @@ def find_model(path: Path) -> Path:
     Raises:
         ModelFileError: There is no such file.
     """
-    file = RunFolder(path).model if path.is_dir() else path
+    run = RunFolder(path)
+    file = run.model if path.is_dir() else path
+    if run.checkpoint.is_file() and not run.model.is_file():
+        raise ModelFileError(
+            f"The run '{path}' is unfinished. Go on with it: capsule-inspect train "
+            f"train.resume={path}"
+        )
     if not file.is_file():
         raise ModelFileError(
             f"There is no model '{file}'.{suggest_path(file)} "

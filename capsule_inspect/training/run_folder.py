@@ -43,6 +43,11 @@ class RunFolder:
         return self.path / "best.keras"
 
     @property
+    def validation(self) -> Path:
+        """Metrics on the validation split, at the operating point."""
+        return self.path / "validation.json"
+
+    @property
     def history(self) -> Path:
         """One row per epoch."""
         return self.path / "history.csv"

@@ -316,6 +316,20 @@ class TestResuming:
         assert refused.exit_code == 2
         assert "not in its place" in refused.err
 
+    def test_needs_to_know_which_run(self, predict, pictures):
+        refused = predict(pictures, "--resume")
+        assert refused.exit_code == 2
+        assert "--resume needs -o" in refused.err
+
+    def test_removes_a_report_of_fewer_rows(self, predict, pictures, paint, tmp_path):
+        out = tmp_path / "out"
+        predict(pictures, "-o", out, "--report")
+        paint(pictures / "e.png")
+        assert predict(pictures, "-o", out, "--resume").exit_code == 0
+        assert not (out / "report.html").exists()
+        assert predict(pictures, "-o", out, "--resume", "--report").exit_code == 0
+        assert "Inspection of 5 pictures" in (out / "report.html").read_text(encoding="utf-8")
+
     def test_is_not_overwriting(self, predict, pictures, tmp_path):
         refused = predict(pictures, "-o", tmp_path / "out", "--resume", "--overwrite")
         assert refused.exit_code == 2
@@ -327,6 +341,14 @@ def test_overwriting_starts_again_with_other_settings(predict, pictures, tmp_pat
     assert predict(pictures, "-o", out, "--overwrite", "--overlays", "none").exit_code == 0
     assert not (out / "overlays").exists()
     assert len(read_records(out / "predictions.csv")) == 4
+
+
+def test_overlays_of_earlier_runs_are_no_inputs(predict, pictures, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        assert "4 pictures" in predict(".", "-r").err
+    assert predict(".", "-r", "-o", pictures / "overlays").exit_code == 0
+    assert "4 pictures" in predict(".", "-r").err
 
 
 def test_a_run_does_not_inspect_its_own_overlays(predict, pictures):

@@ -145,7 +145,10 @@ def test_the_table_fits_80_columns_and_ends_with_a_hint(invoke):
     assert "2025-01-04" in done.out
     assert "0.950" in done.out
     assert "3 of 4 trials, best score 0.750" in done.out
-    assert done.err == "5 runs. Best first: capsule-inspect runs --sort accuracy\n"
+    assert done.err == (
+        "5 runs. Go on with one that was stopped: capsule-inspect tune "
+        "tune.resume=runs/tune/20250102-120000-caps\n"
+    )
     (head, *_) = [
         line for line in invoke("runs", "--sort", "auroc").out.splitlines() if "run" in line
     ]

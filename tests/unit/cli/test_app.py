@@ -119,6 +119,7 @@ def test_packages_that_are_not_there_are_left_out(invoke, monkeypatch):
         (["prepare", "picture", "out"], "Did you mean 'pictures'?"),
         (["evaluate", "model.tflite", "data.dir=picturse"], "Did you mean 'pictures'?"),
         (["export-tflite", "modl.keras", "data.dir=picturse"], "Did you mean 'pictures'?"),
+        (["evaluate", "data.dir=pictures"], "MODEL is missing before 'data.dir=pictures'"),
         (["train", "experiment=mien.yaml"], "Did you mean 'mine.yaml'?"),
         (["train", "--config-dir", "pictuers"], "Did you mean 'pictures'?"),
         (["evaluate", "model.tflite", "--require", "acuracy>=.9"], "Did you mean 'accuracy'?"),
@@ -126,7 +127,7 @@ def test_packages_that_are_not_there_are_left_out(invoke, monkeypatch):
 )
 def test_a_slip_is_answered_with_what_was_meant(arguments, said, invoke, tmp_path, monkeypatch):
     (tmp_path / "pictures").mkdir()
-    for name in ("pictures/a.png", "model.tflite", "mine.yaml"):
+    for name in ("pictures/a.png", "pictures/manifest.csv", "model.tflite", "mine.yaml"):
         (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)
     ended = invoke(*arguments)

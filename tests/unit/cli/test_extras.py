@@ -46,6 +46,7 @@ def test_other_backends_are_refused(monkeypatch):
 @pytest.mark.parametrize("command", ["train", "tune"])
 def test_a_mistyped_data_set_is_told_before_anything_loads(command, invoke, tmp_path, monkeypatch):
     (tmp_path / "capsules").mkdir()
+    (tmp_path / "capsules/manifest.csv").touch()
     monkeypatch.chdir(tmp_path)
     ended = invoke(command, "data.dir=capsule")
     assert ended.exit_code == 2

@@ -79,7 +79,9 @@ def test_a_defect_changes_what_its_mask_covers_and_nothing_else(label, seed):
     change = np.abs(drawn.picture.astype(int) - twin.picture).max(axis=2)
 
     # A crushed capsule throws another shadow, soft and light; the others share their twin's.
-    assert change[~grown(drawn.mask, 4)].max() <= (45 if label == "squeeze" else 16)
+    # The edge of an imprint is soft.
+    most = {"squeeze": 45, "faulty_imprint": 32}.get(label, 16)
+    assert change[~grown(drawn.mask, 4)].max() <= most
     assert change[drawn.mask > 0].mean() > 8
 
 

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -66,10 +67,10 @@ def test_the_table_has_every_row(folder):
     assert cells[1] == ["b.png", "0", "crack", "0.700", "0.700", "1.25", ""]
     assert cells[4][:4] == ["e.png", "", "no capsule", ""]
     assert len(cells) == 6
-    assert re.findall(r"<option>([^<]*)</option>", table) == [
-        "crack",
+    assert re.findall(r"<option value=\"([^\"]+)\">", table) == [
         "error",
-        "good",
+        "label: crack",
+        "label: good",
         "no capsule",
         "with a warning",
     ]
@@ -97,12 +98,37 @@ def test_without_overlays_the_pictures_themselves_are_shown(tmp_path, save_pictu
     assert names_in(section(page, "close")) == ["a.png"]
 
 
-def test_a_large_batch_says_what_it_leaves_out(folder):
-    rows = [row(f"pics/{number:04}.png", "crack", 0.9) for number in range(5003)]
+def test_a_large_batch_leaves_out_good_rows_and_says_so(folder):
+    rows = [row(f"pics/{number:04}.png", "good", 0.1) for number in range(5000)]
+    rows += [row(f"pics/{number:04}.png", "crack", 0.9) for number in range(5000, 5070)]
+    rows += [Record(f"pics/{number}.png", "no_capsule") for number in range(6000, 6030)]
     page = make_batch_page(folder, rows, "")
-    assert "4943 more stand in the table below" in page
-    assert "3 more rows are in predictions.csv alone" in page
+    assert "And 10 more." in section(page, "defects")
+    assert "And 6 more." in section(page, "doubtful")
+    assert "100 more rows, of good capsules first, are in predictions.csv alone" in page
     assert page.count("<tr ") == 5000
+    assert page.count('data-group="label: crack"') == 70
+    assert page.count('data-group="no capsule"') == 30
+
+
+def test_capsules_of_one_picture_are_told_apart(folder):
+    rows = [row("pics/a.png", "crack", 0.9), replace(row("pics/a.png", "crack", 0.8), capsule=1)]
+    page = make_batch_page(folder, rows, "")
+    assert "Inspection of 1 picture<" in page
+    assert page.count("Capsule 1.") == 1
+
+
+def test_a_lost_overlay_gives_way_to_the_picture(tmp_path, save_picture):
+    file = save_picture(tmp_path / "pics/a.png", np.zeros((20, 30, 3), np.uint8))
+    rows = [row(str(file), "good", 0.1)]
+    assert make_batch_page(tmp_path, rows, "").count("<img ") == 1
+    assert make_batch_page(tmp_path, rows, "", max_pixels=599).count("<img ") == 0
+
+
+def test_names_that_are_not_text_are_spelled(folder):
+    page = make_batch_page(folder, ROWS, "Model m\udcff.tflite.")
+    assert "Model m\\udcff.tflite." in page
+    assert page.encode()
 
 
 def test_nothing_but_unreadable_files_is_a_page_too(folder):

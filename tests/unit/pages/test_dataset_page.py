@@ -1,9 +1,13 @@
 import re
 from dataclasses import replace
 
+import numpy as np
+
+from capsule_inspect.data_settings import DataSettings
 from capsule_inspect.dataset.check import Problem
 from capsule_inspect.dataset.manifest import read_dataset
-from capsule_inspect.dataset.survey import Survey, Surveyed, survey
+from capsule_inspect.dataset.prepare import prepare_dataset
+from capsule_inspect.dataset.survey import Survey, Surveyed, choose_roi, survey
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.pages.dataset_page import make_dataset_page
 
@@ -26,7 +30,7 @@ def test_a_data_set_is_counted_measured_and_shown(dataset_folder):
 def test_problems_and_pictures_without_a_capsule_are_named(dataset_folder):
     data = read_dataset(dataset_folder)
     data = replace(data, samples=data.samples[:1])
-    surveyed = Survey((Surveyed(data.samples[0], (), ()),), {})
+    surveyed = Survey(Roi(), (Surveyed(data.samples[0], False, (), ()),), {})
     problems = [Problem("a<b.png", "It is a copy.", False), Problem("", "There are few.", False)]
     page = make_dataset_page(data, surveyed, [*problems, *problems * 30])
     assert "a&lt;b.png" in page
@@ -36,3 +40,16 @@ def test_problems_and_pictures_without_a_capsule_are_named(dataset_folder):
     assert f'<li class="path">{data.samples[0].path}</li>' in page
     assert "There are no masks." in page
     assert "<svg" not in page
+
+
+def test_pictures_without_capsules_are_seen_whole_and_said_so(tmp_path, save_picture):
+    for place in range(3):
+        picture = np.random.default_rng(place).integers(0, 99, (40, 40, 3), np.uint8)
+        save_picture(tmp_path / "source/good" / f"{place}.png", picture)
+    prepared = prepare_dataset(tmp_path / "source", tmp_path / "data", DataSettings())
+    data = prepared.data
+    page = make_dataset_page(data, survey(data, choose_roi(data)), prepared.problems)
+    assert "<b>3</b><span>without a capsule</span>" in page
+    assert "Of each whole picture" in page
+    titles = re.findall(r"<figcaption>([^<]*)</figcaption>\s*<svg", page)
+    assert titles == ["Sharpness", "Mean red", "Mean green", "Mean blue"]
