@@ -111,4 +111,6 @@ def _hint(found: "Sequence[Run]", folder: Path, sort: str | None) -> str:
     trained = [r for r in found if r.command == "train" and r.findings.state == "finished"]
     for run in trained:
         return f"{count} Measure one: capsule-inspect evaluate {quote(str(run.path))}"
-    return f"{count} All that an evaluation measured is in its metrics.json."
+    if any(run.command == "evaluate" for run in found):
+        return f"{count} All that an evaluation measured is in its metrics.json."
+    return f"{count} Measure a model: capsule-inspect evaluate MODEL"

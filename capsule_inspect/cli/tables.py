@@ -115,6 +115,7 @@ def _padding(console: "Console") -> tuple[int, int]:
 
 
 def _two_lines(metric: "Metric") -> str:
-    known = metric.low is not None and metric.n > 1
+    # The mean of one picture has no spread to tell an interval by.
+    known = metric.low is not None and metric.low != metric.high
     interval = f"\n{metric.low:.2f}-{metric.high:.2f}" if known else ""
     return f"{metric.value:.3f}{interval}"

@@ -53,6 +53,10 @@ def test_a_study_is_trained_by_two_processes_evaluated_and_exported(
             rows = list(csv.DictReader(stream))
         check_out_of_fold(rows, document, read_dataset(dataset_folder))
         assert (out / "roc.png").is_file()
+        page = (out / "report.html").read_text(encoding="utf-8")
+        # One row per picture, though each was judged once per seed.
+        assert page.count("<tr data-group=") == len({row["path"] for row in rows})
+        assert "means over 2 seeds" in page
         check_points(rows, document, folder, kind)
         again = command("evaluate", out / "out_of_fold.csv")
         assert again.returncode == 0, again.stderr

@@ -73,6 +73,7 @@ def test_a_stopped_run_goes_on_to_where_it_would_have_come(small_settings, few_p
     assert [row["epoch"] for row in rows] == ["1", "2"]
     assert all(float(row["loss"]) > 0 and row["val_accuracy"] for row in rows)
     assert any(whole.tensorboard.iterdir())
+    assert (whole.path / "curves.png").stat().st_size > 1000
 
     with pytest.raises(InterruptedRunError, match=f"train.resume={stopped.path}"):
         fit(small_settings, few_pictures, stopped, Watcher(print, (StopAfter(1),)))
