@@ -40,8 +40,8 @@ demo: $(LIGHT) ## draw 24 capsules and find their defects with the model that sh
 	rm -rf out/demo
 	$(INSPECT) prepare drawn out/demo/data data.count=24 data.seed=$(SEED)
 	$(INSPECT) predict out/demo/data/pictures -o out/demo/results --table
-	@echo 'The pictures with the findings drawn in are in out/demo/results/overlays. Your own:'
-	@echo '  $(INSPECT) predict FOLDER -o RESULTS --report'
+	@echo 'The pictures with the findings drawn in are in out/demo/results/overlays.'
+	@echo 'For your own: $(INSPECT) predict FOLDER -o RESULTS --report'
 
 test: $(DEV) ## run the fast tests
 	$(BIN)/python -m pytest $(ARGS)
