@@ -140,10 +140,11 @@ def test_the_runs_are_listed_with_what_they_came_to(run, dataset_folder, command
     evaluated, trained = map(json.loads, done.stdout.splitlines())
     assert (trained["command"], trained["name"], trained["state"]) == ("train", "run", "finished")
     assert (trained["epochs"], trained["planned_epochs"]) == (2, 2)
-    with (run / "history.csv").open() as stream:
-        last = list(csv.DictReader(stream))[-1]
-    values = {metric["name"]: metric["value"] for metric in trained["metrics"]}
-    assert values["dice"] == float(last["val_dice"])
+    validated = json.loads((run / "validation.json").read_text())["metrics"]
+    assert trained["metrics"] == [
+        {key: m[key] for key in ("name", "value", "n")} for m in validated
+    ]
+    assert "dice" in {metric["name"] for metric in validated}
     assert (evaluated["command"], evaluated["state"]) == ("evaluate", "finished")
     stored = json.loads((measured / "metrics.json").read_text())["metrics"]
     assert evaluated["metrics"] == [{key: m[key] for key in ("name", "value", "n")} for m in stored]
