@@ -1,3 +1,4 @@
+import errno
 import re
 import shlex
 from importlib import metadata
@@ -140,3 +141,14 @@ def test_a_wrong_option_like_no_other_gets_no_suggestion(invoke):
     assert ended.exit_code == 2
     assert "There is no option -z." in ended.err
     assert "mean" not in ended.err
+
+
+def test_a_full_disk_is_a_sentence(invoke, drawn_folder, tmp_path, monkeypatch):
+    def is_full(path, _text):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr("capsule_inspect.training.run_folder.replace_text", is_full)
+    ended = invoke("prepare", drawn_folder, tmp_path / "out")
+    assert ended.exit_code == 2
+    page = tmp_path / "out/dataset.html"
+    assert f"Error: '{page}' cannot be written or read: No space left on device." in ended.err
