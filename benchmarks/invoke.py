@@ -2,10 +2,10 @@
 
 Usage: python benchmarks/invoke.py [ROUNDS]      (10; needs the extra `train`)
 
-The older network (`experiment=seed_baseline`) has random weights and dynamic-range quantization, as
-it was shipped; our float network has random weights too. With the extra `bench` the shipped file
-and the float network also run in ONNX Runtime and OpenVINO. All run in turns, in one process, with
-as many threads.
+The older network (`experiment=seed_baseline`) has random weights and dynamic-range quantization,
+as it was shipped; decoder and heads of our float network are random. With the extra `bench` the
+shipped file and the float network also run in ONNX Runtime and OpenVINO. All run in turns, in one
+process, with as many threads.
 """
 
 import multiprocessing

@@ -16,6 +16,7 @@ from capsule_inspect.cli.options import (
     RuntimeChoice,
     settings_from,
 )
+from capsule_inspect.cli.predict import split_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -89,7 +90,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
     from capsule_inspect.cli.console import say
     from capsule_inspect.errors import UsageError
 
-    if "=" in model.name and not model.exists():
+    if split_arguments([str(model)])[1]:
         raise UsageError(
             f"MODEL is missing before '{model}': a .tflite or .keras file, or the folder of a run."
         )

@@ -72,9 +72,9 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
         from capsule_inspect.inference.batch import inspect_batch
         from capsule_inspect.inference.inputs import expand_inputs
         from capsule_inspect.inference.inspect_file import Wanted
-        from capsule_inspect.inference.results_folder import ResultsFolder, check_results
+        from capsule_inspect.inference.results_folder import ResultsFolder, check_results, is_result
         from capsule_inspect.runs.naming import input_name
-        from capsule_inspect.runs.new_folder import RUNS, new_run_folder
+        from capsule_inspect.runs.new_folder import new_run_folder
 
         start = time.monotonic()
         given = ResultsFolder(out) if out else None
@@ -82,8 +82,7 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
             check_results(given, on_existing)
             _refuse_log_inside(given.path, log_file)
         with speaking(quiet, log_file):
-            leave_out = (given or ResultsFolder(RUNS)).holds_results
-            pictures = expand_inputs(named, recursive, leave_out)
+            pictures = expand_inputs(named, recursive, is_result)
             inspector = _load(model, threshold, runtime, settings.threads, verbose)
             # Only now, so that a mistyped input leaves no folder behind.
             folder = given or ResultsFolder(new_run_folder("predict", input_name(named[0])))

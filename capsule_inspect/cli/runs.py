@@ -102,15 +102,16 @@ def _hint(found: "Sequence[Run]", folder: Path, sort: str | None) -> str:
         return f"There are no such runs in '{folder}'. Make one: capsule-inspect train"
     count = f"{len(found)} {'run' if len(found) == 1 else 'runs'}."
     stopped = [run for run in found if run.findings.state == "unfinished" and run.findings.counts]
-    for run in stopped:
-        resume = quote(f"{run.command}.resume={run.path}")
-        return f"{count} Go on with one that was stopped: capsule-inspect {run.command} {resume}"
+    if stopped:
+        command = stopped[0].command
+        resume = quote(f"{command}.resume={stopped[0].path}")
+        return f"{count} Go on with one that was stopped: capsule-inspect {command} {resume}"
     if sort is None and any(f.name == "accuracy" for run in found for f in run.findings.figures):
         where = "" if folder == RUNS else f"{quote(str(folder))} "
         return f"{count} Best first: capsule-inspect runs {where}--sort accuracy"
     trained = [r for r in found if r.command == "train" and r.findings.state == "finished"]
-    for run in trained:
-        return f"{count} Measure one: capsule-inspect evaluate {quote(str(run.path))}"
+    if trained:
+        return f"{count} Measure one: capsule-inspect evaluate {quote(str(trained[0].path))}"
     if any(run.command == "evaluate" for run in found):
         return f"{count} All that an evaluation measured is in its metrics.json."
     return f"{count} Measure a model: capsule-inspect evaluate MODEL"

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -82,24 +81,17 @@ class ResultsFolder:
         except OSError:
             return False
 
-    def holds_results(self, file: Path) -> bool:
-        """Tells whether a file lies where this folder, or an earlier run's, keeps pictures."""
-        if any(_made_by_us(each) for each in file.parents):
-            return True
-        own = [self.path / name for name in _PICTURES]
-        return any(
-            Path(spell(file)).is_relative_to(spell(folder))
-            for folder in own
-            for spell in (os.path.abspath, os.path.realpath)
-        )
 
-
-@cache
-def _made_by_us(folder: Path) -> bool:
-    """Tells whether a folder is where some run keeps its overlays or masks."""
-    return (
-        folder.name in _PICTURES
-        and _read_settings(ResultsFolder(folder.parent)).get("made_by") == _MADE_BY
+def is_result(file: Path) -> bool:
+    """Tells whether a file, however spelled, lies where some run keeps its overlays or masks."""
+    folders = (
+        folder
+        for spell in (os.path.abspath, os.path.realpath)
+        for folder in Path(spell(file)).parents
+    )
+    return any(
+        folder.name in _PICTURES and _is_of_a_run(ResultsFolder(folder.parent))
+        for folder in folders
     )
 
 
@@ -115,7 +107,7 @@ def check_results(folder: ResultsFolder, on_existing: OnExisting) -> None:
             raise UsageError(f"The output '{out}' is not a folder. Name another with -o.")
         if not out.is_dir() or all(_is_ours_and_empty(entry.name) for entry in out.iterdir()):
             return
-    if _read_settings(folder).get("made_by") != _MADE_BY:
+    if not _is_of_a_run(folder):
         hint = " No run.json says that this command made it." if on_existing != "refuse" else ""
         raise UsageError(
             f"The output folder '{out}' is not empty.{hint} Name another with -o, or remove it."
@@ -202,6 +194,10 @@ def _require_same(folder: ResultsFolder, run: RunSettings) -> None:
             f"The run in '{folder.path}' was made otherwise ({said}). Resume it with the same, or "
             "start it again with --overwrite."
         )
+
+
+def _is_of_a_run(folder: ResultsFolder) -> bool:
+    return _read_settings(folder).get("made_by") == _MADE_BY
 
 
 def _read_settings(folder: ResultsFolder) -> dict[str, object]:

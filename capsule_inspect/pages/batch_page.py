@@ -151,13 +151,10 @@ def _common_folder(records: Sequence[Record]) -> str:
 
 
 def _card(folder: Path, place: str, max_pixels: int, record: Record) -> Card:
-    parts = [record.warning or record.error]
+    parts = [f"Capsule {record.capsule}."] if record.capsule else []
     if record.status == "ok":
-        parts.insert(
-            0, f"Confidence {record.confidence:.2f}, defect score {record.defect_score:.3f}."
-        )
-    if record.capsule:
-        parts.insert(0, f"Capsule {record.capsule}.")
+        parts.append(f"Confidence {record.confidence:.2f}, defect score {record.defect_score:.3f}.")
+    parts.append(record.warning or record.error)
     return Card(
         pictures=_pictures(folder, record, max_pixels),
         title=_label(record),

@@ -5,10 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-WIDTH, HEIGHT = 360, 300
-LEFT, RIGHT, TOP, BOTTOM = 52, 348, 12, 256
-"""Where the axes end, in the chart's units; their labels stand outside."""
-
 _FEWEST_TICKS = 4
 
 
@@ -82,6 +78,12 @@ class Chart:
         bars: Drawn first.
         note: A sentence below it.
         x_names: Names to stand at 0, 1, … of the horizontal axis, in place of numbers.
+        width: Of the whole, in the chart's units, and so are the following.
+        height: Of the whole.
+        left: Where the axes begin; their labels stand outside.
+        right: Where the horizontal axis ends.
+        top: Where the vertical axis ends.
+        bottom: Where it begins.
     """
 
     title: str
@@ -94,22 +96,22 @@ class Chart:
     bars: tuple[Bar, ...] = ()
     note: str = ""
     x_names: tuple[str, ...] = ()
-    width: ClassVar[int] = WIDTH
-    height: ClassVar[int] = HEIGHT
-    left: ClassVar[int] = LEFT
-    right: ClassVar[int] = RIGHT
-    top: ClassVar[int] = TOP
-    bottom: ClassVar[int] = BOTTOM
+    width: ClassVar[int] = 360
+    height: ClassVar[int] = 300
+    left: ClassVar[int] = 52
+    right: ClassVar[int] = 348
+    top: ClassVar[int] = 12
+    bottom: ClassVar[int] = 256
 
     def x(self, value: float) -> float:
         """Returns where a value stands from the left."""
         low, high = self.x_range
-        return round(LEFT + (value - low) / (high - low) * (RIGHT - LEFT), 2)
+        return round(self.left + (value - low) / (high - low) * (self.right - self.left), 2)
 
     def y(self, value: float) -> float:
         """Returns where a value stands from the top."""
         low, high = self.y_range
-        return round(BOTTOM - (value - low) / (high - low) * (BOTTOM - TOP), 2)
+        return round(self.bottom - (value - low) / (high - low) * (self.bottom - self.top), 2)
 
     def path(self, curve: Curve) -> str:
         """Returns a curve as the points of an SVG polyline."""

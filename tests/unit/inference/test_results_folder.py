@@ -3,7 +3,12 @@ import json
 import pytest
 
 from capsule_inspect.errors import UsageError
-from capsule_inspect.inference.results_folder import ResultsFolder, check_results, open_results
+from capsule_inspect.inference.results_folder import (
+    ResultsFolder,
+    check_results,
+    is_result,
+    open_results,
+)
 
 RUN = {"model": "a" * 64, "threshold": 0.5, "classes": ("good", "crack")}
 
@@ -105,15 +110,13 @@ def test_resuming_what_is_not_there_begins_it(tmp_path):
         assert folder.settings.is_file()
 
 
-def test_it_knows_its_own_results(folder, monkeypatch):
+def test_results_are_known_from_other_files(folder, monkeypatch):
     monkeypatch.chdir(folder.path.parent)
-    assert folder.holds_results(folder.path / "overlays/a/b.png")
-    assert ResultsFolder(folder.path.relative_to(folder.path.parent)).holds_results(
-        folder.path / "masks/x.png"
-    )
+    assert is_result(folder.path / "overlays/a/b.png")
+    assert is_result(folder.path.relative_to(folder.path.parent) / "masks/x.png")
     (folder.path.parent / "link").symlink_to(folder.path)
-    assert ResultsFolder(folder.path / "../link/../out").holds_results(
-        folder.path / "overlays/x.png"
-    )
-    assert not folder.holds_results(folder.path / "notes.txt")
-    assert not folder.holds_results(folder.path.parent / "overlays/x.png")
+    assert is_result(folder.path / "../link/../out/overlays/x.png")
+    (folder.path.parent / "drawn").symlink_to(folder.path / "overlays")
+    assert is_result(folder.path.parent / "drawn/x.png")
+    assert not is_result(folder.path / "notes.txt")
+    assert not is_result(folder.path.parent / "overlays/x.png")
