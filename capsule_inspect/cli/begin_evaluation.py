@@ -34,10 +34,11 @@ def begin_evaluation(
     """
     from capsule_inspect.compose import to_yaml
     from capsule_inspect.passwords import mask_passwords
+    from capsule_inspect.replacing import replace_text
     from capsule_inspect.runs.environment import look_around, write_environment
     from capsule_inspect.runs.model_name import model_name
     from capsule_inspect.runs.new_folder import new_run_folder
-    from capsule_inspect.training.run_folder import RunFolder, replace_text
+    from capsule_inspect.training.run_folder import RunFolder
 
     folder = new_run_folder("evaluate", model_name(model), out)
     if settings is not None:

@@ -85,7 +85,7 @@ def _write(
 ) -> None:
     from capsule_inspect.pages.evaluation_page import make_evaluation_page
     from capsule_inspect.pages.illustrate import illustrate
-    from capsule_inspect.training.run_folder import replace_text
+    from capsule_inspect.replacing import replace_text
 
     samples = {sample.path: sample for sample in data.samples}
     page = make_evaluation_page(

@@ -90,7 +90,7 @@ def _write_page(prepared: "Prepared") -> Path:
     from capsule_inspect.cli.progress import watch_pictures
     from capsule_inspect.dataset.survey import choose_roi, survey
     from capsule_inspect.pages.dataset_page import make_dataset_page
-    from capsule_inspect.training.run_folder import replace_text
+    from capsule_inspect.replacing import replace_text
 
     data = prepared.data
     with watch_pictures(len(data.samples), "Looking") as advance:

@@ -50,8 +50,8 @@ def _train_one(settings: "Settings", data: "DataSet", run: "RunFolder") -> None:
     from capsule_inspect.cli.console import say
     from capsule_inspect.cli.tables import print_metrics
     from capsule_inspect.cli.watch_training import watch_training
+    from capsule_inspect.replacing import replace_text
     from capsule_inspect.training.fit import fit
-    from capsule_inspect.training.run_folder import replace_text
 
     with watch_training(settings.train) as watcher:
         trained = fit(settings, data, run, watcher)

@@ -4,7 +4,6 @@ import csv
 import hashlib
 import io
 import json
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass
@@ -12,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from capsule_inspect.errors import DataError
+from capsule_inspect.replacing import replace_text
 from capsule_inspect.suggest import suggest_path
 
 MANIFEST: Final = "manifest.csv"
@@ -92,8 +92,8 @@ def write_dataset(folder: Path, data: DataSet) -> None:
         OSError: The folder cannot be made or written to.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / DESCRIPTION, _description(folder, data))
-    _replace(folder / MANIFEST, _manifest(data.samples))
+    replace_text(folder / DESCRIPTION, _description(folder, data))
+    replace_text(folder / MANIFEST, _manifest(data.samples))
 
 
 def read_dataset(folder: Path, data_root: Path | str = "") -> DataSet:
@@ -164,16 +164,6 @@ def pictures_sha256(data: DataSet) -> str:
 def _sha256_of(samples: Iterable[Sample]) -> str:
     hashes = sorted(sample.sha256 for sample in samples)
     return hashlib.sha256("".join(hashes).encode()).hexdigest()
-
-
-def _replace(path: Path, content: str) -> None:
-    """Writes a file so that it is whole or not there at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_bytes(content.encode())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _description(folder: Path, data: DataSet) -> str:

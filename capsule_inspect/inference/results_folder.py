@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Literal, TypeAlias
 from filelock import FileLock, Timeout
 
 from capsule_inspect.errors import UsageError
+from capsule_inspect.replacing import UNFINISHED, replace_bytes
 
 OnExisting: TypeAlias = Literal["refuse", "resume", "overwrite"]
 """What to do with a results folder that holds something already."""
@@ -21,7 +21,6 @@ RunSettings: TypeAlias = Mapping[str, object]
 """All that decides the results of a run, as JSON can hold it: it can be resumed with the same."""
 
 _PICTURES = ("overlays", "masks")
-_UNFINISHED = ".unfinished-"
 _LOCK = ".lock"
 _MADE_BY = "capsule-inspect predict"
 
@@ -65,14 +64,9 @@ class ResultsFolder:
             UsageError: The folder cannot be written.
         """
         file = self.path / name
-        unfinished = file.parent / f"{_UNFINISHED}{threading.get_ident()}"
         with sentences_for(self.path):
             file.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                unfinished.write_bytes(data)
-                unfinished.replace(file)
-            finally:
-                unfinished.unlink(missing_ok=True)
+            replace_bytes(file, data)
 
     def holds(self, name: str) -> bool:
         """Tells whether a file that `write` was given is there in full."""
@@ -211,10 +205,10 @@ def _read_settings(folder: ResultsFolder) -> dict[str, object]:
 
 def _is_ours_and_empty(name: str) -> bool:
     """Tells whether a file is one that a run leaves before it has begun to write results."""
-    return name == _LOCK or name.startswith(_UNFINISHED)
+    return name == _LOCK or name.startswith(UNFINISHED)
 
 
 def _remove_unfinished(folder: ResultsFolder) -> None:
     for pattern in ("", *(f"{name}/**/" for name in _PICTURES)):
-        for file in folder.path.glob(f"{pattern}{_UNFINISHED}*"):
+        for file in folder.path.glob(f"{pattern}{UNFINISHED}*"):
             file.unlink()

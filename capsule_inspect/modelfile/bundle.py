@@ -16,6 +16,7 @@ from pathlib import Path
 
 from capsule_inspect.errors import ModelFileError
 from capsule_inspect.modelfile.metadata import ModelMetadata
+from capsule_inspect.replacing import replacing
 from capsule_inspect.suggest import suggest_path
 
 MAX_FILE_BYTES = 256 * 2**20
@@ -83,16 +84,11 @@ def write_bundle(path: Path, flatbuffer: bytes, metadata: ModelMetadata) -> None
         ValueError: As `pack_bundle`.
     """
     data = pack_bundle(flatbuffer, metadata)
-    unfinished = path.with_name(f".capsule-inspect-{os.getpid()}.tmp")
     try:
-        try:
-            with unfinished.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with replacing(path) as unfinished, unfinished.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
     except OSError as error:
         raise ModelFileError(
             f"The model file {path} cannot be written: {error.strerror}."

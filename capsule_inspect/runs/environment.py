@@ -11,9 +11,9 @@ from pathlib import Path
 from capsule_inspect import __version__
 from capsule_inspect.dataset.manifest import DataSet, pictures_sha256, training_sha256
 from capsule_inspect.passwords import mask_passwords
+from capsule_inspect.replacing import replace_text
 from capsule_inspect.runs.git_state import GitState, read_git_state
 from capsule_inspect.runs.package_versions import package_versions
-from capsule_inspect.training.run_folder import replace_text
 
 ENVIRONMENT_FILE = "environment.json"
 

@@ -11,7 +11,8 @@ import keras
 
 from capsule_inspect.dataset.batches import Batches
 from capsule_inspect.errors import ConfigError
-from capsule_inspect.training.run_folder import RunFolder, replace_text, replacing
+from capsule_inspect.replacing import replace_text, replacing
+from capsule_inspect.training.run_folder import RunFolder
 
 Validate = Callable[[], dict[str, float]]
 """Measures the network as it stands, and returns metrics by name."""
@@ -147,6 +148,6 @@ class WriteTensorBoard(keras.callbacks.Callback):
 
 
 def save_network(network: keras.Model, path: Path) -> None:
-    """Saves a network under a temporary name, then renames it: a reader never sees half a file."""
+    """Saves a network as `replacing` does."""
     with replacing(path) as unfinished:
         network.save(unfinished)

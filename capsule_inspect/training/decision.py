@@ -10,7 +10,7 @@ from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.modelfile.fields import Fields, parse_object
 from capsule_inspect.modelfile.metadata import read_classes, read_operating_point, read_roi
 from capsule_inspect.modelfile.operating_point import OperatingPoint
-from capsule_inspect.training.run_folder import replace_text
+from capsule_inspect.replacing import replace_text
 
 
 @dataclass(frozen=True)

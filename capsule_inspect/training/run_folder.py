@@ -1,8 +1,5 @@
-"""The files of a run folder, and writing them whole."""
+"""The files of a run folder."""
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,24 +58,3 @@ class RunFolder:
     def decision(self) -> Path:
         """Classes, window and operating point that belong to the model."""
         return self.path / "decision.json"
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Writes a text file whole, as `replacing` does."""
-    with replacing(path) as unfinished:
-        unfinished.write_text(text, encoding="utf-8")
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Has a file written under a temporary name, then renames it: a reader never sees half of it.
-
-    Args:
-        path: The file.
-
-    Yields:
-        The temporary name to write to, of the same extension.
-    """
-    unfinished = path.with_name(f".{os.getpid()}-{path.name}")
-    yield unfinished
-    unfinished.replace(path)

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from optuna.trial import FrozenTrial, TrialState
 
-from capsule_inspect.training.run_folder import RunFolder, replacing
+from capsule_inspect.replacing import replacing
+from capsule_inspect.training.run_folder import RunFolder
 from capsule_inspect.training.trials import run_lock
 
 HISTORY = "history.png"

@@ -2,6 +2,7 @@ import errno
 import re
 import shlex
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 import typer
@@ -144,11 +145,15 @@ def test_a_wrong_option_like_no_other_gets_no_suggestion(invoke):
 
 
 def test_a_full_disk_is_a_sentence(invoke, drawn_folder, tmp_path, monkeypatch):
-    def is_full(path, _text):
-        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+    page = tmp_path / "out/dataset.html"
+    write = Path.write_bytes
 
-    monkeypatch.setattr("capsule_inspect.training.run_folder.replace_text", is_full)
+    def write_unless_full(path, data):
+        if len(data) > 100_000:
+            raise OSError(errno.ENOSPC, "No space left on device", str(page))
+        return write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", write_unless_full)
     ended = invoke("prepare", drawn_folder, tmp_path / "out")
     assert ended.exit_code == 2
-    page = tmp_path / "out/dataset.html"
     assert f"Error: '{page}' cannot be written or read: No space left on device." in ended.err

@@ -1,0 +1,47 @@
+"""Replacing a file so that nobody ever sees half of it: the one place where this happens."""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+UNFINISHED = ".unfinished-"
+"""How the names of files begin that are being written; a killed process can leave one behind."""
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Has a file written under another name beside it, then renames it.
+
+    So there is always the old file, or none, or the whole new one. If writing fails, what was
+    written is removed.
+
+    Args:
+        path: The file; its folder exists.
+
+    Yields:
+        The name to write to, of the same extension, and no other thread's.
+
+    Raises:
+        OSError: The file cannot be replaced.
+    """
+    # Without the file's own name, which may already be as long as a name can be.
+    name = f"{UNFINISHED}{os.getpid()}-{threading.get_ident()}{path.suffix}"
+    unfinished = path.with_name(name)
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def replace_bytes(path: Path, data: bytes) -> None:
+    """Writes a file as `replacing` does."""
+    with replacing(path) as unfinished:
+        unfinished.write_bytes(data)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Writes a text file as `replacing` does: UTF-8, its line ends as they are on every system."""
+    replace_bytes(path, text.encode())
