@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -38,7 +38,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
     ],
     overrides: Overrides = None,
     split: Annotated[
-        Optional[str],  # noqa: UP045  (Typer on 3.10 reads Optional only)
+        str | None,
         typer.Option(
             "--split",
             help="train, val, test (the default), or all of them.",
@@ -46,13 +46,13 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
         ),
     ] = None,
     out: Annotated[
-        Optional[Path],  # noqa: UP045  (Typer on 3.10 reads Optional only)
+        Path | None,
         typer.Option(
             "-o", "--out", help="Folder for the results; runs/evaluate/TIME-NAME if not given."
         ),
     ] = None,
     conditions: Annotated[
-        Optional[list[str]],  # noqa: UP045  (Typer on 3.10 reads Optional only)
+        list[str] | None,
         typer.Option(
             "--require",
             metavar="CONDITION",

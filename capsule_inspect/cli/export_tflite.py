@@ -1,7 +1,7 @@
 """`capsule-inspect export-tflite`: a trained network → one verified model file."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,7 +25,7 @@ def export_tflite(
     ],
     overrides: Overrides = None,
     out: Annotated[
-        Optional[Path],  # noqa: UP045  (Typer on 3.10 reads Optional only)
+        Path | None,
         typer.Option("-o", "--out", help="The file to write; model.tflite beside the network."),
     ] = None,
     force: Annotated[

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -23,7 +23,7 @@ class RuntimeChoice(str, Enum):
 
 
 Overrides = Annotated[
-    Optional[list[str]],  # noqa: UP045  (Typer on 3.10 reads Optional only)
+    list[str] | None,
     typer.Argument(
         metavar="KEY=VALUE",
         help="Settings to change, such as train.epochs=40; --print-config shows them all.",
@@ -32,7 +32,7 @@ Overrides = Annotated[
     ),
 ]
 ConfigDir = Annotated[
-    Optional[Path],  # noqa: UP045  (Typer on 3.10 reads Optional only)
+    Path | None,
     typer.Option(
         "--config-dir",
         help="A folder of your own config groups.",
@@ -49,7 +49,7 @@ PrintConfig = Annotated[
 
 
 DataRoot = Annotated[
-    Optional[Path],  # noqa: UP045  (Typer on 3.10 reads Optional only)
+    Path | None,
     typer.Option(
         "--data-root",
         help="Where the pictures are, if they moved.",

@@ -2,7 +2,7 @@
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -30,7 +30,7 @@ class FormatChoice(str, Enum):
 
 
 Inputs = Annotated[
-    Optional[list[str]],  # noqa: UP045  (Typer on 3.10 reads Optional only)
+    list[str] | None,
     typer.Argument(
         metavar="INPUTS... KEY=VALUE",
         help="Picture files, folders, quoted patterns such as 'line-*/*.png', @LIST for the lines "
@@ -40,7 +40,7 @@ Inputs = Annotated[
     ),
 ]
 Out = Annotated[
-    Optional[Path],  # noqa: UP045  (Typer on 3.10 reads Optional only)
+    Path | None,
     typer.Option(
         "-o",
         "--out",
@@ -85,14 +85,14 @@ AsTable = Annotated[
     typer.Option("--table", help="Print the results as a table, too.", rich_help_panel=_RESULTS),
 ]
 Model = Annotated[
-    Optional[Path],  # noqa: UP045  (Typer on 3.10 reads Optional only)
+    Path | None,
     typer.Option(
         help="A model made by export-tflite, instead of the one that ships.",
         rich_help_panel=_DECISION,
     ),
 ]
 Threshold = Annotated[
-    Optional[float],  # noqa: UP045  (Typer on 3.10 reads Optional only)
+    float | None,
     typer.Option(
         metavar="0..1",
         help="Capsules with at least this defect score are defective; else the model decides.",
@@ -120,7 +120,7 @@ Overwrite = Annotated[
     ),
 ]
 Jobs = Annotated[
-    Optional[int],  # noqa: UP045  (Typer on 3.10 reads Optional only)
+    int | None,
     typer.Option(
         "-j",
         "--jobs",
@@ -152,7 +152,7 @@ Verbose = Annotated[
     ),
 ]
 LogFile = Annotated[
-    Optional[Path],  # noqa: UP045  (Typer on 3.10 reads Optional only)
+    Path | None,
     typer.Option(
         help="Append all messages and warnings to this file.",
         show_default=False,

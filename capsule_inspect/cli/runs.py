@@ -4,7 +4,7 @@ import json
 from enum import Enum
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -34,13 +34,13 @@ def runs(
         ),
     ] = RUNS,
     sort: Annotated[
-        Optional[str],  # noqa: UP045  (Typer on 3.10 reads Optional only)
+        str | None,
         typer.Option(
             metavar="METRIC", help="Best first by a metric, such as accuracy; else newest first."
         ),
     ] = None,
     command: Annotated[
-        Optional[CommandChoice],  # noqa: UP045  (Typer on 3.10 reads Optional only)
+        CommandChoice | None,
         typer.Option(metavar="NAME", help="Only the runs of train, tune, evaluate or predict."),
     ] = None,
     as_json: Annotated[

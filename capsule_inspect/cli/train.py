@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def train(
     overrides: Overrides = None,
     out: Annotated[
-        Optional[Path],  # noqa: UP045  (Typer on 3.10 reads Optional only)
+        Path | None,
         typer.Option("-o", "--out", help="Run folder; runs/train/TIME-NAME if not given."),
     ] = None,
     data_root: DataRoot = None,

@@ -1,7 +1,7 @@
 """`capsule-inspect tune`: search hyper-parameters."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -12,7 +12,7 @@ from capsule_inspect.cli.options import ConfigDir, DataRoot, Overrides, PrintCon
 def tune(
     overrides: Overrides = None,
     out: Annotated[
-        Optional[Path],  # noqa: UP045  (Typer on 3.10 reads Optional only)
+        Path | None,
         typer.Option("-o", "--out", help="Run folder; runs/tune/TIME-NAME if not given."),
     ] = None,
     data_root: DataRoot = None,
