@@ -1,24 +1,23 @@
 """Writing the page of an evaluation."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from capsule_inspect.dataset.manifest import DataSet
-    from capsule_inspect.evaluation.cross_validation import CrossValidation, Fitted
-    from capsule_inspect.evaluation.evaluate import Evaluation
-    from capsule_inspect.evaluation.judge import Judgement
-    from capsule_inspect.inference.inspector import Inspector
+from capsule_inspect.dataset.manifest import DataSet
+from capsule_inspect.evaluation.cross_validation import CrossValidation
+from capsule_inspect.evaluation.evaluate import Evaluation
+from capsule_inspect.evaluation.judge import Judgement
+from capsule_inspect.inference.inspector import Inspector
+from capsule_inspect.pages.evaluation_page import make_evaluation_page
+from capsule_inspect.pages.illustrate import illustrate
+from capsule_inspect.replacing import replace_text
 
 REPORT_FILE = "report.html"
 
 
 def report_evaluation(
-    folder: Path, evaluation: "Evaluation", data: "DataSet", inspector: "Inspector", model: Path
+    folder: Path, evaluation: Evaluation, data: DataSet, inspector: Inspector, model: Path
 ) -> None:
     """Writes the page of one model's evaluation.
 
@@ -36,9 +35,9 @@ def report_evaluation(
 
 def report_study(
     folder: Path,
-    measured: "CrossValidation",
-    data: "DataSet",
-    load: "Callable[[int, int], Fitted]",
+    measured: CrossValidation,
+    data: DataSet,
+    inspectors: Mapping[int, Inspector],
     name: str,
 ) -> None:
     """Writes the page of a cross-validation.
@@ -47,12 +46,11 @@ def report_study(
         folder: Of the results.
         measured: What was measured.
         data: The data set.
-        load: Loads the network of a seed and fold.
+        inspectors: The network of each fold, of the first seed.
         name: Of the study, for people.
     """
     seed, first = next(iter(measured.by_seed.items()))
     folds = {each.judgement.path: each.fold for each in measured.predictions if each.seed == seed}
-    load_once = cache(load)
     # One judgement per picture: the metrics are those of all seeds, what is shown is of one.
     shown = replace(measured.pooled, judgements=first.judgements, confusion=first.confusion)
     about = (
@@ -71,22 +69,26 @@ def report_study(
         title,
         about,
         data,
-        lambda judgement: load_once(seed, folds[judgement.path]).inspector,
+        lambda judgement: inspectors[folds[judgement.path]],
+    )
+
+
+def results_sentence(folder: Path) -> str:
+    """Says where the results are, and what to open first."""
+    return (
+        f"Results: {(folder / REPORT_FILE).resolve()}, to open in a browser; metrics.json, "
+        "predictions and figures are beside it."
     )
 
 
 def _write(
     folder: Path,
-    evaluation: "Evaluation",
+    evaluation: Evaluation,
     title: str,
     about: str,
-    data: "DataSet",
-    inspector_of: "Callable[[Judgement], Inspector]",
+    data: DataSet,
+    inspector_of: Callable[[Judgement], Inspector],
 ) -> None:
-    from capsule_inspect.pages.evaluation_page import make_evaluation_page
-    from capsule_inspect.pages.illustrate import illustrate
-    from capsule_inspect.replacing import replace_text
-
     samples = {sample.path: sample for sample in data.samples}
     page = make_evaluation_page(
         evaluation,

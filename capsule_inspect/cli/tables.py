@@ -8,11 +8,27 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from capsule_inspect.evaluation.confusion import Confusion
+    from capsule_inspect.evaluation.evaluate import Evaluation
     from capsule_inspect.evaluation.per_class import ClassMetrics
     from capsule_inspect.modelfile.metric import Metric
 
 _WIDE = 75
 """Characters to a line that let a table of six classes stand at its ease."""
+
+
+def print_evaluation(
+    evaluation: "Evaluation", pictures: str, spread: "Mapping[str, float] | None" = None
+) -> None:
+    """Prints the metrics, those of each class and the confusion matrix to stdout.
+
+    Args:
+        evaluation: What was measured.
+        pictures: Which pictures it was measured on.
+        spread: Standard deviation over seeds by metric name, where there are several.
+    """
+    print_metrics(evaluation.metrics, pictures, spread)
+    print_classes(evaluation.per_class)
+    print_confusion(evaluation.confusion)
 
 
 def print_metrics(

@@ -57,7 +57,6 @@ class StudyFacts:
         point: The operating point chosen on all folds.
         pictures_sha256: Identifies its pictures.
         measured_on: How they were measured, for people.
-        config: Its settings, as YAML.
     """
 
     study: Path
@@ -65,14 +64,10 @@ class StudyFacts:
     point: OperatingPoint
     pictures_sha256: str
     measured_on: str
-    config: str
 
 
 def write_cross_validation(folder: Path, measured: CrossValidation, facts: StudyFacts) -> None:
     """Writes metrics.json, with every seed's metrics beside the pooled, and out_of_fold.csv.
-
-    Beside them goes config.yaml, the settings of the study: `export-tflite` holds those of a
-    network trained on all pictures against them.
 
     Args:
         folder: An existing folder.
@@ -96,7 +91,6 @@ def write_cross_validation(folder: Path, measured: CrossValidation, facts: Study
     }
     _write_json(folder / METRICS_FILE, document)
     write_out_of_fold(folder / OUT_OF_FOLD_FILE, measured.predictions, pooled.classes)
-    (folder / "config.yaml").write_text(facts.config, encoding="utf-8")
 
 
 def _document(evaluation: Evaluation) -> dict[str, object]:

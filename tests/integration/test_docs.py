@@ -154,7 +154,7 @@ def test_every_snippet_of_a_page_is_run(page: str) -> None:
 
 def test_a_study_writes_what_is_described(tmp_path: Path) -> None:
     measured = pool_predictions(*read_out_of_fold(STORED))
-    facts = StudyFacts(Path("study"), "model.tflite", OperatingPoint(), "0" * 64, "pictures", "")
+    facts = StudyFacts(Path("study"), "model.tflite", OperatingPoint(), "0" * 64, "pictures")
     write_cross_validation(tmp_path, measured, facts)
     described = read("data-formats.md")
     for name in ("metrics.json", "out_of_fold.csv"):

@@ -83,7 +83,6 @@ def test_a_study_is_written_down_seed_by_seed(tmp_path):
         point=OperatingPoint(1.5, 0.4, 0.35, "two pictures"),
         pictures_sha256="cd" * 32,
         measured_on="two pictures, out of fold",
-        config="train:\n  folds: 2\n",
     )
     write_cross_validation(tmp_path, CrossValidation(by_seed[3], predictions, by_seed), facts)
     document = json.loads((tmp_path / "metrics.json").read_text())
@@ -103,4 +102,3 @@ def test_a_study_is_written_down_seed_by_seed(tmp_path):
         ("4", "0", "a.png"),
         ("4", "1", "b,c.png"),
     ]
-    assert (tmp_path / "config.yaml").read_text() == facts.config

@@ -1,0 +1,31 @@
+"""What `evaluate` was asked for."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from capsule_inspect.cli.options import RuntimeChoice
+    from capsule_inspect.dataset.manifest import DataSet
+    from capsule_inspect.settings import Settings
+
+
+@dataclass(frozen=True)
+class EvaluationRequest:
+    """What to measure, on what, and where the results go.
+
+    Attributes:
+        model: A model file, or the folder of a run or study.
+        data: The data set to measure on.
+        out: The folder to make; by default `runs/evaluate/<time>-<model>/`.
+        settings: All settings.
+        overrides: Those given on the command line.
+        runtime: What executes a `.tflite` file.
+    """
+
+    model: Path
+    data: "DataSet"
+    out: Path | None
+    settings: "Settings"
+    overrides: tuple[str, ...]
+    runtime: "RuntimeChoice"
