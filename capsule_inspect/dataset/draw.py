@@ -45,7 +45,7 @@ class _Pose:
 def draw_capsule(
     label: str, seed: int | Sequence[int], size: int = _NOMINAL_SIZE, upright: bool = False
 ) -> DrawnCapsule:
-    """Draw one picture of one capsule.
+    """Draws one picture of one capsule.
 
     Pose, look, ground and noise depend on the seed alone, so that a defective capsule differs from
     the good one of its seed inside its mask only, but for the blur around it and, where `squeeze`
@@ -94,7 +94,7 @@ def draw_capsule(
 
 
 def draw_labels(count: int, seed: int) -> tuple[str, ...]:
-    """Choose the labels of a set: half good, the rest evenly over `DEFECTS`, in seeded order.
+    """Chooses the labels of a set: half good, the rest evenly over `DEFECTS`, in seeded order.
 
     Of an odd count, the larger half is good; what does not divide evenly goes to the first classes.
     """
@@ -105,7 +105,7 @@ def draw_labels(count: int, seed: int) -> tuple[str, ...]:
 
 
 def _draw_pose(rng: np.random.Generator, upright: bool) -> _Pose:
-    """Choose a pose that keeps the whole capsule in the picture, with a margin."""
+    """Chooses a pose that keeps the whole capsule in the picture, with a margin."""
     if upright:
         x, y = rng.uniform(-15.0, 15.0), rng.uniform(-40.0, 40.0)
         return _Pose(rng.uniform(0.97, 1.02), rng.uniform(-3.0, 3.0), (x, y))

@@ -106,7 +106,7 @@ class Canvas:
 
     @staticmethod
     def at(pixels: float) -> "Canvas":
-        """Make the grid of so many pixels to a nominal one."""
+        """Makes the grid of so many pixels to a nominal one."""
         width = 2 * int(np.ceil(_HALF_WIDTH * pixels)) + 1
         height = 2 * int(np.ceil(_HALF_HEIGHT * pixels)) + 1
         across = (np.arange(width, dtype=np.float32) - width // 2) / np.float32(pixels)
@@ -116,7 +116,7 @@ class Canvas:
 
 
 def draw_look(rng: np.random.Generator, pixels: float, mvtec_like: bool) -> Look:
-    """Choose a capsule's look."""
+    """Chooses a capsule's look."""
     dark, light = _MVTEC_LIKE if mvtec_like else _PALETTE[int(rng.integers(len(_PALETTE)))]
     dark, light = _vary(rng, dark, 4.0), _vary(rng, light, 8.0)
     radius = rng.uniform(132.0, 140.0)

@@ -14,7 +14,7 @@ _POWDER: Final[Rgb] = (236.0, 230.0, 218.0)
 
 
 def draw_flaw(label: str, look: Look, canvas: Canvas, rng: np.random.Generator) -> Flaw:
-    """Choose what a defect does to a capsule; `good` does nothing."""
+    """Chooses what a defect does to a capsule; `good` does nothing."""
     if label == "good":
         return Flaw()
     return _FLAWS[label](look, canvas, rng)

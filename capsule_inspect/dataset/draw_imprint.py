@@ -77,7 +77,7 @@ def print_texture(text: str, height: float, weight: float, pixels: float) -> Tex
 
 
 def _stroke(part: str) -> NDArray[np.float64]:
-    """Read one stroke; rounded ones by Chaikin's corner cutting (1974)."""
+    """Reads one stroke; rounded ones by Chaikin's corner cutting (1974)."""
     points = np.array([[float(v) for v in pair.split(",")] for pair in part[1:].split()])
     if part[0] == " ":
         return points

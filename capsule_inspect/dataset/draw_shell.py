@@ -14,7 +14,7 @@ _FURTHEST_SHIFT: Final = 130.0
 
 
 def render(look: Look, canvas: Canvas, flaw: Flaw) -> tuple[Field, Field]:
-    """Draw a capsule on its canvas.
+    """Draws a capsule on its canvas.
 
     Returns:
         Colour planes, float32 [3, h, w] in [0, 255], and coverage, float32 [h, w] in [0, 1].

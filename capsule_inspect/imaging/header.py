@@ -85,7 +85,7 @@ class _Parsed(NamedTuple):
 
 
 def read_header(data: bytes, name: str) -> Header:
-    """Read the header of a picture and check that the file is whole.
+    """Reads the header of a picture and checks that the file is whole.
 
     Truncation is found in every format: PNG chunks are walked to IEND with their CRCs, JPEG
     markers to the end of the image, and the sizes that BMP, WebP and TIFF (first page) declare must

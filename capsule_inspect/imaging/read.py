@@ -1,4 +1,4 @@
-"""Read pictures and masks: every failure is one sentence, every picture is 8-bit RGB.
+"""Reading pictures and masks: every failure is one sentence, every picture is 8-bit RGB.
 
 Importing this module turns off OpenCV's log for the process, unless `OPENCV_LOG_LEVEL` is set: it
 would print each bad file's trouble a second time. libpng and libjpeg write some warnings about
@@ -60,7 +60,7 @@ class LoadedPicture:
 
 
 def read_picture(path: Path, max_pixels: int = MAX_PIXELS) -> Picture:
-    """Read a picture file as 8-bit RGB, the right way up, as `load_picture` does.
+    """Reads a picture file as 8-bit RGB, the right way up, as `load_picture` does.
 
     Returns:
         RGB uint8 [H, W, 3], C-contiguous and owned by the caller.
@@ -69,7 +69,7 @@ def read_picture(path: Path, max_pixels: int = MAX_PIXELS) -> Picture:
 
 
 def load_picture(path: Path, max_pixels: int = MAX_PIXELS) -> LoadedPicture:
-    """Read a picture file, and say what of it is left out.
+    """Reads a picture file, and says what of it is left out.
 
     The format is taken from the content, not from the extension; see `decode_picture`.
 
@@ -107,7 +107,7 @@ def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Pict
 
 
 def read_mask(path: Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
-    """Read a mask file, the right way up.
+    """Reads a mask file, the right way up.
 
     Args:
         path: A regular file.

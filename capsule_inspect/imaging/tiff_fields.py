@@ -36,7 +36,7 @@ class Field(NamedTuple):
 
 
 def read_fields(data: bytes) -> Iterator[Field]:
-    """Yield the fields of a TIFF's first directory.
+    """Yields the fields of a TIFF's first directory.
 
     Raises:
         struct.error: The data end before the directory does.
@@ -52,7 +52,7 @@ def read_fields(data: bytes) -> Iterator[Field]:
 
 
 def has_next_page(data: bytes) -> bool:
-    """Tell whether a second directory follows the first.
+    """Tells whether a second directory follows the first.
 
     Raises:
         struct.error: The data end before the first directory does.
@@ -62,7 +62,7 @@ def has_next_page(data: bytes) -> bool:
 
 
 def read_integers(data: bytes, field: Field) -> tuple[int, ...]:
-    """Return a field's values; none unless they are integers of up to 32 bits."""
+    """Returns a field's values; none unless they are integers of up to 32 bits."""
     if field.kind not in _INTEGERS:
         return ()
     code = f"{_order(data)}{field.number}{_INTEGERS[field.kind]}"
@@ -82,7 +82,7 @@ def _order(data: bytes) -> str:
 
 
 def exif_orientation(exif: bytes) -> int:
-    """Return the orientation in an EXIF block; 1 for a damaged one, which spoils no picture."""
+    """Returns the orientation in an EXIF block; 1 for a damaged one, which spoils no picture."""
     tiff = exif.removeprefix(EXIF_PREFIX)
     if not tiff.startswith(TIFF_SIGNATURES):
         return 1
@@ -96,5 +96,5 @@ def exif_orientation(exif: bytes) -> int:
 
 
 def valid_orientation(values: tuple[int, ...]) -> int:
-    """Return the EXIF orientation that values give; 1 unless they are one number from 1 to 8."""
+    """Returns the EXIF orientation that values give; 1 unless they are one number from 1 to 8."""
     return values[0] if len(values) == 1 and 1 <= values[0] <= 8 else 1

@@ -54,7 +54,7 @@ class ModelBundle:
 
 
 def pack_bundle(flatbuffer: bytes, metadata: ModelMetadata) -> bytes:
-    """Join a model and its metadata into the bytes of a model file; the same on every machine.
+    """Joins a model and its metadata into the bytes of a model file; the same on every machine.
 
     Raises:
         ModelFileError: `read_bundle` would refuse the result: the flatbuffer is not one, it is too
@@ -67,7 +67,7 @@ def pack_bundle(flatbuffer: bytes, metadata: ModelMetadata) -> bytes:
 
 
 def read_bundle(path: Path) -> ModelBundle:
-    """Read a model file and verify all of it.
+    """Reads a model file and verifies all of it.
 
     Raises:
         ModelFileError: The file is missing, not a regular file, empty, larger than
@@ -77,7 +77,7 @@ def read_bundle(path: Path) -> ModelBundle:
 
 
 def write_bundle(path: Path, flatbuffer: bytes, metadata: ModelMetadata) -> None:
-    """Write a model file so that at `path` there is always the old file or the whole new one.
+    """Writes a model file so that at `path` there is always the old file or the whole new one.
 
     Raises:
         ModelFileError: As `pack_bundle`, or the file cannot be written.

@@ -10,7 +10,7 @@ _UNPRINTABLE = ("Cc", "Cs")  # control characters and lone surrogates
 
 
 def parse_object(data: bytes) -> dict[str, object]:
-    """Parse UTF-8 JSON whose top level is an object.
+    """Parses UTF-8 JSON whose top level is an object.
 
     Raises:
         ValueError: It is not UTF-8, not JSON, not an object, nested too deeply, has a key twice or

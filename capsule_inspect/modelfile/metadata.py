@@ -57,7 +57,7 @@ class ModelMetadata:
     created_with: str
 
     def to_json(self) -> bytes:
-        """Write as UTF-8 JSON, the same bytes for the same metadata everywhere.
+        """Writes as UTF-8 JSON, the same bytes for the same metadata everywhere.
 
         Raises:
             ValueError: A number is not finite.
@@ -69,7 +69,7 @@ class ModelMetadata:
 
     @classmethod
     def from_json(cls, data: bytes, name: str) -> "ModelMetadata":
-        """Read strictly what `to_json` wrote.
+        """Reads strictly what `to_json` wrote.
 
         Args:
             data: The bytes of `metadata.json`.
@@ -139,7 +139,7 @@ def _keys(kind: type[Any]) -> frozenset[str]:
 
 
 def read_classes(fields: Fields) -> tuple[str, ...]:
-    """Read `classes`; `ValueError` unless it is `good` and then other names, none twice."""
+    """Reads `classes`; `ValueError` unless it is `good` and then other names, none twice."""
     classes = fields.texts("classes")
     if len(classes) < 2 or classes[0] != "good":
         raise ValueError("`classes` must be `good` and then at least one defect")
@@ -149,7 +149,7 @@ def read_classes(fields: Fields) -> tuple[str, ...]:
 
 
 def read_roi(value: object) -> Roi:
-    """Read a window; `ValueError` if a number is out of range."""
+    """Reads a window; `ValueError` if a number is out of range."""
     fields = Fields(value, "roi", _keys(Roi))
     return Roi(
         mode=fields.choice("mode", ROI_MODES),
@@ -160,7 +160,7 @@ def read_roi(value: object) -> Roi:
 
 
 def read_operating_point(value: object) -> OperatingPoint:
-    """Read temperature and thresholds; `ValueError` if one is out of range."""
+    """Reads temperature and thresholds; `ValueError` if one is out of range."""
     fields = Fields(value, "operating_point", _keys(OperatingPoint))
     return OperatingPoint(
         temperature=fields.number("temperature", low=sys.float_info.min),
@@ -174,7 +174,7 @@ def read_operating_point(value: object) -> OperatingPoint:
 
 
 def read_metrics(fields: Fields, key: str) -> tuple[Metric, ...]:
-    """Read a list of metrics; `ValueError` if a number is out of range."""
+    """Reads a list of metrics; `ValueError` if a number is out of range."""
     return tuple(
         _read_metric(Fields(item, f"{key}[]", _keys(Metric))) for item in fields.items(key)
     )
