@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from runtimes import Call, open_litert, open_onnx, open_openvino, others_are_installed
 
-from capsule_inspect.cli.predict import SHIPPED_MODEL
+from capsule_inspect.modelfile.shipped_model import SHIPPED_MODEL
 
 RUNTIMES = {"LiteRT": open_litert, "ONNX Runtime": open_onnx, "OpenVINO": open_openvino}
 SHIPPED = ("shipped, int8", "LiteRT")

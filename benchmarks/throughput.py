@@ -22,9 +22,6 @@ from pictures import make_pictures
 from rich.console import Console
 from rich.table import Table
 
-from capsule_inspect.cli.load_model import load_file
-from capsule_inspect.cli.options import RuntimeChoice
-from capsule_inspect.cli.predict import SHIPPED_MODEL
 from capsule_inspect.imaging.encode import encode_picture
 from capsule_inspect.imaging.read import decode_picture
 from capsule_inspect.inference.batch import inspect_batch
@@ -32,6 +29,7 @@ from capsule_inspect.inference.in_order import map_in_order
 from capsule_inspect.inference.inputs import InputPicture
 from capsule_inspect.inference.inspect_file import Overlays, Wanted
 from capsule_inspect.inference.inspector import Inspector
+from capsule_inspect.inference.load_model_file import load_model_file
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ class Case:
 
 def main(count: int, rounds: int) -> None:
     """Prints the table."""
-    inspector = load_file(SHIPPED_MODEL, RuntimeChoice.AUTO, threads=1).inspector
+    inspector = load_model_file().inspector
     table = Table("files", "overlays", "jobs", title=f"{count} pictures of 1000 x 1000 pixels")
     for title in ("bound, 1/s", "predict, 1/s", "share of the bound"):
         table.add_column(title, justify="right")

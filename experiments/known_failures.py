@@ -15,13 +15,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from capsule_inspect.cli.load_model import load_model
-from capsule_inspect.cli.options import RuntimeChoice
-from capsule_inspect.cli.predict import SHIPPED_MODEL
 from capsule_inspect.dataset.draw import DrawnCapsule, draw_capsule
 from capsule_inspect.imaging.overlay import draw_overlay
 from capsule_inspect.inference.annotate import annotate
 from capsule_inspect.inference.inspector import Finding, Inspector
+from capsule_inspect.inference.load_model_file import load_model_file
 
 SEEDS = range(90_000, 90_040)
 """Of drawn capsules that no training has seen."""
@@ -46,7 +44,7 @@ class Shown:
 
 def main(out: Path) -> None:
     """Writes a sheet of failures, one of a kind, and prints how many defects are found."""
-    inspector = load_model(SHIPPED_MODEL, RuntimeChoice.AUTO, threads=1).inspector
+    inspector = load_model_file().inspector
     defects = inspector.classes[1:]
     shown = [each for label in defects for each in show(inspector, label)]
     Console().print(count(shown, defects))

@@ -1,6 +1,7 @@
 """Measuring one model on a split."""
 
 from capsule_inspect.cli.begin_evaluation import begin_evaluation
+from capsule_inspect.cli.command_line import command_line
 from capsule_inspect.cli.console import say, warn
 from capsule_inspect.cli.evaluation_report import report_evaluation, results_sentence
 from capsule_inspect.cli.evaluation_request import EvaluationRequest
@@ -43,10 +44,9 @@ def evaluate_model(request: EvaluationRequest, split: str) -> tuple[Metric, ...]
     print_evaluation(measured, f"the {len(samples)} pictures of the split '{split}'")
     draw_figures(folder, measured)
     report_evaluation(folder, measured, data, loaded.inspector, file)
-    following = (
-        f"predict PICTURES --model {model} -o out"
-        if file.suffix == ".tflite"
-        else f"export-tflite {model} data.dir={request.settings.data.dir}"
-    )
-    say(f"{results_sentence(folder)} Next: capsule-inspect {following}")
+    if file.suffix == ".tflite":
+        following = command_line("predict", "PICTURES", "--model", model, "-o", "out")
+    else:
+        following = command_line("export-tflite", model, f"data.dir={request.settings.data.dir}")
+    say(f"{results_sentence(folder)} Next: {following}")
     return measured.metrics

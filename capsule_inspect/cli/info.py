@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from capsule_inspect.cli.expected import describe_expected
-from capsule_inspect.cli.predict import SHIPPED_MODEL
 from capsule_inspect.errors import MissingExtraError, ModelFileError, UsageError
+from capsule_inspect.modelfile.shipped_model import SHIPPED_MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

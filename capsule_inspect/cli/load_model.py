@@ -10,7 +10,6 @@ from capsule_inspect.cli.options import RuntimeChoice
 
 if TYPE_CHECKING:
     from capsule_inspect.inference.inspector import Inspector
-    from capsule_inspect.modelfile.metadata import ModelMetadata
 
 
 @dataclass(frozen=True)
@@ -28,50 +27,6 @@ class LoadedModel:
     sha256: str
 
 
-@dataclass(frozen=True)
-class LoadedFile:
-    """A `.tflite` file that can inspect pictures, from several threads if need be.
-
-    Attributes:
-        inspector: The network and its operating point.
-        metadata: What the file says of itself.
-        runtime: Name and version of what executes it.
-    """
-
-    inspector: "Inspector"
-    metadata: "ModelMetadata"
-    runtime: str
-
-
-def load_file(file: Path, runtime: RuntimeChoice, threads: int) -> LoadedFile:
-    """Loads a `.tflite` file.
-
-    Args:
-        file: The file.
-        runtime: What executes it.
-        threads: The number of threads for each capsule.
-
-    Raises:
-        ModelFileError: The file is missing, damaged or foreign.
-    """
-    from capsule_inspect.inference.inspector import Inspector
-    from capsule_inspect.modelfile.bundle import read_bundle
-    from capsule_inspect.modelfile.interpreter_pool import InterpreterPool
-
-    bundle = read_bundle(file)
-    meta = bundle.metadata
-    pool = InterpreterPool(bundle, runtime.value, threads)
-    inspector = Inspector(
-        pool.run,
-        meta.classes,
-        meta.roi,
-        meta.operating_point,
-        meta.flatbuffer_sha256,
-        meta.training_statistics,
-    )
-    return LoadedFile(inspector, meta, pool.runtime)
-
-
 def load_model(file: Path, runtime: RuntimeChoice, threads: int) -> LoadedModel:
     """Loads a `.tflite` file, or a `.keras` file with the decision.json beside it.
 
@@ -85,7 +40,9 @@ def load_model(file: Path, runtime: RuntimeChoice, threads: int) -> LoadedModel:
         DataError: decision.json is missing or damaged.
     """
     if file.suffix == ".tflite":
-        loaded = load_file(file, runtime, threads)
+        from capsule_inspect.inference.load_model_file import load_model_file
+
+        loaded = load_model_file(file, runtime.value, threads)
         return LoadedModel(loaded.inspector, loaded.metadata.training_data_sha256, _sha256(file))
     from capsule_inspect.training.find_model import find_model
 

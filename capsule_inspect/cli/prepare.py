@@ -53,6 +53,7 @@ def prepare(
     from collections import Counter
     from time import perf_counter
 
+    from capsule_inspect.cli.command_line import command_line
     from capsule_inspect.cli.console import results, say
     from capsule_inspect.cli.progress import progress_bar
     from capsule_inspect.dataset.check import UnfitDataError
@@ -81,7 +82,7 @@ def prepare(
     page = "" if no_page else f", and {_write_page(prepared)} to look through,"
     say(
         f"Wrote {len(prepared.data.samples)} pictures to {out / 'manifest.csv'}{page} in "
-        f"{perf_counter() - start:.1f} s. Next: capsule-inspect train data.dir={out}"
+        f"{perf_counter() - start:.1f} s. Next: {command_line('train', f'data.dir={out}')}"
     )
 
 

@@ -66,7 +66,7 @@ def _table(records: "Sequence[Record]", width: int) -> "Table":
         colour = "green" if record.label == "good" else "red"
         area = record.defect_area_pct
         table.add_row(
-            Text(record.path),
+            Text.assemble(record.path, *([(f"\n{record.error}", "dim")] if record.error else [])),
             Text(record.label or record.status.replace("_", " "), colour),
             "" if record.confidence is None else f"{record.confidence:.3f}",
             "" if record.defect_score is None else f"{record.defect_score:.3f}",

@@ -3,11 +3,11 @@
 import json
 from enum import Enum
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from capsule_inspect.cli.command_line import command_line
 from capsule_inspect.errors import UsageError
 from capsule_inspect.runs.new_folder import RUNS
 
@@ -104,14 +104,14 @@ def _hint(found: "Sequence[Run]", folder: Path, sort: str | None) -> str:
     stopped = [run for run in found if run.findings.state == "unfinished" and run.findings.counts]
     if stopped:
         command = stopped[0].command
-        resume = quote(f"{command}.resume={stopped[0].path}")
-        return f"{count} Go on with one that was stopped: capsule-inspect {command} {resume}"
+        resume = command_line(command, f"{command}.resume={stopped[0].path}")
+        return f"{count} Go on with one that was stopped: {resume}"
     if sort is None and any(f.name == "accuracy" for run in found for f in run.findings.figures):
-        where = "" if folder == RUNS else f"{quote(str(folder))} "
-        return f"{count} Best first: capsule-inspect runs {where}--sort accuracy"
+        where = () if folder == RUNS else (folder,)
+        return f"{count} Best first: {command_line('runs', *where, '--sort', 'accuracy')}"
     trained = [r for r in found if r.command == "train" and r.findings.state == "finished"]
     if trained:
-        return f"{count} Measure one: capsule-inspect evaluate {quote(str(trained[0].path))}"
+        return f"{count} Measure one: {command_line('evaluate', trained[0].path)}"
     if any(run.command == "evaluate" for run in found):
         return f"{count} All that an evaluation measured is in its metrics.json."
     return f"{count} Measure a model: capsule-inspect evaluate MODEL"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from capsule_inspect.cli.command_line import command_line
 from capsule_inspect.cli.extras import choose_backend, load_training_stack
 from capsule_inspect.cli.options import ConfigDir, DataRoot, Overrides, PrintConfig, settings_from
 
@@ -61,10 +62,10 @@ def _train_one(settings: "Settings", data: "DataSet", run: "RunFolder") -> None:
         print_metrics(
             trained.metrics, "the validation split, on which the operating point was chosen"
         )
+    data_dir = f"data.dir={settings.data.dir}"
     say(
-        f"Wrote {run.model}. Next: capsule-inspect evaluate {run.path} "
-        f"data.dir={settings.data.dir}, or: "
-        f"capsule-inspect export-tflite {run.path} data.dir={settings.data.dir}"
+        f"Wrote {run.model}. Next: {command_line('evaluate', run.path, data_dir)}, or: "
+        f"{command_line('export-tflite', run.path, data_dir)}"
     )
 
 
@@ -87,7 +88,5 @@ def _train_study(settings: "Settings", data: "DataSet", run: "RunFolder") -> Non
         say("Choosing the operating points, each on the other folds.")
         with watch_pictures(len(data.samples) * settings.train.seeds, "Looking") as advance:
             calibrate(study, data, advance)
-    say(
-        "All runs are finished. "
-        f"Next: capsule-inspect evaluate {run.path} data.dir={settings.data.dir}"
-    )
+    following = command_line("evaluate", run.path, f"data.dir={settings.data.dir}")
+    say(f"All runs are finished. Next: {following}")

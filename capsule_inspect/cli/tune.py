@@ -34,6 +34,7 @@ def tune(
     """
     settings = settings_from(overrides, config_dir, print_config, data_root, heavy=True)
     choose_backend("tune")
+    from capsule_inspect.cli.command_line import command_line
     from capsule_inspect.cli.console import results, say
     from capsule_inspect.cli.start_run import start_run
 
@@ -51,8 +52,6 @@ def tune(
         say(f"The last {tuned.running} of the trials run in other workers, which will end this.")
     if tuned.best:
         say(draw_search(tuned.study, run, settings.tune.seed))
-        say(
-            f"Best of {tuned.finished} trials: score {tuned.score:.4f}. "
-            f"Next: capsule-inspect train experiment={run.path / BEST} "
-            f"data.dir={settings.data.dir}"
-        )
+        data_dir = f"data.dir={settings.data.dir}"
+        following = command_line("train", f"experiment={run.path / BEST}", data_dir)
+        say(f"Best of {tuned.finished} trials: score {tuned.score:.4f}. Next: {following}")

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from capsule_inspect.cli.predict import SHIPPED_MODEL
 from capsule_inspect.modelfile import runtime
 from capsule_inspect.modelfile.bundle import pack_bundle, read_bundle
 from capsule_inspect.modelfile.metric import Metric
+from capsule_inspect.modelfile.shipped_model import SHIPPED_MODEL
 
 
 def words(text: str) -> str:

@@ -7,20 +7,19 @@ import cv2
 import numpy as np
 import pytest
 
-from capsule_inspect.cli.load_model import load_file
-from capsule_inspect.cli.options import RuntimeChoice
-from capsule_inspect.cli.predict import SHIPPED_MODEL
 from capsule_inspect.dataset.draw import draw_capsule, draw_labels
 from capsule_inspect.imaging.read import read_picture
 from capsule_inspect.inference.inspector import Inspector
+from capsule_inspect.inference.load_model_file import load_model_file
 from capsule_inspect.modelfile.bundle import read_bundle
+from capsule_inspect.modelfile.shipped_model import SHIPPED_MODEL
 
 DEFECTS = ("crack", "faulty_imprint", "poke", "scratch", "squeeze")
 
 
 @pytest.fixture(scope="module")
 def inspector() -> Inspector:
-    return load_file(SHIPPED_MODEL, RuntimeChoice.AUTO, threads=1).inspector
+    return load_model_file().inspector
 
 
 def test_it_is_small_quantized_and_says_where_it_comes_from():

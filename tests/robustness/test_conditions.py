@@ -8,11 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from capsule_inspect.cli.load_model import load_file
-from capsule_inspect.cli.options import RuntimeChoice
-from capsule_inspect.cli.predict import SHIPPED_MODEL
 from capsule_inspect.dataset.draw import draw_capsule, draw_labels
 from capsule_inspect.imaging.read import Picture
+from capsule_inspect.inference.load_model_file import load_model_file
 
 pytestmark = pytest.mark.slow
 
@@ -67,7 +65,7 @@ ANGLES = (0.0, 35.0, 90.0, 200.0)
 
 
 def test_labels_stay_under_other_lights_cameras_and_angles():
-    inspector = load_file(SHIPPED_MODEL, RuntimeChoice.AUTO, threads=1).inspector
+    inspector = load_model_file().inspector
     changed, seen = [], 0
     for number, truth in enumerate(draw_labels(COUNT, SEED)):
         picture = draw_capsule(truth, (SEED, number)).picture

@@ -4,12 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from capsule_inspect.cli.load_model import load_file
-from capsule_inspect.cli.options import RuntimeChoice
-from capsule_inspect.cli.predict import SHIPPED_MODEL
 from capsule_inspect.inference.batch import inspect_batch
 from capsule_inspect.inference.inputs import expand_inputs
 from capsule_inspect.inference.inspect_file import Wanted
+from capsule_inspect.inference.load_model_file import load_model_file
 from capsule_inspect.inference.records import read_records
 
 SIDE = 800
@@ -100,7 +98,7 @@ def rows(tmp_path_factory):
     folder = tmp_path_factory.mktemp("strangers")
     for name, draw in THINGS.items():
         (folder / f"{name}.png").write_bytes(cv2.imencode(".png", draw())[1].tobytes())
-    inspector = load_file(SHIPPED_MODEL, RuntimeChoice.AUTO, threads=1).inspector
+    inspector = load_model_file().inspector
     out = folder / "out"
     inspect_batch(inspector, expand_inputs([str(folder)]), out, Wanted("none"))
     return read_records(out / "predictions.csv")

@@ -3,10 +3,9 @@ import base64
 import cv2
 import numpy as np
 
-from capsule_inspect.cli.load_model import load_file
-from capsule_inspect.cli.options import RuntimeChoice
 from capsule_inspect.dataset.manifest import read_dataset
 from capsule_inspect.imaging.read import decode_picture
+from capsule_inspect.inference.load_model_file import load_model_file
 from capsule_inspect.pages.illustrate import illustrate, show_truth
 
 
@@ -21,7 +20,7 @@ def reddish(picture: np.ndarray) -> int:
 
 def test_truth_and_decision_are_cut_alike(dataset_folder, tiny_capsule_model):
     data = read_dataset(dataset_folder)
-    inspector = load_file(tiny_capsule_model, RuntimeChoice.AUTO, threads=1).inspector
+    inspector = load_model_file(tiny_capsule_model).inspector
     sample = next(each for each in data.samples if each.label == "crack")
     true, decided = illustrate(data, sample, inspector)
     assert true.caption == "true"
