@@ -90,7 +90,7 @@ def predict_batch(request: PredictRequest) -> None:
         last_line += f" Report: {folder.report.resolve()}"
     else:
         place = "" if request.out else f" -o {folder.path}"
-        last_line += f"\nTo look through them: the same command with --resume --report{place}"
+        last_line += f" (to look through: the same command with --resume --report{place})"
     if summary.drift:
         warn(summary.drift)
     conclude_batch(summary, last_line, request.fail_on_defect)

@@ -9,6 +9,7 @@ import pytest
 
 from capsule_inspect.cli import predict as command
 from capsule_inspect.cli.predict import split_arguments
+from capsule_inspect.inference import load_model_file
 from capsule_inspect.inference.records import read_records
 
 
@@ -36,7 +37,8 @@ def test_a_folder_gives_rows_overlays_and_a_last_line(predict, pictures, tmp_pat
     assert {record.threshold for record in records} == {0.4}
     assert re.fullmatch(
         r"4 pictures, 4 capsules: 2 good, 1 crack, 1 scratch in \d+\.\d s\. "
-        rf"Results: {re.escape(str(out))}/predictions\.csv\n",
+        rf"Results: {re.escape(str(out))}/predictions\.csv "
+        r"\(to look through: the same command with --resume --report\)\n",
         result.err,
     )
 
@@ -192,11 +194,12 @@ class TestUsage:
         assert "does not exist" in last.error
 
     def test_a_missing_shipped_model_is_named(self, invoke, pictures, tmp_path, monkeypatch):
-        monkeypatch.setattr(command, "SHIPPED_MODEL", tmp_path / "none.tflite")
+        for module in (command, load_model_file):
+            monkeypatch.setattr(module, "SHIPPED_MODEL", tmp_path / "none.tflite")
         result = invoke("predict", pictures, "-o", tmp_path / "out")
         assert result.exit_code == 2
         assert "none.tflite" in result.err
-        assert "--model" in result.err
+        assert "Install the package again" in result.err
 
     def test_an_unknown_runtime_is_refused(self, predict, pictures, tmp_path):
         assert predict(pictures, "-o", tmp_path / "out", "--runtime", "onnx").exit_code == 2
