@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from capsule_inspect.dotted import keys, keys_named
 from capsule_inspect.errors import ConfigError
 from capsule_inspect.passwords import mask_passwords
-from capsule_inspect.settings import Settings
+from capsule_inspect.settings.dotted import keys, keys_named
+from capsule_inspect.settings.settings import Settings
 from capsule_inspect.suggest import closest, suggest, suggest_path
 
 

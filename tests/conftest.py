@@ -16,13 +16,13 @@ import pytest
 from numpy.typing import NDArray
 
 from capsule_inspect.cli.app import main
-from capsule_inspect.data_settings import DataSettings
 from capsule_inspect.dataset.draw import DEFECTS, draw_capsule
 from capsule_inspect.dataset.prepare import prepare_dataset
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.modelfile.bundle import pack_bundle
 from capsule_inspect.modelfile.metadata import FORMAT_VERSION, ModelMetadata
 from capsule_inspect.modelfile.operating_point import OperatingPoint
+from capsule_inspect.settings.data_settings import DataSettings
 
 FIXTURES = Path(__file__).parent / "fixtures"
 

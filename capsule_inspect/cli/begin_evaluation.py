@@ -9,8 +9,8 @@ from capsule_inspect.replacing import replace_text
 from capsule_inspect.runs.environment import look_around, write_environment
 from capsule_inspect.runs.model_name import model_name
 from capsule_inspect.runs.new_folder import new_run_folder
-from capsule_inspect.settings import Settings
-from capsule_inspect.training.run_folder import RunFolder
+from capsule_inspect.runs.run_folder import RunFolder
+from capsule_inspect.settings.settings import Settings
 
 
 def begin_evaluation(request: EvaluationRequest, settings: Settings) -> Path:

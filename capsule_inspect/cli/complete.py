@@ -2,8 +2,8 @@
 
 import typer
 
-from capsule_inspect.dotted import keys
-from capsule_inspect.settings import Settings
+from capsule_inspect.settings.dotted import keys
+from capsule_inspect.settings.settings import Settings
 
 
 def complete_setting(ctx: typer.Context, incomplete: str) -> list[str]:

@@ -13,7 +13,7 @@ from capsule_inspect.evaluation.evaluate import choose_samples, evaluate
 from capsule_inspect.evaluation.figures import draw_figures
 from capsule_inspect.evaluation.report import write_report
 from capsule_inspect.modelfile.metric import Metric
-from capsule_inspect.training.run_folder import RunFolder
+from capsule_inspect.runs.run_folder import RunFolder
 
 
 def evaluate_model(request: EvaluationRequest, split: str) -> tuple[Metric, ...]:

@@ -16,8 +16,8 @@ from capsule_inspect.evaluation.cross_validation import Fitted, cross_validate
 from capsule_inspect.evaluation.figures import draw_figures
 from capsule_inspect.evaluation.report import StudyFacts, write_cross_validation
 from capsule_inspect.modelfile.metric import Metric
+from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.training.decision import read_decision
-from capsule_inspect.training.run_folder import RunFolder
 from capsule_inspect.training.study import Member, Study, model_files, require_finished
 
 if TYPE_CHECKING:

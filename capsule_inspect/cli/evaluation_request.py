@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from capsule_inspect.cli.options import RuntimeChoice
     from capsule_inspect.dataset.manifest import DataSet
-    from capsule_inspect.settings import Settings
+    from capsule_inspect.settings.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from capsule_inspect.export.cross_validated import (
     require_same_recipe,
 )
 from capsule_inspect.export.export import choose_point, validation_samples
-from capsule_inspect.settings import Settings
-from capsule_inspect.threshold_settings import AUTO
+from capsule_inspect.runs.run_folder import RunFolder
+from capsule_inspect.settings.settings import Settings
+from capsule_inspect.settings.threshold_settings import AUTO
 from capsule_inspect.training.decision import read_decision
-from capsule_inspect.training.run_folder import RunFolder
 
 
 def export_network(

@@ -5,14 +5,14 @@ from capsule_inspect.cli.console import say
 from capsule_inspect.cli.progress import watch_pictures
 from capsule_inspect.cli.write_export import convert_network, write_export
 from capsule_inspect.dataset.manifest import DataSet
-from capsule_inspect.settings import Settings
+from capsule_inspect.runs.run_folder import RunFolder
+from capsule_inspect.settings.settings import Settings
 from capsule_inspect.training.calibrate import (
     choose_study_points,
     gather_fold,
     write_study_decision,
 )
 from capsule_inspect.training.decision import read_decision
-from capsule_inspect.training.run_folder import RunFolder
 from capsule_inspect.training.study import Study
 
 

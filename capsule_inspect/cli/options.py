@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from capsule_inspect.cli.complete import complete_setting
-from capsule_inspect.settings import Settings
+from capsule_inspect.settings.settings import Settings
 
 _SETTINGS = "Settings"
 """The panel of options that every command has."""

@@ -80,8 +80,8 @@ def explain_option(error: Any, parameters: Sequence[Any]) -> None:
     """
     if not hasattr(error, "possibilities"):
         return
-    from capsule_inspect.dotted import keys_named
-    from capsule_inspect.settings import Settings
+    from capsule_inspect.settings.dotted import keys_named
+    from capsule_inspect.settings.settings import Settings
     from capsule_inspect.suggest import suggest
 
     name = error.option_name.lstrip("-")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from capsule_inspect.dataset.manifest import DataSet
-    from capsule_inspect.settings import Settings
-    from capsule_inspect.training.run_folder import RunFolder
+    from capsule_inspect.runs.run_folder import RunFolder
+    from capsule_inspect.settings.settings import Settings
 
 
 def start_run(
@@ -44,7 +44,7 @@ def start_run(
     from capsule_inspect.runs.environment import look_around, write_environment
     from capsule_inspect.runs.naming import base_name
     from capsule_inspect.runs.new_folder import new_run_folder
-    from capsule_inspect.training.run_folder import RunFolder
+    from capsule_inspect.runs.run_folder import RunFolder
 
     resume = str(reduce(getattr, f"{command}.resume".split("."), settings))
     run = RunFolder(Path(resume))
@@ -69,8 +69,8 @@ def _resumed(
 ) -> "Settings":
     """Returns the settings that a run began with, and those of now that may change."""
     from capsule_inspect.compose import read_yaml
-    from capsule_inspect.dotted import with_value
     from capsule_inspect.errors import UsageError
+    from capsule_inspect.settings.dotted import with_value
 
     key = f"{command}.resume"
     if not run.config.is_file():

@@ -13,8 +13,8 @@ from capsule_inspect.cli.options import ConfigDir, DataRoot, Overrides, PrintCon
 
 if TYPE_CHECKING:
     from capsule_inspect.dataset.manifest import DataSet
-    from capsule_inspect.settings import Settings
-    from capsule_inspect.training.run_folder import RunFolder
+    from capsule_inspect.runs.run_folder import RunFolder
+    from capsule_inspect.settings.settings import Settings
 
 
 def train(

@@ -9,7 +9,7 @@ from rich.progress import Progress
 
 from capsule_inspect.cli.console import say
 from capsule_inspect.cli.progress import progress_bar
-from capsule_inspect.settings import TrainSettings
+from capsule_inspect.settings.train_settings import TrainSettings
 from capsule_inspect.training.watcher import Watcher
 
 

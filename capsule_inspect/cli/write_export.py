@@ -13,7 +13,7 @@ from capsule_inspect.export.converted import Converted, convert_trained
 from capsule_inspect.export.cross_validated import CrossValidated
 from capsule_inspect.export.export import Exported, export_tflite, training_samples
 from capsule_inspect.modelfile.operating_point import OperatingPoint
-from capsule_inspect.settings import ExportSettings
+from capsule_inspect.settings.export_settings import ExportSettings
 from capsule_inspect.training.load import load_trained
 
 

@@ -13,7 +13,7 @@ from capsule_inspect.dataset.crops import TrainingCrop
 from capsule_inspect.dataset.transplant import transplant
 from capsule_inspect.errors import DataError
 from capsule_inspect.imaging.roi import Roi
-from capsule_inspect.settings import TrainSettings
+from capsule_inspect.settings.train_settings import TrainSettings
 
 _KEEPS_ITS_PLACE = "squeeze"
 """The class that bends the outline: cut out and moved it would look like nothing real."""

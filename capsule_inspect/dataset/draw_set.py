@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from capsule_inspect.data_settings import DataSettings
 from capsule_inspect.dataset.check import Advance, Checked, hash_pixels
 from capsule_inspect.dataset.draw import draw_capsule, draw_labels
+from capsule_inspect.settings.data_settings import DataSettings
 
 PICTURES: Final = "pictures"
 MASKS: Final = "masks"

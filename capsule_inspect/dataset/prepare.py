@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 from capsule_inspect import __version__
-from capsule_inspect.data_settings import DataSettings
 from capsule_inspect.dataset.check import (
     Advance,
     Checked,
@@ -29,6 +28,7 @@ from capsule_inspect.dataset.manifest import (
 )
 from capsule_inspect.dataset.split import split_pictures
 from capsule_inspect.errors import UsageError
+from capsule_inspect.settings.data_settings import DataSettings
 
 DRAWN: Final = "drawn"
 """The source that stands for drawn capsules; a folder of that name is `./drawn`."""

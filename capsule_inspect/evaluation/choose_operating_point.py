@@ -10,7 +10,7 @@ from capsule_inspect.evaluation.intervals import wilson
 from capsule_inspect.inference.decide import softmax
 from capsule_inspect.modelfile.metric import Metric
 from capsule_inspect.modelfile.operating_point import OperatingPoint
-from capsule_inspect.threshold_settings import AUTO, ThresholdSettings
+from capsule_inspect.settings.threshold_settings import AUTO, ThresholdSettings
 
 _TEMPERATURES = np.geomspace(0.25, 4.0, 81)
 _BLUR = 0.5

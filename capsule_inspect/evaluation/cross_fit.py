@@ -8,7 +8,7 @@ from capsule_inspect.evaluation.estimates import estimate_share
 from capsule_inspect.evaluation.evidence import Evidence
 from capsule_inspect.modelfile.metric import Metric
 from capsule_inspect.modelfile.operating_point import OperatingPoint
-from capsule_inspect.threshold_settings import ThresholdSettings
+from capsule_inspect.settings.threshold_settings import ThresholdSettings
 
 _PARTS = 5
 

@@ -19,7 +19,7 @@ from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.bundle import ModelBundle
 from capsule_inspect.modelfile.metadata import FORMAT_VERSION, QUANTIZATIONS, ModelMetadata
 from capsule_inspect.modelfile.runtime import Interpreter
-from capsule_inspect.settings import ExportSettings
+from capsule_inspect.settings.export_settings import ExportSettings
 from capsule_inspect.training.load import TrainedModel
 
 

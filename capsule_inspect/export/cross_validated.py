@@ -10,8 +10,8 @@ from capsule_inspect.modelfile.fields import Fields, parse_object
 from capsule_inspect.modelfile.metadata import read_metrics, read_operating_point
 from capsule_inspect.modelfile.metric import Metric
 from capsule_inspect.modelfile.operating_point import OperatingPoint
-from capsule_inspect.settings import Settings
-from capsule_inspect.training.run_folder import RunFolder
+from capsule_inspect.runs.run_folder import RunFolder
+from capsule_inspect.settings.settings import Settings
 
 _KEYS = ("operating_point", "metrics", "measured_on", "pictures_sha256")
 

@@ -18,8 +18,8 @@ from capsule_inspect.modelfile.bundle import write_bundle
 from capsule_inspect.modelfile.metric import Metric
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.modelfile.training_statistics import TrainingStatistics
-from capsule_inspect.settings import ExportSettings
-from capsule_inspect.threshold_settings import AUTO, ThresholdSettings
+from capsule_inspect.settings.export_settings import ExportSettings
+from capsule_inspect.settings.threshold_settings import AUTO, ThresholdSettings
 
 
 @dataclass(frozen=True)

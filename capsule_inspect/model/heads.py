@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import keras
 from keras import layers, ops
 
-from capsule_inspect.settings import ModelSettings
+from capsule_inspect.settings.model_settings import ModelSettings
 
 _SURE = 2.0
 """Log odds of a defect from which a place counts in full; without a cap one pixel would decide."""

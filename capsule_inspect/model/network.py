@@ -7,7 +7,7 @@ from capsule_inspect.errors import ConfigError
 from capsule_inspect.model.decoder import Decoded, build_decoder
 from capsule_inspect.model.encoders import find_encoder
 from capsule_inspect.model.heads import HEADS, Evidence
-from capsule_inspect.settings import ModelSettings
+from capsule_inspect.settings.model_settings import ModelSettings
 
 _LABEL_STRIDE = 8
 """Stride of the features and of the mask that the label head looks at."""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from capsule_inspect.training.run_folder import RunFolder
+from capsule_inspect.runs.run_folder import RunFolder
 
 
 def model_name(model: Path) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from capsule_inspect.runs.run import Figure, Findings, State
+from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.runs.stored import (
     figures_of,
     number,
@@ -13,7 +14,6 @@ from capsule_inspect.runs.stored import (
     require_columns,
     whole_number,
 )
-from capsule_inspect.training.run_folder import RunFolder
 
 _PREFIX = "val_"
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from capsule_inspect.runs.run import Figure, Findings
+from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.runs.stored import (
     number,
     read_rows,
@@ -10,7 +11,6 @@ from capsule_inspect.runs.stored import (
     require_columns,
     whole_number,
 )
-from capsule_inspect.training.run_folder import RunFolder
 
 _TABLE = "trials.csv"
 _FINISHED = ("complete", "pruned")

@@ -12,10 +12,10 @@ from capsule_inspect.evaluation.cross_validation import mean_metrics
 from capsule_inspect.evaluation.evidence import Evidence, gather_evidence
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.operating_point import OperatingPoint
-from capsule_inspect.threshold_settings import ThresholdSettings
+from capsule_inspect.runs.run_folder import RunFolder
+from capsule_inspect.settings.threshold_settings import ThresholdSettings
 from capsule_inspect.training.decision import DecisionRule, read_decision, write_decision
 from capsule_inspect.training.load import load_trained
-from capsule_inspect.training.run_folder import RunFolder
 from capsule_inspect.training.study import Member, Study
 
 

@@ -12,7 +12,7 @@ import keras
 from capsule_inspect.dataset.batches import Batches
 from capsule_inspect.errors import ConfigError
 from capsule_inspect.replacing import replace_text, replacing
-from capsule_inspect.training.run_folder import RunFolder
+from capsule_inspect.runs.run_folder import RunFolder
 
 Validate = Callable[[], dict[str, float]]
 """Measures the network as it stands, and returns metrics by name."""

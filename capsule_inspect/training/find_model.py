@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from capsule_inspect.errors import ModelFileError
+from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.suggest import suggest_path
-from capsule_inspect.training.run_folder import RunFolder
 
 
 def find_model(path: Path) -> Path:

@@ -2,8 +2,8 @@
 
 from capsule_inspect.dataset.manifest import DataSet
 from capsule_inspect.errors import InterruptedRunError
-from capsule_inspect.settings import Settings
-from capsule_inspect.training.run_folder import RunFolder
+from capsule_inspect.runs.run_folder import RunFolder
+from capsule_inspect.settings.settings import Settings
 from capsule_inspect.training.trainer import Trained, Trainer
 from capsule_inspect.training.watcher import Watcher
 

@@ -9,9 +9,9 @@ from capsule_inspect.errors import ModelFileError
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.model import losses, optimizer  # noqa: F401  (registers what files may hold)
 from capsule_inspect.model.runner import KerasRunner
+from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.training.decision import DecisionRule, read_decision
 from capsule_inspect.training.find_model import find_model
-from capsule_inspect.training.run_folder import RunFolder
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from optuna.trial import FrozenTrial, TrialState
 
 from capsule_inspect.replacing import replacing
-from capsule_inspect.training.run_folder import RunFolder
+from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.training.trials import run_lock
 
 HISTORY = "history.png"

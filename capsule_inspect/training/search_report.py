@@ -7,10 +7,10 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from capsule_inspect.compose import groups_to_yaml
-from capsule_inspect.dotted import with_value
 from capsule_inspect.replacing import replace_text
-from capsule_inspect.settings import Settings
-from capsule_inspect.training.run_folder import RunFolder
+from capsule_inspect.runs.run_folder import RunFolder
+from capsule_inspect.settings.dotted import with_value
+from capsule_inspect.settings.settings import Settings
 
 BEST = "best.yaml"
 """The experiment file with the best settings; `train experiment=PATH` takes it."""

@@ -6,7 +6,7 @@ import numpy as np
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, TPESampler
 
-from capsule_inspect.tune_settings import TuneSettings
+from capsule_inspect.settings.tune_settings import TuneSettings
 
 
 def make_sampler(settings: TuneSettings, trials: int) -> BaseSampler:

@@ -10,10 +10,10 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from capsule_inspect.dotted import Value, plain_type, with_value
 from capsule_inspect.errors import ConfigError
-from capsule_inspect.settings import Settings
-from capsule_inspect.space_settings import Dimension
+from capsule_inspect.settings.dotted import Value, plain_type, with_value
+from capsule_inspect.settings.settings import Settings
+from capsule_inspect.settings.space_settings import Dimension
 
 
 def distributions(settings: Settings) -> dict[str, BaseDistribution]:

@@ -11,8 +11,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from capsule_inspect.errors import ConfigError
-from capsule_inspect.training.run_folder import RunFolder
-from capsule_inspect.tune_settings import TuneSettings
+from capsule_inspect.runs.run_folder import RunFolder
+from capsule_inspect.settings.tune_settings import TuneSettings
 
 _HIDDEN = "***"
 _SQLITE_WAIT = 60.0

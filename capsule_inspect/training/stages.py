@@ -7,7 +7,7 @@ import keras
 from capsule_inspect.model.encoder import set_trainable
 from capsule_inspect.model.losses import AnyDefectLoss, MaskLoss
 from capsule_inspect.model.optimizer import EncoderAdamW
-from capsule_inspect.settings import TrainSettings
+from capsule_inspect.settings.train_settings import TrainSettings
 
 _WARM_UP = 0.15
 """Share of a stage's steps during which the learning rate of `one_cycle` rises."""

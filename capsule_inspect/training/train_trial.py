@@ -7,10 +7,10 @@ import keras
 from capsule_inspect.compose import to_yaml
 from capsule_inspect.dataset.manifest import DataSet
 from capsule_inspect.errors import DataError
-from capsule_inspect.settings import Settings
+from capsule_inspect.runs.run_folder import RunFolder
+from capsule_inspect.settings.settings import Settings
 from capsule_inspect.training.fit import fit
 from capsule_inspect.training.report_epochs import ReportEpochs
-from capsule_inspect.training.run_folder import RunFolder
 from capsule_inspect.training.trial_reporter import TrialReporter
 from capsule_inspect.training.tune import RunTrial
 from capsule_inspect.training.watcher import Watcher

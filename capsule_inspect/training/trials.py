@@ -13,9 +13,9 @@ import optuna
 from filelock import FileLock, Timeout
 from optuna.trial import FrozenTrial, TrialState
 
-from capsule_inspect.dotted import Value
-from capsule_inspect.settings import Settings
-from capsule_inspect.training.run_folder import RunFolder
+from capsule_inspect.runs.run_folder import RunFolder
+from capsule_inspect.settings.dotted import Value
+from capsule_inspect.settings.settings import Settings
 from capsule_inspect.training.search_sampler import make_sampler
 from capsule_inspect.training.search_space import distributions
 

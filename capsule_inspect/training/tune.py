@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import optuna
 from optuna.trial import TrialState
 
-from capsule_inspect.dotted import Value
 from capsule_inspect.errors import DataError, InterruptedRunError
-from capsule_inspect.settings import Settings
-from capsule_inspect.training.run_folder import RunFolder
+from capsule_inspect.runs.run_folder import RunFolder
+from capsule_inspect.settings.dotted import Value
+from capsule_inspect.settings.settings import Settings
 from capsule_inspect.training.search_report import best_trial, write_report
 from capsule_inspect.training.search_space import trial_settings
 from capsule_inspect.training.search_storage import clear_storage_errors, open_study

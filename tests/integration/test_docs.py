@@ -21,7 +21,6 @@ from console_blocks import Step, read_steps, run_step
 
 from capsule_inspect import __version__
 from capsule_inspect.cli.app import app
-from capsule_inspect.data_settings import DataSettings
 from capsule_inspect.dataset.draw import DEFECTS
 from capsule_inspect.dataset.prepare import prepare_dataset
 from capsule_inspect.evaluation.cross_validation import pool_predictions
@@ -32,6 +31,7 @@ from capsule_inspect.evaluation.report import StudyFacts, write_cross_validation
 from capsule_inspect.modelfile.bundle import read_bundle
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.modelfile.training_statistics import RANGE_NAMES
+from capsule_inspect.settings.data_settings import DataSettings
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

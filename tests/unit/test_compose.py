@@ -6,8 +6,8 @@ from omegaconf import OmegaConf
 
 from capsule_inspect.compose import compose, config_folders, read_yaml, to_yaml
 from capsule_inspect.errors import ConfigError
-from capsule_inspect.settings import Settings
-from capsule_inspect.space_settings import Dimension
+from capsule_inspect.settings.settings import Settings
+from capsule_inspect.settings.space_settings import Dimension
 
 CONF = config_folders()[-1]
 GROUPS = [field.name for field in fields(Settings)]

@@ -7,7 +7,7 @@ from still import STILL
 from capsule_inspect.dataset.augment import Augmenter
 from capsule_inspect.dataset.crops import MARGIN, TrainingCrop
 from capsule_inspect.imaging.roi import Roi
-from capsule_inspect.settings import AugmentSettings
+from capsule_inspect.settings.augment_settings import AugmentSettings
 
 ROI = Roi("capsule", 120, 64, 100)
 INNER = np.s_[MARGIN:-MARGIN, MARGIN:-MARGIN]

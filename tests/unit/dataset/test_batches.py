@@ -12,7 +12,8 @@ from capsule_inspect.dataset.batches import Batches, Pool, mask_shares
 from capsule_inspect.dataset.crops import MARGIN, TrainingCrop
 from capsule_inspect.errors import DataError
 from capsule_inspect.imaging.roi import Roi
-from capsule_inspect.settings import AugmentSettings, TrainSettings
+from capsule_inspect.settings.augment_settings import AugmentSettings
+from capsule_inspect.settings.train_settings import TrainSettings
 
 CLASSES = ("good", "crack", "poke", "squeeze")
 ROI = Roi("capsule", 96, 64, 80)

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from capsule_inspect import __version__
-from capsule_inspect.data_settings import DataSettings
 from capsule_inspect.dataset.check import UnfitDataError, hash_pixels
 from capsule_inspect.dataset.draw import draw_capsule, draw_labels
 from capsule_inspect.dataset.manifest import read_dataset
 from capsule_inspect.dataset.prepare import prepare_dataset
 from capsule_inspect.errors import DataError, UsageError
 from capsule_inspect.imaging.read import read_mask, read_picture
+from capsule_inspect.settings.data_settings import DataSettings
 
 SMALL = DataSettings(count=11, seed=7, size=200)
 

@@ -11,7 +11,7 @@ from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.modelfile.outputs import Outputs
-from capsule_inspect.threshold_settings import ThresholdSettings
+from capsule_inspect.settings.threshold_settings import ThresholdSettings
 
 HEIGHT, WIDTH = 8, 12
 ROI = Roi("whole", WIDTH, HEIGHT, 10)

@@ -5,7 +5,7 @@ from capsule_inspect.evaluation.choose_operating_point import is_alarm
 from capsule_inspect.evaluation.cross_fit import choose_on_split, cross_fit
 from capsule_inspect.evaluation.evidence import Evidence
 from capsule_inspect.modelfile.operating_point import OperatingPoint
-from capsule_inspect.threshold_settings import ThresholdSettings
+from capsule_inspect.settings.threshold_settings import ThresholdSettings
 
 WANTED = ThresholdSettings()
 

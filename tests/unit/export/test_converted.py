@@ -9,7 +9,7 @@ from capsule_inspect.errors import ConfigError, DataError
 from capsule_inspect.export.converted import convert_trained
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.modelfile.operating_point import OperatingPoint
-from capsule_inspect.settings import ExportSettings
+from capsule_inspect.settings.export_settings import ExportSettings
 from capsule_inspect.training.decision import DecisionRule
 from capsule_inspect.training.load import TrainedModel
 

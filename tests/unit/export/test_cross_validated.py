@@ -8,7 +8,9 @@ from capsule_inspect.errors import ConfigError, DataError
 from capsule_inspect.export.cross_validated import read_cross_validated, require_same_recipe
 from capsule_inspect.modelfile.metric import Metric
 from capsule_inspect.modelfile.operating_point import OperatingPoint
-from capsule_inspect.settings import ModelSettings, Settings, TrainSettings
+from capsule_inspect.settings.model_settings import ModelSettings
+from capsule_inspect.settings.settings import Settings
+from capsule_inspect.settings.train_settings import TrainSettings
 
 PICTURES = "ab" * 32
 STUDY = Settings(train=TrainSettings(folds=5, seeds=3, seed=1))

@@ -15,8 +15,9 @@ from capsule_inspect.modelfile.bundle import read_bundle
 from capsule_inspect.modelfile.metric import Metric
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.modelfile.runtime import Interpreter
-from capsule_inspect.settings import ExportSettings, Settings
-from capsule_inspect.threshold_settings import ThresholdSettings
+from capsule_inspect.settings.export_settings import ExportSettings
+from capsule_inspect.settings.settings import Settings
+from capsule_inspect.settings.threshold_settings import ThresholdSettings
 from capsule_inspect.training.decision import DecisionRule
 from capsule_inspect.training.load import TrainedModel
 

@@ -18,7 +18,8 @@ from capsule_inspect.modelfile.bundle import ModelBundle
 from capsule_inspect.modelfile.metadata import FORMAT_VERSION, ModelMetadata
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.modelfile.runtime import Interpreter
-from capsule_inspect.settings import ModelSettings, TrainSettings
+from capsule_inspect.settings.model_settings import ModelSettings
+from capsule_inspect.settings.train_settings import TrainSettings
 from capsule_inspect.training.load import load_network
 from capsule_inspect.training.stages import plan_stages, start_stage
 

@@ -10,7 +10,7 @@ from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.model.heads import HEADS
 from capsule_inspect.model.network import build_network
 from capsule_inspect.model.runner import KerasRunner
-from capsule_inspect.settings import ModelSettings
+from capsule_inspect.settings.model_settings import ModelSettings
 
 
 def numpy_of(value) -> np.ndarray:

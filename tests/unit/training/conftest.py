@@ -7,7 +7,9 @@ import pytest
 
 from capsule_inspect.dataset.manifest import DataSet, read_dataset
 from capsule_inspect.imaging.roi import Roi
-from capsule_inspect.settings import ModelSettings, Settings, TrainSettings
+from capsule_inspect.settings.model_settings import ModelSettings
+from capsule_inspect.settings.settings import Settings
+from capsule_inspect.settings.train_settings import TrainSettings
 
 _TRAINING = [
     "test_averaging.py",

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from capsule_inspect.evaluation.evidence import Evidence
-from capsule_inspect.settings import Settings, TrainSettings
-from capsule_inspect.threshold_settings import ThresholdSettings
+from capsule_inspect.settings.settings import Settings
+from capsule_inspect.settings.threshold_settings import ThresholdSettings
+from capsule_inspect.settings.train_settings import TrainSettings
 from capsule_inspect.training.calibrate import choose_study_points
 from capsule_inspect.training.study import make_study
 

@@ -17,18 +17,16 @@ from capsule_inspect.evaluation.metrics import measure
 from capsule_inspect.export.converted import convert_trained
 from capsule_inspect.export.export import export_tflite
 from capsule_inspect.imaging.roi import Roi
-from capsule_inspect.settings import (
-    AugmentSettings,
-    DataSettings,
-    ExportSettings,
-    ModelSettings,
-    Settings,
-    TrainSettings,
-)
+from capsule_inspect.runs.run_folder import RunFolder
+from capsule_inspect.settings.augment_settings import AugmentSettings
+from capsule_inspect.settings.data_settings import DataSettings
+from capsule_inspect.settings.export_settings import ExportSettings
+from capsule_inspect.settings.model_settings import ModelSettings
+from capsule_inspect.settings.settings import Settings
+from capsule_inspect.settings.train_settings import TrainSettings
 from capsule_inspect.training.fit import fit
 from capsule_inspect.training.fit_members import fit_members
 from capsule_inspect.training.load import load_network, load_trained
-from capsule_inspect.training.run_folder import RunFolder
 from capsule_inspect.training.study import make_study
 from capsule_inspect.training.watcher import Watcher
 

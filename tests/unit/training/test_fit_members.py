@@ -6,10 +6,10 @@ from filelock import FileLock
 
 from capsule_inspect.dataset.manifest import training_sha256
 from capsule_inspect.errors import InterruptedRunError
+from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.training.calibrate import calibrate
 from capsule_inspect.training.decision import read_decision
 from capsule_inspect.training.fit_members import fit_members
-from capsule_inspect.training.run_folder import RunFolder
 from capsule_inspect.training.study import make_study
 from capsule_inspect.training.watcher import Watcher
 

@@ -5,7 +5,7 @@ import pytest
 from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 
-from capsule_inspect.training.run_folder import RunFolder
+from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.training.search_figures import draw_search
 
 SPACE = {key: FloatDistribution(0.0, 1.0) for key in ("train.transplant", "model.head_dropout")}

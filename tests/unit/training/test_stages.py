@@ -6,7 +6,7 @@ import pytest
 
 from capsule_inspect.model.encoder import PREFIX
 from capsule_inspect.model.losses import AnyDefectLoss, MaskLoss
-from capsule_inspect.settings import TrainSettings
+from capsule_inspect.settings.train_settings import TrainSettings
 from capsule_inspect.training.load import load_network
 from capsule_inspect.training.stages import Stage, epochs_done, plan_stages, start_stage
 

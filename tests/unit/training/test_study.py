@@ -5,7 +5,8 @@ import pytest
 from capsule_inspect.compose import to_yaml
 from capsule_inspect.dataset.manifest import DataSet, Sample
 from capsule_inspect.errors import UsageError
-from capsule_inspect.settings import Settings, TrainSettings
+from capsule_inspect.settings.settings import Settings
+from capsule_inspect.settings.train_settings import TrainSettings
 from capsule_inspect.training.study import make_study, model_files, open_study, require_finished
 
 SETTINGS = Settings(train=TrainSettings(folds=3, seeds=2, seed=5))

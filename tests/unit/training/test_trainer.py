@@ -9,10 +9,12 @@ import pytest
 from capsule_inspect.dataset.manifest import DataSet, Sample, training_sha256
 from capsule_inspect.errors import DataError, InterruptedRunError
 from capsule_inspect.imaging.roi import Roi
-from capsule_inspect.settings import ModelSettings, Settings, TrainSettings
+from capsule_inspect.runs.run_folder import RunFolder
+from capsule_inspect.settings.model_settings import ModelSettings
+from capsule_inspect.settings.settings import Settings
+from capsule_inspect.settings.train_settings import TrainSettings
 from capsule_inspect.training.fit import fit
 from capsule_inspect.training.load import load_network, load_trained
-from capsule_inspect.training.run_folder import RunFolder
 from capsule_inspect.training.trainer import Trainer
 from capsule_inspect.training.watcher import Watcher
 

@@ -16,20 +16,20 @@ import yaml
 
 from capsule_inspect.compose import compose
 from capsule_inspect.errors import ConfigError, DataError, InterruptedRunError
-from capsule_inspect.settings import Settings
-from capsule_inspect.space_settings import Dimension, SpaceSettings
-from capsule_inspect.training.run_folder import RunFolder
+from capsule_inspect.runs.run_folder import RunFolder
+from capsule_inspect.settings.settings import Settings
+from capsule_inspect.settings.space_settings import Dimension, SpaceSettings
+from capsule_inspect.settings.tune_settings import TuneSettings
 from capsule_inspect.training.tune import tune
-from capsule_inspect.tune_settings import TuneSettings
 
 WORKER = """
 import os, signal, sys, time
 from pathlib import Path
-from capsule_inspect.settings import Settings
-from capsule_inspect.space_settings import Dimension, SpaceSettings
-from capsule_inspect.training.run_folder import RunFolder
+from capsule_inspect.settings.settings import Settings
+from capsule_inspect.settings.space_settings import Dimension, SpaceSettings
+from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.training.tune import tune
-from capsule_inspect.tune_settings import TuneSettings
+from capsule_inspect.settings.tune_settings import TuneSettings
 
 run, trials, deadly, workers = Path(sys.argv[1]), *map(int, sys.argv[2:])
 log = run / "started.txt"

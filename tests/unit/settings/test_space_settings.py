@@ -1,8 +1,8 @@
 import pytest
 
-from capsule_inspect.settings import Settings
-from capsule_inspect.space_settings import Dimension, SpaceSettings
-from capsule_inspect.tune_settings import TuneSettings
+from capsule_inspect.settings.settings import Settings
+from capsule_inspect.settings.space_settings import Dimension, SpaceSettings
+from capsule_inspect.settings.tune_settings import TuneSettings
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import pytest
 
-from capsule_inspect.dotted import plain_type, with_value
-from capsule_inspect.settings import Settings
+from capsule_inspect.settings.dotted import plain_type, with_value
+from capsule_inspect.settings.settings import Settings
 
 
 @pytest.mark.parametrize(

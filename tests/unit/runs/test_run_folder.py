@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from capsule_inspect.training.run_folder import RunFolder
+from capsule_inspect.runs.run_folder import RunFolder
 
 
 def test_files_have_the_names_of_the_contract():

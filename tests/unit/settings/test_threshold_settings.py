@@ -1,7 +1,7 @@
 import pytest
 
 from capsule_inspect.modelfile.operating_point import OperatingPoint
-from capsule_inspect.threshold_settings import ThresholdSettings
+from capsule_inspect.settings.threshold_settings import ThresholdSettings
 
 
 @pytest.mark.parametrize(

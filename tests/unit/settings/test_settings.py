@@ -2,15 +2,13 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from capsule_inspect.settings import (
-    AugmentSettings,
-    DataSettings,
-    ExportSettings,
-    ModelSettings,
-    PredictSettings,
-    Settings,
-    TrainSettings,
-)
+from capsule_inspect.settings.augment_settings import AugmentSettings
+from capsule_inspect.settings.data_settings import DataSettings
+from capsule_inspect.settings.export_settings import ExportSettings
+from capsule_inspect.settings.model_settings import ModelSettings
+from capsule_inspect.settings.predict_settings import PredictSettings
+from capsule_inspect.settings.settings import Settings
+from capsule_inspect.settings.train_settings import TrainSettings
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from decimal import Decimal
 from math import isfinite
 from typing import Any
 
-from capsule_inspect.dotted import Value, plain_type, with_value
+from capsule_inspect.settings.dotted import Value, plain_type, with_value
 
 _GROUPS = ("model", "train")
 _NOT_SEARCHED = {

@@ -1,0 +1,1 @@
+"""Typed settings, a dataclass for each group; `compose.py` fills them."""
