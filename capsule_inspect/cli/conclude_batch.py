@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from capsule_inspect.classes import GOOD
 from capsule_inspect.errors import ConditionNotMetError, PartialFailureError
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ def conclude_batch(summary: "BatchSummary", last_line: str, fail_on_defect: bool
         PartialFailureError: A file could not be read, whatever else.
         ConditionNotMetError: `fail_on_defect`, and not every picture shows good capsules.
     """
-    defective = summary.capsules - summary.labels["good"]
+    defective = summary.capsules - summary.labels[GOOD]
     failing = ""
     if fail_on_defect and (defective or summary.no_capsule):
         failing = (

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from capsule_inspect.classes import GOOD
 from capsule_inspect.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def _table(records: "Sequence[Record]", width: int) -> "Table":
         heading = name if width >= _WIDE else name.replace(" ", "\n")
         table.add_column(heading, justify="right", no_wrap=True)
     for record in records:
-        colour = "green" if record.label == "good" else "red"
+        colour = "green" if record.label == GOOD else "red"
         area = record.defect_area_pct
         table.add_row(
             Text.assemble(record.path, *([(f"\n{record.error}", "dim")] if record.error else [])),

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from capsule_inspect.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -60,8 +62,8 @@ def _lines(run: "Run", root: Path, shown: "Sequence[str]") -> "Iterator[Text]":
     said = run.command if place.parts[:1] != (run.command,) else ""
     late = found.note if found.figures and found.state == "unfinished" else ""
     facts = ", ".join(filter(None, (said, found.state, late)))
-    name = (place.as_posix() if place.parts else run.name).encode(errors="backslashreplace")
-    yield Text.assemble((name.decode(), "bold"), f"  {facts}" if facts else "")
+    name = printable(place.as_posix() if place.parts else run.name)
+    yield Text.assemble((name, "bold"), f"  {facts}" if facts else "")
     values = [run.value(name) for name in shown]
     numbers = ["" if value is None else f"{value:.3f}" for value in values]
     about = found.measured_on if any(numbers) else found.note

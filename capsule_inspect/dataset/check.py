@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from capsule_inspect.dataset.discover import GOOD, Discovery, Found
+from capsule_inspect.classes import GOOD
+from capsule_inspect.dataset.discover import Discovery, Found
 from capsule_inspect.dataset.manifest import class_order
 from capsule_inspect.dataset.split import FEWEST
 from capsule_inspect.errors import DataError, PictureError
 from capsule_inspect.imaging.read import Picture, read_mask, read_picture
+from capsule_inspect.printable import printable
 
 Advance = Callable[[int, int], None]
 """Called with the number of pictures done and their number in all."""
@@ -131,9 +133,9 @@ def _check_picture(
     root: Path, found: Found, masks_exist: bool, claims: Counter[str]
 ) -> tuple[Checked | None, list[Problem]]:
     problems = [
-        Problem(_printable(name), "Its name holds a line break or is not UTF-8; rename it.", True)
+        Problem(_on_one_line(name), "Its name holds a line break or is not UTF-8; rename it.", True)
         for name in (found.path, *found.masks)
-        if name != _printable(name)
+        if name != _on_one_line(name)
     ]
     try:
         pixels = read_picture(root / found.path)
@@ -187,7 +189,7 @@ def _mask_problems(root: Path, path: str, label: str, size: tuple[int, int]) -> 
 
 
 def _unreadable(path: str, full: Path, error: PictureError) -> Problem:
-    return Problem(_printable(path), _printable(str(error).replace(str(full), "It", 1)), True)
+    return Problem(_on_one_line(path), _on_one_line(str(error).replace(str(full), "It", 1)), True)
 
 
 def _copy_problems(pictures: Iterable[Checked]) -> list[Problem]:
@@ -211,13 +213,12 @@ def _copy_problems(pictures: Iterable[Checked]) -> list[Problem]:
 
 def _stray_problems(found: Discovery) -> Iterator[Problem]:
     for path in found.stray_masks:
-        yield Problem(_printable(path), "The mask has no picture.", True)
+        yield Problem(_on_one_line(path), "The mask has no picture.", True)
     for path in found.stray_pictures:
         message = "It lies in no class folder and is left out."
-        yield Problem(_printable(path), message, False)
+        yield Problem(_on_one_line(path), message, False)
 
 
-def _printable(path: str) -> str:
-    """Replaces what breaks a line or cannot be encoded."""
-    encodable = path.encode(errors="backslashreplace").decode()
-    return "".join("?" if unicodedata.category(c) == "Cc" else c for c in encodable)
+def _on_one_line(path: str) -> str:
+    """Makes text printable, and replaces what breaks a line."""
+    return "".join("?" if unicodedata.category(c) == "Cc" else c for c in printable(path))

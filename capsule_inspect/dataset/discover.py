@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from capsule_inspect.classes import GOOD
 from capsule_inspect.errors import DataError, UsageError
 from capsule_inspect.imaging.read import PICTURE_EXTENSIONS
 from capsule_inspect.suggest import suggest_path
 
-GOOD: Final = "good"
 _MASK_TREES: Final = ("ground_truth", "masks")
 _MVTEC: Final = ("train", "test")
 _MASK_ENDING: Final = "_mask"

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from capsule_inspect.classes import GOOD
 from capsule_inspect.dataset.draw_body import Canvas, Field, Flaw, draw_look
 from capsule_inspect.dataset.draw_defects import draw_flaw
 from capsule_inspect.dataset.draw_ground import draw_ground, sensor_noise, shadow
@@ -62,7 +63,7 @@ def draw_capsule(
     Raises:
         ValueError: The label is unknown, the size below 128, or the seed negative.
     """
-    if label != "good" and label not in DEFECTS:
+    if label != GOOD and label not in DEFECTS:
         raise ValueError(f"Cannot draw a capsule with {label!r}; there is good, {DEFECTS}.")
     if size < 128:
         raise ValueError(f"Cannot draw a picture of {size} pixels; the least is 128.")
@@ -76,7 +77,7 @@ def draw_capsule(
     flaw = draw_flaw(label, look, canvas, for_flaw)
 
     clean = render(look, canvas, Flaw())
-    shown = clean if label == "good" else render(look, canvas, flaw)
+    shown = clean if label == GOOD else render(look, canvas, flaw)
 
     place = _placement(pose, canvas, size)
     # Only a new outline throws a new shadow: elsewhere good and defective share theirs.
@@ -86,7 +87,7 @@ def draw_capsule(
     picture = _photograph(_lay(shown, ground, place, size), for_noise)
 
     mask = np.zeros((size, size), np.uint8)
-    if label != "good":
+    if label != GOOD:
         changed = _changed(shown, clean, flaw, pixels)
         placed = cv2.warpAffine(changed, place, (size, size), flags=cv2.INTER_LINEAR)
         mask[placed >= 0.5] = 255
@@ -99,7 +100,7 @@ def draw_labels(count: int, seed: int) -> tuple[str, ...]:
     Of an odd count, the larger half is good; what does not divide evenly goes to the first classes.
     """
     good = (count + 1) // 2
-    labels = ["good"] * good + [DEFECTS[i % len(DEFECTS)] for i in range(count - good)]
+    labels = [GOOD] * good + [DEFECTS[i % len(DEFECTS)] for i in range(count - good)]
     order = np.random.default_rng(seed).permutation(count)
     return tuple(labels[i] for i in order)
 

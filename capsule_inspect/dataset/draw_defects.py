@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 
+from capsule_inspect.classes import GOOD
 from capsule_inspect.dataset.draw_body import Canvas, Flaw, Look, Paint, Rgb, mix
 from capsule_inspect.dataset.draw_ink import faulty_imprint
 from capsule_inspect.dataset.draw_shapes import blob, fill, grains, jagged, ribbon, soft
@@ -15,7 +16,7 @@ _POWDER: Final[Rgb] = (236.0, 230.0, 218.0)
 
 def draw_flaw(label: str, look: Look, canvas: Canvas, rng: np.random.Generator) -> Flaw:
     """Chooses what a defect does to a capsule; `good` does nothing."""
-    if label == "good":
+    if label == GOOD:
         return Flaw()
     return _FLAWS[label](look, canvas, rng)
 

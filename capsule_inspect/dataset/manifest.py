@@ -10,6 +10,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
+from capsule_inspect.classes import GOOD
 from capsule_inspect.errors import DataError
 from capsule_inspect.replacing import replace_text
 from capsule_inspect.suggest import suggest_path
@@ -74,7 +75,7 @@ class DataSet:
 
 def class_order(labels: Iterable[str]) -> tuple[str, ...]:
     """Returns the distinct labels as every file orders them: `good` first, the rest sorted."""
-    return tuple(sorted(set(labels), key=lambda label: (label != "good", label)))
+    return tuple(sorted(set(labels), key=lambda label: (label != GOOD, label)))
 
 
 def _is_dataset(folder: Path) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from capsule_inspect import __version__
+from capsule_inspect.classes import GOOD
 from capsule_inspect.dataset.check import (
     Advance,
     Checked,
@@ -16,7 +17,7 @@ from capsule_inspect.dataset.check import (
     check_pictures,
     set_problems,
 )
-from capsule_inspect.dataset.discover import GOOD, discover
+from capsule_inspect.dataset.discover import discover
 from capsule_inspect.dataset.draw_set import MASKS, PICTURES, draw_set
 from capsule_inspect.dataset.manifest import (
     DESCRIPTION,

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from capsule_inspect.classes import GOOD
 from capsule_inspect.dataset.manifest import DataSet, Sample
 from capsule_inspect.errors import DataError
 from capsule_inspect.imaging.read import read_mask
@@ -24,7 +25,7 @@ def true_mask(data: DataSet, sample: Sample, shape: tuple[int, ...]) -> NDArray[
         DataError: It is not of the picture's size, so it belongs to another picture.
     """
     if not sample.mask:
-        return np.zeros(shape, np.bool_) if sample.label == data.classes[0] else None
+        return np.zeros(shape, np.bool_) if sample.label == GOOD else None
     mask = read_mask(data.root / sample.mask)
     if mask.shape != shape:
         raise DataError(

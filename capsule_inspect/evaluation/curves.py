@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from capsule_inspect.classes import GOOD
 from capsule_inspect.evaluation.evaluate import Evaluation
 
 _Values = NDArray[np.float64]
@@ -45,12 +46,12 @@ class OperatingCurves:
 
 def trace_curves(evaluation: Evaluation) -> OperatingCurves | None:
     """Traces the curves; None unless there are good and defective pictures."""
-    good, judgements = evaluation.classes[0], evaluation.judgements
-    defective = np.array([each.truth != good for each in judgements])
+    judgements = evaluation.judgements
+    defective = np.array([each.truth != GOOD for each in judgements])
     if defective.all() or not defective.any():
         return None
     scores = np.array([each.defect_score for each in judgements])
-    called = np.array([each.label != good for each in judgements])
+    called = np.array([each.label != GOOD for each in judgements])
     false_alarms, found, _ = roc_curve(defective, scores, drop_intermediate=False)
     precision, recall, _ = precision_recall_curve(defective, scores)
     return OperatingCurves(

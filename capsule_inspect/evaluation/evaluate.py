@@ -77,7 +77,7 @@ def summarize(
         split=split,
         classes=classes,
         judgements=judgements,
-        metrics=measure(judgements, classes[0]),
+        metrics=measure(judgements),
         per_class=measure_classes(judgements, classes),
         confusion=count_confusion(judgements, classes),
     )

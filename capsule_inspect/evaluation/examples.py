@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from capsule_inspect.classes import GOOD
 from capsule_inspect.evaluation.judge import Judgement
 
 _MOST = 12
@@ -28,20 +29,19 @@ class Examples:
     best: tuple[Judgement, ...]
 
 
-def choose_examples(judgements: Sequence[Judgement], good: str) -> Examples:
+def choose_examples(judgements: Sequence[Judgement]) -> Examples:
     """Chooses at most twelve pictures of each kind.
 
     Args:
         judgements: One per picture.
-        good: The class of capsules without a defect.
     """
-    defective = [each for each in judgements if each.truth != good]
-    found = [each for each in defective if each.label != good]
+    defective = [each for each in judgements if each.truth != GOOD]
+    found = [each for each in defective if each.label != GOOD]
     masked = [each for each in found if each.defect_overlap]
     return Examples(
-        misses=_first([each for each in defective if each.label == good], _score),
+        misses=_first([each for each in defective if each.label == GOOD], _score),
         false_alarms=_first(
-            [each for each in judgements if each.truth == good != each.label],
+            [each for each in judgements if each.truth == GOOD != each.label],
             lambda each: -_score(each),
         ),
         confused=_first(

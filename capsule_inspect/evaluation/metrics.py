@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from capsule_inspect.classes import GOOD
 from capsule_inspect.evaluation.estimates import (
     estimate_auroc,
     estimate_average_precision,
@@ -33,7 +34,7 @@ PICTURE_METRICS = tuple(name for name in METRICS if name not in PIXEL_METRICS)
 """Those that judgements without pixels allow, as in validation during training."""
 
 
-def measure(judgements: Sequence[Judgement], good: str = "good") -> tuple[Metric, ...]:
+def measure(judgements: Sequence[Judgement]) -> tuple[Metric, ...]:
     """Computes every metric that the pictures allow.
 
     A metric is left out, not zero, where no picture carries it: `auroc` and `average_precision`
@@ -45,13 +46,12 @@ def measure(judgements: Sequence[Judgement], good: str = "good") -> tuple[Metric
 
     Args:
         judgements: One per picture, at least one.
-        good: The name of the sound class.
 
     Returns:
         Metrics in the order of `METRICS`, each with its 95 % interval.
     """
-    goods = [each for each in judgements if each.truth == good]
-    defects = [each for each in judgements if each.truth != good]
+    goods = [each for each in judgements if each.truth == GOOD]
+    defects = [each for each in judgements if each.truth != GOOD]
     scores = [[each.defect_score for each in part] for part in (goods, defects)]
     masked = segmented(judgements)
     overlaps = [each.overlap for each in masked if each.overlap]
@@ -61,7 +61,7 @@ def measure(judgements: Sequence[Judgement], good: str = "good") -> tuple[Metric
         estimate_share("defect_only_accuracy", [each.label == each.truth for each in defects]),
         estimate_share(
             "presence_accuracy",
-            [(each.label == good) == (each.truth == good) for each in judgements],
+            [(each.label == GOOD) == (each.truth == GOOD) for each in judgements],
         ),
         estimate_auroc(*scores),
         estimate_average_precision(*scores),
@@ -70,7 +70,7 @@ def measure(judgements: Sequence[Judgement], good: str = "good") -> tuple[Metric
         estimate_mean("dice_all", [overlap.dice for overlap in overlaps]),
         estimate_mean("iou_all", [overlap.iou for overlap in overlaps]),
         *measure_pixels([each.pixels for each in masked if each.pixels]),
-        estimate_share("false_alarm_rate", [each.label != good for each in goods]),
-        estimate_share("miss_rate", [each.label == good for each in defects]),
+        estimate_share("false_alarm_rate", [each.label != GOOD for each in goods]),
+        estimate_share("miss_rate", [each.label == GOOD for each in defects]),
     )
     return tuple(metric for metric in metrics if metric is not None)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from capsule_inspect.classes import GOOD
 from capsule_inspect.evaluation.estimates import estimate_mean, estimate_share
 from capsule_inspect.evaluation.judge import Judgement
 from capsule_inspect.evaluation.segmented import segmented
@@ -48,13 +49,13 @@ def measure_classes(
         ClassMetrics(
             name,
             sum(each.truth == name for each in judgements),
-            tuple(_metrics(judgements, name, classes[0])),
+            tuple(_metrics(judgements, name)),
         )
         for name in classes
     )
 
 
-def _metrics(judgements: Sequence[Judgement], name: str, good: str) -> Iterator[Metric]:
+def _metrics(judgements: Sequence[Judgement], name: str) -> Iterator[Metric]:
     members = [each for each in judgements if each.truth == name]
     labelled = [each for each in judgements if each.label == name]
     overlaps = [
@@ -65,7 +66,7 @@ def _metrics(judgements: Sequence[Judgement], name: str, good: str) -> Iterator[
     estimates = (
         estimate_share("recall", [each.label == name for each in members]),
         estimate_share("precision", [each.truth == name for each in labelled]),
-        estimate_share("presence", [each.label != good for each in members]),
+        estimate_share("presence", [each.label != GOOD for each in members]),
         estimate_mean("dice", [overlap.dice for overlap in overlaps]),
         estimate_mean("iou", [overlap.iou for overlap in overlaps]),
     )

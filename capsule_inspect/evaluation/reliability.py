@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from capsule_inspect.classes import GOOD
 from capsule_inspect.evaluation.judge import NO_CAPSULE, Judgement
 
 _BINS = 10
@@ -23,12 +24,11 @@ class ReliabilityBin:
     count: int
 
 
-def measure_reliability(judgements: Sequence[Judgement], good: str) -> tuple[ReliabilityBin, ...]:
+def measure_reliability(judgements: Sequence[Judgement]) -> tuple[ReliabilityBin, ...]:
     """Sorts pictures by the confidence of their label into ten bins of equal width.
 
     Args:
         judgements: One per picture; those without a capsule are left out.
-        good: The class of capsules without a defect.
 
     Returns:
         The bins that hold a picture, by confidence.
@@ -37,7 +37,7 @@ def measure_reliability(judgements: Sequence[Judgement], good: str) -> tuple[Rel
     for each in judgements:
         if each.label == NO_CAPSULE:
             continue
-        confidence = _confidence(each, good)
+        confidence = _confidence(each)
         place = min(_BINS - 1, int(confidence * _BINS))
         bins[place].append((confidence, each.label == each.truth))
     return tuple(
@@ -61,8 +61,8 @@ def calibration_error(bins: Sequence[ReliabilityBin]) -> float:
     return sum(each.count * abs(each.accuracy - each.confidence) for each in bins) / max(1, total)
 
 
-def _confidence(judgement: Judgement, good: str) -> float:
+def _confidence(judgement: Judgement) -> float:
     """Returns the probability of the label, as in predictions.csv; for good, 1 - the score."""
-    if judgement.label == good:
+    if judgement.label == GOOD:
         return 1 - judgement.defect_score
     return max(judgement.probabilities[1:])

@@ -188,4 +188,4 @@ def _measure(converted: Converted, data: DataSet, parity: Parity) -> tuple[tuple
     measured_on = f"{note}: {len(judgements)} pictures"
     if training_sha256(data) != converted.model.rule.training_data_sha256:
         measured_on = f"another split than the model was trained on: {measured_on}"
-    return measure(judgements, data.classes[0]), measured_on
+    return measure(judgements), measured_on

@@ -11,7 +11,7 @@ from capsule_inspect import __version__
 from capsule_inspect.errors import InterruptedRunError, UsageError
 from capsule_inspect.inference.drift import Drift
 from capsule_inspect.inference.in_order import map_in_order
-from capsule_inspect.inference.inputs import InputPicture, printable
+from capsule_inspect.inference.inputs import InputPicture
 from capsule_inspect.inference.inspect_file import ALL_OVERLAYS, Inspected, Wanted, inspect_file
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.inference.records import Record, RecordWriter
@@ -23,6 +23,7 @@ from capsule_inspect.inference.results_folder import (
     open_results,
     sentences_for,
 )
+from capsule_inspect.printable import printable
 
 OnPicture = Callable[[Sequence[Record]], None]
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from capsule_inspect.classes import GOOD
 from capsule_inspect.imaging.crop import Crop
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.modelfile.outputs import Outputs
@@ -59,12 +60,12 @@ def decide(
     probabilities = np.asarray(softmax(scaled), np.float64)
     defect_score = float(1 - probabilities[0])
     if defect_score < point.threshold:
-        label, confidence = classes[0], 1 - defect_score
+        label, confidence = GOOD, 1 - defect_score
     else:
         best = 1 + int(np.argmax(probabilities[1:]))
         label, confidence = classes[best], float(probabilities[best])
     mask = None
-    if outputs.mask_logits is not None and label == classes[0]:
+    if outputs.mask_logits is not None and label == GOOD:
         mask = np.zeros(shape, np.bool_)
     elif outputs.mask_logits is not None:
         mask = defect_map(outputs.mask_logits, crop, shape) >= point.mask_threshold

@@ -13,6 +13,7 @@ from pathlib import Path, PurePath
 from capsule_inspect.errors import UsageError
 from capsule_inspect.imaging.encode import PICTURE_FORMATS
 from capsule_inspect.imaging.read import PICTURE_EXTENSIONS
+from capsule_inspect.printable import printable
 from capsule_inspect.suggest import suggest_path
 
 _LONGEST_COMPONENT = 240
@@ -80,15 +81,6 @@ def _nothing_there(paths: Sequence[Path]) -> UsageError:
     verb = "does" if len(paths) == 1 else "do"
     hint = suggest_path(paths[0]) or " Check the path."
     return UsageError(f"There is nothing to inspect: {named}{more} {verb} not exist.{hint}")
-
-
-def printable(text: str) -> str:
-    r"""Spells a file name so that it can be written as UTF-8.
-
-    File names need not be text: bytes of one that are not UTF-8 become `\udcXX`, as Python's
-    `backslashreplace` writes them.
-    """
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _listed(text: str) -> Iterator[str]:

@@ -7,15 +7,17 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from capsule_inspect.classes import GOOD
 from capsule_inspect.errors import PictureError
 from capsule_inspect.imaging.encode import PictureFormat, encode_mask, encode_picture
 from capsule_inspect.imaging.overlay import draw_overlay
 from capsule_inspect.imaging.read import MAX_PIXELS, Picture, load_picture
 from capsule_inspect.inference.annotate import annotate
 from capsule_inspect.inference.drift import Observed
-from capsule_inspect.inference.inputs import InputPicture, printable
+from capsule_inspect.inference.inputs import InputPicture
 from capsule_inspect.inference.inspector import Finding, Inspector
 from capsule_inspect.inference.records import Record, record_finding
+from capsule_inspect.printable import printable
 
 Overlays: TypeAlias = Literal["all", "defects", "none"]
 """Which pictures get an overlay; `defects` are those with a defective capsule, or with none."""
@@ -105,7 +107,7 @@ def inspect_file(
 
 
 def _deserves_overlay(findings: Sequence[Finding], overlays: Overlays) -> bool:
-    all_good = bool(findings) and all(finding.decision.label == "good" for finding in findings)
+    all_good = bool(findings) and all(finding.decision.label == GOOD for finding in findings)
     return overlays == "all" or (overlays == "defects" and not all_good)
 
 

@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Any, Literal, cast
 
 from capsule_inspect.errors import DataError
-from capsule_inspect.inference.inputs import printable
 from capsule_inspect.inference.inspector import Finding
+from capsule_inspect.printable import printable
 
 Status = Literal["ok", "no_capsule", "error"]
 
@@ -30,7 +30,7 @@ class Record:
     """One row: a capsule, or a file that gave none.
 
     Attributes:
-        path: The file as found, spelled by `inputs.printable`.
+        path: The file as found, spelled by `printable`.
         status: `ok`, `no_capsule` or `error`; the last two leave label and numbers empty.
         capsule: Which capsule of its picture, from 0.
         label: `good` or a defect class.

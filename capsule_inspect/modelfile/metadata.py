@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+from capsule_inspect.classes import GOOD
 from capsule_inspect.errors import ModelFileError
 from capsule_inspect.imaging.roi import ROI_MODES, Roi
 from capsule_inspect.modelfile.fields import Fields, parse_object
@@ -141,7 +142,7 @@ def _keys(kind: type[Any]) -> frozenset[str]:
 def read_classes(fields: Fields) -> tuple[str, ...]:
     """Reads `classes`; `ValueError` unless it is `good` and then other names, none twice."""
     classes = fields.texts("classes")
-    if len(classes) < 2 or classes[0] != "good":
+    if len(classes) < 2 or classes[0] != GOOD:
         raise ValueError("`classes` must be `good` and then at least one defect")
     if len(set(classes)) != len(classes):
         raise ValueError("`classes` names a class twice")

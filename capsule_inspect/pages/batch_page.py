@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from capsule_inspect.classes import GOOD
 from capsule_inspect.errors import PictureError
 from capsule_inspect.imaging.read import MAX_PIXELS, read_picture
 from capsule_inspect.inference.records import Record, read_records
@@ -92,14 +93,14 @@ def make_batch_page(
         An HTML document with the pictures that a person would look at first inside.
     """
     capsules = [record for record in records if record.status == "ok"]
-    defects = sorted((r for r in capsules if r.label != "good"), key=_score, reverse=True)
-    good = sorted((r for r in capsules if r.label == "good"), key=_score, reverse=True)
+    defects = sorted((r for r in capsules if r.label != GOOD), key=_score, reverse=True)
+    good = sorted((r for r in capsules if r.label == GOOD), key=_score, reverse=True)
     doubtful = [r for r in records if r.status != "ok" or r.warning]
     place = _common_folder(records)
     show = partial(_card, folder, place, max_pixels)
     count = len({record.path for record in records})
     # Where not all fit, those that need no look are left out.
-    rows = sorted(records, key=lambda r: r.label == "good" and not r.warning)
+    rows = sorted(records, key=lambda r: r.label == GOOD and not r.warning)
     shown = records if len(records) <= MOST_ROWS else rows[:MOST_ROWS]
     page = _Page(
         title=f"Inspection of {count} {'picture' if count == 1 else 'pictures'}",
@@ -132,8 +133,8 @@ def _facts(records: Sequence[Record], defective: int) -> Iterable[Fact]:
     yield Fact("capsules", str(capsules))
     yield Fact("defective", str(defective), share)
     labels = Counter(record.label for record in records if record.status == "ok")
-    yield Fact("good", str(labels["good"]))
-    for label in sorted(labels.keys() - {"good"}):
+    yield Fact("good", str(labels[GOOD]))
+    for label in sorted(labels.keys() - {GOOD}):
         yield Fact(label, str(labels[label]))
     yield Fact("without a capsule", str(statuses["no_capsule"]))
     yield Fact("not readable", str(statuses["error"]))
@@ -159,7 +160,7 @@ def _card(folder: Path, place: str, max_pixels: int, record: Record) -> Card:
         pictures=_pictures(folder, record, max_pixels),
         title=_label(record),
         path=record.path.removeprefix(place),
-        is_good=record.label == "good",
+        is_good=record.label == GOOD,
         detail=" ".join(part for part in parts if part),
     )
 

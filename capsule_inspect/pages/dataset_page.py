@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from capsule_inspect.classes import GOOD
 from capsule_inspect.dataset.check import Problem
 from capsule_inspect.dataset.manifest import SPLITS, DataSet, Sample
 from capsule_inspect.dataset.survey import Survey
@@ -85,7 +86,7 @@ def make_dataset_page(data: DataSet, surveyed: Survey, problems: Sequence[Proble
 
 
 def _facts(data: DataSet, without_capsule: Sequence[str]) -> Iterator[Fact]:
-    good = sum(sample.label == data.classes[0] for sample in data.samples)
+    good = sum(sample.label == GOOD for sample in data.samples)
     yield Fact("pictures", str(len(data.samples)))
     yield Fact("good", str(good))
     yield Fact("defective", str(len(data.samples) - good))
@@ -130,7 +131,7 @@ def _heat_maps(surveyed: Survey) -> Iterator[Card]:
 def _cards(data: DataSet, label: str) -> Iterator[Card]:
     members = [sample for sample in data.samples if sample.label == label]
     for sample in _spread(members):
-        yield Card((show_truth(data, sample),), label, sample.path, label == data.classes[0])
+        yield Card((show_truth(data, sample),), label, sample.path, label == GOOD)
 
 
 def _spread(samples: Sequence[Sample]) -> Iterator[Sample]:

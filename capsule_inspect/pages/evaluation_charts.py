@@ -56,7 +56,7 @@ def _draw_precision_recall(curves: OperatingCurves) -> Chart:
 
 
 def _draw_reliability(evaluation: Evaluation) -> Chart:
-    bins = measure_reliability(evaluation.judgements, evaluation.classes[0])
+    bins = measure_reliability(evaluation.judgements)
     return Chart(
         "Reliability",
         "confidence of the label",

@@ -142,7 +142,7 @@ def _by_class(evaluation: Evaluation) -> Iterator[_ClassRow]:
 
 
 def _galleries(evaluation: Evaluation, illustrate: Illustrate) -> Iterator[_Gallery]:
-    examples = choose_examples(evaluation.judgements, evaluation.classes[0])
+    examples = choose_examples(evaluation.judgements)
     for anchor, title, judgements, empty in (
         ("misses", "Worst misses", examples.misses, "No defect was called good."),
         (

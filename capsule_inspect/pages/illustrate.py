@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from capsule_inspect.classes import GOOD
 from capsule_inspect.dataset.manifest import DataSet, Sample
 from capsule_inspect.dataset.true_mask import true_mask
 from capsule_inspect.imaging.locate import CapsuleBox, find_capsules
@@ -59,7 +60,7 @@ def _draw_truth(
     data: DataSet, sample: Sample, picture: Picture, boxes: Sequence[CapsuleBox]
 ) -> Picture:
     mask = true_mask(data, sample, picture.shape[:2])
-    is_defect = sample.label != data.classes[0]
+    is_defect = sample.label != GOOD
     # One label stands for the picture, whose capsules have none of their own.
     return draw_overlay(picture, [Annotation(boxes[0], sample.label, None, is_defect, mask)])
 

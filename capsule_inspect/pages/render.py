@@ -6,6 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from capsule_inspect import __version__
+from capsule_inspect.printable import printable
 
 
 def render(template: str, **values: object) -> str:
@@ -20,7 +21,7 @@ def render(template: str, **values: object) -> str:
     """
     page = _environment().get_template(template).render(version=__version__, **values)
     # File names need not be text.
-    return page.encode(errors="backslashreplace").decode()
+    return printable(page)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from capsule_inspect.classes import GOOD
 from capsule_inspect.runs.run import Findings
 from capsule_inspect.runs.stored import read_json, read_rows, require_columns
 
@@ -23,7 +24,7 @@ def read_predict(path: Path) -> Findings:
         return Findings("unfinished", "no rows yet")
     rows = read_rows(file)
     require_columns(file, rows, "label")
-    defective = sum(row["label"] not in ("", "good") for row in rows)
+    defective = sum(row["label"] not in ("", GOOD) for row in rows)
     return Findings(
         None,
         f"{len(rows)} {'row' if len(rows) == 1 else 'rows'}, {defective} defective",

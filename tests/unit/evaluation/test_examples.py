@@ -25,8 +25,7 @@ def test_each_kind_begins_with_what_says_most():
             judged("h", "poke", "poke", 0.9, 20),
             judged("i", "poke", "poke", 0.9, 90),
             judged("j", "poke", "poke", 0.9),
-        ],
-        "good",
+        ]
     )
     assert paths(examples.misses) == ["e", "d"]
     assert paths(examples.false_alarms) == ["c", "b"]
@@ -37,15 +36,15 @@ def test_each_kind_begins_with_what_says_most():
 
 def test_no_more_than_a_dozen_of_each():
     misses = [judged(str(place), "crack", "good", place / 100) for place in range(30)]
-    assert paths(choose_examples(misses, "good").misses) == [str(place) for place in range(12)]
+    assert paths(choose_examples(misses).misses) == [str(place) for place in range(12)]
 
 
 def test_how_sure_a_name_is_leaves_good_aside():
     sure = Judgement("sure", "aa", "crack", "poke", 0.8, (0.2, 0.1, 0.7), None)
     unsure = Judgement("unsure", "aa", "crack", "poke", 0.3, (0.7, 0.1, 0.2), None)
-    assert paths(choose_examples([unsure, sure], "good").confused) == ["sure", "unsure"]
+    assert paths(choose_examples([unsure, sure]).confused) == ["sure", "unsure"]
 
 
 def test_without_masks_the_surest_are_best():
     judgements = [judged("a", "crack", "crack", 0.7), judged("b", "crack", "crack", 0.9)]
-    assert paths(choose_examples(judgements, "good").best) == ["b", "a"]
+    assert paths(choose_examples(judgements).best) == ["b", "a"]

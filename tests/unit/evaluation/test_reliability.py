@@ -18,22 +18,22 @@ JUDGEMENTS = (
 
 
 def test_bins_hold_pictures_of_about_one_confidence():
-    low, high = measure_reliability(JUDGEMENTS, "good")
+    low, high = measure_reliability(JUDGEMENTS)
     assert (low.confidence, low.accuracy, low.count) == (pytest.approx(0.65), 1.0, 1)
     assert (high.confidence, high.accuracy, high.count) == (pytest.approx(0.95), 0.5, 2)
 
 
 def test_the_error_weighs_bins_by_their_pictures():
-    bins = measure_reliability(JUDGEMENTS, "good")
+    bins = measure_reliability(JUDGEMENTS)
     assert calibration_error(bins) == pytest.approx((1 * 0.35 + 2 * 0.45) / 3)
 
 
 def test_full_confidence_falls_into_the_last_bin():
-    (only,) = measure_reliability([judged("good", "good", 0.0, 0.0, 0.0)], "good")
+    (only,) = measure_reliability([judged("good", "good", 0.0, 0.0, 0.0)])
     assert (only.confidence, only.accuracy) == (1.0, 1.0)
     assert calibration_error([only]) == 0
 
 
 def test_nothing_judged_has_no_error():
-    assert measure_reliability([], "good") == ()
+    assert measure_reliability([]) == ()
     assert calibration_error([]) == 0

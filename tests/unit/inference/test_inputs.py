@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capsule_inspect.errors import UsageError
-from capsule_inspect.inference.inputs import expand_inputs, printable
+from capsule_inspect.inference.inputs import expand_inputs
+from capsule_inspect.printable import printable
 
 
 @pytest.fixture

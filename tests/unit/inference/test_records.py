@@ -15,7 +15,6 @@ from capsule_inspect.imaging.locate import CapsuleBox
 from capsule_inspect.imaging.look import Look
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.decide import Decision
-from capsule_inspect.inference.inputs import printable
 from capsule_inspect.inference.inspector import Finding
 from capsule_inspect.inference.records import (
     Record,
@@ -24,6 +23,7 @@ from capsule_inspect.inference.records import (
     record_finding,
 )
 from capsule_inspect.modelfile.outputs import Outputs
+from capsule_inspect.printable import printable
 
 CLASSES = ("good", "crack", "poke")
 OK = Record(
