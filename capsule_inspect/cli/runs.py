@@ -83,7 +83,7 @@ def runs(
 def _document(run: "Run") -> dict[str, object]:
     from dataclasses import asdict
 
-    found = run.findings
+    found = run.status
     return {
         "path": str(run.path),
         "command": run.command,
@@ -92,7 +92,7 @@ def _document(run: "Run") -> dict[str, object]:
         "state": found.state,
         "note": found.note,
         "measured_on": found.measured_on,
-        "metrics": [asdict(figure) for figure in found.figures],
+        "metrics": [asdict(metric) for metric in found.metrics],
         **found.counts,
     }
 
@@ -102,15 +102,15 @@ def _hint(found: "Sequence[Run]", folder: Path, sort: str | None) -> str:
     if not found:
         return f"There are no such runs in '{folder}'. Make one: capsule-inspect train"
     count = f"{len(found)} {'run' if len(found) == 1 else 'runs'}."
-    stopped = [run for run in found if run.findings.state == "unfinished" and run.findings.counts]
+    stopped = [run for run in found if run.can_resume]
     if stopped:
         command = stopped[0].command
         resume = command_line(command, f"{command}.resume={stopped[0].path}")
         return f"{count} Go on with one that was stopped: {resume}"
-    if sort is None and any(f.name == "accuracy" for run in found for f in run.findings.figures):
+    if sort is None and any(f.name == "accuracy" for run in found for f in run.status.metrics):
         where = () if folder == RUNS else (folder,)
         return f"{count} Best first: {command_line('runs', *where, '--sort', 'accuracy')}"
-    trained = [r for r in found if r.command == "train" and r.findings.state == "finished"]
+    trained = [r for r in found if r.command == "train" and r.status.state == "finished"]
     if trained:
         return f"{count} Measure one: {command_line('evaluate', trained[0].path)}"
     if any(run.command == "evaluate" for run in found):

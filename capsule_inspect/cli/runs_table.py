@@ -57,10 +57,10 @@ def _header(shown: "Sequence[str]") -> "Iterator[Text]":
 def _lines(run: "Run", root: Path, shown: "Sequence[str]") -> "Iterator[Text]":
     from rich.text import Text
 
-    found, place = run.findings, run.path.relative_to(root)
+    found, place = run.status, run.path.relative_to(root)
     # Where the folder says which command it is of, it need not be said again.
     said = run.command if place.parts[:1] != (run.command,) else ""
-    late = found.note if found.figures and found.state == "unfinished" else ""
+    late = found.note if found.metrics and found.state == "unfinished" else ""
     facts = ", ".join(filter(None, (said, found.state, late)))
     name = printable(place.as_posix() if place.parts else run.name)
     yield Text.assemble((name, "bold"), f"  {facts}" if facts else "")

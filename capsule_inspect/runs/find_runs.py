@@ -13,10 +13,11 @@ from capsule_inspect.runs.read_evaluate import read_evaluate
 from capsule_inspect.runs.read_predict import read_predict
 from capsule_inspect.runs.read_train import read_train
 from capsule_inspect.runs.read_tune import read_tune
-from capsule_inspect.runs.run import COMMANDS, Findings, Run
+from capsule_inspect.runs.run import COMMANDS, Run, RunStatus
+from capsule_inspect.runs.run_folder import MEMBER
 from capsule_inspect.runs.stored import read_json
 
-_READERS: dict[str, Callable[[Path], Findings]] = {
+_READERS: dict[str, Callable[[Path], RunStatus]] = {
     "train": read_train,
     "tune": read_tune,
     "evaluate": read_evaluate,
@@ -31,7 +32,7 @@ _MARKS = {
 """Files by which a folder without environment.json is told, the first that fits."""
 
 _STAMPED = re.compile(r"(\d{8}-\d{6})(?:-(.+))?")
-_PARTS = re.compile(r"seed-\d+-fold-\d+|trial-\d+|overlays|masks|tensorboard")
+_PARTS = re.compile(rf"{MEMBER}|trial-\d+|overlays|masks|tensorboard")
 """Folders inside run folders that hold no runs of their own."""
 
 
@@ -84,7 +85,7 @@ def _read_run(folder: Path, names: Collection[str]) -> Run | None:
         command=command,
         began=began or _time_of(folder, stamped.group(1) if stamped else ""),
         name=(stamped.group(2) if stamped else None) or real.name,
-        findings=Findings("damaged", damage) if damage else _read_findings(folder, command, names),
+        status=RunStatus("damaged", damage) if damage else _read_status(folder, command, names),
     )
 
 
@@ -105,17 +106,17 @@ def _guesses(names: Collection[str]) -> Iterator[str]:
     for command, marks in _MARKS.items():
         if present & marks:
             yield command
-    if any(re.fullmatch(r"seed-\d+-fold-\d+", name) for name in names):
+    if any(re.fullmatch(MEMBER, name) for name in names):
         yield "train"
 
 
-def _read_findings(folder: Path, command: str, names: Collection[str]) -> Findings:
+def _read_status(folder: Path, command: str, names: Collection[str]) -> RunStatus:
     if not names:
-        return Findings("unfinished", "the folder is empty")
+        return RunStatus("unfinished", "the folder is empty")
     try:
         return _READERS[command](folder)
     except DataError as error:
-        return Findings("damaged", str(error))
+        return RunStatus("damaged", str(error))
 
 
 def _time_of(folder: Path, stamp: str) -> datetime:
@@ -129,5 +130,5 @@ def _time_of(folder: Path, stamp: str) -> datetime:
 
 
 def _unreadable(folder: Path, error: OSError) -> Run:
-    findings = Findings("damaged", f"the folder cannot be read: {error.strerror}")
-    return Run(folder, "", datetime.fromtimestamp(0).astimezone(), folder.name, findings)
+    status = RunStatus("damaged", f"the folder cannot be read: {error.strerror}")
+    return Run(folder, "", datetime.fromtimestamp(0).astimezone(), folder.name, status)

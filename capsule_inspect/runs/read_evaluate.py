@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from capsule_inspect.runs.run import Findings
-from capsule_inspect.runs.stored import figures_of, read_json
+from capsule_inspect.runs.run import RunStatus
+from capsule_inspect.runs.stored import metric_values, read_json
 
 _METRICS = "metrics.json"
 
 
-def read_evaluate(path: Path) -> Findings:
+def read_evaluate(path: Path) -> RunStatus:
     """Reads the folder of an evaluation: its metrics, and the split they were measured on.
 
     Raises:
@@ -16,12 +16,12 @@ def read_evaluate(path: Path) -> Findings:
     """
     file = path / _METRICS
     if not file.exists():
-        return Findings("unfinished", f"no {_METRICS} yet")
+        return RunStatus("unfinished", f"no {_METRICS} yet")
     document = read_json(file)
-    figures = figures_of(document, "metrics", file)
+    metrics = metric_values(document, "metrics", file)
     n = document.get("n")
     counts = {"pictures": n} if type(n) is int else {}
     pictures = f", n={n}" if counts else ""
-    return Findings(
-        "finished", measured_on=f"{document.get('split')}{pictures}", figures=figures, counts=counts
+    return RunStatus(
+        "finished", measured_on=f"{document.get('split')}{pictures}", metrics=metrics, counts=counts
     )

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from capsule_inspect.runs.run import Figure, Findings, State
+from capsule_inspect.runs.run import MetricValue, RunStatus, State
 from capsule_inspect.runs.run_folder import RunFolder
+from capsule_inspect.runs.score import score
 from capsule_inspect.runs.stored import (
-    figures_of,
+    metric_values,
     number,
     read_json,
     read_rows,
@@ -18,10 +19,10 @@ from capsule_inspect.runs.stored import (
 _PREFIX = "val_"
 
 
-def read_train(path: Path) -> Findings:
+def read_train(path: Path) -> RunStatus:
     """Reads the folder of a run or study.
 
-    The figures of a finished run are those at its operating point. Those of another are of its last
+    The metrics of a finished run are those at its operating point. Those of another are of its last
     validation, of the best where training may stop early; those of a study are the rates that its
     decision.json expects.
 
@@ -41,39 +42,37 @@ def read_train(path: Path) -> Findings:
     if finished:
         read_json(run.decision)
         if not run.model.is_file():
-            return Findings("damaged", f"{run.model.name} is missing", counts=counts)
+            return RunStatus("damaged", f"{run.model.name} is missing", counts=counts)
     state: State = "finished" if finished else "unfinished"
     if run.validation.is_file():
-        figures = figures_of(read_json(run.validation), "metrics", run.validation)
-        return Findings(state, note, "validation split", figures, counts)
+        metrics = metric_values(read_json(run.validation), "metrics", run.validation)
+        return RunStatus(state, note, "validation split", metrics, counts)
     validated = [row for row in rows if row[f"{_PREFIX}accuracy"]]
     if not validated:
-        return Findings(state, note, counts=counts)
-    epochs = [(row["epoch"], _figures(row, run.history)) for row in validated]
+        return RunStatus(state, note, counts=counts)
+    epochs = [(row["epoch"], _validated(row, run.history)) for row in validated]
     epoch, chosen = (
-        max(epochs, key=lambda each: _score(each[1])) if run.best.exists() else epochs[-1]
+        max(epochs, key=lambda each: score({m.name: m.value for m in each[1]}))
+        if run.best.exists()
+        else epochs[-1]
     )
-    return Findings(state, note, f"val, epoch {epoch}", chosen, counts)
+    return RunStatus(state, note, f"val, epoch {epoch}", chosen, counts)
 
 
-def _figures(row: Mapping[str, str], history: Path) -> tuple[Figure, ...]:
+def _validated(row: Mapping[str, str], history: Path) -> tuple[MetricValue, ...]:
     names = [name for name in row if name.startswith(_PREFIX) and row[name]]
-    return tuple(Figure(name.removeprefix(_PREFIX), number(row, name, history)) for name in names)
+    return tuple(
+        MetricValue(name.removeprefix(_PREFIX), number(row, name, history)) for name in names
+    )
 
 
-def _score(figures: tuple[Figure, ...]) -> float:
-    """Returns what training goes by where it may stop early; see `training.score`."""
-    parts = [each.value for each in figures if each.name in ("accuracy", "dice")]
-    return sum(parts) / len(parts)
-
-
-def _read_study(run: RunFolder, settings: Mapping[str, object]) -> Findings:
+def _read_study(run: RunFolder, settings: Mapping[str, object]) -> RunStatus:
     planned = whole_number(settings, "train.folds") * whole_number(settings, "train.seeds")
-    done = sum(RunFolder(member).decision.is_file() for member in run.path.glob("seed-*-fold-*"))
+    done = sum(member.decision.is_file() for member in run.members())
     counts = {"folds": done, "planned_folds": planned}
     note = f"{done} of {planned} folds"
     if not run.decision.is_file():
-        return Findings("unfinished", note, counts=counts)
+        return RunStatus("unfinished", note, counts=counts)
     point = read_json(run.decision).get("operating_point")
-    figures = figures_of(point if isinstance(point, dict) else {}, "expected", run.decision)
-    return Findings("finished", note, "out of fold" if figures else "", figures, counts)
+    metrics = metric_values(point if isinstance(point, dict) else {}, "expected", run.decision)
+    return RunStatus("finished", note, "out of fold" if metrics else "", metrics, counts)

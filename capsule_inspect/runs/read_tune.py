@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from capsule_inspect.runs.run import Figure, Findings
+from capsule_inspect.runs.run import MetricValue, RunStatus
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.runs.stored import (
     number,
@@ -16,7 +16,7 @@ _TABLE = "trials.csv"
 _FINISHED = ("complete", "pruned")
 
 
-def read_tune(path: Path) -> Findings:
+def read_tune(path: Path) -> RunStatus:
     """Reads the folder of a search: the best score, and how many of its trials are finished.
 
     Raises:
@@ -29,10 +29,10 @@ def read_tune(path: Path) -> Findings:
     done = sum(row["state"] in _FINISHED for row in rows)
     scores = [number(row, "score", table) for row in rows if row["state"] == "complete"]
     best = f", best score {max(scores):.3f}" if scores else ""
-    return Findings(
+    return RunStatus(
         state="finished" if done >= planned else "unfinished",
         note=f"{done} of {planned} trials{best}",
         measured_on="val" if scores else "",
-        figures=(Figure("score", max(scores)),) if scores else (),
+        metrics=(MetricValue("score", max(scores)),) if scores else (),
         counts={"trials": done, "planned_trials": planned},
     )

@@ -13,8 +13,8 @@ COMMANDS = ("train", "tune", "evaluate", "predict")
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A number that a run came to.
+class MetricValue:
+    """A metric that a run came to.
 
     Attributes:
         name: A metric's name, or `score` of a search.
@@ -28,21 +28,21 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Findings:
+class RunStatus:
     """What the files of a run say.
 
     Attributes:
         state: How far it came; None where its files do not tell.
         note: How far in numbers, or what is damaged, for people; may be empty.
-        measured_on: What the figures were measured on, for people; empty without figures.
-        figures: What was measured.
+        measured_on: What the metrics were measured on, for people; empty without any.
+        metrics: What was measured.
         counts: How many of what there are, such as `epochs` or `trials`.
     """
 
     state: State | None
     note: str = ""
     measured_on: str = ""
-    figures: tuple[Figure, ...] = ()
+    metrics: tuple[MetricValue, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -55,15 +55,21 @@ class Run:
         command: One of `COMMANDS`; empty where that cannot be told any more.
         began: When it began, with the time zone.
         name: What it is about; the folder's name where that does not begin with a time.
-        findings: What its files say.
+        status: What its files say.
     """
 
     path: Path
     command: str
     began: datetime
     name: str
-    findings: Findings
+    status: RunStatus
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether it was stopped and can be gone on with."""
+        begun = self.status.state == "unfinished" and bool(self.status.counts)
+        return begun and self.command in ("train", "tune")
 
     def value(self, metric: str) -> float | None:
-        """Returns a figure by name; None if the run has none of that name."""
-        return next((each.value for each in self.findings.figures if each.name == metric), None)
+        """Returns a metric by name; None if the run has none of that name."""
+        return next((each.value for each in self.status.metrics if each.name == metric), None)

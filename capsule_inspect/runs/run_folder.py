@@ -1,18 +1,31 @@
 """The files of a run folder."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
+
+MEMBER = r"seed-\d+-fold-\d+"
+"""What the folders of a study's runs are called, as a pattern."""
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The files of a run.
+    """The files of a run, or of a study, whose runs have folders of their own inside it.
 
     Attributes:
         path: The folder.
     """
 
     path: Path
+
+    def member(self, seed: int, fold: int) -> "RunFolder":
+        """Returns the folder of one run of a study."""
+        return RunFolder(self.path / f"seed-{seed}-fold-{fold}")
+
+    def members(self) -> tuple["RunFolder", ...]:
+        """Returns the folders of a study's runs that are there; none of a single run."""
+        found = sorted(path for path in self.path.glob("seed-*") if re.fullmatch(MEMBER, path.name))
+        return tuple(RunFolder(path) for path in found)
 
     @property
     def config(self) -> Path:

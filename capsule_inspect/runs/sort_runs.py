@@ -26,7 +26,7 @@ def sort_runs(runs: Iterable[Run], metric: str) -> list[Run]:
         UsageError: There is no such metric.
     """
     runs = list(runs)
-    found = {figure.name for run in runs for figure in run.findings.figures}
+    found = {metric.name for run in runs for metric in run.status.metrics}
     known = [*MAIN_METRICS, *sorted({*found, "score"} - set(MAIN_METRICS))]
     if metric not in known:
         raise UsageError(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from capsule_inspect.errors import DataError
 from capsule_inspect.modelfile.fields import Fields, parse_object
-from capsule_inspect.runs.run import Figure
+from capsule_inspect.runs.run import MetricValue
 
 _METRIC = frozenset({"name", "value", "n", "low", "high"})
 
@@ -79,7 +79,7 @@ def whole_number(settings: Mapping[str, object], key: str) -> int:
     return value if isinstance(value, int) else 0
 
 
-def figures_of(document: Mapping[str, object], key: str, path: Path) -> tuple[Figure, ...]:
+def metric_values(document: Mapping[str, object], key: str, path: Path) -> tuple[MetricValue, ...]:
     """Returns the metrics that a JSON object has under a key.
 
     Raises:
@@ -88,7 +88,7 @@ def figures_of(document: Mapping[str, object], key: str, path: Path) -> tuple[Fi
     try:
         items = Fields({key: document.get(key)}, "", frozenset({key})).items(key)
         metrics = [Fields(item, f"{key}[]", _METRIC) for item in items]
-        return tuple(Figure(m.text("name"), m.number("value"), m.count("n")) for m in metrics)
+        return tuple(MetricValue(m.text("name"), m.number("value"), m.count("n")) for m in metrics)
     except ValueError as error:
         raise DataError(f"{path.name} is damaged: {error}") from error
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from capsule_inspect.training.score import score
+from capsule_inspect.runs.score import score
 
 _PREFIX = "val_"
 

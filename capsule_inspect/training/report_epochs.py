@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from capsule_inspect.training.score import score
+from capsule_inspect.runs.score import score
 from capsule_inspect.training.trial_reporter import TrialReporter
 
 _VALIDATION = "val_"

@@ -74,7 +74,7 @@ def open_study(path: Path) -> Study | None:
         ConfigError: Its config.yaml is missing or damaged.
     """
     # A single run is told by its folder alone: its config.yaml may be of an older version.
-    if not any(path.glob("seed-*-fold-*")):
+    if not RunFolder(path).members():
         return None
     return make_study(path, read_yaml(RunFolder(path).config))
 
@@ -86,8 +86,7 @@ def make_study(path: Path, settings: Settings) -> Study:
     for seed in range(train.seed, train.seed + train.seeds):
         for fold in range(train.folds):
             own = replace(settings, train=replace(train, folds=0, seeds=1, seed=seed))
-            run = RunFolder(path / f"seed-{seed}-fold-{fold}")
-            members.append(Member(fold, seed, own, run))
+            members.append(Member(fold, seed, own, RunFolder(path).member(seed, fold)))
     return Study(path, settings, tuple(members))
 
 

@@ -24,6 +24,7 @@ from capsule_inspect.model.runner import KerasRunner
 from capsule_inspect.modelfile.metric import Metric
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.runs.run_folder import RunFolder
+from capsule_inspect.runs.score import score
 from capsule_inspect.settings.settings import Settings
 from capsule_inspect.training.averaging import NORM_BATCHES, averaged_weights
 from capsule_inspect.training.callbacks import (
@@ -39,7 +40,6 @@ from capsule_inspect.training.decision import DecisionRule, write_decision
 from capsule_inspect.training.draw_history import DrawHistory
 from capsule_inspect.training.early_stopping import StopEarly, has_stalled, read_scores
 from capsule_inspect.training.load import load_network
-from capsule_inspect.training.score import score
 from capsule_inspect.training.stages import Stage, epochs_done, plan_stages, start_stage
 from capsule_inspect.training.watcher import Watcher
 

@@ -15,6 +15,7 @@ _TRAINING = [
     "test_averaging.py",
     "test_calibrate.py",
     "test_callbacks.py",
+    "test_draw_history.py",
     "test_early_stopping.py",
     "test_fit.py",
     "test_fit_members.py",

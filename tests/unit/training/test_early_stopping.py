@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from capsule_inspect.runs.score import score
 from capsule_inspect.training.early_stopping import StopEarly, has_stalled, read_scores
-from capsule_inspect.training.score import score
 
 HISTORY = """epoch,loss,seconds,val_accuracy,val_dice
 1,3.0,1.0,0.5,0.3

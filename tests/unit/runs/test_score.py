@@ -1,6 +1,6 @@
 import pytest
 
-from capsule_inspect.training.score import score
+from capsule_inspect.runs.score import score
 
 
 def test_the_score_is_the_mean_of_accuracy_and_dice():
