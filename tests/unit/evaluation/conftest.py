@@ -7,6 +7,7 @@ collect_ignore = (
     if importlib.util.find_spec("sklearn")
     else [
         "test_cross_validation.py",
+        "test_curves.py",
         "test_estimates.py",
         "test_evaluate.py",
         "test_figures.py",

@@ -52,12 +52,16 @@ class SmallEncoder:
 
 @pytest.fixture
 def small_settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Settings of a run of two epochs, with an encoder of five layers that stays as it is."""
+    """Settings of a run of two epochs, with an encoder of five layers that stays as it is.
+
+    The head is the one of the fewest layers: nearly all the time of such a run goes to tracing.
+    """
     monkeypatch.setattr("capsule_inspect.model.network.find_encoder", lambda _: SmallEncoder())
     return Settings(
         model=ModelSettings(
             encoder="small",
             roi=Roi("capsule", 96, 64, 86),
+            head="mask_pooling",
             decoder_filters=[4, 4],
             head_units=[4],
         ),

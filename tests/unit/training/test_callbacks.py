@@ -2,9 +2,13 @@ import csv
 from types import SimpleNamespace
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.util.tensor_util import make_ndarray
 
 from capsule_inspect.errors import ConfigError
-from capsule_inspect.training.callbacks import StopIfDiverged, WriteHistory
+from capsule_inspect.training.callbacks import StopIfDiverged, WriteHistory, WriteTensorBoard
+
+NETWORK = SimpleNamespace(optimizer=SimpleNamespace(learning_rate=0.1))
 
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
@@ -23,9 +27,29 @@ def written(path) -> list[tuple[str, str]]:
 def test_rows_of_epochs_that_are_trained_again_are_replaced(tmp_path):
     path = tmp_path / "history.csv"
     callback = WriteHistory(path, ("accuracy",))
-    callback.set_model(SimpleNamespace(optimizer=SimpleNamespace(learning_rate=0.1)))
+    callback.set_model(NETWORK)
     for epoch, loss in ((0, 3.0), (1, 2.0), (2, 1.0), (1, 1.5)):
         callback.on_epoch_begin(epoch)
         callback.on_epoch_end(epoch, {"loss": loss})
     assert written(path) == [("1", "3"), ("2", "1.5")]
     assert [each.name for each in tmp_path.iterdir()] == ["history.csv"]
+
+
+def test_tensorboard_gets_losses_and_validation_apart_at_their_epoch(tmp_path):
+    callback = WriteTensorBoard(tmp_path)
+    callback.set_model(NETWORK)
+    callback.on_train_begin()
+    callback.on_epoch_end(0, {"loss": 3.0})
+    callback.on_epoch_end(1, {"loss": 2.0, "val_accuracy": 0.5})
+    callback.on_train_end()
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+    stored = {
+        tag: {each.step: float(make_ndarray(each.tensor_proto)) for each in events.Tensors(tag)}
+        for tag in events.Tags()["tensors"]
+    }
+    assert stored == {
+        "train/loss": {1: 3.0, 2: 2.0},
+        "val/accuracy": {2: 0.5},
+        "train/learning_rate": {1: pytest.approx(0.1), 2: pytest.approx(0.1)},
+    }

@@ -42,7 +42,7 @@ def test_a_missing_file_is_named_with_what_makes_it(tmp_path):
 
 
 def test_a_folder_in_its_place_is_refused(tmp_path):
-    with pytest.raises(DataError):
+    with pytest.raises(DataError, match="cannot be read"):
         read_decision(tmp_path)
 
 

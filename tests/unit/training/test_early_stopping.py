@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capsule_inspect.runs.score import score
 from capsule_inspect.training.early_stopping import StopEarly, has_stalled, read_scores
 
 HISTORY = """epoch,loss,seconds,val_accuracy,val_dice
@@ -13,11 +12,6 @@ HISTORY = """epoch,loss,seconds,val_accuracy,val_dice
 3,1.0,1.0,0.7,0.5
 4,0.9,1.0,0.6,0.5
 """
-
-
-def test_the_score_is_the_mean_of_accuracy_and_dice_or_accuracy_alone():
-    assert score({"accuracy": 0.8, "dice": 0.6, "loss": 9.0}) == pytest.approx(0.7)
-    assert score({"accuracy": 0.8}) == 0.8
 
 
 def test_scores_are_read_from_validated_epochs(tmp_path):

@@ -55,7 +55,6 @@ BY_HEART = Settings(
     ),
 )
 
-
 SILENT = Watcher(lambda _: None)
 
 
@@ -70,7 +69,6 @@ def shuffled(dataset_folder):
 
 
 def test_of_shuffled_labels_nothing_is_known_but_what_was_learned_by_heart(shuffled, tmp_path):
-
     study = make_study(tmp_path, BY_HEART)
     assert fit_members(study, shuffled, lambda _: nullcontext(SILENT)) == ()
     by_heart, members = [], []
@@ -95,7 +93,6 @@ def test_of_shuffled_labels_nothing_is_known_but_what_was_learned_by_heart(shuff
 
 
 def weights_of(run):
-
     return load_network(run.model, compiled=False).get_weights()
 
 
@@ -125,7 +122,6 @@ def first(fitted):
 
 
 def int8_labels(run, view, tmp_path):
-
     trained, settings = load_trained(run.path), ExportSettings()
     converted = convert_trained(trained, view, tmp_path / f"{run.path.name}.tflite", settings)
     exported = export_tflite(converted, view, trained.rule.operating_point, settings, force=True)
