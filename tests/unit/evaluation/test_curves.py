@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 
 from capsule_inspect.evaluation.curves import trace_curves
@@ -29,8 +28,9 @@ def test_curves_and_operating_point_by_hand():
     assert curves.found.tolist() == [0, 0.5, 0.5, 1, 1]
     assert (curves.false_alarm_rate, curves.recall_rate, curves.precision_rate) == (0.5, 0.5, 0.5)
     assert (curves.good, curves.defective, curves.share) == (2, 2, 0.5)
-    assert np.all(np.diff(curves.recall) <= 0)
-    assert curves.precision[-1] == pytest.approx(1)
+    # From the lowest score up: all called, then three, two and one; of none all would be right.
+    assert curves.recall.tolist() == [1, 1, 0.5, 0.5, 0]
+    assert curves.precision.tolist() == pytest.approx([1 / 2, 2 / 3, 1 / 2, 1, 1])
 
 
 def test_nothing_called_has_no_precision():

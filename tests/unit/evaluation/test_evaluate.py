@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -64,10 +66,14 @@ def test_pixels_and_classes_are_measured_too(data):
 
 
 def test_splits_are_chosen_by_name(data):
-    parts = [choose_samples(data, split) for split in ("train", "val", "test")]
-    assert sum(len(part) for part in parts) == len(choose_samples(data, "all"))
+    parts = {split: choose_samples(data, split) for split in ("train", "val", "test")}
+    assert all({each.split for each in part} == {split} for split, part in parts.items())
+    assert sum(map(len, parts.values())) == len(data.samples)
+    assert choose_samples(data, "all") == data.samples
     with pytest.raises(UsageError, match="no split 'tset'"):
         choose_samples(data, "tset")
+    with pytest.raises(DataError, match="split 'val' .*is empty"):
+        choose_samples(replace(data, samples=parts["test"]), "val")
 
 
 def test_a_model_of_other_classes_is_refused(data):

@@ -138,5 +138,5 @@ def test_a_picture_without_a_capsule_is_judged(data):
 
 
 def test_a_missing_picture_is_named(data):
-    with pytest.raises(PictureError):
+    with pytest.raises(PictureError, match=r"nowhere\.png"):
         judge(data, [sample(path="nowhere.png")], inspector())

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import roc_auc_score
 
-from capsule_inspect.evaluation.intervals import bootstrap_mean, newcombe_auroc, wilson
+from capsule_inspect.evaluation.intervals import bootstrap_mean, wilson
 from capsule_inspect.evaluation.judge import NO_CAPSULE, Judgement
 from capsule_inspect.evaluation.metrics import METRICS, PICTURE_METRICS, measure
 from capsule_inspect.evaluation.overlap import Overlap
@@ -105,18 +104,6 @@ def test_metrics_are_what_their_names_say(judgements):
         assert metric.value == pytest.approx(expected[name], abs=1e-9)
         assert metric.low <= metric.value + 1e-9
         assert metric.value <= metric.high + 1e-9
-
-
-def test_auroc_is_that_of_scikit_learn():
-    scores = [0.1, 0.4, 0.35, 0.8, 0.4, 0.9, 0.05]
-    truths = ["good", "good", "crack", "poke", "crack", "good", "good"]
-    measured = by_name(
-        [judgement(truth, "good", score) for truth, score in zip(truths, scores, strict=True)]
-    )["auroc"]
-    expected = roc_auc_score([truth != "good" for truth in truths], scores)
-    assert measured.value == pytest.approx(expected)
-    assert measured.n == 7
-    assert (measured.low, measured.high) == newcombe_auroc(measured.value, 3, 4)
 
 
 def test_a_set_worked_out_by_hand():
