@@ -72,7 +72,7 @@ def test_splits_are_chosen_by_name(data):
     assert choose_samples(data, "all") == data.samples
     with pytest.raises(UsageError, match="no split 'tset'"):
         choose_samples(data, "tset")
-    with pytest.raises(DataError, match="split 'val' .*is empty"):
+    with pytest.raises(DataError, match=r"split 'val' .*is empty"):
         choose_samples(replace(data, samples=parts["test"]), "val")
 
 
