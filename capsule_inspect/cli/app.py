@@ -4,6 +4,7 @@ import errno
 import sys
 from collections.abc import Callable, Sequence
 from io import TextIOWrapper
+from typing import NoReturn
 
 import typer
 
@@ -22,7 +23,10 @@ from capsule_inspect.cli.prepare import prepare
 from capsule_inspect.cli.runs import runs
 from capsule_inspect.cli.train import train
 from capsule_inspect.cli.tune import tune
-from capsule_inspect.errors import CapsuleInspectError, UsageError
+from capsule_inspect.errors import CapsuleInspectError, InterruptedRunError, UsageError
+
+_TyperUsageError: type[Exception] = typer.BadParameter.__bases__[0]
+"""What Typer raises for a wrong command line; it has no public name."""
 
 _DISK_ERRORS = frozenset({errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EPERM, errno.EROFS})
 """What a disk that is full, or not the user's, answers."""
@@ -38,7 +42,6 @@ app = typer.Typer(
             "capsule-inspect predict capsules/pictures -o results --table",
         ),
     ),
-    no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
@@ -68,22 +71,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line and ends the process with its exit code (see `errors`)."""
     _print_whatever_comes()
     try:
-        app(arguments)
+        # Typer would show errors in a box, which cannot be searched for or copied whole.
+        exit_code = app(arguments, prog_name=app.info.name, standalone_mode=False)
+    except CapsuleInspectError as error:
+        _fail(str(error), error.exit_code)
+    except _TyperUsageError as error:
+        from capsule_inspect.cli.usage_error import describe_usage_error
+
+        _fail(describe_usage_error(error), UsageError.exit_code)
     except OSError as error:
         if error.errno not in _DISK_ERRORS:
             raise
-        from capsule_inspect.cli.console import complain
-
-        complain(
+        _fail(
             f"'{error.filename or 'A file'}' cannot be written or read: {error.strerror}. "
-            "Check its rights and the room on the disk."
+            "Check its rights and the room on the disk.",
+            UsageError.exit_code,
         )
-        sys.exit(UsageError.exit_code)
-    except CapsuleInspectError as error:
-        from capsule_inspect.cli.console import complain
+    if exit_code == InterruptedRunError.exit_code:  # Typer's way of passing Ctrl-C on
+        _fail("Stopped.", exit_code)
+    sys.exit(exit_code)
 
-        complain(str(error))
-        sys.exit(error.exit_code)
+
+def _fail(sentence: str, exit_code: int) -> NoReturn:
+    from capsule_inspect.cli.console import complain
+
+    complain(sentence)
+    sys.exit(exit_code)
 
 
 def _print_whatever_comes() -> None:

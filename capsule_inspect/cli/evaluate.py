@@ -12,10 +12,10 @@ from capsule_inspect.cli.options import (
     DataRoot,
     Overrides,
     PrintConfig,
-    RuntimeChoice,
     settings_from,
 )
 from capsule_inspect.cli.predict import split_arguments
+from capsule_inspect.modelfile.runtime_name import RuntimeName
 
 
 def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parameter)
@@ -51,12 +51,12 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
         ),
     ] = None,
     runtime: Annotated[
-        RuntimeChoice,
+        RuntimeName,
         typer.Option(
             metavar="NAME",
             help="What executes a .tflite file: auto, ai-edge-litert or tflite-runtime.",
         ),
-    ] = RuntimeChoice.AUTO,
+    ] = "auto",
     data_root: DataRoot = None,
     config_dir: ConfigDir = None,
     print_config: PrintConfig = False,

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from capsule_inspect.modelfile.runtime_name import RuntimeName
+
 if TYPE_CHECKING:
-    from capsule_inspect.cli.options import RuntimeChoice
     from capsule_inspect.dataset.manifest import DataSet
     from capsule_inspect.settings.settings import Settings
 
@@ -28,4 +29,4 @@ class EvaluationRequest:
     out: Path | None
     settings: "Settings"
     overrides: tuple[str, ...]
-    runtime: "RuntimeChoice"
+    runtime: RuntimeName

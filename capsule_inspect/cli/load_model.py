@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from capsule_inspect.cli.extras import load_training_stack
-from capsule_inspect.cli.options import RuntimeChoice
+from capsule_inspect.modelfile.runtime_name import RuntimeName
 
 if TYPE_CHECKING:
     from capsule_inspect.inference.inspector import Inspector
@@ -27,7 +27,7 @@ class LoadedModel:
     sha256: str
 
 
-def load_model(file: Path, runtime: RuntimeChoice, threads: int) -> LoadedModel:
+def load_model(file: Path, runtime: RuntimeName, threads: int) -> LoadedModel:
     """Loads a `.tflite` file, or a `.keras` file with the decision.json beside it.
 
     Args:
@@ -42,7 +42,7 @@ def load_model(file: Path, runtime: RuntimeChoice, threads: int) -> LoadedModel:
     if file.suffix == ".tflite":
         from capsule_inspect.inference.load_model_file import load_model_file
 
-        loaded = load_model_file(file, runtime.value, threads)
+        loaded = load_model_file(file, runtime, threads)
         return LoadedModel(loaded.inspector, loaded.metadata.training_data_sha256, _sha256(file))
     from capsule_inspect.training.find_model import find_model
 

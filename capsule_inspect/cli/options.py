@@ -1,7 +1,6 @@
 """Options that several commands share, and composing their settings."""
 
 from dataclasses import replace
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,14 +11,6 @@ from capsule_inspect.settings.settings import Settings
 
 _SETTINGS = "Settings"
 """The panel of options that every command has."""
-
-
-class RuntimeChoice(str, Enum):
-    """What `--runtime` takes."""
-
-    AUTO = "auto"
-    AI_EDGE_LITERT = "ai-edge-litert"
-    TFLITE_RUNTIME = "tflite-runtime"
 
 
 Overrides = Annotated[

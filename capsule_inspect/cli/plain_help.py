@@ -1,19 +1,14 @@
-"""Commands whose help and errors are laid out for reading.
-
-Examples stand last, switches have no type, and a wrong option is answered with what was meant.
-"""
+"""Commands whose help is laid out for reading: examples stand last, switches have no type."""
 
 import inspect
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-_UsageError: type[Exception] = typer.BadParameter.__bases__[0]
-"""What Typer raises for a wrong command line; it has no public name."""
+from capsule_inspect.errors import UsageError
 
 _EXAMPLES = "\n\nExamples:\n"
 
@@ -35,71 +30,26 @@ def as_epilog(title: str, commands: Sequence[str]) -> str:
     return "\n\n".join([title, *(command.strip() for command in commands)])
 
 
-class PlainCommand(TyperCommand):
-    """A command."""
-
+class _Plain:
     def get_params(self, ctx: Any) -> Any:
-        """Returns the parameters, with `--help`."""
-        return _without_switch_types(super().get_params(ctx))
+        """Returns the parameters, with `--help`; switches have no type to show."""
+        parameters = super().get_params(ctx)  # type: ignore[misc]  # of the class it is mixed into
+        for parameter in parameters:
+            if getattr(parameter, "is_flag", False):
+                parameter.metavar = ""
+        return parameters
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Takes the command line apart; see `explain_option` for what is said of wrong options."""
-        with explaining(self, ctx):
-            return super().parse_args(ctx, args)
+
+class PlainCommand(_Plain, TyperCommand):
+    """A command whose help is laid out for reading."""
 
 
-class PlainGroup(TyperGroup):
+class PlainGroup(_Plain, TyperGroup):
     """The command that holds the others."""
 
-    def get_params(self, ctx: Any) -> Any:
-        """Returns the parameters, with `--help`."""
-        return _without_switch_types(super().get_params(ctx))
-
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Takes the command line apart as `PlainCommand` does."""
-        with explaining(self, ctx):
-            return super().parse_args(ctx, args)
-
-
-@contextmanager
-def explaining(command: PlainCommand | PlainGroup, ctx: Any) -> Iterator[None]:
-    """Has errors about the options of a command explained."""
-    try:
-        yield
-    except _UsageError as error:
-        explain_option(error, command.get_params(ctx))
-        raise
-
-
-def explain_option(error: Any, parameters: Sequence[Any]) -> None:
-    """Adds to an error of Typer which option was meant, if it says that there is no such option.
-
-    Args:
-        error: Is changed.
-        parameters: Of the command.
-    """
-    if not hasattr(error, "possibilities"):
-        return
-    from capsule_inspect.settings.dotted import keys_named
-    from capsule_inspect.settings.settings import Settings
-    from capsule_inspect.suggest import suggest
-
-    name = error.option_name.lstrip("-")
-    settings = keys_named(Settings(), name.replace("-", "_"))
-    if settings and any(parameter.name in {"overrides", "inputs"} for parameter in parameters):
-        written = " or ".join(f"{key}=VALUE" for key in settings)
-        hint = f" It is a setting: write {written}, without dashes."
-    else:
-        options = (option for parameter in parameters for option in parameter.opts)
-        hint = suggest(
-            error.option_name, (o for o in options if o.startswith("--") and o != "--help")
-        )
-    error.message = f"There is no option {error.option_name}.{hint}"
-    error.possibilities = None
-
-
-def _without_switch_types(parameters: Any) -> Any:
-    for parameter in parameters:
-        if getattr(parameter, "is_flag", False):
-            parameter.metavar = ""
-    return parameters
+        """Takes the command line apart; shows the help where there is nothing to take apart."""
+        if not args and not ctx.resilient_parsing:  # which is what completion sets
+            typer.echo(ctx.get_help())
+            ctx.exit(UsageError.exit_code)
+        return super().parse_args(ctx, args)

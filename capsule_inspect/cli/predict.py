@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from capsule_inspect.cli import predict_options as options
-from capsule_inspect.cli.options import ConfigDir, PrintConfig, RuntimeChoice, settings_from
+from capsule_inspect.cli.options import ConfigDir, PrintConfig, settings_from
 from capsule_inspect.errors import InterruptedRunError, UsageError
 from capsule_inspect.modelfile.shipped_model import SHIPPED_MODEL
 
@@ -22,9 +22,9 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
     inputs: options.Inputs = None,
     out: options.Out = None,
     recursive: options.Recursive = False,
-    overlays: options.Overlays = options.OverlayChoice.ALL,
+    overlays: options.Overlays = "all",
     no_overlays: options.NoOverlays = False,
-    overlay_format: options.OverlayFormat = options.FormatChoice.PNG,
+    overlay_format: options.OverlayFormat = "png",
     masks: options.Masks = False,
     report: options.Report = False,
     as_json: options.AsJson = False,
@@ -35,7 +35,7 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
     resume: options.Resume = False,
     overwrite: options.Overwrite = False,
     jobs: options.Jobs = None,
-    runtime: options.ModelRuntime = RuntimeChoice.AUTO,
+    runtime: options.ModelRuntime = "auto",
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     log_file: options.LogFile = None,
@@ -70,14 +70,14 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
             out=out,
             on_existing=on_existing,
             wanted=Wanted(
-                overlays="none" if no_overlays else overlays.value,
-                overlay_format=overlay_format.value,
+                overlays="none" if no_overlays else overlays,
+                overlay_format=overlay_format,
                 masks=masks,
                 max_pixels=round(settings.max_megapixels * 1e6),
             ),
             model=model or SHIPPED_MODEL,
             threshold=threshold,
-            runtime=runtime.value,
+            runtime=runtime,
             threads=settings.threads,
             jobs=jobs or _default_jobs(settings.threads),
             as_json=as_json,

@@ -22,7 +22,7 @@ from capsule_inspect.inference.results_folder import (
     check_results,
     is_result,
 )
-from capsule_inspect.modelfile.runtime import RuntimeName
+from capsule_inspect.modelfile.runtime_name import RuntimeName
 from capsule_inspect.runs.naming import input_name
 from capsule_inspect.runs.new_folder import new_run_folder
 

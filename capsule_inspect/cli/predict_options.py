@@ -1,32 +1,15 @@
 """The options of `predict`, in the panels that its help shows."""
 
-from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from capsule_inspect.cli.complete import complete_setting
-from capsule_inspect.cli.options import RuntimeChoice
+from capsule_inspect.modelfile.runtime_name import RuntimeName
 
 _RESULTS, _DECISION, _AGAIN = "Results", "Decision", "Runs that exist"
 _SPEED, _MESSAGES = "Speed", "Messages"
-
-
-class OverlayChoice(str, Enum):
-    """What `--overlays` takes."""
-
-    ALL = "all"
-    DEFECTS = "defects"
-    NONE = "none"
-
-
-class FormatChoice(str, Enum):
-    """What `--overlay-format` takes."""
-
-    PNG = "png"
-    JPG = "jpg"
-    WEBP = "webp"
 
 
 Inputs = Annotated[
@@ -50,7 +33,7 @@ Out = Annotated[
 ]
 Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Look into subfolders, too.")]
 Overlays = Annotated[
-    OverlayChoice,
+    Literal["all", "defects", "none"],
     typer.Option(
         help="Which pictures to write with their findings drawn in.", rich_help_panel=_RESULTS
     ),
@@ -60,7 +43,7 @@ NoOverlays = Annotated[
     typer.Option("--no-overlays", help="The same as --overlays none.", rich_help_panel=_RESULTS),
 ]
 OverlayFormat = Annotated[
-    FormatChoice,
+    Literal["png", "jpg", "webp"],
     typer.Option(
         help="What overlays are written as; png keeps every pixel.", rich_help_panel=_RESULTS
     ),
@@ -131,7 +114,7 @@ Jobs = Annotated[
     ),
 ]
 ModelRuntime = Annotated[
-    RuntimeChoice,
+    RuntimeName,
     typer.Option(
         metavar="NAME",
         help="What executes the model: auto, ai-edge-litert or tflite-runtime.",

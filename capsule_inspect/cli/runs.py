@@ -1,7 +1,6 @@
 """`capsule-inspect runs`: the runs there are, and what came of them."""
 
 import json
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,20 +9,12 @@ import typer
 from capsule_inspect.cli.command_line import command_line
 from capsule_inspect.errors import UsageError
 from capsule_inspect.runs.new_folder import RUNS
+from capsule_inspect.runs.run import Command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from capsule_inspect.runs.run import Run
-
-
-class CommandChoice(str, Enum):
-    """What `--command` takes."""
-
-    TRAIN = "train"
-    TUNE = "tune"
-    EVALUATE = "evaluate"
-    PREDICT = "predict"
 
 
 def runs(
@@ -40,7 +31,7 @@ def runs(
         ),
     ] = None,
     command: Annotated[
-        CommandChoice | None,
+        Command | None,
         typer.Option(metavar="NAME", help="Only the runs of train, tune, evaluate or predict."),
     ] = None,
     as_json: Annotated[

@@ -8,7 +8,7 @@ from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.bundle import read_bundle
 from capsule_inspect.modelfile.interpreter_pool import InterpreterPool
 from capsule_inspect.modelfile.metadata import ModelMetadata
-from capsule_inspect.modelfile.runtime import RuntimeName
+from capsule_inspect.modelfile.runtime_name import RuntimeName
 from capsule_inspect.modelfile.shipped_model import SHIPPED_MODEL
 
 

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from capsule_inspect.modelfile.bundle import ModelBundle
 from capsule_inspect.modelfile.outputs import Outputs
-from capsule_inspect.modelfile.runtime import Interpreter, RuntimeName
+from capsule_inspect.modelfile.runtime import Interpreter
+from capsule_inspect.modelfile.runtime_name import RuntimeName
 
 
 class InterpreterPool:

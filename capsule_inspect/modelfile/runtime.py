@@ -5,7 +5,7 @@ import importlib.metadata
 import importlib.util
 import sys
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,7 @@ from capsule_inspect.errors import MissingExtraError, ModelFileError
 from capsule_inspect.modelfile.bundle import ModelBundle
 from capsule_inspect.modelfile.outputs import Outputs
 from capsule_inspect.modelfile.quiet import without_info_lines
-
-RuntimeName = Literal["auto", "ai-edge-litert", "tflite-runtime"]
-"""`auto` takes ai-edge-litert, which is several times faster, and else tflite-runtime."""
+from capsule_inspect.modelfile.runtime_name import RuntimeName
 
 _PREFERRED: tuple[RuntimeName, ...] = ("ai-edge-litert", "tflite-runtime")
 _INSTALL = {

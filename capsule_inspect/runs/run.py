@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 State: TypeAlias = Literal["finished", "unfinished", "damaged"]
 
-COMMANDS = ("train", "tune", "evaluate", "predict")
+Command: TypeAlias = Literal["train", "tune", "evaluate", "predict"]
 """The commands that leave runs."""
+
+COMMANDS: tuple[Command, ...] = get_args(Command)
 
 
 @dataclass(frozen=True)

@@ -127,6 +127,7 @@ def test_packages_that_are_not_there_are_left_out(invoke, monkeypatch):
         (["evaluate", "model.tflite", "--require", "acuracy>=.9"], "Did you mean 'accuracy'?"),
     ],
 )
+@pytest.mark.usefixtures("with_extra")
 def test_a_slip_is_answered_with_what_was_meant(arguments, said, invoke, tmp_path, monkeypatch):
     (tmp_path / "pictures").mkdir()
     for name in ("pictures/a.png", "pictures/manifest.csv", "model.tflite", "mine.yaml"):

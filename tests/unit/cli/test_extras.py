@@ -27,9 +27,9 @@ def test_packages_that_are_missing_are_named_with_how_to_get_them():
     assert "pip install 'capsule-inspect[train]'" in str(refused.value)
 
 
+@pytest.mark.usefixtures("with_extra")
 def test_the_environment_chooses_the_backend_unless_the_command_does(monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
     assert choose_backend("train") == "jax"
     assert choose_backend("export-tflite", "tensorflow") == "tensorflow"
     assert os.environ["KERAS_BACKEND"] == "tensorflow"
@@ -43,6 +43,7 @@ def test_other_backends_are_refused(monkeypatch):
         choose_backend("train")
 
 
+@pytest.mark.usefixtures("with_extra")
 @pytest.mark.parametrize("command", ["train", "tune"])
 def test_a_mistyped_data_set_is_told_before_anything_loads(command, invoke, tmp_path, monkeypatch):
     (tmp_path / "capsules").mkdir()
@@ -56,14 +57,16 @@ def test_a_mistyped_data_set_is_told_before_anything_loads(command, invoke, tmp_
 
 @pytest.mark.usefixtures("light")
 @pytest.mark.parametrize("command", ["train", "tune"])
-def test_a_missing_extra_leaves_no_folder(command, invoke, tmp_path, monkeypatch):
+def test_a_missing_extra_says_what_to_install_and_leaves_no_folder(command, invoke, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ended = invoke(command)
     assert ended.exit_code == 2
-    assert "pip install" in ended.err
+    assert "(tensorflow, keras, " in ended.err
+    assert "pip install 'capsule-inspect[train]'" in ended.err
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("with_extra")
 def test_an_evaluation_says_at_once_that_it_has_begun(invoke, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     first, second = invoke("evaluate", "model.tflite", "data.dir=nowhere").err.splitlines()
