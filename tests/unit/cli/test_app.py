@@ -2,6 +2,7 @@ import errno
 import re
 import shlex
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -119,7 +120,11 @@ def test_packages_that_are_not_there_are_left_out(invoke, monkeypatch):
         (["predict", "@mien.yaml"], "Did you mean 'mine.yaml'?"),
         (["runs", "picture"], "Did you mean 'pictures'?"),
         (["prepare", "picture", "out"], "Did you mean 'pictures'?"),
-        (["evaluate", "model.tflite", "data.dir=picturse"], "Did you mean 'pictures'?"),
+        pytest.param(
+            ["evaluate", "model.tflite", "data.dir=picturse"],
+            "Did you mean 'pictures'?",
+            marks=pytest.mark.skipif(not find_spec("sklearn"), reason="needs the train extra"),
+        ),
         (["export-tflite", "modl.keras", "data.dir=picturse"], "Did you mean 'pictures'?"),
         (["evaluate", "data.dir=pictures"], "MODEL is missing before 'data.dir=pictures'"),
         (["train", "experiment=mien.yaml"], "Did you mean 'mine.yaml'?"),

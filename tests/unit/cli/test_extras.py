@@ -57,7 +57,9 @@ def test_a_mistyped_data_set_is_told_before_anything_loads(command, invoke, tmp_
 
 @pytest.mark.usefixtures("light")
 @pytest.mark.parametrize("command", ["train", "tune"])
-def test_a_missing_extra_says_what_to_install_and_leaves_no_folder(command, invoke, tmp_path, monkeypatch):
+def test_a_missing_extra_says_what_to_install_and_leaves_no_folder(
+    command, invoke, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     ended = invoke(command)
     assert ended.exit_code == 2
@@ -66,8 +68,8 @@ def test_a_missing_extra_says_what_to_install_and_leaves_no_folder(command, invo
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.usefixtures("with_extra")
 def test_an_evaluation_says_at_once_that_it_has_begun(invoke, tmp_path, monkeypatch):
+    pytest.importorskip("sklearn")
     monkeypatch.chdir(tmp_path)
     first, second = invoke("evaluate", "model.tflite", "data.dir=nowhere").err.splitlines()
     assert first == "Measuring model.tflite."
