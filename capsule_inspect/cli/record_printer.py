@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import typer
+from rich import box
+from rich.table import Table
+from rich.text import Text
 
 from capsule_inspect.classes import GOOD
+from capsule_inspect.cli.console import results
 from capsule_inspect.errors import UsageError
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from capsule_inspect.inference.records import Record
 
 _WIDE = 100
@@ -47,15 +49,10 @@ class RecordPrinter:
     def finish(self) -> None:
         """Prints the table."""
         if self._records is not None:
-            from capsule_inspect.cli.console import results
-
             results.print(_table(self._records, results.width), soft_wrap=False)
 
 
-def _table(records: "Sequence[Record]", width: int) -> "Table":
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+def _table(records: "Sequence[Record]", width: int) -> Table:
 
     table = Table(box=box.SIMPLE_HEAD, collapse_padding=width < _WIDE)
     table.add_column("picture", overflow="fold")

@@ -1,16 +1,14 @@
 """The table of `capsule-inspect runs`."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from rich.text import Text
+
+from capsule_inspect.cli.console import results
 from capsule_inspect.printable import printable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from rich.text import Text
-
-    from capsule_inspect.runs.run import Run
+from capsule_inspect.runs.run import Run
+from capsule_inspect.runs.sort_runs import MAIN_METRICS
 
 _WIDTH = 80
 _HEADS = {
@@ -24,7 +22,7 @@ _HEADS = {
 """What metrics are called where there is little room; others by their own words."""
 
 
-def print_runs(runs: "Sequence[Run]", root: Path, sorted_by: str | None) -> None:
+def print_runs(runs: Sequence[Run], root: Path, sorted_by: str | None) -> None:
     """Prints runs to stdout, two lines for each: its folder, then when it began and its metrics.
 
     Args:
@@ -32,11 +30,6 @@ def print_runs(runs: "Sequence[Run]", root: Path, sorted_by: str | None) -> None
         root: The folder they were found in; paths are shown relative to it.
         sorted_by: The metric they are sorted by, which is shown first.
     """
-    from rich.text import Text
-
-    from capsule_inspect.cli.console import results
-    from capsule_inspect.runs.sort_runs import MAIN_METRICS
-
     others = [name for name in MAIN_METRICS if name != sorted_by]
     shown = [sorted_by, *others][: len(MAIN_METRICS)] if sorted_by else others
     for line in (*_header(shown), Text("─" * _WIDTH)):
@@ -46,16 +39,14 @@ def print_runs(runs: "Sequence[Run]", root: Path, sorted_by: str | None) -> None
             results.print(line, soft_wrap=False, overflow="fold")
 
 
-def _header(shown: "Sequence[str]") -> "Iterator[Text]":
-    from rich.text import Text
+def _header(shown: Sequence[str]) -> Iterator[Text]:
 
     upper, lower = zip(*map(_head, shown), strict=True)
     yield Text(_columns("", upper, shown), "bold")
     yield Text(_columns("run", lower, shown), "bold")
 
 
-def _lines(run: "Run", root: Path, shown: "Sequence[str]") -> "Iterator[Text]":
-    from rich.text import Text
+def _lines(run: Run, root: Path, shown: Sequence[str]) -> Iterator[Text]:
 
     found, place = run.status, run.path.relative_to(root)
     # Where the folder says which command it is of, it need not be said again.
@@ -70,7 +61,7 @@ def _lines(run: "Run", root: Path, shown: "Sequence[str]") -> "Iterator[Text]":
     yield Text(_columns(f"  {run.began:%Y-%m-%d %H:%M} {about}", numbers, shown).rstrip())
 
 
-def _columns(left: str, cells: "Sequence[str]", shown: "Sequence[str]") -> str:
+def _columns(left: str, cells: Sequence[str], shown: Sequence[str]) -> str:
     """Puts cells below the metrics' heads, at the right, and a text before them."""
     right = "".join(
         cell.rjust(1 + max(5, *map(len, _head(name))))

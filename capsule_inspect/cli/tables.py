@@ -2,10 +2,15 @@
 
 from typing import TYPE_CHECKING
 
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from capsule_inspect.cli.console import results
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-    from rich.console import Console
 
     from capsule_inspect.evaluation.confusion import Confusion
     from capsule_inspect.evaluation.evaluate import Evaluation
@@ -41,12 +46,6 @@ def print_metrics(
         pictures: Which pictures they were measured on.
         spread: Standard deviation over seeds by metric name, where there are several.
     """
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
-
-    from capsule_inspect.cli.console import results
-
     table = Table(
         "metric",
         box=box.SIMPLE_HEAD,
@@ -71,11 +70,6 @@ def print_classes(per_class: "Sequence[ClassMetrics]") -> None:
     Args:
         per_class: One for each class, in order.
     """
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
-
-    from capsule_inspect.cli.console import results
     from capsule_inspect.evaluation.per_class import CLASS_METRICS
 
     table = Table(
@@ -101,12 +95,6 @@ def print_classes(per_class: "Sequence[ClassMetrics]") -> None:
 
 def print_confusion(confusion: "Confusion") -> None:
     """Prints the confusion matrix to stdout; what never happened is a dot."""
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
-
-    from capsule_inspect.cli.console import results
-
     table = Table(
         box=box.SIMPLE_HEAD,
         collapse_padding=True,
@@ -125,7 +113,7 @@ def print_confusion(confusion: "Confusion") -> None:
     results.print(table, soft_wrap=False)
 
 
-def _padding(console: "Console") -> tuple[int, int]:
+def _padding(console: Console) -> tuple[int, int]:
     """Returns the padding of cells: none where it would cost a column its text."""
     return (0, 1) if console.width >= _WIDE else (0, 0)
 

@@ -3,7 +3,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from capsule_inspect.cli import console, tables
+from capsule_inspect.cli import record_printer, tables
 from capsule_inspect.cli.record_printer import RecordPrinter
 from capsule_inspect.evaluation.confusion import Confusion
 from capsule_inspect.evaluation.metrics import METRICS
@@ -19,7 +19,8 @@ def printed(request, monkeypatch):
     """What is printed on a terminal of some width; also holds all lines to that width."""
     text = StringIO()
     narrow = Console(file=text, width=request.param, highlight=False, soft_wrap=True)
-    monkeypatch.setattr(console, "results", narrow)
+    for module in (tables, record_printer):
+        monkeypatch.setattr(module, "results", narrow)
 
     def read():
         assert max(map(len, text.getvalue().splitlines())) <= request.param
