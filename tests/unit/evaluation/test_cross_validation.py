@@ -101,12 +101,10 @@ def test_every_picture_is_judged_once_for_each_seed_by_the_network_that_has_not_
     judged = [(each.judgement.path, each.fold, each.seed) for each in measured.predictions]
     assert sorted(judged) == sorted((f"{i}.png", i % 2, seed) for i in range(8) for seed in (0, 3))
     wrong = {
-        (each.judgement.path, each.seed)
-        for each in measured.predictions
-        if each.judgement.label != each.judgement.truth
+        seed: [each.path for each in evaluation.judgements if each.label != each.truth]
+        for seed, evaluation in measured.by_seed.items()
     }
-    assert wrong == {("0.png", 0), ("3.png", 3)}
-    assert list(measured.by_seed) == [0, 3]
+    assert wrong == {0: ["0.png"], 3: ["3.png"]}
     paths = [judgement.path for judgement in measured.by_seed[3].judgements]
     assert paths == [f"{i}.png" for i in range(8)]
     assert measured.spread["accuracy"] == 0

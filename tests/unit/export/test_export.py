@@ -143,8 +143,10 @@ def test_without_either_nothing_is_measured(data, converted):
 
 def test_pictures_the_network_was_not_trained_on_are_said_to_be_others(data, converted):
     other = replace(data, samples=data.samples[1:])
-    exported = export_tflite(converted, other, POINT, LIMITS)
+    seen = []
+    exported = export_tflite(converted, other, POINT, LIMITS, advance=lambda: seen.append(1))
     assert exported.measured_on.startswith("another split than the model was trained on: ")
+    assert len(seen) == len(other.samples)  # to compare on; what the training was like is not known
 
 
 def test_metrics_of_a_study_take_the_place_of_a_split(data, converted):

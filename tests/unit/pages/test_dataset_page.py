@@ -16,6 +16,16 @@ def test_a_data_set_is_counted_measured_and_shown(dataset_folder):
     data = read_dataset(dataset_folder)
     page = make_dataset_page(data, survey(data, Roi()), ())
     assert "Data set of 32 pictures" in page
+    assert re.findall(r"<b>([^<]*)</b><span>([^<]*)</span>", page) == [
+        ("32", "pictures"),
+        ("12", "good"),
+        ("20", "defective"),
+        ("5", "classes of defects"),
+        ("20", "with a mask"),
+        ("0", "without a capsule"),
+        ("32", "distinct pictures"),
+        ("320 x 320", "pixels"),
+    ]
     counts = re.findall(r"<td[^>]*>(\w+)</td>", page.split('id="counts"')[1].split("<h2")[0])
     assert counts[:5] == ["good", "8", "2", "2", "12"]
     assert counts[-5:] == ["all", "18", "7", "7", "32"]

@@ -2,9 +2,11 @@ import base64
 
 import cv2
 import numpy as np
+import pytest
 
-from capsule_inspect.dataset.manifest import read_dataset
-from capsule_inspect.imaging.read import decode_picture
+from capsule_inspect.dataset.manifest import DataSet, Sample, read_dataset
+from capsule_inspect.imaging.locate import find_capsules
+from capsule_inspect.imaging.read import decode_picture, read_picture
 from capsule_inspect.inference.load_model_file import load_model_file
 from capsule_inspect.pages.illustrate import illustrate, show_truth
 
@@ -26,14 +28,29 @@ def test_truth_and_decision_are_cut_alike(dataset_folder, tiny_capsule_model):
     assert true.caption == "true"
     assert decided.caption.startswith("decided, score ")
     assert decoded(true.data).shape == decoded(decided.data).shape
-    assert decoded(true.data).shape[0] < sample.height
+    (box,) = find_capsules(read_picture(data.root / sample.path))
+    height, width = decoded(true.data).shape[:2]
+    assert box.width < width
+    # An eighth of its length above and below is room for captions.
+    assert height == pytest.approx(box.height + box.width / 4, rel=0.05)
+
+
+def test_a_picture_without_a_capsule_is_shown_whole(tmp_path, save_picture, tiny_capsule_model):
+    blank = np.full((90, 160, 3), 200, np.uint8)
+    save_picture(tmp_path / "blank.png", blank)
+    sample = Sample("blank.png", "good", "", "test", None, "", 160, 90)
+    data = DataSet(tmp_path, ("good", "crack", "scratch"), (sample,), 0, "", "", "")
+    true, decided = illustrate(data, sample, load_model_file(tiny_capsule_model).inspector)
+    assert decided.caption == "no capsule found"
+    assert decoded(true.data).shape == decoded(decided.data).shape == blank.shape
+    assert decoded(show_truth(data, sample).data).shape == blank.shape
 
 
 def test_a_defect_is_drawn_in_red(dataset_folder):
     data = read_dataset(dataset_folder)
-    good, crack = (
+    good, squeezed = (
         next(each for each in data.samples if each.label == label) for label in ("good", "squeeze")
     )
-    assert reddish(decoded(show_truth(data, crack).data)) > 20 + reddish(
+    assert reddish(decoded(show_truth(data, squeezed).data)) > 20 + reddish(
         decoded(show_truth(data, good).data)
     )
