@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from capsule_inspect.classes import GOOD
+from capsule_inspect.counted import counted
 from capsule_inspect.errors import ConditionNotMetError, PartialFailureError
 
 if TYPE_CHECKING:
@@ -21,12 +22,12 @@ def conclude_batch(summary: "BatchSummary", last_line: str, fail_on_defect: bool
     failing = ""
     if fail_on_defect and (defective or summary.no_capsule):
         failing = (
-            f"Not all is good: {_count(defective, 'defective capsule')}, "
-            f"{_count(summary.no_capsule, 'picture')} without a capsule (--fail-on-defect).\n"
+            f"Not all is good: {counted(defective, 'defective capsule')}, "
+            f"{counted(summary.no_capsule, 'picture')} without a capsule (--fail-on-defect).\n"
         )
     if summary.errors:
         raise PartialFailureError(
-            f"{summary.errors} of {_count(summary.files, 'file')} could not be read; the column "
+            f"{summary.errors} of {counted(summary.files, 'file')} could not be read; the column "
             f"'error' of predictions.csv says why.\n{failing}{last_line}"
         )
     if failing:
@@ -36,12 +37,8 @@ def conclude_batch(summary: "BatchSummary", last_line: str, fail_on_defect: bool
 def describe_batch(summary: "BatchSummary", classes: Sequence[str]) -> str:
     """Says what came of the files, such as `3 pictures, 3 capsules: 2 good, 1 poke`."""
     by_label = ", ".join(f"{summary.labels[c]} {c}" for c in classes if summary.labels[c])
-    text = f"{_count(summary.files, 'picture')}, {_count(summary.capsules, 'capsule')}"
+    text = f"{counted(summary.files, 'picture')}, {counted(summary.capsules, 'capsule')}"
     text += f": {by_label}" if by_label else ""
     text += f"; {summary.no_capsule} without a capsule" if summary.no_capsule else ""
     text += f"; {summary.errors} unreadable" if summary.errors else ""
     return text + (f"; {summary.warnings} with a warning" if summary.warnings else "")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

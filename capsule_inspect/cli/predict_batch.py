@@ -10,6 +10,7 @@ from capsule_inspect.cli.console import note, say, warn
 from capsule_inspect.cli.expected import describe_expected
 from capsule_inspect.cli.progress import watch_pictures
 from capsule_inspect.cli.record_printer import RecordPrinter
+from capsule_inspect.counted import counted
 from capsule_inspect.inference.batch import BatchSummary, inspect_batch
 from capsule_inspect.inference.inputs import InputPicture, expand_inputs
 from capsule_inspect.inference.inspect_file import Wanted
@@ -105,8 +106,7 @@ def _load(request: PredictRequest) -> Inspector:
         point = replace(point, threshold=request.threshold, chosen_by=by, expected=())
     if request.verbose:
         say(f"Model: {request.model} ({loaded.metadata.quantization})")
-        threads = "thread" if request.threads == 1 else "threads"
-        say(f"Runtime: {loaded.runtime}, {request.threads} {threads}")
+        say(f"Runtime: {loaded.runtime}, {counted(request.threads, 'thread')}")
         say(f"Threshold: {point.threshold:g} ({point.chosen_by})")
         say(f"Expected: {describe_expected(point)}")
     return replace(loaded.inspector, point=point)

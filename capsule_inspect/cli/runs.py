@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from capsule_inspect.cli.command_line import command_line
+from capsule_inspect.counted import counted
 from capsule_inspect.errors import UsageError
 from capsule_inspect.runs.new_folder import RUNS
 from capsule_inspect.runs.run import Command
@@ -92,7 +93,7 @@ def _hint(found: "Sequence[Run]", folder: Path, sort: str | None) -> str:
     """Says what can be done next."""
     if not found:
         return f"There are no such runs in '{folder}'. Make one: capsule-inspect train"
-    count = f"{len(found)} {'run' if len(found) == 1 else 'runs'}."
+    count = f"{counted(len(found), 'run')}."
     stopped = [run for run in found if run.can_resume]
     if stopped:
         command = stopped[0].command

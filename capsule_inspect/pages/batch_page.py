@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from capsule_inspect.classes import GOOD
+from capsule_inspect.counted import counted
 from capsule_inspect.errors import PictureError
 from capsule_inspect.imaging.read import MAX_PIXELS, read_picture
 from capsule_inspect.inference.records import Record, read_records
@@ -103,7 +104,7 @@ def make_batch_page(
     rows = sorted(records, key=lambda r: r.label == GOOD and not r.warning)
     shown = records if len(records) <= MOST_ROWS else rows[:MOST_ROWS]
     page = _Page(
-        title=f"Inspection of {count} {'picture' if count == 1 else 'pictures'}",
+        title=f"Inspection of {counted(count, 'picture')}",
         about=about,
         place=place,
         facts=tuple(_facts(records, len(defects))),

@@ -3,9 +3,17 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal, TypeAlias
 
-_FEWEST_TICKS = 4
+CurveKind: TypeAlias = Literal["main", "other", "guide"]
+"""Decides the colour of a curve, and its dashes."""
+
+MarkKind: TypeAlias = Literal["point", "dot"]
+"""A large dot that the legend names, or one of many."""
+
+_MIN_TICKS = 4
+_BINS = 20
+"""Of a histogram: at the width of a chart each bar is some ten pixels wide."""
 
 
 @dataclass(frozen=True)
@@ -15,12 +23,12 @@ class Curve:
     Attributes:
         name: For the legend; empty for none.
         points: x and y of each.
-        kind: `main`, `other` or `guide`, which decides colour and dashes.
+        kind: What it looks like.
     """
 
     name: str
     points: tuple[tuple[float, float], ...]
-    kind: str = "main"
+    kind: CurveKind = "main"
 
 
 @dataclass(frozen=True)
@@ -28,21 +36,28 @@ class Mark:
     """One point that stands out.
 
     Attributes:
-        x: Place.
-        y: Place.
+        x: Its value along the horizontal axis.
+        y: Its value along the vertical axis.
         text: What it is, shown on hovering and in the legend.
-        kind: `point` for a large dot that the legend names, `dot` for one of many.
+        kind: What it looks like.
     """
 
     x: float
     y: float
     text: str
-    kind: str = "point"
+    kind: MarkKind = "point"
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar of a histogram, from the axis upwards."""
+    """One bar of a histogram, from the axis upwards.
+
+    Attributes:
+        left: Where it begins along the horizontal axis.
+        right: Where it ends.
+        height: Its value along the vertical axis.
+        text: Shown on hovering.
+    """
 
     left: float
     right: float
@@ -55,7 +70,7 @@ class Tick:
     """A line of the grid.
 
     Attributes:
-        at: Where, in the chart's units.
+        at: Where, in SVG user units.
         text: Its label.
     """
 
@@ -78,7 +93,7 @@ class Chart:
         bars: Drawn first.
         note: A sentence below it.
         x_names: Names to stand at 0, 1, … of the horizontal axis, in place of numbers.
-        width: Of the whole, in the chart's units, and so are the following.
+        width: Of the whole, in SVG user units, and so are the following.
         height: Of the whole.
         left: Where the axes begin; their labels stand outside.
         right: Where the horizontal axis ends.
@@ -104,12 +119,12 @@ class Chart:
     bottom: ClassVar[int] = 256
 
     def x(self, value: float) -> float:
-        """Returns where a value stands from the left."""
+        """Returns where a value stands from the left, in SVG user units."""
         low, high = self.x_range
         return round(self.left + (value - low) / (high - low) * (self.right - self.left), 2)
 
     def y(self, value: float) -> float:
-        """Returns where a value stands from the top."""
+        """Returns where a value stands from the top, in SVG user units."""
         low, high = self.y_range
         return round(self.bottom - (value - low) / (high - low) * (self.bottom - self.top), 2)
 
@@ -140,8 +155,8 @@ def nice_ticks(low: float, high: float) -> tuple[tuple[float, str], ...]:
     Returns:
         At least four values, with their labels.
     """
-    step = 10 ** math.floor(math.log10((high - low) / _FEWEST_TICKS))
-    step *= max(m for m in (1, 2, 5) if step * m * _FEWEST_TICKS <= (high - low) * (1 + 1e-9))
+    step = 10 ** math.floor(math.log10((high - low) / _MIN_TICKS))
+    step *= max(m for m in (1, 2, 5) if step * m * _MIN_TICKS <= (high - low) * (1 + 1e-9))
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return tuple((place * step, f"{place * step:.{digits}f}") for place in range(first, last + 1))
@@ -161,10 +176,10 @@ def histogram(
     low, high = x_range or (min(values), max(values))
     if high - low <= 1e-6 * max(abs(low), abs(high)):
         low, high = low - 0.5, high + 0.5
-    counts = [0] * 20
+    counts = [0] * _BINS
     for value in values:
-        counts[min(19, int(20 * (value - low) / (high - low)))] += 1
-    edges = [low + (high - low) * place / 20 for place in range(21)]
+        counts[min(_BINS - 1, int(_BINS * (value - low) / (high - low)))] += 1
+    edges = [low + (high - low) * place / _BINS for place in range(_BINS + 1)]
     bars = tuple(
         Bar(left, right, count, f"{count} from {left:.3g} to {right:.3g}")
         for left, right, count in zip(edges[:-1], edges[1:], counts, strict=True)
