@@ -11,15 +11,16 @@ process, with as many threads.
 import multiprocessing
 import shutil
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import typer
 from rich.console import Console
 from rich.table import Table
 from runtimes import Call, open_litert, open_onnx, open_openvino, others_are_installed
+from timing import seconds
 
 from capsule_inspect.modelfile.shipped_model import SHIPPED_MODEL
 
@@ -27,7 +28,7 @@ RUNTIMES = {"LiteRT": open_litert, "ONNX Runtime": open_onnx, "OpenVINO": open_o
 SHIPPED = ("shipped, int8", "LiteRT")
 
 
-def main(rounds: int) -> None:
+def main(rounds: int = 10) -> None:
     """Prints the tables."""
     with tempfile.TemporaryDirectory() as name:
         files = {
@@ -78,17 +79,10 @@ def measure(calls: Sequence[Call], rounds: int) -> list[float]:
         for taken, call in zip(times, calls, strict=True):
             # ONNX Runtime's threads spin on for a while after a call, on the next one's cores.
             time.sleep(0.05)
-            block = [time_call(call) for _ in range(8)]
+            block = [1000 * seconds(call) for _ in range(8)]
             # The first ones wake the threads.
             taken.extend(block[3:])
     return [statistics.median(taken) for taken in times]
-
-
-def time_call(call: Call) -> float:
-    """Returns how long a call takes, in ms."""
-    begun = time.perf_counter()
-    call()
-    return 1000 * (time.perf_counter() - begun)
 
 
 def print_table(times: dict[tuple[str, str], float], title: str) -> None:
@@ -102,4 +96,4 @@ def print_table(times: dict[tuple[str, str], float], title: str) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10)
+    typer.run(main)

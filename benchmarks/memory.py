@@ -7,12 +7,14 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from pictures import make_pictures
 from rich.console import Console
 from rich.table import Table
 
-MIB = 1024  # the kernel counts in KiB
+KIB_PER_MIB = 1024  # the kernel counts in KiB
 _START_AND_MEASURE = """
 import resource, subprocess, sys
 subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
@@ -20,7 +22,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 """
 
 
-def main(counts: list[int]) -> None:
+def main(counts: Annotated[list[int] | None, typer.Argument()] = None) -> None:
     """Prints the table."""
     table = Table("pictures", title="Peak resident memory of predict, MiB, JPEG of 1000 x 1000")
     kinds = {
@@ -31,7 +33,7 @@ def main(counts: list[int]) -> None:
     }
     for title in kinds:
         table.add_column(title, justify="right")
-    for count in counts:
+    for count in counts or (10, 100, 1000):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             make_pictures(folder / "in", "jpg", count)
@@ -49,8 +51,8 @@ def peak(pictures: Path, out: Path, options: tuple[str, ...]) -> float:
     # A process begins with the peak of the one that starts it, so a small one starts it.
     run = [sys.executable, "-c", _START_AND_MEASURE, *command, *options, "-q"]
     done = subprocess.run(run, stdout=subprocess.PIPE, text=True, check=True)
-    return float(done.stdout) / MIB
+    return float(done.stdout) / KIB_PER_MIB
 
 
 if __name__ == "__main__":
-    main([int(text) for text in sys.argv[1:]] or [10, 100, 1000])
+    typer.run(main)

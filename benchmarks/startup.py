@@ -7,15 +7,17 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
+from functools import partial
 from pathlib import Path
 
+import typer
 from pictures import make_pictures
 from rich.console import Console
 from rich.table import Table
+from timing import seconds
 
 
-def main(rounds: int) -> None:
+def main(rounds: int = 20) -> None:
     """Prints the table."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -32,7 +34,9 @@ def main(rounds: int) -> None:
         for turn in range(rounds):
             for number, (title, command) in enumerate(commands.items()):
                 out = ["-o", str(folder / f"{turn}-{number}")] if "one" in title else []
-                times[title].append(seconds([sys.executable, *command, *out]))
+                process = [sys.executable, *command, *out]
+                run = partial(subprocess.run, process, check=True, capture_output=True)
+                times[title].append(seconds(run))
     table = Table("process", title=f"Wall time of {rounds} cold processes each, s")
     table.add_column("median", justify="right")
     table.add_column("least", justify="right")
@@ -41,12 +45,5 @@ def main(rounds: int) -> None:
     Console().print(table)
 
 
-def seconds(command: list[str]) -> float:
-    """Returns how long a process takes."""
-    begun = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True)
-    return time.perf_counter() - begun
-
-
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20)
+    typer.run(main)

@@ -8,19 +8,19 @@ threads, and does nothing else. Both are measured in turns, in one process; the 
 
 import shutil
 import statistics
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
 
 import numpy as np
+import typer
 from pictures import make_pictures
 from rich.console import Console
 from rich.table import Table
+from timing import seconds
 
 from capsule_inspect.imaging.encode import encode_picture
 from capsule_inspect.imaging.read import decode_picture
@@ -65,7 +65,7 @@ class Case:
             encode_picture(picture)
 
 
-def main(count: int, rounds: int) -> None:
+def main(count: int = 200, rounds: int = 3) -> None:
     """Prints the table."""
     inspector = load_model_file().inspector
     table = Table("files", "overlays", "jobs", title=f"{count} pictures of 1000 x 1000 pixels")
@@ -90,13 +90,5 @@ def main(count: int, rounds: int) -> None:
     Console().print(table)
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Returns how long some work takes."""
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
-
-
 if __name__ == "__main__":
-    numbers = [int(text) for text in sys.argv[1:]]
-    main(*(numbers + [200, 3][len(numbers) :]))
+    typer.run(main)
