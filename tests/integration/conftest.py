@@ -1,10 +1,11 @@
-"""What slow tests of training share: tiny settings, and commands as processes of their own."""
+"""What tests of commands share: pictures, tiny settings, and commands as processes of their own."""
 
 import importlib.util
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +27,49 @@ SMALL = (
     "train.drawn=8",
     "train.validate_every=1",
 )
+
+
+MODULES_AFTER = """
+import sys
+from capsule_inspect.cli.app import main
+try:
+    main(sys.argv[1:])
+except SystemExit as stop:
+    assert not stop.code, stop.code
+print(*sorted({name.partition('.')[0] for name in sys.modules}))
+"""
+
+
+@pytest.fixture
+def pictures(tmp_path: Path, paint: Callable[..., Path]) -> Path:
+    """A folder of four pictures that the small model calls good, crack, scratch and good."""
+    for name, label in (("a", "good"), ("b", "crack"), ("c", "scratch"), ("d", "good")):
+        paint(tmp_path / f"in/{name}.png", label)
+    return tmp_path / "in"
+
+
+@pytest.fixture
+def predict(invoke, tiny_model: Path):
+    """Runs `predict` with the small model, in this process."""
+    return lambda *arguments: invoke("predict", "--model", tiny_model, *arguments)
+
+
+@pytest.fixture(scope="session")
+def modules_after() -> Callable[..., set[str]]:
+    """Runs a command as a process of its own; the packages that were loaded when it ended well."""
+
+    def run(*arguments: object) -> set[str]:
+        done = subprocess.run(
+            [sys.executable, "-c", MODULES_AFTER, *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        return set(done.stdout.splitlines()[-1].split())
+
+    return run
 
 
 @pytest.fixture(scope="session")
