@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -28,7 +29,7 @@ RUNTIMES = {"LiteRT": open_litert, "ONNX Runtime": open_onnx, "OpenVINO": open_o
 SHIPPED = ("shipped, int8", "LiteRT")
 
 
-def main(rounds: int = 10) -> None:
+def main(rounds: Annotated[int, typer.Argument()] = 10) -> None:
     """Prints the tables."""
     with tempfile.TemporaryDirectory() as name:
         files = {

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from pictures import make_pictures
@@ -17,7 +18,7 @@ from rich.table import Table
 from timing import seconds
 
 
-def main(rounds: int = 20) -> None:
+def main(rounds: Annotated[int, typer.Argument()] = 20) -> None:
     """Prints the table."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -65,7 +66,9 @@ class Case:
             encode_picture(picture)
 
 
-def main(count: int = 200, rounds: int = 3) -> None:
+def main(
+    count: Annotated[int, typer.Argument()] = 200, rounds: Annotated[int, typer.Argument()] = 3
+) -> None:
     """Prints the table."""
     inspector = load_model_file().inspector
     table = Table("files", "overlays", "jobs", title=f"{count} pictures of 1000 x 1000 pixels")

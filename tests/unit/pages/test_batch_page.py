@@ -61,6 +61,27 @@ def test_galleries_begin_with_what_matters_most(folder):
     assert "Model x. The pictures are in pics/" in page
 
 
+def test_facts_count_pictures_and_capsules(folder):
+    page = make_batch_page(folder, ROWS, "")
+    facts = re.findall(r"<b>([^<]*)</b><span>([^<]*)</span>(?:<span>([^<]*)</span>)?", page)
+    assert facts == [
+        ("4", "capsules", ""),
+        ("2", "defective", "50.0 % of capsules"),
+        ("2", "good", ""),
+        ("2", "crack", ""),
+        ("1", "without a capsule", ""),
+        ("1", "not readable", ""),
+        ("1", "with a warning", ""),
+    ]
+
+
+def test_scores_are_drawn_with_the_threshold(folder):
+    page = make_batch_page(folder, ROWS, "")
+    titles = re.findall(r"<figcaption>([^<]*)</figcaption>\s*<svg", page)
+    assert titles == ["Defect scores"]
+    assert "threshold 0.5" in page
+
+
 def test_the_table_has_every_row(folder):
     table = section(make_batch_page(folder, ROWS, ""), "rows")
     cells = [re.findall(r"<td[^>]*>([^<]*)</td>", line) for line in table.split("<tr ")[1:]]

@@ -72,10 +72,16 @@ def test_a_wanted_folder_is_made_or_taken_if_empty(work: Path):
     assert not Path("runs").exists()
 
 
-def test_a_wanted_folder_with_something_in_it_is_refused(work: Path):
+@pytest.mark.parametrize(
+    ("command", "goes_on"), [("train", True), ("tune", True), ("evaluate", False)]
+)
+def test_a_wanted_folder_with_something_in_it_is_refused_with_the_way_on(
+    work: Path, command: str, goes_on: bool
+):
     (work / "notes.txt").write_text("mine")
-    with pytest.raises(UsageError, match="not empty"):
-        new_run_folder("train", "caps", work)
+    with pytest.raises(UsageError, match="not empty") as refused:
+        new_run_folder(command, "caps", work)
+    assert (f"{command}.resume={work}" in str(refused.value)) == goes_on
 
 
 def test_a_wanted_folder_that_is_a_file_is_refused(work: Path):
