@@ -48,6 +48,11 @@ def section(page: str, anchor: str) -> str:
     return page.split(f'id="{anchor}"')[1].split("<h2", maxsplit=1)[0]
 
 
+def titles_in(text: str) -> list[tuple[str, str]]:
+    """The colour and the title of each card."""
+    return re.findall(r'<span class="(good|defect)">([^<]*)</span>', text)
+
+
 def names_in(text: str) -> list[str]:
     return re.findall(r'<p class="path">([^<]*)</p>', text)
 
@@ -57,6 +62,9 @@ def test_galleries_begin_with_what_matters_most(folder):
     assert names_in(section(page, "defects")) == ["c.png", "b.png"]
     assert names_in(section(page, "doubtful")) == ["c.png", "e.png", "f.png"]
     assert names_in(section(page, "close")) == ["d.png", "a.png"]
+    assert titles_in(section(page, "defects")) == [("defect", "crack")] * 2
+    assert titles_in(section(page, "close")) == [("good", "good")] * 2
+    assert "The picture is blurred." in section(page, "doubtful")
     assert "Inspection of 6 pictures" in page
     assert "Model x. The pictures are in pics/" in page
 

@@ -62,7 +62,8 @@ def test_galleries_show_truth_beside_decision(evaluation):
         assert re.findall(r'<p class="path">([^<]*)</p>', text) == paths
         assert re.findall(r'src="data:([^"]+)"', text) == paths
         assert text.count(">decided<") == len(paths)
-    assert "crack, called good" in section(page, "misses")
+    assert '<span class="defect">crack, called good</span>' in section(page, "misses")
+    assert '<span class="good">poke, called poke</span>' in section(page, "best")
     assert "Dice 0.500" in section(page, "confused")
 
 
