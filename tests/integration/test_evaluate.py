@@ -154,3 +154,21 @@ def test_a_condition_that_makes_no_sense_is_refused_first(invoke, tmp_path, cond
     assert condition.partition(">")[0] in done.err
     assert "none.tflite" not in done.err
     assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("none.keras", "There is no model '{}'."),
+        ("none.tflite", "The model file {} does not exist"),
+    ],
+)
+def test_a_model_that_is_not_there_is_one_sentence(
+    invoke, dataset_folder, tmp_path, name, complaint
+):
+    model, out = tmp_path / name, tmp_path / "out"
+    done = invoke("evaluate", model, f"data.dir={dataset_folder}", "-o", out)
+    assert done.exit_code == 2
+    *_, last = done.err.splitlines()
+    assert last.startswith(f"Error: {complaint.format(model)}")
+    assert not out.exists()

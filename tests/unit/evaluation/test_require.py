@@ -60,8 +60,9 @@ def test_malformed_conditions_are_refused(text):
 def test_unknown_metrics_and_impossible_numbers_are_refused():
     with pytest.raises(UsageError, match=r"no metric 'acuracy'.*accuracy, defect_only"):
         parse_condition("acuracy>=.95")
-    with pytest.raises(UsageError, match="between 0 and 1"):
-        parse_condition("accuracy>=95")
+    for number in ("1.01", "95"):
+        with pytest.raises(UsageError, match="between 0 and 1"):
+            parse_condition(f"accuracy>={number}")
 
 
 @given(st.sampled_from(list(MEANINGS)), st.integers(0, 8), st.integers(0, 8))
