@@ -30,13 +30,13 @@ from capsule_inspect.evaluation.per_class import CLASS_METRICS
 from capsule_inspect.evaluation.report import StudyFacts, write_cross_validation
 from capsule_inspect.modelfile.bundle import read_bundle
 from capsule_inspect.modelfile.operating_point import OperatingPoint
+from capsule_inspect.modelfile.shipped_model import SHIPPED_MODEL
 from capsule_inspect.modelfile.training_statistics import RANGE_NAMES
 from capsule_inspect.settings.data_settings import DataSettings
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
-SHIPPED = ROOT / "capsule_inspect/assets/capsule.tflite"
 STORED = ROOT / "experiments/cross_validation_int8/out_of_fold.csv"
 
 CLASSES = ("good", *DEFECTS)
@@ -82,7 +82,7 @@ def start(capsules: Path, tmp_path: Path) -> Callable[[str], Path]:
 
     def make(page: str) -> Path:
         text = read(page)
-        shutil.copy(SHIPPED, tmp_path / "capsule.tflite")
+        shutil.copy(SHIPPED_MODEL, tmp_path / "capsule.tflite")
         if "prepare drawn capsules" not in text:
             shutil.copytree(capsules, tmp_path / "capsules", copy_function=os.link)
         for name, code in _FILE.findall(text):
@@ -169,7 +169,7 @@ def test_every_metric_is_defined() -> None:
 
 def test_every_key_of_a_model_file_is_described() -> None:
     text = read("model-file.md")
-    keys = {*_keys(json.loads(read_bundle(SHIPPED).metadata.to_json())), *RANGE_NAMES}
+    keys = {*_keys(json.loads(read_bundle(SHIPPED_MODEL).metadata.to_json())), *RANGE_NAMES}
     assert {key for key in keys if not is_named(key, text)} == set()
 
 

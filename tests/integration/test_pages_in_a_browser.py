@@ -5,10 +5,11 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from capsule_inspect.modelfile.shipped_model import SHIPPED_MODEL
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 
@@ -55,19 +56,17 @@ onmessage = (event) => { document.title = "PROBE" + event.data + "EBORP"; };
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory, drawn_folder) -> dict[str, Path]:
+def pages(tmp_path_factory, drawn_folder, command) -> dict[str, Path]:
     """Each page, made by its command."""
     folder = tmp_path_factory.mktemp("pages")
-
-    def run(*arguments: object) -> None:
-        command = [sys.executable, "-m", "capsule_inspect", *map(str, arguments)]
-        subprocess.run(command, check=True, capture_output=True, timeout=120)
-
-    run("prepare", drawn_folder, folder / "data")
-    model = Path(__file__).parents[2] / "capsule_inspect/assets/capsule.tflite"
     data = f"data.dir={folder / 'data'}"
-    run("evaluate", model, "--split", "all", "-o", folder / "evaluation", data)
-    run("predict", drawn_folder / "test", "-r", "-o", folder / "batch", "--report")
+    for arguments in (
+        ("prepare", drawn_folder, folder / "data"),
+        ("evaluate", SHIPPED_MODEL, "--split", "all", "-o", folder / "evaluation", data),
+        ("predict", drawn_folder / "test", "-r", "-o", folder / "batch", "--report"),
+    ):
+        done = command(*arguments)
+        assert done.returncode == 0, done.stderr
     return {
         "dataset": folder / "data/dataset.html",
         "evaluation": folder / "evaluation/report.html",

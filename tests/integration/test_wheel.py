@@ -75,8 +75,7 @@ def test_the_wheel_holds_the_package_its_settings_and_its_licences(wheel: Path) 
     tracked = [path for pattern in patterns for path in ROOT.glob(pattern)]
     expected = {path.relative_to(ROOT).as_posix() for path in tracked}
     expected = {f"capsule_inspect/{n}" if n.startswith("conf/") else n for n in expected}
-    expected |= {"capsule_inspect/py.typed", "capsule_inspect/assets/MODEL_CARD.md"}
-    expected |= {MODEL} if (ROOT / MODEL).is_file() else set()
+    expected |= {"capsule_inspect/py.typed", "capsule_inspect/assets/MODEL_CARD.md", MODEL}
     with zipfile.ZipFile(wheel) as archive:
         held = set(archive.namelist())
         licences = {n.split("/")[-1]: archive.read(n) for n in held if "/licenses/" in n}
@@ -115,8 +114,6 @@ def test_a_light_install_draws_capsules_with_its_own_settings(installed: Install
 
 
 def test_a_light_install_predicts(installed: Installed) -> None:
-    if not (ROOT / MODEL).is_file():
-        pytest.skip(f"{MODEL} does not exist yet")
     installed.run("prepare", "drawn", "capsules", "data.count=2", "data.seed=7")
     options = ("-o", "results", "--masks", "--table", "--report")
     assert "0000.png" in installed.run("predict", "capsules/pictures", *options)
