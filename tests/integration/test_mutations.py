@@ -82,8 +82,8 @@ MUTATIONS = (
     Mutation(
         "false alarms count as good pictures passed",
         "evaluation/metrics.py",
-        '"false_alarm_rate", [each.label != good for each in goods]',
-        '"false_alarm_rate", [each.label == good for each in goods]',
+        '"false_alarm_rate", [each.label != GOOD for each in goods]',
+        '"false_alarm_rate", [each.label == GOOD for each in goods]',
         "evaluation/test_metrics.py",
     ),
     Mutation(
