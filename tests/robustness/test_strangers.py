@@ -89,7 +89,7 @@ THINGS = {
     "text-cut-out": lambda: paste(text(), -20),
     "one-line": lambda: text(1, 1.4),
     "flat-cut-out": lambda: paste(np.full((SIDE, SIDE, 3), (150, 90, 30), np.uint8)),
-    "white-cut-out": lambda: paste(np.full((SIDE, SIDE, 3), 150, np.uint8)),
+    "grey-cut-out": lambda: paste(np.full((SIDE, SIDE, 3), 150, np.uint8)),
 }
 
 

@@ -9,6 +9,7 @@ from capsule_inspect.errors import ConfigError, MissingExtraError
 
 @pytest.fixture(autouse=True)
 def _backend(monkeypatch):
+    """What `choose_backend` sets must not outlive a test."""
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
 
 
