@@ -98,6 +98,22 @@ def test_a_file_that_labels_otherwise_is_not_written_unless_forced(data, tiny_mo
     assert read_bundle(exported.path).flatbuffer == converted.bundle.flatbuffer
 
 
+@pytest.mark.parametrize(
+    ("quantization", "advice"),
+    [
+        ("int8", "Export as float16, train longer, or"),
+        ("dynamic", "Export as float16, train longer, or"),
+        ("float16", "Train longer, or"),
+    ],
+)
+def test_a_finer_format_is_advised_where_there_is_one(data, tiny_model, quantization, advice):
+    converted = convert(data, tiny_model, Twin(mistaken=True))
+    metadata = replace(converted.bundle.metadata, quantization=quantization)
+    coarse = replace(converted, bundle=replace(converted.bundle, metadata=metadata))
+    with pytest.raises(ModelFileError, match=f"Nothing was written. {advice} insist with --force"):
+        export_tflite(coarse, data, POINT, LIMITS)
+
+
 @pytest.mark.parametrize(("agreement", "fails"), [(6 / 9, False), (6 / 9 + 1e-6, True)])
 def test_the_least_agreement_asked_for_is_enough(data, tiny_model, agreement, fails):
     # The network takes the blue of scratches for cracks, the file does not.
