@@ -118,6 +118,13 @@ def test_where_training_may_stop_early_the_best_validation_counts(work, listed):
     assert listed("--command", "train")[0]["measured_on"] == "val, epoch 2"
 
 
+def test_what_a_run_was_measured_at_its_operating_point_counts_before_its_epochs(work, listed):
+    write(work / "runs/train/20250101-120000-caps", validation__json=measured(accuracy=0.95))
+    (train,) = listed("--command", "train")
+    assert train["measured_on"] == "validation split"
+    assert values(train) == {"accuracy": 0.95}
+
+
 @pytest.mark.usefixtures("work")
 @pytest.mark.parametrize(
     ("metric", "order"),
