@@ -63,8 +63,10 @@ def test_rows_fit_with_their_paths_and_numbers(printed):
     path = "line-1/2026-11-25/camera-north/0001.png"
     printer.take([Record(path, "ok", 0, "faulty_imprint", 0.748, 0.975, 0.3, (), 9, 12.34)])
     printer.take([Record("b.png", "no_capsule")])
+    printer.take([Record("c.png", "error", error="It is no picture.")])
     printer.finish()
     text = printed()
     assert all(each in text for each in ("faulty_imprint", "0.748", "0.975", "12.34%"))
     assert "nocapsule" in text
+    assert "Itisnopicture." in text
     assert "…" not in text
