@@ -24,6 +24,7 @@ def metrics(form: str) -> dict[str, dict[str, float]]:
 
 @pytest.mark.parametrize("form", STUDIES)
 def test_one_command_prints_the_table_again(form, invoke):
+    pytest.importorskip("sklearn")
     done = invoke("evaluate", STUDIES[form])
     assert done.exit_code == 0, done.err
     lines = done.out.splitlines()
