@@ -83,6 +83,7 @@ def test_a_pixel_is_defect_from_the_mask_threshold_on():
         assert decision.mask is not None
         assert decision.mask.shape == SHAPE
         assert (decision.mask[5:15, 10:30] == expected).all()
+        assert decision.defect_area == decision.mask.sum()
 
 
 def test_a_pixel_at_the_mask_threshold_is_defect():
@@ -101,11 +102,13 @@ def test_a_good_capsule_has_an_empty_mask():
     assert decision.mask is not None
     assert decision.mask.shape == SHAPE
     assert not decision.mask.any()
+    assert decision.defect_area == 0
 
 
 def test_without_a_mask_head_there_is_no_mask():
     decision = judge(logits_of(0.1, 0.8, 0.1))
     assert decision.mask is None
+    assert decision.defect_area is None
 
 
 def test_softmax_takes_large_logits():

@@ -11,10 +11,10 @@ SEEN = TrainingStatistics(
 )
 
 
-def describe(looks, seen=SEEN):
+def describe(looks, seen=SEEN, score: float | None = 15.0):
     drift = Drift(seen)
     for look in looks:
-        drift.add(Observed(look, 15.0))
+        drift.add(Observed(look, score))
     return drift.describe()
 
 
@@ -41,6 +41,16 @@ def test_one_odd_picture_of_many_is_no_drift():
 
 def test_a_few_pictures_are_no_batch():
     assert describe([Look(255, 0, 255, 99, 0)] * 4) == ""
+
+
+def test_a_network_without_scores_is_judged_by_its_looks():
+    said = describe([Look(15, 15, 15, 9, 15)] * 5, score=None)
+    assert said.startswith("Drift: medians outside the training's range: length 9.0")
+    assert "ood" not in said
+
+
+def test_the_score_is_one_of_what_can_drift():
+    assert "ood score 21.5 (10.0 to 20.0)" in describe([Look(15, 15, 15, 15, 15)] * 5, score=21.5)
 
 
 def test_without_statistics_nothing_is_known():

@@ -104,9 +104,18 @@ class TestFiles:
     def test_that_are_missing_among_others_are_kept(self):
         assert paths("gone.png", "pics/b.png") == ["gone.png", "pics/b.png"]
 
-    @pytest.mark.parametrize("inputs", [[], ["gone.png"], ["gone.png", "gone/too"], [""]])
-    def test_nothing_to_do_is_an_error(self, inputs):
-        with pytest.raises(UsageError):
+    @pytest.mark.parametrize(
+        ("inputs", "words"),
+        [
+            ([], "Nothing to inspect"),
+            (["gone.png"], "'gone.png' does not exist"),
+            (["gone.png", "gone/too"], "'gone.png', 'gone/too' do not exist"),
+            ([*"abcde"], "'a', 'b', 'c' and 2 more do not exist"),
+            (["pics/b.png", ""], "One of the inputs is empty"),
+        ],
+    )
+    def test_nothing_to_do_is_an_error(self, inputs, words):
+        with pytest.raises(UsageError, match=words):
             expand_inputs(inputs)
 
 

@@ -201,11 +201,16 @@ def finding(angle: float = 30.0, mask: np.ndarray | None = None) -> Finding:
 def test_a_finding_becomes_a_row():
     mask = np.zeros((80, 100), bool)
     mask[10:15, 10:14] = True
-    record = record_finding("a.png", 2, finding(mask=mask), 0.4, mask="masks/a.png.png")
+    texts = {"overlay": "o.png", "mask": "m.png", "warning": "It is cut."}
+    record = record_finding("a.png", 2, finding(mask=mask), 0.4, **texts)
+    assert (record.path, record.status, record.error) == ("a.png", "ok", "")
+    assert {name: getattr(record, name) for name in texts} == texts
     assert (record.capsule, record.label, record.threshold) == (2, "crack", 0.4)
+    assert (record.confidence, record.defect_score) == (0.5, 0.75)
     assert record.probabilities == (0.25, 0.5, 0.25)
     assert (record.defect_area_px, record.defect_area_pct) == (20, 2.0)
-    assert (record.x, record.width, record.height, record.angle) == (50.12, 60.0, 20.0, 30.0)
+    assert (record.x, record.y, record.width, record.height) == (50.12, 40.0, 60.0, 20.0)
+    assert record.angle == 30.0
 
 
 def test_without_a_mask_head_the_area_is_empty():
