@@ -1,5 +1,3 @@
-import os
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -40,19 +38,3 @@ def test_a_failure_gives_the_interpreter_back(bundle):
     with pytest.raises(ValueError, match="image"):
         pool.run(np.zeros((1, 1, 3), np.uint8))
     assert pool.run(np.zeros((16, 48, 3), np.uint8)).logits.shape == (3,)
-
-
-def test_interpreters_made_at_once_leave_stderr_where_it_was(bundle):
-    before = os.fstat(2)
-    for _ in range(3):
-        pool = InterpreterPool(bundle)
-        together = threading.Barrier(4, timeout=30)
-
-        def make(_, pool=pool, together=together):
-            together.wait()
-            return pool._make()
-
-        with ThreadPoolExecutor(4) as threads:
-            list(threads.map(make, range(4)))
-    after = os.fstat(2)
-    assert (before.st_dev, before.st_ino) == (after.st_dev, after.st_ino)

@@ -1,4 +1,5 @@
 import os
+import threading
 
 import pytest
 
@@ -42,6 +43,26 @@ def test_no_file_descriptor_is_left_open():
     with without_info_lines():
         pass
     assert free() == before
+
+
+def test_threads_take_turns_and_leave_stderr_where_it_was():
+    before = os.fstat(2)
+    second_is_inside, first_has_left = threading.Event(), threading.Event()
+
+    def enter_and_leave_after_the_first():
+        with without_info_lines():
+            second_is_inside.set()
+            first_has_left.wait(10)
+
+    second = threading.Thread(target=enter_and_leave_after_the_first)
+    with without_info_lines():
+        second.start()
+        assert not second_is_inside.wait(0.2)
+    first_has_left.set()
+    second.join(10)
+    assert second_is_inside.is_set()
+    after = os.fstat(2)
+    assert (before.st_dev, before.st_ino) == (after.st_dev, after.st_ino)
 
 
 def test_without_a_place_for_a_file_the_block_still_runs(monkeypatch, capfd):
