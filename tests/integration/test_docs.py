@@ -129,6 +129,8 @@ def _keys(value: object) -> Iterator[str]:
 
 @pytest.mark.parametrize("page", [p for p in PAGES if not all(s.slow for s in read_steps(read(p)))])
 def test_a_page_shows_what_commands_print(page: str, start: Callable[[str], Path]) -> None:
+    if page == "commands/evaluate.md":
+        pytest.importorskip("sklearn")
     run_page(page, start(page), lambda step: not step.slow)
 
 
@@ -153,6 +155,7 @@ def test_every_snippet_of_a_page_is_run(page: str) -> None:
 
 
 def test_a_study_writes_what_is_described(tmp_path: Path) -> None:
+    pytest.importorskip("sklearn")
     measured = pool_predictions(*read_out_of_fold(STORED))
     facts = StudyFacts(Path("study"), "model.tflite", OperatingPoint(), "0" * 64, "pictures")
     write_cross_validation(tmp_path, measured, facts)
