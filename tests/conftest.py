@@ -5,7 +5,6 @@ import os
 # Rich reads these when the consoles are made, on the package's first import.
 os.environ.update(COLUMNS="120", NO_COLOR="1", TERM="dumb", TTY_COMPATIBLE="0")
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from describe_model import describe_model
 from numpy.typing import NDArray
 
 from capsule_inspect.cli.app import main
@@ -20,7 +20,6 @@ from capsule_inspect.dataset.draw import DEFECTS, draw_capsule
 from capsule_inspect.dataset.prepare import prepare_dataset
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.modelfile.bundle import pack_bundle
-from capsule_inspect.modelfile.metadata import FORMAT_VERSION, ModelMetadata
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.settings.data_settings import DataSettings
 
@@ -129,19 +128,11 @@ def _save(path: Path, values: NDArray[np.uint8]) -> Path:
 
 def _pack(folder: pytest.TempPathFactory, name: str, roi: Roi) -> Path:
     flatbuffer = (FIXTURES / name).read_bytes()
-    metadata = ModelMetadata(
-        format_version=FORMAT_VERSION,
-        flatbuffer_sha256=hashlib.sha256(flatbuffer).hexdigest(),
-        classes=("good", "crack", "scratch"),
+    metadata = describe_model(
+        flatbuffer,
+        classes=tuple(COLOUR_OF),
         roi=roi,
         operating_point=OperatingPoint(1.0, 0.4, 0.5, "hand-made for the tests"),
-        quantization="float32",
-        training_data_sha256="ab" * 32,
-        training_statistics=None,
-        metrics=(),
-        measured_on="nothing",
-        licence="none",
-        created_with="the tests",
     )
     path = folder.mktemp("model") / name
     path.write_bytes(pack_bundle(flatbuffer, metadata))

@@ -1,22 +1,18 @@
 """What every encoder has to do, in one class; each encoder adds what is its own."""
 
-import hashlib
-
 import keras
 import numpy as np
 import pytest
+from describe_model import describe_model
 
 from capsule_inspect.errors import ConfigError
 from capsule_inspect.export.convert import convert
 from capsule_inspect.imaging.roi import Roi
-from capsule_inspect.model.convnext import ConvNeXtTiny
 from capsule_inspect.model.encoder import PREFIX, set_trainable
 from capsule_inspect.model.encoders import ENCODERS, find_encoder
 from capsule_inspect.model.network import build_network
 from capsule_inspect.model.runner import KerasRunner
 from capsule_inspect.modelfile.bundle import ModelBundle
-from capsule_inspect.modelfile.metadata import FORMAT_VERSION, ModelMetadata
-from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.modelfile.runtime import Interpreter
 from capsule_inspect.settings.model_settings import ModelSettings
 from capsule_inspect.settings.train_settings import TrainSettings
@@ -99,32 +95,16 @@ class EncoderCase:
         assert np.array_equal(again.mask_logits, keras_outputs.mask_logits)
 
         flatbuffer = convert(network, "int8", list(pictures(8)))
-        ran = Interpreter(ModelBundle(flatbuffer, metadata(flatbuffer), "the test")).run(
-            pictures(1)[0]
+        described = describe_model(
+            flatbuffer, classes=CLASSES, roi=Roi("capsule", WIDTH, HEIGHT, 80), quantization="int8"
         )
+        ran = Interpreter(ModelBundle(flatbuffer, described, "the test")).run(pictures(1)[0])
         for name in ("logits", "mask_logits"):
             mine, theirs = getattr(keras_outputs, name), getattr(ran, name)
             assert mine.shape == theirs.shape
             assert theirs.dtype == np.float32
             # Eight bits over the range of a layer's outputs, through tens of layers.
             assert np.abs(mine - theirs).mean() < 0.15 * max(np.ptp(mine), 0.1)
-
-
-def metadata(flatbuffer: bytes) -> ModelMetadata:
-    return ModelMetadata(
-        format_version=FORMAT_VERSION,
-        flatbuffer_sha256=hashlib.sha256(flatbuffer).hexdigest(),
-        classes=CLASSES,
-        roi=Roi("capsule", WIDTH, HEIGHT, 80),
-        operating_point=OperatingPoint(),
-        quantization="int8",
-        training_data_sha256="ab" * 32,
-        training_statistics=None,
-        metrics=(),
-        measured_on="nothing",
-        licence="none",
-        created_with="the tests",
-    )
 
 
 class TestEfficientNetLite0(EncoderCase):
@@ -144,29 +124,6 @@ class TestEfficientNetLite2(EncoderCase):
 @pytest.mark.slow
 class TestConvNeXtTiny(EncoderCase):
     name, filters, strides = "convnext_tiny", [8, 8, 8], (4, 8, 16, 32)
-
-    def test_weights_are_taken_from_kerass_own_network(self, monkeypatch):
-        image = keras.Input((HEIGHT, WIDTH, 3), dtype="uint8")
-        network = keras.Model(image, list(ConvNeXtTiny().build(image)))
-        make = keras.applications.ConvNeXtTiny
-
-        def download(**options: object) -> keras.Model:
-            assert options.pop("weights") == "imagenet"
-            return make(weights=None, **options)
-
-        monkeypatch.setattr(keras.applications, "ConvNeXtTiny", download)
-        for variable in network.weights:
-            variable.assign(np.full(variable.shape, np.nan))
-        ConvNeXtTiny().load_imagenet(network)
-        assert all(np.isfinite(np.array(v)).all() for v in network.weights)
-
-    def test_without_a_network_the_ways_on_are_named(self, monkeypatch):
-        def download(**options: object) -> keras.Model:
-            raise OSError(f"URL fetch failure for {options['weights']}")
-
-        monkeypatch.setattr(keras.applications, "ConvNeXtTiny", download)
-        with pytest.raises(ConfigError, match=r"model\.weights=none.*\.weights\.h5"):
-            ConvNeXtTiny().load_imagenet(keras.Model(*[keras.Input((1,))] * 2))
 
 
 def test_every_encoder_has_a_case():

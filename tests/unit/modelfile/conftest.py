@@ -1,10 +1,10 @@
-import hashlib
 from pathlib import Path
 
 import pytest
+from describe_model import describe_model
 
 from capsule_inspect.imaging.roi import Roi
-from capsule_inspect.modelfile.metadata import FORMAT_VERSION, ModelMetadata
+from capsule_inspect.modelfile.metadata import ModelMetadata
 from capsule_inspect.modelfile.metric import Metric
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 
@@ -12,15 +12,11 @@ FIXTURES = Path(__file__).parents[2] / "fixtures"
 
 
 def describe(flatbuffer: bytes) -> ModelMetadata:
-    return ModelMetadata(
-        format_version=FORMAT_VERSION,
-        flatbuffer_sha256=hashlib.sha256(flatbuffer).hexdigest(),
+    return describe_model(
+        flatbuffer,
         classes=("good", "crack", "scratch"),
         roi=Roi(mode="whole", width=48, height=16, capsule_length=40),
         operating_point=OperatingPoint(1.5, 0.4, 0.6, "best F1 on 60 validation pictures"),
-        quantization="float32",
-        training_data_sha256="ab" * 32,
-        training_statistics=None,
         metrics=(Metric("accuracy", 0.95, 60, 0.86, 0.99), Metric("dice", 0.7, 19, None, None)),
         measured_on="60 pictures, für Menschen",
         licence="CC BY-NC-SA 4.0, für Forschung",
