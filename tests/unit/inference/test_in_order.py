@@ -28,13 +28,32 @@ def test_one_job_works_in_the_callers_thread():
     assert thread == threading.get_ident()
 
 
-@pytest.mark.parametrize("jobs", [1, 2, 3])
-def test_few_items_are_begun_ahead(jobs):
-    begun = []
-    results = map_in_order(begun.append, range(1000), jobs)
-    next(results)
+@pytest.mark.parametrize(("jobs", "ahead"), [(1, 0), (2, 3), (3, 5)])
+def test_few_items_are_taken_ahead(jobs, ahead):
+    taken = []
+    items = (taken.append(item) or item for item in range(1000))
+    results = map_in_order(abs, items, jobs)
+    assert [next(results) for _ in range(10)] == list(range(10))
+    assert taken == list(range(10 + ahead))
     results.close()
-    assert len(begun) <= 2 * jobs + 1
+
+
+def test_what_was_begun_when_the_caller_stops_is_finished_and_nothing_else_begun():
+    begun, finished, go_on = [], [], threading.Event()
+
+    def work(item):
+        begun.append(item)
+        if item:
+            go_on.wait(10)
+        finished.append(item)
+
+    results = map_in_order(work, range(1000), 2)
+    next(results)
+    threading.Timer(0.2, go_on.set).start()
+    results.close()
+    # Of the four taken, one is done, each thread may have one, and the last still waits.
+    assert sorted(begun) == sorted(finished)
+    assert 3 not in begun
 
 
 @pytest.mark.parametrize("jobs", [1, 3])

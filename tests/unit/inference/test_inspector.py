@@ -1,10 +1,12 @@
 import numpy as np
+import pytest
 
 from capsule_inspect.dataset.draw import draw_capsule
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.modelfile.outputs import Outputs
+from capsule_inspect.modelfile.training_statistics import RANGE_NAMES, Range, TrainingStatistics
 
 CLASSES = ("good", "crack")
 
@@ -49,3 +51,38 @@ def test_the_whole_picture_can_be_the_window():
     findings = inspector(network, Roi("whole", 48, 16, 42)).inspect(picture)
     assert len(findings) == 1
     assert (network.windows[0] == (10, 20, 30)).all()
+
+
+def test_a_mask_is_of_the_size_of_its_picture():
+    mask_logits = np.zeros((8, 24, 2), np.float32)
+    outputs = Outputs(np.array([0, 4], np.float32), mask_logits)
+    picture = np.full((20, 60, 3), 200, np.uint8)
+    look = Inspector(lambda _: outputs, CLASSES, Roi("whole", 48, 16, 42), OperatingPoint())
+    (finding,) = look.inspect(picture)
+    assert finding.decision.mask.shape == (20, 60)
+
+
+@pytest.mark.parametrize(
+    ("features", "is_known", "score", "doubts"),
+    [
+        # Means 1 and 2, deviations 1: apart by 3 and 5, of which the mean square is 17.
+        ((4, 7), True, 17.0, ("out-of-distribution score is 17.0, the limit 9.0",)),
+        ((1, 2), True, 0.0, ()),
+        ((4, 7), False, None, ()),
+        (None, True, None, ()),
+    ],
+)
+def test_what_is_unlike_the_training_pictures_is_doubted(features, is_known, score, doubts):
+    ranges = tuple(Range(name, 0, 255) for name in RANGE_NAMES)
+    seen = TrainingStatistics((1.0, 2.0), (1.0, 1.0), 9.0, ranges)
+    given = None if features is None else np.array(features, np.float32)
+    outputs = Outputs(np.array([4, 0], np.float32), None, given)
+    roi = Roi("whole", 48, 16, 42)
+    look = Inspector(
+        lambda _: outputs, CLASSES, roi, OperatingPoint(), seen=seen if is_known else None
+    )
+    (finding,) = look.inspect(np.full((20, 60, 3), (10, 20, 30), np.uint8))
+    assert finding.ood_score == score
+    assert (finding.look.red, finding.look.green, finding.look.blue) == (10, 20, 30)
+    assert len(finding.doubts) == len(doubts)
+    assert all(words in said for said, words in zip(finding.doubts, doubts, strict=True))
