@@ -150,8 +150,13 @@ def test_the_defects_are_sorted():
 
 
 @pytest.mark.parametrize(
-    ("label", "seed", "size"), [("cracked", 0, SIZE), ("good", -1, SIZE), ("good", 0, 127)]
+    ("label", "seed", "size", "words"),
+    [
+        ("cracked", 0, SIZE, "'cracked'; there is good.*squeeze"),
+        ("good", -1, SIZE, "non-negative"),
+        ("good", 0, 127, "127 pixels; the least is 128"),
+    ],
 )
-def test_what_cannot_be_drawn_is_refused(label, seed, size):
-    with pytest.raises(ValueError, match=r"\w+"):
+def test_what_cannot_be_drawn_is_refused(label, seed, size, words):
+    with pytest.raises(ValueError, match=words):
         draw_capsule(label, seed, size)
