@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from capsule_inspect.dataset.draw import draw_capsule
+from capsule_inspect.errors import PictureError
 from capsule_inspect.imaging.encode import encode_mask, encode_picture
 from capsule_inspect.imaging.header import read_header
 from capsule_inspect.imaging.read import decode_picture
@@ -31,6 +32,14 @@ def test_lossy_formats_are_smaller_and_close(picture, name):
     assert len(data) < 0.3 * len(encode_picture(picture))
     apart = np.abs(decode_picture(data, "x").astype(int) - picture)
     assert apart.mean() < 4
+
+
+def test_a_picture_too_wide_for_its_format_is_a_sentence():
+    widest = np.zeros((1, 16383, 3), np.uint8)
+    assert read_header(encode_picture(widest, "webp"), "x").width == 16383
+    wider = np.zeros((1, 16384, 3), np.uint8)
+    with pytest.raises(PictureError, match="16384 x 1 pixels cannot be written as webp"):
+        encode_picture(wider, "webp")
 
 
 def test_a_mask_is_one_channel_of_the_same_values():

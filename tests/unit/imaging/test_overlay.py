@@ -92,6 +92,35 @@ def test_caption_keeps_off_the_defect(centre, length, angle, along, size):
     assert (inside == inside[0, 0]).all(axis=2).mean() > 0.8
 
 
+@pytest.mark.parametrize("width", [300, 584])
+def test_on_a_capsule_that_fills_its_picture_the_caption_keeps_off_the_defect(width):
+    # Where the caption would go first, at the top left, and in all of the row beside it.
+    mask = rectangle((400, 600), 8, 8, 60, width)
+    capsule = box(300, 200, 600, 400)
+    drawn = draw_overlay(blank(400, 600), [Annotation(capsule, "poke", 0.9, True, mask)])
+    assert (drawn == 255).all(axis=2).any()
+    inside = drawn[12:64, 12 : width + 4]  # the contour rounds the corners
+    assert (inside == inside[0, 0]).all()
+
+
+def test_a_label_that_is_known_is_written_without_a_score():
+    drawn = [
+        draw_overlay(blank(), [Annotation(box(), label, score, True, None)])
+        for label, score in (("poke", None), ("poke", 0.5), ("poke 0.50", None))
+    ]
+    assert (drawn[0] == 255).sum() < (drawn[1] == 255).sum()
+    assert (drawn[1] == drawn[2]).all()
+
+
+@pytest.mark.parametrize(("side", "has_rim"), [(400, False), (2000, True)])
+def test_the_contour_has_a_white_rim_where_there_is_room_for_one(side, has_rim):
+    capsule = box(side / 2, side / 2, 0.6 * side, 0.4 * side)
+    mask = rectangle((side, side), side // 2 - 30, side // 2 - 30, 60, 60)
+    drawn = draw_overlay(blank(side, side), [Annotation(capsule, "x", 0.9, True, mask)])
+    beside = drawn[side // 2, side // 2 + 28 : side // 2 + 45]
+    assert (beside > 240).all(axis=1).any() == has_rim
+
+
 @pytest.mark.parametrize(("side", "least"), [(300, 8), (1000, 16), (4000, 64)])
 def test_caption_grows_with_the_picture(side, least):
     capsule = box(side / 2, side / 2, 0.6 * side, 0.2 * side)

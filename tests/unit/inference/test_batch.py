@@ -15,6 +15,7 @@ from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.inference.records import read_records
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.modelfile.outputs import Outputs
+from capsule_inspect.modelfile.training_statistics import RANGE_NAMES, Range, TrainingStatistics
 
 CLASSES = ("good", "crack", "poke")
 ALL = Wanted(masks=True)
@@ -36,22 +37,17 @@ def inspector(run=see_poke, mode="capsule") -> Inspector:
     return Inspector(run, CLASSES, Roi(mode), OperatingPoint())
 
 
-def save(path: Path, picture: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(cv2.imencode(path.suffix, picture[:, :, ::-1])[1].tobytes())
-
-
 def load(path: Path) -> np.ndarray:
     return cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
 
 
 @pytest.fixture
-def pictures(tmp_path):
+def pictures(tmp_path, save_picture):
     """One capsule, no capsule, two capsules, and a file that is no picture."""
     one, two = (draw_capsule("good", seed, 300).picture for seed in (1, 2))
-    save(tmp_path / "in/one.png", one)
-    save(tmp_path / "in/sub/two.png", np.hstack([one, two]))
-    save(tmp_path / "in/empty.png", np.full((300, 300, 3), 210, np.uint8))
+    save_picture(tmp_path / "in/one.png", one)
+    save_picture(tmp_path / "in/sub/two.png", np.hstack([one, two]))
+    save_picture(tmp_path / "in/empty.png", np.full((300, 300, 3), 210, np.uint8))
     (tmp_path / "in/text.png").write_text("not a picture")
     return expand_inputs([str(tmp_path / "in")], recursive=True)
 
@@ -152,6 +148,16 @@ def test_a_model_without_masks_says_so_instead_of_writing_some(pictures, tmp_pat
     assert not (out / "masks/one.png.png").exists()
 
 
+def test_a_picture_too_wide_for_the_overlays_format_gets_a_row_that_says_so(tmp_path, save_picture):
+    file = save_picture(tmp_path / "wide.png", np.full((20, 16384, 3), 200, np.uint8))
+    wanted, out = Wanted(overlay_format="webp"), tmp_path / "out"
+    inspect_batch(inspector(mode="whole"), expand_inputs([str(file)]), out, wanted)
+    (row,) = read_records(out / "predictions.csv")
+    assert (row.status, row.label, row.overlay) == ("ok", "poke", "")
+    assert row.warning.startswith("There is no overlay: A picture of 16384 x 20 pixels cannot")
+    assert not (out / "overlays").exists()
+
+
 def test_rows_are_on_disk_when_their_picture_is_done(pictures, tmp_path):
     out, seen = tmp_path / "out", []
 
@@ -161,6 +167,17 @@ def test_rows_are_on_disk_when_their_picture_is_done(pictures, tmp_path):
 
     inspect_batch(inspector(), pictures, out, on_picture=check)
     assert len(seen) == 5
+
+
+def test_a_batch_that_leaves_what_training_has_seen_says_so(tmp_path, save_picture):
+    for number in range(5):
+        picture = np.full((20, 50, 3), (10, 20, 30), np.uint8)
+        save_picture(tmp_path / f"in/{number}.png", picture)
+    ranges = tuple(Range(name, 0, 25 if name == "blue" else 255) for name in RANGE_NAMES)
+    seen = TrainingStatistics((), (), 10.0, ranges)
+    judge = Inspector(see_poke, CLASSES, Roi("whole"), OperatingPoint(), seen=seen)
+    summary = inspect_batch(judge, expand_inputs([str(tmp_path / "in")]), tmp_path / "out")
+    assert "outside the training's range: blue 30.0 (0.0 to 25.0);" in summary.drift
 
 
 def test_the_pixel_limit_is_kept(pictures, tmp_path):
