@@ -182,5 +182,5 @@ def test_a_file_of_other_shapes_is_refused(imagenet, monkeypatch):
     arrays = load_pretrained(LITE0)
     for wrong in (arrays[1:], arrays[:100], arrays[4:5] * 247):
         monkeypatch.setattr(efficientnet_lite, "load_pretrained", lambda _, wrong=wrong: wrong)
-        with pytest.raises(ModelFileError):
+        with pytest.raises(ModelFileError, match=f"weights of {LITE0} do not fit the encoder"):
             find_encoder("efficientnet_lite0").load_imagenet(imagenet)
