@@ -63,6 +63,12 @@ class TestFolders:
         (tree / "pics/sub/loop").symlink_to(tree / "pics")
         assert len(paths("pics", recursive=True)) == 3
 
+    def test_that_are_linked_to_are_looked_into(self, tree):
+        (tree / "far").mkdir()
+        (tree / "far/d.png").touch()
+        (tree / "pics/sub/link").symlink_to(tree / "far")
+        assert paths("pics/sub", recursive=True) == ["pics/sub/c.tif", "pics/sub/link/d.png"]
+
     def test_that_are_named_like_pictures_are_looked_into_or_named_as_what_they_are(self, tree):
         (tree / "pics/odd.png").mkdir()
         (tree / "pics/odd.png/d.png").touch()
@@ -89,6 +95,10 @@ class TestPatterns:
     def test_without_match_are_refused(self):
         with pytest.raises(UsageError, match=r"'pics/\*\.webp' matches no picture"):
             expand_inputs(["pics/*.webp", "pics"])
+
+    def test_no_path_can_match_are_refused(self):
+        with pytest.raises(UsageError, match=r"'pics\\x00/\*' cannot be used: .*null"):
+            expand_inputs(["pics\0/*"])
 
     def test_that_are_the_name_of_a_file_are_that_file(self, tree):
         (tree / "a[1].png").touch()
@@ -126,13 +136,17 @@ class TestTogether:
         assert found == ["pics/a.JPG", "pics/b.png"]
 
     def test_results_of_like_named_pictures_get_different_names(self, tree):
-        (tree / "more").mkdir()
+        (tree / "more/sub").mkdir(parents=True)
         (tree / "more/b.png").touch()
         first = names("pics", "more")
         assert len(set(first)) == 3
         assert first == names("more", "pics")
         assert "a.JPG" in first
         assert all(name.startswith("b-") and name.endswith(".png") for name in first if "b" in name)
+        (tree / "more/sub/c.tif").touch()
+        deep = [name for name in names("pics", "more", recursive=True) if name.endswith(".tif")]
+        assert len(set(deep)) == 2
+        assert all(name.startswith("sub/c-") for name in deep)
 
     def test_no_result_takes_the_place_of_a_folder(self, tree):
         (tree / "pics/b.png.png").mkdir()
@@ -215,7 +229,7 @@ class TestLists:
             paths("@list.txt")
 
     def test_that_are_missing_are_refused(self):
-        with pytest.raises(UsageError, match="cannot be read"):
+        with pytest.raises(UsageError, match=r"'none\.txt' cannot be read: No such file"):
             paths("@none.txt")
 
 

@@ -191,7 +191,7 @@ def test_a_missing_file_is_refused(tmp_path):
 
 
 def finding(angle: float = 30.0, mask: np.ndarray | None = None) -> Finding:
-    box = CapsuleBox(50.123456, 40.0, 60.0, 20.0, angle, 1000.0)
+    box = CapsuleBox(50.123456, 40.127, 60.126, 20.124, angle, 1000.0)
     probabilities = np.array([0.25, 0.5, 0.25])
     decision = Decision("crack", 0.5, 0.75, probabilities, mask)
     outputs = Outputs(np.log(probabilities).astype(np.float32), None)
@@ -209,7 +209,7 @@ def test_a_finding_becomes_a_row():
     assert (record.confidence, record.defect_score) == (0.5, 0.75)
     assert record.probabilities == (0.25, 0.5, 0.25)
     assert (record.defect_area_px, record.defect_area_pct) == (20, 2.0)
-    assert (record.x, record.y, record.width, record.height) == (50.12, 40.0, 60.0, 20.0)
+    assert (record.x, record.y, record.width, record.height) == (50.12, 40.13, 60.13, 20.12)
     assert record.angle == 30.0
 
 
@@ -220,7 +220,8 @@ def test_without_a_mask_head_the_area_is_empty():
 
 
 @pytest.mark.parametrize(
-    ("angle", "written"), [(-179.999, 180.0), (180.0, 180.0), (-179.99, -179.99)]
+    ("angle", "written"),
+    [(-179.999, "180.0"), (180.0, "180.0"), (-179.99, "-179.99"), (-0.001, "0.0")],
 )
-def test_rounded_angles_stay_in_range(angle, written):
-    assert record_finding("a.png", 0, finding(angle), 0.4).angle == written
+def test_rounded_angles_stay_in_range_and_zero_has_no_sign(angle, written):
+    assert repr(record_finding("a.png", 0, finding(angle), 0.4).angle) == written

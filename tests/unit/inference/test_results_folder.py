@@ -20,6 +20,7 @@ def folder(tmp_path):
     with open_results(folder, RUN):
         folder.write("overlays/a/b.png", b"overlay")
         folder.records.write_bytes(b"rows")
+        folder.report.write_bytes(b"page")
     (folder.path / "notes.txt").write_text("mine")
     return folder
 
@@ -41,11 +42,12 @@ def test_results_are_refused_unless_asked_for(folder):
         check_results(folder, "refuse")
 
 
-def test_resuming_keeps_them_and_removes_what_was_cut_short(folder):
+def test_resuming_keeps_them_and_removes_the_report_and_what_was_cut_short(folder):
     (folder.path / "overlays/a/.unfinished-123").write_bytes(b"half")
     with open_results(folder, RUN, "resume"):
         assert (folder.path / "overlays/a/b.png").is_file()
         assert folder.records.is_file()
+        assert not folder.report.exists()  # or it could be of fewer rows
     assert not list(folder.path.rglob(".unfinished*"))
 
 
@@ -79,9 +81,17 @@ def test_a_run_that_ended_before_it_wrote_anything_is_no_obstacle(tmp_path, how)
 def test_overwriting_removes_the_run_and_nothing_else(folder):
     with open_results(folder, {**RUN, "threshold": 0.4}, "overwrite"):
         assert not folder.records.exists()
+        assert not folder.report.exists()
         assert not (folder.path / "overlays").exists()
     assert (folder.path / "notes.txt").read_text() == "mine"
     assert json.loads(folder.settings.read_bytes())["threshold"] == 0.4
+
+
+def test_a_run_that_wrote_no_row_can_be_overwritten(tmp_path):
+    folder = ResultsFolder(tmp_path / "out")
+    for threshold in (0.5, 0.4):
+        with open_results(folder, {**RUN, "threshold": threshold}, "overwrite"):
+            assert json.loads(folder.settings.read_bytes())["threshold"] == threshold
 
 
 @pytest.mark.parametrize("how", ["resume", "overwrite"])
