@@ -1,12 +1,12 @@
 import contextlib
 import struct
-import zlib
 
 import cv2
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from picture_parts import exif, png_chunk, with_app1
 
 from capsule_inspect.errors import PictureError
 from capsule_inspect.imaging.header import Header, read_header
@@ -23,25 +23,6 @@ def encode(extension: str, *options: int, picture: np.ndarray | None = None) -> 
     done, data = cv2.imencode(extension, noise() if picture is None else picture, list(options))
     assert done
     return data.tobytes()
-
-
-def png_chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
-def exif(orientation: int, order: str = "<", kind: int = 3) -> bytes:
-    """An EXIF block of one field, behind a field whose value lies outside the directory."""
-    mark = b"II*\0" if order == "<" else b"MM\0*"
-    value = struct.pack(order + {3: "H2x", 4: "I", 2: "B3x"}[kind], orientation)
-    maker = struct.pack(order + "HHII", 0x010F, 2, 9, 38)
-    field = struct.pack(order + "HHI", 0x0112, kind, 1) + value
-    directory = struct.pack(order + "H", 2) + maker + field + struct.pack(order + "I", 0)
-    return mark + struct.pack(order + "I", 8) + directory + b"somebody\0"
-
-
-def with_app1(jpeg: bytes, body: bytes) -> bytes:
-    body = b"Exif\0\0" + body
-    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + jpeg[2:]
 
 
 def with_png_chunk(png: bytes, kind: bytes, body: bytes) -> bytes:
