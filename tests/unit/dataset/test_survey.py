@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from capsule_inspect.dataset.draw import draw_capsule
 from capsule_inspect.dataset.manifest import DataSet, Sample, read_dataset
 from capsule_inspect.dataset.survey import choose_roi, survey
 from capsule_inspect.imaging.roi import Roi
@@ -62,3 +63,19 @@ def test_pictures_without_a_capsule_are_named_and_seen_whole(tmp_path, save_pict
 
 def test_capsules_are_seen_as_capsules(dataset_folder):
     assert choose_roi(read_dataset(dataset_folder)) == Roi()
+
+
+@pytest.mark.parametrize(("capsules", "mode"), [(2, "capsule"), (1, "whole")])
+def test_half_of_the_pictures_decide_what_to_look_at(tmp_path, save_picture, capsules, mode):
+    data = data_of(tmp_path, [None] * 4, save_picture)
+    for place in range(capsules):
+        save_picture(tmp_path / f"{place}.png", draw_capsule("good", place, 200).picture)
+    assert choose_roi(data).mode == mode
+
+
+def test_on_pictures_seen_whole_capsules_are_looked_for_all_the_same(tmp_path, save_picture):
+    data = data_of(tmp_path, [None, None], save_picture)
+    save_picture(tmp_path / "1.png", draw_capsule("good", 1, 200).picture)
+    surveyed = survey(data, Roi("whole", 240, 240))
+    assert surveyed.without_capsule == ("0.png",)
+    assert [look.length for each in surveyed.pictures for look in each.looks] == [40, 200]
