@@ -1,3 +1,5 @@
+"""The flatbuffers of the fixtures, and metadata that use every kind of field."""
+
 from pathlib import Path
 
 import pytest
@@ -9,19 +11,6 @@ from capsule_inspect.modelfile.metric import Metric
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
-
-
-def describe(flatbuffer: bytes) -> ModelMetadata:
-    return describe_model(
-        flatbuffer,
-        classes=("good", "crack", "scratch"),
-        roi=Roi(mode="whole", width=48, height=16, capsule_length=40),
-        operating_point=OperatingPoint(1.5, 0.4, 0.6, "best F1 on 60 validation pictures"),
-        metrics=(Metric("accuracy", 0.95, 60, 0.86, 0.99), Metric("dice", 0.7, 19, None, None)),
-        measured_on="60 pictures, für Menschen",
-        licence="CC BY-NC-SA 4.0, für Forschung",
-        created_with="capsule-inspect 0.1.0",
-    )
 
 
 @pytest.fixture(scope="session")
@@ -36,9 +25,12 @@ def tiny_label_only() -> bytes:
 
 @pytest.fixture(scope="session")
 def metadata(tiny: bytes) -> ModelMetadata:
-    return describe(tiny)
-
-
-@pytest.fixture(scope="session")
-def metadata_of():
-    return describe
+    return describe_model(
+        tiny,
+        classes=("good", "crack", "scratch"),
+        roi=Roi(mode="whole", width=48, height=16, capsule_length=40),
+        operating_point=OperatingPoint(1.5, 0.4, 0.6, "best F1 on 60 validation pictures"),
+        metrics=(Metric("accuracy", 0.95, 60, 0.86, 0.99), Metric("dice", 0.7, 19, None, None)),
+        measured_on="60 pictures, für Menschen",
+        licence="CC BY-NC-SA 4.0, für Forschung",
+    )

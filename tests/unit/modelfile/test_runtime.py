@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from describe_model import describe_model
 
 from capsule_inspect.errors import MissingExtraError, ModelFileError
 from capsule_inspect.imaging.roi import Roi
@@ -76,8 +77,11 @@ def test_results_outlive_later_runs(bundle, runtime):
     np.testing.assert_allclose(first.mask_logits[7, 23], [1.0, -1.0, 0.5], atol=1e-5)
 
 
-def test_a_model_without_a_mask(tiny_label_only, metadata_of, runtime):
-    bundle = ModelBundle(tiny_label_only, metadata_of(tiny_label_only))
+def test_a_model_without_a_mask(tiny_label_only, metadata, runtime):
+    bundle = ModelBundle(
+        tiny_label_only,
+        describe_model(tiny_label_only, classes=metadata.classes, roi=metadata.roi),
+    )
     outputs = Interpreter(bundle, runtime, threads=2).run(colour(192, 64, 96))
     np.testing.assert_allclose(outputs.logits, [1.0, -1.0, 0.5], atol=1e-5)
     assert outputs.mask_logits is None
