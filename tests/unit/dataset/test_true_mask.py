@@ -15,12 +15,12 @@ def sample(label: str, mask: str = "") -> Sample:
 @pytest.fixture
 def data(tmp_path: Path, save_picture) -> DataSet:
     mask = np.zeros((4, 8), np.uint8)
-    mask[1, 2:5] = 255
+    mask[1, 2:5] = 1, 7, 255
     save_picture(tmp_path / "mask.png", mask)
     return DataSet(tmp_path, ("good", "crack"), (), 0, "", "", "1")
 
 
-def test_a_mask_says_which_pixels_are_defect(data):
+def test_a_pixel_of_any_value_but_0_is_defect(data):
     truth = true_mask(data, sample("crack", "mask.png"), (4, 8))
     assert truth.dtype == np.bool_
     assert [tuple(place) for place in np.argwhere(truth)] == [(1, 2), (1, 3), (1, 4)]
