@@ -1,6 +1,7 @@
 import json
 import shutil
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from capsule_inspect.dataset.manifest import (
     DataSet,
     Sample,
     class_order,
+    pictures_sha256,
     read_dataset,
+    training_sha256,
     write_dataset,
 )
 from capsule_inspect.errors import DataError
@@ -92,6 +95,14 @@ def test_a_folder_that_is_none_says_how_to_make_one(tmp_path: Path) -> None:
         read_dataset(tmp_path / "nothing")
 
 
+@pytest.mark.parametrize("missing", ["manifest.csv", "dataset.json"])
+def test_a_folder_that_lacks_one_of_the_files_is_refused(tmp_path: Path, missing: str) -> None:
+    write_dataset(tmp_path, data_set(tmp_path, GOOD))
+    (tmp_path / missing).unlink()
+    with pytest.raises(DataError, match=r"lacks manifest\.csv or dataset\.json"):
+        read_dataset(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
@@ -145,3 +156,10 @@ def test_good_comes_first_and_the_rest_is_sorted() -> None:
 def test_counts_are_by_class_and_split(tmp_path: Path) -> None:
     data = data_set(tmp_path, GOOD, CRACK, replace(GOOD, path="2.png"))
     assert [data.count("good", split) for split in ("train", "val", "test")] == [0, 0, 2]
+
+
+def test_pictures_are_known_by_the_hash_of_their_sorted_hashes(tmp_path: Path) -> None:
+    last = replace(GOOD, path="z.png", split="train", sha256="0f" * 32)
+    data = data_set(tmp_path, GOOD, CRACK, last)  # of which the first is no training picture
+    assert training_sha256(data) == sha256(b"0f" * 32 + b"cd" * 32).hexdigest()
+    assert pictures_sha256(data) == sha256(b"0f" * 32 + b"ab" * 32 + b"cd" * 32).hexdigest()
