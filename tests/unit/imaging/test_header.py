@@ -101,6 +101,7 @@ WHOLE = {
     "bmp": encode(".bmp"),
     "bmp-core": core_bmp(),
     "bmp-run-length": info_bmp(1, 8, 1, b"\5\7\0\1"),
+    "bmp-run-length-4": info_bmp(1, 4, 2, b"\3\x11\2\x22\0\1"),
     "webp": encode(".webp", cv2.IMWRITE_WEBP_QUALITY, 80),
     "webp-lossless": encode(".webp", cv2.IMWRITE_WEBP_QUALITY, 101),
     "webp-extended": extended_webp(exif(6)),
@@ -128,6 +129,7 @@ def test_format_and_size_are_told_from_the_content(extension):
         ("jpeg-thumbnail", Header("jpeg", WIDTH, HEIGHT, 6)),
         ("bmp-core", Header("bmp", 5, 2, 1)),
         ("bmp-run-length", Header("bmp", 5, 1, 1)),
+        ("bmp-run-length-4", Header("bmp", 5, 1, 1)),
         ("webp-lossless", Header("webp", WIDTH, HEIGHT, 1)),
         ("webp-extended", Header("webp", WIDTH, HEIGHT, 6)),
         ("tiff-little", Header("tiff", 16, 16, 1)),
@@ -307,11 +309,21 @@ def test_a_grey_tiff_with_transparency_is_refused():
         read_header(data, "x")
 
 
-@pytest.mark.parametrize("compression", [6, 34712, 50000, 60000])
-def test_a_tiff_of_a_foreign_compression_is_refused(compression):
+def compressed_tiff(compression: int) -> bytes:
     data = tiff()
     field = data.index(struct.pack("<HHI", 259, 4, 1)) + 8
-    data = data[:field] + struct.pack("<I", compression) + data[field + 4 :]
+    return data[:field] + struct.pack("<I", compression) + data[field + 4 :]
+
+
+# None, three of CCITT, LZW, JPEG, Deflate by two numbers, and PackBits: TIFF 6.0 and its supplements.
+@pytest.mark.parametrize("compression", [1, 2, 3, 4, 5, 7, 8, 32773, 32946])
+def test_a_tiff_of_a_usual_compression_is_read(compression):
+    assert read_header(compressed_tiff(compression), "x") == Header("tiff", 16, 16, 1)
+
+
+@pytest.mark.parametrize("compression", [6, 34712, 50000, 60000])
+def test_a_tiff_of_a_foreign_compression_is_refused(compression):
+    data = compressed_tiff(compression)
 
     with pytest.raises(PictureError, match=f"is a TIFF of compression {compression}"):
         read_header(data, "x")
