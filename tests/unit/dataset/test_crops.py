@@ -69,6 +69,14 @@ def test_which_of_several_capsules_is_defective_is_not_guessed(
     assert [CLASSES[crop.label] for crop in found] == [label] * crops
 
 
+def test_the_only_capsule_is_the_defective_one_though_nobody_knows_where(tmp_path, save_picture):
+    save_picture(tmp_path / "a.png", draw_capsule("poke", (3, 1), 300).picture)
+    sample = Sample("a.png", "poke", "", "train", None, "", 300, 300)
+    data = DataSet(tmp_path, CLASSES, (sample,), 0, "", "", "")
+    (crop,) = load_crops(data, data.samples, ROI)
+    assert (CLASSES[crop.label], crop.mask) == ("poke", None)
+
+
 def test_training_refuses_a_mask_of_another_picture(tmp_path, save_picture):
     save_picture(tmp_path / "a.png", draw_capsule("crack", 1, 300).picture)
     save_picture(tmp_path / "m.png", draw_capsule("crack", 1, 310).mask)

@@ -132,3 +132,14 @@ def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
         discover(tmp_path / "nowhere")
     with pytest.raises(UsageError, match="unpack"):
         discover(touch(tmp_path, "capsule.tar.xz") / "capsule.tar.xz")
+
+
+def test_a_folder_that_cannot_be_listed_is_told(tmp_path: Path, monkeypatch) -> None:
+    touch(tmp_path, "good/a.png", "crack/a.png")
+
+    def refuse(folder: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(DataError, match=r"cannot be listed: Permission denied\."):
+        discover(tmp_path)

@@ -170,7 +170,11 @@ def test_the_title_of_the_licence_is_noted(tmp_path: Path, save_picture, name: s
 
 
 def test_drawn_capsules_lie_in_the_folder_and_say_nothing_of_their_labels(tmp_path: Path) -> None:
-    prepared = prepare_dataset("drawn", tmp_path / "out", SMALL)
+    told: list[tuple[int, int]] = []
+    prepared = prepare_dataset(
+        "drawn", tmp_path / "out", SMALL, advance=lambda done, total: told.append((done, total))
+    )
+    assert told == [(i, 11) for i in range(1, 12)]
     data = prepared.data
     assert [sample.path for sample in data.samples] == [f"pictures/{i:04}.png" for i in range(11)]
     assert tuple(sample.label for sample in data.samples) == draw_labels(11, 7)

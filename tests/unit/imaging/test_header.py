@@ -268,6 +268,7 @@ def test_every_changed_byte_of_a_png_is_found(kind):
         (b"%PDF-1.7", "is a PDF file"),
         (b"\0\0\0\x18ftypheic\0\0\0\0", "is a HEIC, AVIF or video file"),
         (b"II+\0\x08\0\0\0", "is a BigTIFF file"),
+        (b"MM\0+\0\x08\0\0", "is a BigTIFF file"),
         (b"RIFF\x04\0\0\0WAVE", "is not a picture"),
         (b"\0" * 100, "is not a picture"),
     ],
@@ -275,6 +276,15 @@ def test_every_changed_byte_of_a_png_is_found(kind):
 def test_what_is_no_readable_picture(content, message):
     with pytest.raises(PictureError, match=f"^a.png {message}"):
         read_header(content, "a.png")
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+def test_an_animation_of_several_frames_is_told(frames):
+    png = with_png_chunk(encode(".png"), b"acTL", struct.pack(">II", frames, 0))
+    webp = riff((b"VP8X", bytes(10)), *[(b"ANMF", bytes(24))] * frames)
+
+    for data in (png, webp):
+        assert read_header(data, "x").more == (frames > 1)
 
 
 def test_structures_without_pixels_or_size():
@@ -315,7 +325,7 @@ def compressed_tiff(compression: int) -> bytes:
     return data[:field] + struct.pack("<I", compression) + data[field + 4 :]
 
 
-# None, three of CCITT, LZW, JPEG, Deflate by two numbers, and PackBits: TIFF 6.0 and its supplements.
+# None, three of CCITT, LZW, JPEG, Deflate by two numbers, and PackBits.
 @pytest.mark.parametrize("compression", [1, 2, 3, 4, 5, 7, 8, 32773, 32946])
 def test_a_tiff_of_a_usual_compression_is_read(compression):
     assert read_header(compressed_tiff(compression), "x") == Header("tiff", 16, 16, 1)

@@ -9,6 +9,7 @@ CHANNELS = (3, 4, 5, 6, 7)
 
 @pytest.fixture(scope="module")
 def decoder() -> keras.Model:
+    keras.utils.set_random_seed(0)
     features = [
         keras.Input((64 // stride, 96 // stride, channels))
         for stride, channels in zip((2, 4, 8, 16, 32), CHANNELS, strict=True)
@@ -28,6 +29,14 @@ def inputs(seed: int) -> list[np.ndarray]:
 def test_shapes(decoder):
     assert tuple(decoder.output["fine"].shape[1:]) == (32, 48, 8)
     assert tuple(decoder.output["stride8"].shape[1:]) == (8, 12, 10)
+
+
+def test_a_level_is_two_separable_convolutions_whose_depthwise_kernels_begin_wide(decoder):
+    separable = [x for x in decoder.layers if isinstance(x, keras.layers.SeparableConv2D)]
+    assert [layer.filters for layer in separable] == [12, 12, 10, 10, 9, 9, 8, 8]
+    for layer in separable:
+        largest = np.abs(layer.get_weights()[0]).max()
+        assert 0.28 < largest <= 1 / 3  # one over the root of nine taps
 
 
 def test_every_skip_reaches_the_finest_level_and_coarse_ones_alone_stride_8(decoder):

@@ -180,9 +180,27 @@ def test_pooling_under_the_mask_is_a_mean_weighted_by_the_defect():
     assert pooled[-8:] == pytest.approx(expected, abs=1e-4)
 
 
+def test_the_views_head_looks_under_the_defect_and_at_the_mask():
+    keras.utils.set_random_seed(0)
+    built = build_network(replace(TINY, head="views"), 3)
+    names = ("decoder_1_1_relu", "head_mask_logits", "head_mask_peak", "head_mask_mean")
+    seen = [built.get_layer("head_under").input, *(built.get_layer(n).output for n in names)]
+    under, fine, mask, peak, mean = (
+        numpy_of(value)[0] for value in keras.Model(built.input, seen)(pictures(1))
+    )
+    shares = np.exp(mask) / np.exp(mask).sum(axis=-1, keepdims=True)
+    assert under == pytest.approx(fine * (1 - shares[..., :1]), abs=1e-5)
+    assert peak == pytest.approx(shares.max(axis=(0, 1)), abs=1e-5)
+    assert mean == pytest.approx(shares.mean(axis=(0, 1)), abs=1e-5)
+
+
 def test_the_region_head_tells_the_defect_where_the_mask_sees_one():
     keras.utils.set_random_seed(0)
     built = build_network(replace(TINY, head="region"), 4)
+    # Fresh, the mask is so faint that no place is sure.
+    mask_layer = built.get_layer("mask_logits")
+    mask_layer.set_weights([400 * w for w in mask_layer.get_weights()])
+    assert (outputs(built, pictures(1))["logits"][0, 1:] == 0).all()  # none is likelier at first
     for stride in (8, 16, 32):
         layer = built.get_layer(f"head_region_{stride}_conv")
         layer.set_weights(
@@ -199,10 +217,23 @@ def test_the_region_head_tells_the_defect_where_the_mask_sees_one():
     logits, mask, scores = (numpy_of(value)[0] for value in probe(pictures(1)))
     odds = mask[..., 1:].max(axis=-1) - mask[..., 0]
     coarse = np.minimum(odds.reshape(4, 2, 6, 2).max(axis=(1, 3)), 2.0)
+    assert 0 < (coarse == 2).mean() < 1
     weights = np.exp(coarse) / np.exp(coarse).sum()
     expected = (scores * weights[..., None]).sum(axis=(0, 1))
     assert logits[1:] == pytest.approx(expected, abs=1e-4)
     assert np.ptp(expected) > 1e-3
+
+
+def test_the_region_heads_kernels_are_held_small():
+    settings = replace(TINY, head="region", head_l2=0.25)
+    built = build_network(settings, 4)
+    squares = 0.0
+    for stride in (8, 16, 32):
+        layer = built.get_layer(f"head_region_{stride}_conv")
+        kernel, *bias = layer.get_weights()
+        layer.set_weights([kernel + 0.1 * stride, *bias])
+        squares += kernel.size * (0.1 * stride) ** 2
+    assert float(sum(built.losses)) == pytest.approx(0.25 * squares, rel=1e-4)
 
 
 def test_features_are_scored_around_zero_and_within_six_deviations():

@@ -17,9 +17,9 @@ def variables() -> list:
     return network.trainable_variables
 
 
-def steps(optimizer, gradient: float, count: int = 1) -> dict[str, np.ndarray]:
-    """How far each variable moved."""
-    trained = variables()
+def steps(optimizer, gradient: float, count: int = 1, trained=None) -> dict[str, np.ndarray]:
+    """How far each variable moved, those of `variables` if not given."""
+    trained = trained or variables()
     optimizer.build(trained)
     before = [numpy_of(variable) for variable in trained]
     for _ in range(count):
@@ -62,6 +62,30 @@ def test_a_restored_optimizer_still_spares_biases_from_decay():
     assert biases
     for move in biases:
         assert move == pytest.approx(0.02, rel=1e-3)
+
+
+class LayerScale(keras.layers.Layer):
+    """A factor for each channel, as ConvNeXt has; its variable has no name to tell it by."""
+
+    def build(self, shape):
+        self.scale = self.add_weight(shape=(shape[-1],), initializer="ones")
+
+    def call(self, x):
+        return x * self.scale
+
+
+def test_decay_shrinks_kernels_and_spares_biases_norms_and_layer_scales():
+    image = keras.Input((3,))
+    x = keras.layers.Dense(4, name=f"{PREFIX}stem", bias_initializer="ones")(image)
+    x = keras.layers.BatchNormalization(name="norm", beta_initializer="ones")(x)
+    trained = keras.Model(image, LayerScale(name="block_layer_scale")(x)).trainable_variables
+    start = {variable.path: numpy_of(variable) for variable in trained}
+    # Of no gradient Adam makes no step.
+    moved = steps(EncoderAdamW(learning_rate=0.01, decay=0.5), 0.0, trained=trained)
+    assert len(moved) == 5
+    for path, move in moved.items():
+        share = 0.005 if path.endswith("kernel") else 0.0
+        assert move == pytest.approx(-share * start[path], rel=1e-3), path
 
 
 def test_a_schedule_is_followed():
