@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from capsule_inspect.errors import ConfigError
 from capsule_inspect.imaging.roi import Roi
-from capsule_inspect.model.heads import HEADS
+from capsule_inspect.model.heads import HEADS, pool_features
 from capsule_inspect.model.network import build_network
 from capsule_inspect.model.runner import KerasRunner
 from capsule_inspect.settings.model_settings import ModelSettings
@@ -100,7 +100,6 @@ def test_the_label_trains_the_encoder(network):
     assert float(np.abs(numpy_of(tape.gradient(total, kernel.value))).max()) > 0
 
 
-@pytest.mark.slow
 def test_a_seed_decides_the_initial_weights():
     keras.utils.set_random_seed(3)
     one = build_network(TINY, 2).get_weights()
@@ -109,7 +108,6 @@ def test_a_seed_decides_the_initial_weights():
     assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-@pytest.mark.slow
 def test_weights_of_ones_own_are_loaded(network, tmp_path):
     file = tmp_path / "mine.weights.h5"
     network.save_weights(file)
@@ -147,15 +145,29 @@ def test_the_mask_comes_at_the_stride_asked_for_whatever_the_decoder_ends_with(s
 @pytest.mark.parametrize("head", list(HEADS))
 @pytest.mark.parametrize("with_mask", [True, False])
 def test_every_head_builds_with_and_without_a_mask(head, with_mask):
-    settings = replace(TINY, head=head, head_units=[8, 6])
+    settings = replace(TINY, head=head, head_units=[8, 6], head_dropout=0.4)
     built = build_network(settings, 3, with_mask)
     assert set(built.output) == ({"logits", "mask_logits"} if with_mask else {"logits"})
     dense = [layer for layer in built.layers if isinstance(layer, keras.layers.Dense)]
     told_by_dense = 1 if head == "region" and with_mask else 3
     assert [layer.units for layer in dense][-2:] == [6, told_by_dense]
+    dropout = [layer.rate for layer in built.layers if isinstance(layer, keras.layers.Dropout)]
+    assert dropout == [0.4, 0.4]
     ran = KerasRunner(built)(pictures(1)[0])
     assert ran.logits.shape == (3,)
     assert (ran.mask_logits is not None) == with_mask
+
+
+@pytest.mark.parametrize("head", list(HEADS))
+def test_features_are_the_means_of_the_encoders_coarsest_with_any_head(head):
+    built = build_network(replace(TINY, head=head), 3)
+    coarsest = built.get_layer("encoder_6_0_project_norm").output
+    features, coarse = (
+        numpy_of(value)[0]
+        for value in keras.Model(built.input, [pool_features(built), coarsest])(pictures(1))
+    )
+    assert features.shape == (320,)
+    assert features == pytest.approx(coarse.mean(axis=(0, 1)), abs=1e-5)
 
 
 def test_pooling_under_the_mask_is_a_mean_weighted_by_the_defect():
@@ -184,14 +196,16 @@ def test_the_views_head_looks_under_the_defect_and_at_the_mask():
     keras.utils.set_random_seed(0)
     built = build_network(replace(TINY, head="views"), 3)
     names = ("decoder_1_1_relu", "head_mask_logits", "head_mask_peak", "head_mask_mean")
+    names += ("head_sum", "head_relu")
     seen = [built.get_layer("head_under").input, *(built.get_layer(n).output for n in names)]
-    under, fine, mask, peak, mean = (
+    under, fine, mask, peak, mean, joined, hidden = (
         numpy_of(value)[0] for value in keras.Model(built.input, seen)(pictures(1))
     )
     shares = np.exp(mask) / np.exp(mask).sum(axis=-1, keepdims=True)
     assert under == pytest.approx(fine * (1 - shares[..., :1]), abs=1e-5)
     assert peak == pytest.approx(shares.max(axis=(0, 1)), abs=1e-5)
     assert mean == pytest.approx(shares.mean(axis=(0, 1)), abs=1e-5)
+    assert hidden == pytest.approx(np.maximum(joined, 0), abs=1e-6)
 
 
 def test_the_region_head_tells_the_defect_where_the_mask_sees_one():
