@@ -13,6 +13,7 @@ from capsule_inspect.errors import MissingExtraError, ModelFileError
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.modelfile.bundle import ModelBundle, pack_bundle, write_bundle
 from capsule_inspect.modelfile.runtime import Interpreter
+from capsule_inspect.modelfile.training_statistics import TrainingStatistics
 
 NUMPY_2 = int(np.__version__.split(".")[0]) >= 2
 MODULES = {"ai-edge-litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}
@@ -143,6 +144,11 @@ def test_no_threads_is_a_programming_error(bundle, runtime):
             {"classes": ("good", "crack")},
             "logits float32 [1, 3] and mask_logits float32 [1, 8, 24, 3]",
             "logits float32 [1, 2] and mask_logits float32 [1, 8, 24, 2]",
+        ),
+        (
+            {"training_statistics": TrainingStatistics((1.0, 2.0), (1.0, 1.0), 9.0, ())},
+            "logits float32 [1, 3] and mask_logits float32 [1, 8, 24, 3]",
+            "features float32 [1, 2] and logits float32 [1, 3] and mask_logits",
         ),
     ],
 )
