@@ -1,6 +1,7 @@
 import csv
 import json
 import math
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -123,7 +124,10 @@ bad_records = st.builds(Record, path=texts, status=st.just("error"), error=texts
 @given(st.lists(good_records | bad_records, max_size=4))
 def test_what_is_written_is_read_back(tmp_path_factory, records):
     path = tmp_path_factory.getbasetemp() / "round.csv"
-    assert read_records(write(path, *records)) == tuple(records)
+    data = write(path, *records).read_bytes()
+    again = read_records(path)
+    assert again == tuple(records)
+    assert write(path, *again).read_bytes() == data
 
 
 @given(st.binary(min_size=1, max_size=12).filter(lambda name: b"\0" not in name))
@@ -152,6 +156,19 @@ def test_rows_can_be_read_while_more_are_written(tmp_path):
         assert read_records(path) == (OK,)
         writer.write([BAD])
         assert read_records(path) == (OK, BAD)
+
+
+def test_rows_reach_the_disk_in_the_end_but_an_error_before_is_the_one_that_is_told(
+    tmp_path, monkeypatch
+):
+    def full(_):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"), RecordWriter(tmp_path / "a.csv", CLASSES):
+        pass
+    with pytest.raises(RuntimeError, match="first"), RecordWriter(tmp_path / "b.csv", CLASSES):
+        raise RuntimeError("first")
 
 
 def test_json_has_the_same_columns_and_raw_values(tmp_path):
