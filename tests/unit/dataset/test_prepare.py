@@ -117,6 +117,8 @@ def test_fatal_problems_leave_nothing_behind(drawn_folder: Path, tmp_path: Path)
     source = copy_shuffled(drawn_folder, tmp_path / "in")
     bad = sorted((source / "test" / "crack").iterdir())[0]
     bad.write_bytes(b"")
+    with pytest.raises(UnfitDataError, match="has 1 problem, so nothing was written"):
+        prepare_dataset(source, tmp_path / "out", DataSettings())
     (source / "train" / "good" / "000.png").write_text("text")
     with pytest.raises(UnfitDataError, match=r"2 problems.*--skip-bad") as refusal:
         prepare_dataset(source, tmp_path / "out", DataSettings())
@@ -224,6 +226,22 @@ def test_a_stopped_drawing_leaves_an_empty_folder(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         prepare_dataset("drawn", tmp_path / "out", SMALL, advance=stop)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_manifest_that_cannot_be_written_leaves_an_empty_folder(
+    drawn_folder: Path, tmp_path: Path, monkeypatch
+) -> None:
+    replace_file = Path.replace
+
+    def refuse_manifest(file: Path, target: Path) -> Path:
+        if target.name == "manifest.csv":
+            raise OSError(28, "No space left on device")
+        return replace_file(file, target)
+
+    monkeypatch.setattr(Path, "replace", refuse_manifest)
+    with pytest.raises(UsageError, match=r"Cannot write .* No space left"):
+        prepare_dataset(drawn_folder, tmp_path / "out", DataSettings())
     assert list((tmp_path / "out").iterdir()) == []
 
 
