@@ -5,14 +5,15 @@ import numpy as np
 import pytest
 
 from capsule_inspect.dataset.manifest import DataSet, Sample, read_dataset
-from capsule_inspect.imaging.locate import find_capsules
-from capsule_inspect.imaging.read import decode_picture, read_picture
+from capsule_inspect.imaging.decode_picture import decode_picture
+from capsule_inspect.imaging.find_capsules import find_capsules
+from capsule_inspect.imaging.read_picture import read_picture
 from capsule_inspect.inference.load_model_file import load_model_file
 from capsule_inspect.pages.illustrate import illustrate, show_truth
 
 
 def decoded(address: str) -> np.ndarray:
-    return decode_picture(base64.b64decode(address.split(",")[1]), "picture")
+    return decode_picture(base64.b64decode(address.split(",")[1]), "picture").pixels
 
 
 def reddish(picture: np.ndarray) -> int:

@@ -9,7 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from capsule_inspect.errors import PictureError
-from capsule_inspect.imaging.header import Header, read_header
+from capsule_inspect.imaging.header import Header
+from capsule_inspect.imaging.read_header import read_header
 
 WIDTH, HEIGHT = 23, 14
 FORMATS = {".png": "png", ".jpg": "jpeg", ".bmp": "bmp", ".tiff": "tiff", ".webp": "webp"}
