@@ -3,7 +3,7 @@ import struct
 import cv2
 import numpy as np
 import pytest
-from picture_bytes import chunk, cmyk_jpeg, encode, noise, png, tiff
+from picture_bytes import chunk, cmyk_jpeg, encode, noise, oriented, png, tiff
 
 from capsule_inspect.imaging.decode_picture import decode_picture
 
@@ -165,3 +165,12 @@ def test_transparent_parts_are_spoken_of(alpha, says):
     picture[3, 4, 3] = alpha
     loaded = decode_picture(encode(".png", picture), "x")
     assert any("white" in note for note in loaded.notes) == says
+
+
+@pytest.mark.parametrize("orientation", [1, 2, 3, 5, 6, 7])
+def test_the_pixels_are_the_callers_own(orientation):
+    stored = np.full((16, 24, 3), 90, np.uint8)
+    pixels = decode(oriented(".png", stored, orientation))
+    assert pixels.flags.owndata
+    assert pixels.flags.writeable
+    assert pixels.flags.c_contiguous
