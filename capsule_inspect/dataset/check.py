@@ -192,7 +192,8 @@ def _mask_problems(root: Path, path: str, label: str, size: tuple[int, int]) -> 
 
 
 def _unreadable(path: str, full: Path, error: PictureError) -> Problem:
-    return Problem(_on_one_line(path), _on_one_line(str(error).replace(name_file(full), "It", 1)), True)
+    message = str(error).replace(name_file(full), "It", 1)
+    return Problem(_on_one_line(path), _on_one_line(message), True)
 
 
 def _copy_problems(pictures: Iterable[Checked]) -> list[Problem]:

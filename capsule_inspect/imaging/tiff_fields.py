@@ -8,7 +8,7 @@ TIFF_SIGNATURES = (b"II*\0", b"MM\0*")
 """How a TIFF begins, with little and with big end first."""
 
 _TYPE_SIZES = dict(enumerate((1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), start=1))
-"""Bytes per value of field types 1 to 12, TIFF 6.0, p. 15 and 16; and 13, IFD, of its supplement 1."""
+"""Bytes per value of field types 1 to 12 (TIFF 6.0, p. 15 and 16) and of 13, IFD (supplement 1)."""
 _INTEGERS = {1: "B", 3: "H", 4: "I"}
 """`struct` codes of BYTE, SHORT and LONG, the unsigned integers."""
 

@@ -31,9 +31,9 @@ def test_truth_and_decision_are_cut_alike(dataset_folder, tiny_capsule_model):
     assert decoded(true.data).shape == decoded(decided.data).shape
     (box,) = find_capsules(read_picture(data.root / sample.path))
     height, width = decoded(true.data).shape[:2]
-    assert box.width < width
+    assert box.length < width
     # An eighth of its length above and below is room for captions.
-    assert height == pytest.approx(box.height + box.width / 4, rel=0.05)
+    assert height == pytest.approx(box.width + box.length / 4, rel=0.05)
 
 
 def test_a_picture_without_a_capsule_is_shown_whole(tmp_path, save_picture, tiny_capsule_model):
