@@ -6,7 +6,8 @@ from pathlib import Path
 import cv2
 
 from capsule_inspect.dataset.draw import DEFECTS, draw_capsule
-from capsule_inspect.imaging.read import Picture, read_picture
+from capsule_inspect.imaging.picture import Picture
+from capsule_inspect.imaging.read_picture import read_picture
 from capsule_inspect.inference.inputs import InputPicture, expand_inputs
 
 DISTINCT = 40

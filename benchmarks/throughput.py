@@ -23,8 +23,8 @@ from rich.console import Console
 from rich.table import Table
 from timing import seconds
 
+from capsule_inspect.imaging.decode_picture import decode_picture
 from capsule_inspect.imaging.encode import encode_picture
-from capsule_inspect.imaging.read import decode_picture
 from capsule_inspect.inference.batch import inspect_batch
 from capsule_inspect.inference.in_order import map_in_order
 from capsule_inspect.inference.inputs import InputPicture
@@ -60,7 +60,7 @@ class Case:
 
     def _bound(self, source: InputPicture) -> None:
         roi = self.inspector.roi
-        picture = decode_picture(source.path.read_bytes(), "a picture")
+        picture = decode_picture(source.path.read_bytes(), "a picture").pixels
         self.inspector.run(np.zeros((roi.height, roi.width, 3), np.uint8))
         if self.overlays == "all":
             encode_picture(picture)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from capsule_inspect.imaging.encode import encode_picture
-from capsule_inspect.imaging.read import read_picture
+from capsule_inspect.imaging.read_picture import read_picture
 from capsule_inspect.inference.records import read_records
 
 SIDE = 440

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from capsule_inspect.dataset.draw import DrawnCapsule, draw_capsule
-from capsule_inspect.imaging.overlay import draw_overlay
+from capsule_inspect.imaging.draw_overlay import draw_overlay
 from capsule_inspect.inference.annotate import annotate
 from capsule_inspect.inference.inspector import Finding, Inspector
 from capsule_inspect.inference.load_model_file import load_model_file

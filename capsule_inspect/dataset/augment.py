@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsule_inspect.dataset.crops import TrainingCrop
-from capsule_inspect.imaging.read import Picture
+from capsule_inspect.imaging.picture import Picture
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.settings.augment_settings import AugmentSettings
 

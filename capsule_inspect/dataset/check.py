@@ -14,7 +14,10 @@ from capsule_inspect.dataset.discover import Discovery, Found
 from capsule_inspect.dataset.manifest import class_order
 from capsule_inspect.dataset.split import FEWEST
 from capsule_inspect.errors import DataError, PictureError
-from capsule_inspect.imaging.read import Picture, read_mask, read_picture
+from capsule_inspect.imaging.picture import Picture
+from capsule_inspect.imaging.picture_file import name_file
+from capsule_inspect.imaging.read_mask import read_mask
+from capsule_inspect.imaging.read_picture import read_picture
 from capsule_inspect.printable import printable
 
 Advance = Callable[[int, int], None]
@@ -189,7 +192,8 @@ def _mask_problems(root: Path, path: str, label: str, size: tuple[int, int]) -> 
 
 
 def _unreadable(path: str, full: Path, error: PictureError) -> Problem:
-    return Problem(_on_one_line(path), _on_one_line(str(error).replace(str(full), "It", 1)), True)
+    message = str(error).replace(name_file(full), "It", 1)
+    return Problem(_on_one_line(path), _on_one_line(message), True)
 
 
 def _copy_problems(pictures: Iterable[Checked]) -> list[Problem]:

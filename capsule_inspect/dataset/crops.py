@@ -10,7 +10,8 @@ from capsule_inspect.dataset.draw import draw_capsule, draw_labels
 from capsule_inspect.dataset.manifest import DataSet, Sample
 from capsule_inspect.dataset.true_mask import true_mask
 from capsule_inspect.imaging.crop import Crop, find_crops
-from capsule_inspect.imaging.read import Picture, read_picture
+from capsule_inspect.imaging.picture import Picture
+from capsule_inspect.imaging.read_picture import read_picture
 from capsule_inspect.imaging.roi import Roi
 
 MARGIN = 32

@@ -12,7 +12,7 @@ from typing import Final
 
 from capsule_inspect.classes import GOOD
 from capsule_inspect.errors import DataError, UsageError
-from capsule_inspect.imaging.read import PICTURE_EXTENSIONS
+from capsule_inspect.imaging.picture import PICTURE_EXTENSIONS
 from capsule_inspect.suggest import suggest_path
 
 _MASK_TREES: Final = ("ground_truth", "masks")

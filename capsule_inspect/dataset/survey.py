@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from capsule_inspect.dataset.manifest import DataSet, Sample
 from capsule_inspect.dataset.true_mask import true_mask
 from capsule_inspect.imaging.crop import Crop, find_crops
-from capsule_inspect.imaging.locate import find_capsules
+from capsule_inspect.imaging.find_capsules import find_capsules
 from capsule_inspect.imaging.look import Look, measure_look
-from capsule_inspect.imaging.read import read_picture
+from capsule_inspect.imaging.read_picture import read_picture
 from capsule_inspect.imaging.roi import Roi
 
 _FEW = 20
@@ -75,8 +75,8 @@ def survey(data: DataSet, roi: Roi, advance: Callable[[], None] = lambda: None) 
         picture = read_picture(data.root / sample.path)
         crops = find_crops(picture, roi)
         has_capsule = bool(crops if roi.mode == "capsule" else find_capsules(picture))
-        looks = tuple(measure_look(crop.take(picture), crop) for crop in crops)
-        widths = tuple(crop.box.height for crop in crops)
+        looks = tuple(measure_look(crop.take(picture), crop.box.length) for crop in crops)
+        widths = tuple(crop.box.width for crop in crops)
         pictures.append(Surveyed(sample, has_capsule, looks, widths))
         mask = true_mask(data, sample, picture.shape[:2]) if sample.mask else None
         if mask is not None and crops:

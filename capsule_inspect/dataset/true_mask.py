@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from capsule_inspect.classes import GOOD
 from capsule_inspect.dataset.manifest import DataSet, Sample
 from capsule_inspect.errors import DataError
-from capsule_inspect.imaging.read import read_mask
+from capsule_inspect.imaging.read_mask import read_mask
 
 
 def true_mask(data: DataSet, sample: Sample, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:

@@ -10,7 +10,7 @@ from capsule_inspect.dataset.manifest import DataSet, Sample
 from capsule_inspect.dataset.true_mask import true_mask
 from capsule_inspect.evaluation.overlap import measure_overlap
 from capsule_inspect.imaging.crop import find_crops
-from capsule_inspect.imaging.read import read_picture
+from capsule_inspect.imaging.read_picture import read_picture
 from capsule_inspect.inference.decide import defect_map, softmax
 from capsule_inspect.inference.inspector import Inspector
 

@@ -14,7 +14,7 @@ from capsule_inspect.errors import ConfigError
 from capsule_inspect.evaluation.evaluate import require_known_classes
 from capsule_inspect.export.convert import convert
 from capsule_inspect.imaging.crop import find_crops
-from capsule_inspect.imaging.read import read_picture
+from capsule_inspect.imaging.read_picture import read_picture
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.bundle import ModelBundle
 from capsule_inspect.modelfile.metadata import FORMAT_VERSION, QUANTIZATIONS, ModelMetadata

@@ -1,22 +1,30 @@
 """Pictures and masks → the bytes of a file."""
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from capsule_inspect.errors import PictureError
-from capsule_inspect.imaging.read import Picture
+from capsule_inspect.imaging.picture import Picture
 
 PictureFormat: TypeAlias = Literal["png", "jpg", "webp"]
 """What pictures can be written as; also the extension of their files."""
 
-PICTURE_FORMATS: tuple[PictureFormat, ...] = ("png", "jpg", "webp")
+PICTURE_FORMATS: tuple[PictureFormat, ...] = get_args(PictureFormat)
 
 _QUALITY = 90
 """Of 100, for the lossy formats: no block or blur to be seen at native size."""
+_OPTIONS: dict[PictureFormat, list[int]] = {
+    # Photographs are mostly noise, which more work won't shrink: Huffman coding alone after
+    # OpenCV's own choice of filter takes 23 ms for 1000 x 1000 pixels, level 6 takes 316 ms, and
+    # both give 1.1 to 1.2 MB. To name level and filter makes it half as slow again.
+    "png": [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY],
+    "jpg": [cv2.IMWRITE_JPEG_QUALITY, _QUALITY],
+    "webp": [cv2.IMWRITE_WEBP_QUALITY, _QUALITY],
+}
 
 
 def encode_picture(picture: Picture, picture_format: PictureFormat = "png") -> bytes:
@@ -37,18 +45,18 @@ def encode_picture(picture: Picture, picture_format: PictureFormat = "png") -> b
 
 
 def encode_mask(mask: NDArray[np.uint8]) -> bytes:
-    """Encodes a mask [H, W] as a PNG of one channel."""
+    """Encodes a mask as a PNG of one channel.
+
+    Args:
+        mask: uint8 [H, W], of any values.
+
+    Returns:
+        The content of a PNG file.
+
+    Raises:
+        PictureError: A PNG does not hold masks of this size.
+    """
     return _encode(mask, "png", [])
-
-
-_OPTIONS: dict[PictureFormat, list[int]] = {
-    # Photographs are mostly noise, which more work won't shrink: Huffman coding alone after
-    # OpenCV's own choice of filter takes 23 ms for 1000 x 1000 pixels, level 6 takes 316 ms, and
-    # both give 1.1 to 1.2 MB. To name level and filter makes it half as slow again.
-    "png": [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY],
-    "jpg": [cv2.IMWRITE_JPEG_QUALITY, _QUALITY],
-    "webp": [cv2.IMWRITE_WEBP_QUALITY, _QUALITY],
-}
 
 
 def _encode(values: NDArray[np.uint8], extension: str, options: Sequence[int]) -> bytes:

@@ -6,15 +6,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from capsule_inspect.imaging.crop import Crop
-
 
 @dataclass(frozen=True)
 class Look:
     """Colour, size and sharpness of one capsule's picture.
 
     Attributes:
-        red: Mean over the window, in grey levels of 255.
+        red: Mean over the window, in grey levels from 0 to 255.
         green: Likewise.
         blue: Likewise.
         length: Of the capsule, in native pixels.
@@ -29,14 +27,14 @@ class Look:
     sharpness: float
 
 
-def measure_look(window: NDArray[np.uint8], crop: Crop) -> Look:
+def measure_look(window: NDArray[np.uint8], length: float) -> Look:
     """Measures a window.
 
     Args:
         window: uint8 RGB, [roi.height, roi.width, 3].
-        crop: Where it was taken from.
+        length: Of the capsule in it, in native pixels.
     """
     red, green, blue, _ = cv2.mean(window)
     grey = cv2.cvtColor(window, cv2.COLOR_RGB2GRAY)
     _, deviation = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_32F))
-    return Look(red, green, blue, crop.box.width, float(deviation[0, 0]) ** 2)
+    return Look(red, green, blue, length, float(deviation[0, 0]) ** 2)

@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*")
-ORIENTATION = 274
-"""The tag of the EXIF orientation."""
+"""How a TIFF begins, with little and with big end first."""
 
-EXIF_PREFIX = b"Exif\0\0"
-# Bytes per value of field types 1 to 13, and struct codes of the integers: TIFF 6.0, p. 15.
 _TYPE_SIZES = dict(enumerate((1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), start=1))
+"""Bytes per value of field types 1 to 12 (TIFF 6.0, p. 15 and 16) and of 13, IFD (supplement 1)."""
 _INTEGERS = {1: "B", 3: "H", 4: "I"}
+"""`struct` codes of BYTE, SHORT and LONG, the unsigned integers."""
 
 
 class Field(NamedTuple):
@@ -19,9 +18,9 @@ class Field(NamedTuple):
 
     Attributes:
         tag: What the values mean.
-        kind: Their type.
+        kind: Their type, 1 to 13; other numbers occur in damaged files.
         number: How many there are.
-        position: Where in the data they begin.
+        position: Where in the data they begin, in bytes.
     """
 
     tag: int
@@ -37,6 +36,9 @@ class Field(NamedTuple):
 
 def read_fields(data: bytes) -> Iterator[Field]:
     """Yields the fields of a TIFF's first directory.
+
+    Args:
+        data: From the signature on.
 
     Raises:
         struct.error: The data end before the directory does.
@@ -54,6 +56,9 @@ def read_fields(data: bytes) -> Iterator[Field]:
 def has_next_page(data: bytes) -> bool:
     """Tells whether a second directory follows the first.
 
+    Args:
+        data: From the signature on.
+
     Raises:
         struct.error: The data end before the first directory does.
     """
@@ -62,7 +67,15 @@ def has_next_page(data: bytes) -> bool:
 
 
 def read_integers(data: bytes, field: Field) -> tuple[int, ...]:
-    """Returns a field's values; none unless they are integers of up to 32 bits."""
+    """Returns a field's values; none unless they are unsigned integers of up to 32 bits.
+
+    Args:
+        data: From the signature on.
+        field: One that `read_fields` found there.
+
+    Raises:
+        struct.error: The data end before the values do.
+    """
     if field.kind not in _INTEGERS:
         return ()
     code = f"{_order(data)}{field.number}{_INTEGERS[field.kind]}"
@@ -79,22 +92,3 @@ def _entries(data: bytes) -> tuple[int, int]:
 
 def _order(data: bytes) -> str:
     return "<" if data.startswith(b"II") else ">"
-
-
-def exif_orientation(exif: bytes) -> int:
-    """Returns the orientation in an EXIF block; 1 for a damaged one, which spoils no picture."""
-    tiff = exif.removeprefix(EXIF_PREFIX)
-    if not tiff.startswith(TIFF_SIGNATURES):
-        return 1
-    try:
-        for field in read_fields(tiff):
-            if field.tag == ORIENTATION:
-                return valid_orientation(read_integers(tiff, field))
-    except struct.error:
-        pass
-    return 1
-
-
-def valid_orientation(values: tuple[int, ...]) -> int:
-    """Returns the EXIF orientation that values give; 1 unless they are one number from 1 to 8."""
-    return values[0] if len(values) == 1 and 1 <= values[0] <= 8 else 1

@@ -1,7 +1,7 @@
 """What was found, as the overlay draws it."""
 
 from capsule_inspect.classes import GOOD
-from capsule_inspect.imaging.overlay import Annotation
+from capsule_inspect.imaging.annotation import Annotation
 from capsule_inspect.inference.inspector import Finding
 
 

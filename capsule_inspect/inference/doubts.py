@@ -27,9 +27,9 @@ def find_doubts(
     if box.is_cut:
         yield "The capsule is cut by the picture's border."
     least = _LEAST_SHARE_OF_LENGTH * roi.capsule_length
-    if roi.mode == "capsule" and box.width < least:
+    if roi.mode == "capsule" and box.length < least:
         yield (
-            f"The capsule is {box.width:.0f} pixels long, too few to see small defects: "
+            f"The capsule is {box.length:.0f} pixels long, too few to see small defects: "
             f"{least:.0f} are needed."
         )
     if seen is None:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 
 from capsule_inspect.errors import UsageError
 from capsule_inspect.imaging.encode import PICTURE_FORMATS
-from capsule_inspect.imaging.read import PICTURE_EXTENSIONS
+from capsule_inspect.imaging.picture import PICTURE_EXTENSIONS
 from capsule_inspect.printable import printable
 from capsule_inspect.suggest import suggest_path
 

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from capsule_inspect.classes import GOOD
 from capsule_inspect.errors import PictureError
+from capsule_inspect.imaging.draw_overlay import draw_overlay
 from capsule_inspect.imaging.encode import PictureFormat, encode_mask, encode_picture
-from capsule_inspect.imaging.overlay import draw_overlay
-from capsule_inspect.imaging.read import MAX_PIXELS, Picture, load_picture
+from capsule_inspect.imaging.picture import Picture
+from capsule_inspect.imaging.pixel_limit import MAX_PIXELS
+from capsule_inspect.imaging.read_picture import load_picture
 from capsule_inspect.inference.annotate import annotate
 from capsule_inspect.inference.drift import Observed
 from capsule_inspect.inference.inputs import InputPicture

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from capsule_inspect.imaging.crop import Crop, find_crops
 from capsule_inspect.imaging.look import Look, measure_look
-from capsule_inspect.imaging.read import Picture
+from capsule_inspect.imaging.picture import Picture
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.decide import Decision, decide
 from capsule_inspect.inference.doubts import find_doubts
@@ -77,7 +77,7 @@ class Inspector:
         outputs = self.run(window)
         shape = picture.shape[0], picture.shape[1]
         decision = decide(outputs, crop, shape, self.classes, self.point)
-        look = measure_look(window, crop)
+        look = measure_look(window, crop.box.length)
         ood_score = None
         if self.seen is not None and outputs.features is not None:
             ood_score = self.seen.ood_score(outputs.features)

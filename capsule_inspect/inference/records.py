@@ -106,8 +106,8 @@ def record_finding(
         defect_area_pct=None if area is None else round(100 * area / box.area, 4),
         x=round(box.x, 2),
         y=round(box.y, 2),
-        width=round(box.width, 2),
-        height=round(box.height, 2),
+        width=round(box.length, 2),
+        height=round(box.width, 2),
         angle=180.0 if angle == -180.0 else angle,  # rounding must not leave (-180, 180]
         overlay=overlay,
         mask=mask,

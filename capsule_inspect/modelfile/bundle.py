@@ -45,7 +45,7 @@ class ModelBundle:
     Attributes:
         flatbuffer: The TensorFlow Lite model, without the archive.
         metadata: What the file says about it.
-        name: The file it came from, for messages.
+        name: The file it came from, as messages call it.
     """
 
     flatbuffer: bytes = field(repr=False)
@@ -73,7 +73,7 @@ def read_bundle(path: Path) -> ModelBundle:
         ModelFileError: The file is missing, not a regular file, empty, larger than
             `MAX_FILE_BYTES`, not made by this package, or not exactly as it was written.
     """
-    return _verify(_read_bytes(path), str(path))
+    return _verify(_read_bytes(path), f"'{path}'")
 
 
 def write_bundle(path: Path, flatbuffer: bytes, metadata: ModelMetadata) -> None:
@@ -91,7 +91,7 @@ def write_bundle(path: Path, flatbuffer: bytes, metadata: ModelMetadata) -> None
             os.fsync(file.fileno())
     except OSError as error:
         raise ModelFileError(
-            f"The model file {path} cannot be written: {error.strerror}."
+            f"The model file '{path}' cannot be written: {error.strerror}."
         ) from error
 
 
@@ -100,21 +100,25 @@ def _read_bytes(path: Path) -> bytes:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):  # a pipe or device could hang the program
             raise ModelFileError(
-                f"{path} is not a regular file, so it cannot be a model. "
+                f"'{path}' is not a regular file, so it cannot be a model. "
                 "Of a run folder export-tflite makes one."
             )
         if found.st_size > MAX_FILE_BYTES:
-            raise _too_large(str(path))
+            raise _too_large(f"'{path}'")
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError as error:
         raise ModelFileError(
-            f"The model file {path} does not exist.{suggest_path(path, Path.is_file)}"
+            f"The model file '{path}' does not exist.{suggest_path(path, Path.is_file)}"
         ) from error
     except OSError as error:
-        raise ModelFileError(f"The model file {path} cannot be read: {error.strerror}.") from error
+        raise ModelFileError(
+            f"The model file '{path}' cannot be read: {error.strerror}."
+        ) from error
     if not data:
-        raise ModelFileError(f"The model file {path} is empty.")
+        raise ModelFileError(
+            f"The model file '{path}' is empty: take a fresh copy of it, or export the model again."
+        )
     return data
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from capsule_inspect.classes import GOOD
 from capsule_inspect.counted import counted
 from capsule_inspect.errors import PictureError
-from capsule_inspect.imaging.read import MAX_PIXELS, read_picture
+from capsule_inspect.imaging.pixel_limit import MAX_PIXELS
+from capsule_inspect.imaging.read_picture import read_picture
 from capsule_inspect.inference.records import Record, read_records
 from capsule_inspect.inference.results_folder import ResultsFolder
 from capsule_inspect.pages.charts import Chart, Curve, histogram

@@ -7,9 +7,12 @@ import numpy as np
 from capsule_inspect.classes import GOOD
 from capsule_inspect.dataset.manifest import DataSet, Sample
 from capsule_inspect.dataset.true_mask import true_mask
-from capsule_inspect.imaging.locate import CapsuleBox, find_capsules
-from capsule_inspect.imaging.overlay import Annotation, draw_overlay
-from capsule_inspect.imaging.read import Picture, read_picture
+from capsule_inspect.imaging.annotation import Annotation
+from capsule_inspect.imaging.capsule_box import CapsuleBox
+from capsule_inspect.imaging.draw_overlay import draw_overlay
+from capsule_inspect.imaging.find_capsules import find_capsules
+from capsule_inspect.imaging.picture import Picture
+from capsule_inspect.imaging.read_picture import read_picture
 from capsule_inspect.inference.annotate import annotate
 from capsule_inspect.inference.inspector import Finding, Inspector
 from capsule_inspect.pages.elements import Shown
@@ -33,7 +36,7 @@ def illustrate(data: DataSet, sample: Sample, inspector: Inspector) -> tuple[Sho
     """
     picture = read_picture(data.root / sample.path)
     findings = inspector.inspect(picture)
-    boxes = [finding.crop.box for finding in findings] or [_all_of(picture)]
+    boxes = [finding.crop.box for finding in findings] or [CapsuleBox.of_whole(picture)]
     decided = draw_overlay(picture, [annotate(finding) for finding in findings])
     return (
         Shown(_cut(_draw_truth(data, sample, picture, boxes), boxes), "true"),
@@ -52,7 +55,7 @@ def show_truth(data: DataSet, sample: Sample) -> Shown:
         PictureError: The picture or its mask cannot be read.
     """
     picture = read_picture(data.root / sample.path)
-    boxes = find_capsules(picture) or [_all_of(picture)]
+    boxes = find_capsules(picture) or [CapsuleBox.of_whole(picture)]
     return Shown(_cut(_draw_truth(data, sample, picture, boxes), boxes))
 
 
@@ -77,20 +80,15 @@ def _describe(findings: Sequence[Finding]) -> str:
     return f"decided, score {score:.3f}"
 
 
-def _all_of(picture: Picture) -> CapsuleBox:
-    height, width = picture.shape[:2]
-    return CapsuleBox(width / 2, height / 2, width, height, 0.0, width * height)
-
-
 def _bounds(picture: Picture, boxes: Sequence[CapsuleBox]) -> tuple[int, int, int, int]:
     """Returns left, top, right and bottom of the part of a picture that shows the capsules."""
     height, width = picture.shape[:2]
-    margin = _MARGIN * max(box.width for box in boxes)
+    margin = _MARGIN * max(box.length for box in boxes)
     edges = []
     for box in boxes:
         turn = np.deg2rad(box.angle)
         along, across = np.abs([np.cos(turn), np.sin(turn)]), np.abs([np.sin(turn), np.cos(turn)])
-        reach = (along * box.width + across * box.height) / 2 + margin
+        reach = (along * box.length + across * box.width) / 2 + margin
         edges.append((box.x - reach[0], box.y - reach[1], box.x + reach[0], box.y + reach[1]))
     lows, highs = np.min(edges, axis=0), np.max(edges, axis=0)
     return (

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsule_inspect.imaging.encode import encode_picture
-from capsule_inspect.imaging.read import Picture
+from capsule_inspect.imaging.picture import Picture
 
 
 def make_thumbnail(picture: Picture, longest_side: int = 400) -> str:

@@ -247,7 +247,8 @@ def texts_of_code() -> Iterator[str]:
 
 def appears(quote: str, messages: str) -> bool:
     """Tells whether a quote is part of a message; its `…` may stand for text of that, too."""
-    parts = [re.escape(part) for part in quote.split("…")]
+    # Who a message is about may be put before it elsewhere.
+    parts = [re.escape(part) for part in quote.removeprefix("… ").split("…")]
     return re.search("[^\n]*?".join(parts), messages) is not None
 
 

@@ -160,7 +160,7 @@ def test_a_condition_that_makes_no_sense_is_refused_first(invoke, tmp_path, cond
     ("name", "complaint"),
     [
         ("none.keras", "There is no model '{}'."),
-        ("none.tflite", "The model file {} does not exist"),
+        ("none.tflite", "The model file '{}' does not exist."),
     ],
 )
 def test_a_model_that_is_not_there_is_one_sentence(

@@ -46,10 +46,10 @@ MUTATIONS = (
     ),
     Mutation(
         "the axis points to the dark end",
-        "imaging/locate.py",
+        "imaging/find_capsules.py",
         "return 1 if ahead >= behind else -1",
         "return 1 if ahead <= behind else -1",
-        "imaging/test_locate.py",
+        "imaging/test_find_capsules.py",
     ),
     Mutation(
         "a score at the threshold is good",

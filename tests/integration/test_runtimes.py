@@ -19,7 +19,7 @@ from other_pythons import find_python, output_of
 
 from capsule_inspect.dataset.draw import draw_capsule, draw_labels
 from capsule_inspect.imaging.crop import find_crops
-from capsule_inspect.imaging.read import read_picture
+from capsule_inspect.imaging.read_picture import read_picture
 from capsule_inspect.modelfile.bundle import read_bundle
 from capsule_inspect.modelfile.metadata import QUANTIZATIONS
 from capsule_inspect.modelfile.shipped_model import SHIPPED_MODEL

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from capsule_inspect.dataset.draw import draw_capsule, draw_labels
-from capsule_inspect.imaging.read import read_picture
+from capsule_inspect.imaging.read_picture import read_picture
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.inference.load_model_file import load_model_file
 from capsule_inspect.modelfile.bundle import read_bundle

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from capsule_inspect.dataset.draw import draw_capsule, draw_labels
-from capsule_inspect.imaging.read import Picture
+from capsule_inspect.imaging.picture import Picture
 from capsule_inspect.inference.load_model_file import load_model_file
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from capsule_inspect.dataset.check import Problem, check_pictures, hash_pixels
 from capsule_inspect.dataset.discover import discover
-from capsule_inspect.imaging.read import read_picture
+from capsule_inspect.imaging.read_picture import read_picture
 
 
 def picture(seed: int, height: int = 12, width: int = 16) -> NDArray[np.uint8]:

@@ -6,7 +6,8 @@ from capsule_inspect.dataset.draw import DEFECTS, draw_capsule
 from capsule_inspect.dataset.manifest import DataSet, Sample, read_dataset
 from capsule_inspect.errors import DataError, PictureError
 from capsule_inspect.imaging.crop import find_crops
-from capsule_inspect.imaging.read import read_mask, read_picture
+from capsule_inspect.imaging.read_mask import read_mask
+from capsule_inspect.imaging.read_picture import read_picture
 from capsule_inspect.imaging.roi import Roi
 
 ROI = Roi("capsule", 240, 96, 214)

@@ -15,7 +15,8 @@ from capsule_inspect.dataset.draw import draw_capsule, draw_labels
 from capsule_inspect.dataset.manifest import read_dataset
 from capsule_inspect.dataset.prepare import prepare_dataset
 from capsule_inspect.errors import DataError, UsageError
-from capsule_inspect.imaging.read import read_mask, read_picture
+from capsule_inspect.imaging.read_mask import read_mask
+from capsule_inspect.imaging.read_picture import read_picture
 from capsule_inspect.settings.data_settings import DataSettings
 
 SMALL = DataSettings(count=11, seed=7, size=200)

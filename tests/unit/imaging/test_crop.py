@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capsule_inspect.dataset.draw import DEFECTS, draw_capsule
+from capsule_inspect.imaging.capsule_box import CapsuleBox
 from capsule_inspect.imaging.crop import crop_capsule, find_crops
-from capsule_inspect.imaging.locate import CapsuleBox, find_capsules
+from capsule_inspect.imaging.find_capsules import find_capsules
 from capsule_inspect.imaging.roi import Roi
 
 ROI = Roi()
@@ -17,12 +18,12 @@ WHOLE = Roi("whole", 96, 64, 80)
 
 @st.composite
 def boxes(draw) -> CapsuleBox:
-    width = draw(st.floats(60, 1200))
+    length = draw(st.floats(60, 1200))
     return CapsuleBox(
         x=draw(st.floats(0, 1000)),
         y=draw(st.floats(0, 1000)),
-        width=width,
-        height=width / draw(st.floats(1.5, 5)),
+        length=length,
+        width=length / draw(st.floats(1.5, 5)),
         angle=draw(st.floats(-179.99, 180)),
         area=1.0,
     )
@@ -35,7 +36,7 @@ def to_window(crop, x: float, y: float) -> np.ndarray:
 @given(boxes())
 def test_the_box_lands_upright_in_the_middle_at_the_standard_length(box):
     crop = crop_capsule(box, ROI)
-    scale = 428 / box.width
+    scale = 428 / box.length
     assert crop.scale == pytest.approx(scale)
     assert to_window(crop, box.x, box.y) == pytest.approx([240, 96], abs=1e-6)
     along = np.array([math.cos(math.radians(box.angle)), math.sin(math.radians(box.angle))])
@@ -44,10 +45,10 @@ def test_the_box_lands_upright_in_the_middle_at_the_standard_length(box):
         for down in (-1, 1):
             x, y = (
                 np.array([box.x, box.y])
-                + right * along * box.width / 2
-                + down * across * box.height / 2
+                + right * along * box.length / 2
+                + down * across * box.width / 2
             )
-            expected = [240 + right * 214, 96 + down * box.height * scale / 2]
+            expected = [240 + right * 214, 96 + down * box.width * scale / 2]
             assert to_window(crop, x, y) == pytest.approx(expected, abs=1e-6)
 
 
@@ -63,13 +64,13 @@ def test_a_plain_picture_gives_a_plain_window(box, level):
 
 
 @pytest.mark.parametrize("degrees", [0, 30, 90, -120, 180])
-@pytest.mark.parametrize("width", [90, 214, 428, 856])
-def test_the_window_shows_what_lies_there(degrees, width):
+@pytest.mark.parametrize("length", [90, 214, 428, 856])
+def test_the_window_shows_what_lies_there(degrees, length):
     # A ramp stays a ramp under any affine map, and under a mean of neighbours.
     side = 1400
     x, y = np.meshgrid(np.arange(side) + 0.5, np.arange(side) + 0.5)
     picture = np.rint(x * 0.1 + y * 0.07).astype(np.uint8)
-    crop = crop_capsule(CapsuleBox(700, 690, width, width / 2.5, degrees, 1), ROI)
+    crop = crop_capsule(CapsuleBox(700, 690, length, length / 2.5, degrees, 1), ROI)
     window_x, window_y = np.meshgrid(np.arange(480) + 0.5, np.arange(192) + 0.5)
     linear, offset = crop.matrix[:, :2], crop.matrix[:, 2:]
     native = np.linalg.inv(linear) @ (np.stack([window_x.ravel(), window_y.ravel()]) - offset)
@@ -174,7 +175,7 @@ def test_whole_shows_all_of_a_picture_as_large_as_fits(width, height):
     assert np.isclose(high - low, [96, 64]).any()  # it touches two opposite sides
     assert (low + high) / 2 == pytest.approx([48, 32])
     assert (crop.box.x, crop.box.y) == (width / 2, height / 2)
-    assert (crop.box.width, crop.box.height, crop.box.angle) == (width, height, 0)
+    assert (crop.box.length, crop.box.width, crop.box.angle) == (width, height, 0)
     assert crop.box.area == width * height
 
 

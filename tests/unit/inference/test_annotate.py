@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from capsule_inspect.imaging.annotation import Annotation
+from capsule_inspect.imaging.capsule_box import CapsuleBox
 from capsule_inspect.imaging.crop import crop_capsule
-from capsule_inspect.imaging.locate import CapsuleBox
 from capsule_inspect.imaging.look import Look
-from capsule_inspect.imaging.overlay import Annotation
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.annotate import annotate
 from capsule_inspect.inference.decide import Decision

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from capsule_inspect.dataset.draw import draw_capsule
+from capsule_inspect.imaging.capsule_box import CapsuleBox
 from capsule_inspect.imaging.crop import crop_capsule
-from capsule_inspect.imaging.locate import CapsuleBox, find_capsules
+from capsule_inspect.imaging.find_capsules import find_capsules
 from capsule_inspect.imaging.look import Look
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.doubts import find_doubts
@@ -58,10 +59,10 @@ def test_a_capsule_that_leaves_the_picture_is_cut(edge):
     x, y = round(box.x), round(box.y)
     # A little more than the end, or the side, of the capsule is cut away.
     parts = {
-        "left": np.s_[:, x - round(0.4 * box.width) :],
-        "right": np.s_[:, : x + round(0.4 * box.width)],
-        "top": np.s_[y - round(0.4 * box.height) :],
-        "bottom": np.s_[: y + round(0.4 * box.height)],
+        "left": np.s_[:, x - round(0.4 * box.length) :],
+        "right": np.s_[:, : x + round(0.4 * box.length)],
+        "top": np.s_[y - round(0.4 * box.width) :],
+        "bottom": np.s_[: y + round(0.4 * box.width)],
     }
     for found in find_capsules(np.ascontiguousarray(picture[parts[edge]])):
         assert found.is_cut

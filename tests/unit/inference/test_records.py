@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capsule_inspect.errors import DataError
+from capsule_inspect.imaging.capsule_box import CapsuleBox
 from capsule_inspect.imaging.crop import crop_capsule
-from capsule_inspect.imaging.locate import CapsuleBox
 from capsule_inspect.imaging.look import Look
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.decide import Decision

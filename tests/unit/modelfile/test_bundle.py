@@ -35,7 +35,7 @@ def refusal(path) -> str:
     with pytest.raises(ModelFileError) as caught:
         read_bundle(path)
     message = str(caught.value)
-    assert str(path) in message
+    assert f"'{path}'" in message
     assert message.endswith(".")
     assert "\n" not in message
     return message
@@ -47,7 +47,7 @@ def test_what_is_written_is_read_back(tmp_path, tiny, metadata, packed):
     bundle = read_bundle(path)
     assert bundle.flatbuffer == tiny
     assert bundle.metadata == metadata
-    assert bundle.name == str(path)
+    assert bundle.name == f"'{path}'"
     assert path.read_bytes() == packed
     assert list(tmp_path.iterdir()) == [path]
 
@@ -207,7 +207,7 @@ def test_a_failed_write_leaves_the_old_file_alone(tmp_path, tiny, metadata, monk
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(ModelFileError, match=r"model\.tflite cannot be written: No space left"):
+    with pytest.raises(ModelFileError, match=r"model\.tflite' cannot be written: No space left"):
         write_bundle(path, tiny, metadata)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]

@@ -5,14 +5,15 @@ import numpy as np
 import pytest
 
 from capsule_inspect.dataset.manifest import DataSet, Sample, read_dataset
-from capsule_inspect.imaging.locate import find_capsules
-from capsule_inspect.imaging.read import decode_picture, read_picture
+from capsule_inspect.imaging.decode_picture import decode_picture
+from capsule_inspect.imaging.find_capsules import find_capsules
+from capsule_inspect.imaging.read_picture import read_picture
 from capsule_inspect.inference.load_model_file import load_model_file
 from capsule_inspect.pages.illustrate import illustrate, show_truth
 
 
 def decoded(address: str) -> np.ndarray:
-    return decode_picture(base64.b64decode(address.split(",")[1]), "picture")
+    return decode_picture(base64.b64decode(address.split(",")[1]), "picture").pixels
 
 
 def reddish(picture: np.ndarray) -> int:
@@ -30,9 +31,9 @@ def test_truth_and_decision_are_cut_alike(dataset_folder, tiny_capsule_model):
     assert decoded(true.data).shape == decoded(decided.data).shape
     (box,) = find_capsules(read_picture(data.root / sample.path))
     height, width = decoded(true.data).shape[:2]
-    assert box.width < width
+    assert box.length < width
     # An eighth of its length above and below is room for captions.
-    assert height == pytest.approx(box.height + box.width / 4, rel=0.05)
+    assert height == pytest.approx(box.width + box.length / 4, rel=0.05)
 
 
 def test_a_picture_without_a_capsule_is_shown_whole(tmp_path, save_picture, tiny_capsule_model):

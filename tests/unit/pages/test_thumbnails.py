@@ -4,13 +4,13 @@ import cv2
 import numpy as np
 import pytest
 
-from capsule_inspect.imaging.read import decode_picture
+from capsule_inspect.imaging.decode_picture import decode_picture
 from capsule_inspect.pages.thumbnails import colour_map, make_thumbnail
 
 
 def decoded(address: str) -> np.ndarray:
     assert address.startswith("data:image/jpeg;base64,")
-    return decode_picture(base64.b64decode(address.split(",")[1]), "thumbnail")
+    return decode_picture(base64.b64decode(address.split(",")[1]), "thumbnail").pixels
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from capsule_inspect.dataset.draw import DEFECTS, draw_capsule
-from capsule_inspect.imaging.locate import find_capsules
-from capsule_inspect.imaging.read import read_picture
+from capsule_inspect.imaging.find_capsules import find_capsules
+from capsule_inspect.imaging.read_picture import read_picture
 
 DARK, LIGHT, WHITE = (60, 70, 90), (200, 120, 60), (235, 235, 235)
 
@@ -53,8 +53,8 @@ def test_a_stadium_is_found_where_it_is(side, degrees, slender, long, off_x, off
     pixel = side / 250  # the search sees no finer than this
     assert math.hypot(box.x - x, box.y - y) <= pixel
     assert turned_by(box.angle, degrees) <= 1.5
-    assert box.width == pytest.approx(length, abs=3 * pixel)
-    assert box.height == pytest.approx(width, abs=3 * pixel)
+    assert box.length == pytest.approx(length, abs=3 * pixel)
+    assert box.width == pytest.approx(width, abs=3 * pixel)
     assert box.area == pytest.approx(area, rel=0.06)
     assert -180 < box.angle <= 180
 
@@ -82,8 +82,8 @@ def test_turning_a_picture_turns_the_box(degrees):
     expected = clockwise @ [before.x - middle, before.y - middle] + middle
     assert math.hypot(after.x - expected[0], after.y - expected[1]) <= 4
     assert turned_by(after.angle, before.angle + degrees) <= 1.5
-    assert after.width == pytest.approx(before.width, rel=0.03)
-    assert after.height == pytest.approx(before.height, rel=0.04)
+    assert after.length == pytest.approx(before.length, rel=0.03)
+    assert after.width == pytest.approx(before.width, rel=0.04)
 
 
 def test_the_angle_points_from_dark_to_light():
@@ -141,7 +141,7 @@ def test_the_scale_of_a_picture_scales_the_box():
     small, _ = stadium(250, 110, 140, 160, 70, 30)
     (one,) = find_capsules(small)
     (three,) = find_capsules(np.kron(small, np.ones((3, 3, 1), np.uint8)))
-    for name in ("x", "y", "width", "height"):
+    for name in ("x", "y", "length", "width"):
         assert getattr(three, name) == pytest.approx(3 * getattr(one, name))
     assert three.area == pytest.approx(9 * one.area)
     assert three.angle == pytest.approx(one.angle)
@@ -224,7 +224,7 @@ def test_other_shapes_are_not_capsules():
 @given(arrays.arrays(np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12), st.just(3))))
 def test_tiny_pictures_of_any_content_end_in_boxes_not_errors(picture):
     for box in find_capsules(picture):
-        assert box.width >= box.height > 0
+        assert box.length >= box.width > 0
 
 
 def test_a_picture_is_left_as_it_is():

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capsule_inspect.imaging.locate import CapsuleBox
-from capsule_inspect.imaging.overlay import Annotation, draw_overlay
+from capsule_inspect.imaging.annotation import Annotation
+from capsule_inspect.imaging.capsule_box import CapsuleBox
+from capsule_inspect.imaging.draw_overlay import draw_overlay
 
 GREY = 180
 
@@ -16,8 +17,8 @@ def blank(height: int = 1000, width: int = 1000) -> np.ndarray:
     return np.full((height, width, 3), GREY, np.uint8)
 
 
-def box(x=500.0, y=500.0, width=600.0, height=200.0, angle=0.0) -> CapsuleBox:
-    return CapsuleBox(x, y, width, height, angle, width * height)
+def box(x=500.0, y=500.0, length=600.0, width=200.0, angle=0.0) -> CapsuleBox:
+    return CapsuleBox(x, y, length, width, angle, length * width)
 
 
 def rectangle(shape: tuple[int, int], top: int, left: int, height: int, width: int) -> np.ndarray:
