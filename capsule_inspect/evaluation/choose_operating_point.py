@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from capsule_inspect.evaluation.evidence import MASK_THRESHOLDS, Evidence, Floats
+from capsule_inspect.evaluation.arrays import Flags, Floats
+from capsule_inspect.evaluation.evidence import MASK_THRESHOLDS, Evidence
 from capsule_inspect.evaluation.intervals import wilson
 from capsule_inspect.inference.decide import softmax
 from capsule_inspect.modelfile.metric import Metric
@@ -20,8 +20,6 @@ _LIMITS = 2001
 """Number of thresholds tried for the best F1, evenly between the least and the largest score."""
 _FEWEST = 3
 """With fewer good or defective pictures than this, defaults are better than a fit."""
-
-Flags = NDArray[np.bool_]
 
 
 def choose_operating_point(

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from capsule_inspect.evaluation.arrays import Flags, Floats
 from capsule_inspect.evaluation.intervals import (
     bootstrap_mean,
     newcombe_auroc,
@@ -74,9 +74,7 @@ def estimate_average_precision(goods: Sequence[float], defects: Sequence[float])
     return Metric("average_precision", float(value), scores.size, *percentiles(samples))
 
 
-def _average_precision(
-    scores: NDArray[np.float64], defective: NDArray[np.bool_], weights: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _average_precision(scores: Floats, defective: Flags, weights: Floats) -> Floats:
     """Computes sum over thresholds of (recall's step) x precision for each row of weights.
 
     Args:

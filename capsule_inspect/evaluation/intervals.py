@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+
+from capsule_inspect.evaluation.arrays import Flags, Floats
 
 _Z = 1.959963984540054
 """The normal distribution's 97.5 % point."""
@@ -42,7 +43,7 @@ def bootstrap_mean(values: Sequence[float]) -> Interval:
     return percentiles(array[picks].mean(axis=1))
 
 
-def resample(defective: NDArray[np.bool_], times: int) -> NDArray[np.float64]:
+def resample(defective: Flags, times: int) -> Floats:
     """Draws bootstrap samples of pictures, seeded; good and defective ones are drawn separately.
 
     So every sample has both kinds, and what needs both is defined on it.
@@ -62,7 +63,7 @@ def resample(defective: NDArray[np.bool_], times: int) -> NDArray[np.float64]:
     return weights
 
 
-def percentiles(estimates: NDArray[np.float64]) -> Interval:
+def percentiles(estimates: Floats) -> Interval:
     """Interval from the estimates on bootstrap samples; NaN, where one has none, does not count."""
     low, high = np.nanquantile(estimates, (0.025, 0.975))
     return float(low), float(high)

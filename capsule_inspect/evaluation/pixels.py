@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from capsule_inspect.evaluation.arrays import Floats
 from capsule_inspect.evaluation.intervals import percentiles, resample
 from capsule_inspect.evaluation.pixel_tally import LEVELS, PixelTally
 from capsule_inspect.modelfile.metric import Metric
@@ -17,7 +18,6 @@ _RESAMPLES = 500
 _BLOCK = 1024
 """How many levels are held at once: all of them, for all samples, would not fit in memory."""
 
-Floats = NDArray[np.float64]
 _Histogram = tuple[NDArray[np.int64], NDArray[np.int32] | Floats]
 """Ranks of levels, ascending, and what is counted at each."""
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from capsule_inspect.evaluation.confusion import Confusion
+from capsule_inspect.evaluation.confusion_matrix import ConfusionMatrix
 from capsule_inspect.evaluation.cross_validation import CrossValidation
 from capsule_inspect.evaluation.evaluate import Evaluation
 from capsule_inspect.evaluation.judge import NO_CAPSULE, Judgement
@@ -28,7 +28,7 @@ PER_CLASS = (
     ClassMetrics("good", 1, (Metric("recall", 0.0, 1, 0.0, 0.8),)),
     ClassMetrics("crack", 1, ()),
 )
-CONFUSION = Confusion(CLASSES, (*CLASSES, NO_CAPSULE), ((0, 0, 1), (0, 1, 0)))
+CONFUSION = ConfusionMatrix(CLASSES, (*CLASSES, NO_CAPSULE), ((0, 0, 1), (0, 1, 0)))
 METRICS = (Metric("accuracy", 0.5, 2, 0.1, 0.9), Metric("dice", 0.75, 1, None, None))
 
 
