@@ -55,7 +55,14 @@ def test_confusion_fits(printed):
     columns = (*CLASSES, "no_capsule")
     rows = tuple(tuple(206 for _ in columns) for _ in CLASSES)
     tables.print_confusion(ConfusionMatrix(CLASSES, columns, rows))
-    assert printed().count("206") == len(CLASSES) * len(columns)
+    text = printed()
+    assert text.count("206") == len(CLASSES) * len(columns)
+    assert "summed" not in text
+
+
+def test_a_confusion_matrix_of_several_seeds_says_so(printed):
+    tables.print_confusion(ConfusionMatrix(("good",), ("good", "no_capsule"), ((618, 0),)), seeds=3)
+    assert "decidedclass(columns),summedover3seeds" in printed()
 
 
 def test_rows_fit_with_their_paths_and_numbers(printed):

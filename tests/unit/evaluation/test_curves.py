@@ -1,5 +1,6 @@
 import pytest
 
+from capsule_inspect.evaluation.cross_validation import pool
 from capsule_inspect.evaluation.curves import trace_curves
 from capsule_inspect.evaluation.evaluate import Evaluation, summarize
 from capsule_inspect.evaluation.judge import Judgement
@@ -37,6 +38,17 @@ def test_nothing_called_has_no_precision():
     curves = trace_curves(evaluation(("good", "good", 0.1), ("crack", "good", 0.2)))
     assert curves is not None
     assert curves.point_precision is None
+
+
+def test_pictures_are_counted_once_however_many_seeds_judged_them():
+    seeds = [
+        evaluation(("good", "good", 0.1), ("good", "good", 0.2), ("crack", "crack", score))
+        for score in (0.7, 0.8)
+    ]
+    curves = trace_curves(pool(seeds))
+    assert curves is not None
+    assert (curves.good, curves.defective) == (2, 1)
+    assert curves.prevalence == pytest.approx(1 / 3)
 
 
 @pytest.mark.parametrize("label", ["good", "crack"])
