@@ -8,11 +8,9 @@ from capsule_inspect.evaluation.cross_validation import CrossValidation
 from capsule_inspect.evaluation.evaluate import Evaluation
 from capsule_inspect.evaluation.judge import Judgement
 from capsule_inspect.inference.inspector import Inspector
-from capsule_inspect.pages.evaluation_page import make_evaluation_page
+from capsule_inspect.pages.evaluation_page import REPORT_FILE, make_evaluation_page
 from capsule_inspect.pages.illustrate import illustrate
 from capsule_inspect.replacing import replace_text
-
-REPORT_FILE = "report.html"
 
 
 def report_evaluation(

@@ -6,6 +6,7 @@ import numpy as np
 
 from capsule_inspect.evaluation.arrays import Flags, Floats
 from capsule_inspect.evaluation.intervals import (
+    RESAMPLES,
     bootstrap_mean,
     newcombe_auroc,
     percentiles,
@@ -13,8 +14,6 @@ from capsule_inspect.evaluation.intervals import (
     wilson,
 )
 from capsule_inspect.modelfile.metric import Metric
-
-_RESAMPLES = 2000
 
 
 def estimate_share(name: str, outcomes: Sequence[bool]) -> Metric | None:
@@ -70,7 +69,7 @@ def estimate_average_precision(goods: Sequence[float], defects: Sequence[float])
     scores = np.array([*goods, *defects], np.float64)
     defective = np.arange(scores.size) >= len(goods)
     value = _average_precision(scores, defective, np.ones((1, scores.size)))[0]
-    samples = _average_precision(scores, defective, resample(defective, _RESAMPLES))
+    samples = _average_precision(scores, defective, resample(defective, RESAMPLES))
     return Metric("average_precision", float(value), scores.size, *percentiles(samples))
 
 
