@@ -17,7 +17,12 @@ from capsule_inspect.modelfile.metric import Metric
 
 
 def estimate_share(name: str, outcomes: Sequence[bool]) -> Metric | None:
-    """Returns the share of true outcomes, with Wilson's interval; None without outcomes."""
+    """Returns the share of true outcomes, with Wilson's interval; None without outcomes.
+
+    Args:
+        name: Of the metric.
+        outcomes: One per picture.
+    """
     if not outcomes:
         return None
     successes, n = sum(outcomes), len(outcomes)
@@ -25,7 +30,12 @@ def estimate_share(name: str, outcomes: Sequence[bool]) -> Metric | None:
 
 
 def estimate_mean(name: str, values: Sequence[float]) -> Metric | None:
-    """Returns the mean, with a bootstrap interval; None without values."""
+    """Returns the mean, with a bootstrap interval; None without values.
+
+    Args:
+        name: Of the metric.
+        values: One per picture.
+    """
     if not values:
         return None
     return Metric(name, sum(values) / len(values), len(values), *bootstrap_mean(values))

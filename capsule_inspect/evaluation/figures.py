@@ -31,6 +31,9 @@ def draw_figures(folder: Path, evaluation: Evaluation) -> tuple[Path, ...]:
 
     Returns:
         The files written, PNG; the curves only where there are good and defective pictures.
+
+    Raises:
+        OSError: A file cannot be written.
     """
     curves = trace_curves(evaluation)
     with rc_context({"font.size": _FONT_SIZE}):

@@ -42,7 +42,16 @@ class OutOfFold:
 
 
 def write_out_of_fold(path: Path, predictions: Sequence[OutOfFold], classes: Sequence[str]) -> None:
-    """Writes one row per prediction."""
+    """Writes one row per prediction.
+
+    Args:
+        path: The file; its folder exists.
+        predictions: In the order of the rows.
+        classes: Class names, `good` first.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
     replace_csv(path, _rows(predictions, classes))
 
 

@@ -30,6 +30,9 @@ def write_evaluation(
         model_sha256: SHA-256 of its file.
         as_trained: Whether the model was trained on this data set's split `train`; if not, it may
             have seen what it is measured on.
+
+    Raises:
+        OSError: A file cannot be written.
     """
     facts = {
         "model": str(model),
@@ -67,6 +70,9 @@ def write_cross_validation(folder: Path, measured: CrossValidation, facts: Study
         folder: An existing folder.
         measured: What to write.
         facts: The study.
+
+    Raises:
+        OSError: A file cannot be written.
     """
     pooled = measured.pooled
     document = {

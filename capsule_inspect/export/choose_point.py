@@ -50,7 +50,12 @@ def choose_point(
 
 
 def validation_samples(converted: Converted, data: DataSet) -> list[Sample]:
-    """Returns the validation split; nothing where the network may have seen it."""
+    """Returns the validation split; nothing where the network may have seen it.
+
+    Args:
+        converted: The network's model file.
+        data: The data set.
+    """
     if not converted.was_trained_on(data):
         return []
     return [sample for sample in data.samples if sample.split == "val"]

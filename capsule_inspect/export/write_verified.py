@@ -65,7 +65,8 @@ def write_verified(
         advance: Called after each picture compared, and after each of the training.
 
     Raises:
-        ModelFileError: The exported model disagrees with the network beyond the limits.
+        ModelFileError: The exported model disagrees with the network beyond the limits, or the file
+            cannot be written.
         PictureError: A picture or mask cannot be read.
     """
     original = replace(converted.model.inspector, point=point)
