@@ -1,10 +1,13 @@
 """Replacing a file so that nobody ever sees half of it: the one place where this happens."""
 
+import csv
+import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 UNFINISHED = ".unfinished-"
 """How the names of files begin that are being written; a killed process can leave one behind."""
@@ -45,3 +48,19 @@ def replace_bytes(path: Path, data: bytes) -> None:
 def replace_text(path: Path, text: str) -> None:
     """Writes a text file as `replacing` does: UTF-8, its line ends as they are on every system."""
     replace_bytes(path, text.encode())
+
+
+def replace_json(path: Path, document: dict[str, Any]) -> None:
+    """Writes a JSON file as `replacing` does: indented by 2, keys sorted, with a line end."""
+    replace_text(path, json.dumps(document, indent=2, sort_keys=True) + "\n")
+
+
+def replace_csv(path: Path, rows: Iterable[Sequence[object]]) -> None:
+    """Writes a CSV file as `replacing` does: UTF-8, and every line ends with a line feed.
+
+    Args:
+        path: The file; its folder exists.
+        rows: The cells of each line, the names of the columns first; None becomes an empty cell.
+    """
+    with replacing(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)

@@ -11,7 +11,7 @@ from capsule_inspect.cli.tables import print_evaluation
 from capsule_inspect.dataset.manifest import training_sha256
 from capsule_inspect.evaluation.evaluate import choose_samples, evaluate
 from capsule_inspect.evaluation.figures import draw_figures
-from capsule_inspect.evaluation.report import write_report
+from capsule_inspect.evaluation.write_evaluation import write_evaluation
 from capsule_inspect.modelfile.metric import Metric
 from capsule_inspect.runs.run_folder import RunFolder
 
@@ -40,7 +40,7 @@ def evaluate_model(request: EvaluationRequest, split: str) -> tuple[Metric, ...]
     folder = begin_evaluation(request, request.settings)
     with watch_pictures(len(samples), "Evaluating") as advance:
         measured = evaluate(data, split, loaded.inspector, advance)
-    write_report(folder, measured, file, loaded.sha256, as_trained)
+    write_evaluation(folder, measured, file, loaded.sha256, as_trained)
     print_evaluation(measured, f"the {len(samples)} pictures of the split '{split}'")
     draw_figures(folder, measured)
     report_evaluation(folder, measured, data, loaded.inspector, file)

@@ -14,7 +14,7 @@ from capsule_inspect.cli.tables import print_evaluation
 from capsule_inspect.dataset.manifest import pictures_sha256
 from capsule_inspect.evaluation.cross_validation import Fitted, cross_validate
 from capsule_inspect.evaluation.figures import draw_figures
-from capsule_inspect.evaluation.report import StudyFacts, write_cross_validation
+from capsule_inspect.evaluation.write_evaluation import StudyFacts, write_cross_validation
 from capsule_inspect.modelfile.metric import Metric
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.training.decision import read_decision

@@ -1,7 +1,6 @@
 """Writing the page of an evaluation."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from capsule_inspect.dataset.manifest import DataSet
@@ -9,11 +8,9 @@ from capsule_inspect.evaluation.cross_validation import CrossValidation
 from capsule_inspect.evaluation.evaluate import Evaluation
 from capsule_inspect.evaluation.judge import Judgement
 from capsule_inspect.inference.inspector import Inspector
-from capsule_inspect.pages.evaluation_page import make_evaluation_page
+from capsule_inspect.pages.evaluation_page import REPORT_FILE, make_evaluation_page
 from capsule_inspect.pages.illustrate import illustrate
 from capsule_inspect.replacing import replace_text
-
-REPORT_FILE = "report.html"
 
 
 def report_evaluation(
@@ -49,23 +46,21 @@ def report_study(
         inspectors: The network of each fold, of the first seed.
         name: Of the study, for people.
     """
-    seed, first = next(iter(measured.by_seed.items()))
+    seed = measured.first_seed
     folds = {each.judgement.path: each.fold for each in measured.predictions if each.seed == seed}
-    # One judgement per picture: the metrics are those of all seeds, what is shown is of one.
-    shown = replace(measured.pooled, judgements=first.judgements, confusion=first.confusion)
     about = (
         "Each picture is judged by the network that has not seen it, at thresholds chosen on "
         "other folds."
     )
     if len(measured.by_seed) > 1:
         about += (
-            f" Metrics are means over {len(measured.by_seed)} seeds; charts, confusions and "
-            f"pictures are of seed {seed}."
+            f" Metrics are means over {len(measured.by_seed)} seeds; charts, the "
+            f"confusion matrix and pictures are of seed {seed}."
         )
     title = f"{name}: {measured.pictures} pictures, out of fold"
     _write(
         folder,
-        shown,
+        measured.shown,
         title,
         about,
         data,

@@ -9,12 +9,12 @@ from capsule_inspect.cli.write_export import convert_network, write_export
 from capsule_inspect.compose import read_yaml
 from capsule_inspect.dataset.manifest import DataSet
 from capsule_inspect.errors import UsageError
+from capsule_inspect.export.choose_point import choose_point, validation_samples
 from capsule_inspect.export.cross_validated import (
     CrossValidated,
     read_cross_validated,
     require_same_recipe,
 )
-from capsule_inspect.export.export import choose_point, validation_samples
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.settings.settings import Settings
 from capsule_inspect.settings.threshold_settings import AUTO

@@ -90,13 +90,13 @@ def _write_page(prepared: "Prepared") -> Path:
     """Writes dataset.html beside the manifest; returns its path."""
     from capsule_inspect.cli.progress import watch_pictures
     from capsule_inspect.dataset.survey import choose_roi, survey
-    from capsule_inspect.pages.dataset_page import make_dataset_page
+    from capsule_inspect.pages.dataset_page import DATASET_PAGE_FILE, make_dataset_page
     from capsule_inspect.replacing import replace_text
 
     data = prepared.data
     with watch_pictures(len(data.samples), "Looking") as advance:
         surveyed = survey(data, choose_roi(data), advance)
-    page = prepared.folder / "dataset.html"
+    page = prepared.folder / DATASET_PAGE_FILE
     replace_text(page, make_dataset_page(data, surveyed, prepared.problems))
     return page
 

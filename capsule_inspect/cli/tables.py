@@ -12,7 +12,7 @@ from capsule_inspect.cli.console import results
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from capsule_inspect.evaluation.confusion import Confusion
+    from capsule_inspect.evaluation.confusion_matrix import ConfusionMatrix
     from capsule_inspect.evaluation.evaluate import Evaluation
     from capsule_inspect.evaluation.per_class import ClassMetrics
     from capsule_inspect.modelfile.metric import Metric
@@ -33,7 +33,7 @@ def print_evaluation(
     """
     print_metrics(evaluation.metrics, pictures, spread)
     print_classes(evaluation.per_class)
-    print_confusion(evaluation.confusion)
+    print_confusion(evaluation.confusion, evaluation.seeds)
 
 
 def print_metrics(
@@ -93,8 +93,13 @@ def print_classes(per_class: "Sequence[ClassMetrics]") -> None:
     results.print(table, soft_wrap=False)
 
 
-def print_confusion(confusion: "Confusion") -> None:
-    """Prints the confusion matrix to stdout; what never happened is a dot."""
+def print_confusion(confusion: "ConfusionMatrix", seeds: int = 1) -> None:
+    """Prints the confusion matrix to stdout; what never happened is a dot.
+
+    Args:
+        confusion: The matrix.
+        seeds: Over how many seeds it is summed.
+    """
     table = Table(
         box=box.SIMPLE_HEAD,
         collapse_padding=True,
@@ -109,7 +114,9 @@ def print_confusion(confusion: "Confusion") -> None:
     for name, counts in zip(confusion.rows, confusion.counts, strict=True):
         table.add_row(escape(name), *(str(count) if count else never for count in counts))
     results.print()
-    results.print("Pictures by true class (rows) and decided class (columns)", soft_wrap=False)
+    heading = "Pictures by true class (rows) and decided class (columns)"
+    summed = f", summed over {seeds} seeds" if seeds > 1 else ""
+    results.print(f"{heading}{summed}", soft_wrap=False)
     results.print(table, soft_wrap=False)
 
 

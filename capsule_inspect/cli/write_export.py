@@ -11,7 +11,8 @@ from capsule_inspect.cli.tables import print_metrics
 from capsule_inspect.dataset.manifest import DataSet
 from capsule_inspect.export.converted import Converted, convert_trained
 from capsule_inspect.export.cross_validated import CrossValidated
-from capsule_inspect.export.export import Exported, export_tflite, training_samples
+from capsule_inspect.export.measure_training_statistics import training_samples
+from capsule_inspect.export.write_verified import Exported, write_verified
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.settings.export_settings import ExportSettings
 from capsule_inspect.training.load import load_trained
@@ -49,7 +50,7 @@ def write_export(
         measured: Whose metrics go into the file; None to measure it on a split of `data`.
     """
     with watch_pictures(len(data.samples) + len(training_samples(data)), "Comparing") as advance:
-        exported = export_tflite(
+        exported = write_verified(
             converted,
             data,
             point,

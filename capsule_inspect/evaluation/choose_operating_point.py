@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from capsule_inspect.evaluation.evidence import MASK_THRESHOLDS, Evidence, Floats
+from capsule_inspect.evaluation.arrays import Flags, Floats
+from capsule_inspect.evaluation.evidence import MASK_THRESHOLDS, Evidence
 from capsule_inspect.evaluation.intervals import wilson
 from capsule_inspect.inference.decide import softmax
 from capsule_inspect.modelfile.metric import Metric
@@ -13,15 +13,15 @@ from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.settings.threshold_settings import AUTO, ThresholdSettings
 
 _TEMPERATURES = np.geomspace(0.25, 4.0, 81)
+"""The temperatures that are tried, 3.5 % apart."""
 _BLUR = 0.5
 """Scale of the noise that scores are blurred with for the best F1, in logits of the network. From
 this on the threshold was steady, of scales from 0.05 to 1 (`experiments/README.md`)."""
-_LIMITS = 2001
-"""Number of thresholds tried for the best F1, evenly between the least and the largest score."""
-_FEWEST = 3
-"""With fewer good or defective pictures than this, defaults are better than a fit."""
-
-Flags = NDArray[np.bool_]
+_THRESHOLDS_TRIED = 2001
+"""For the best F1, evenly between the least and the largest score: over 20 logits that are
+steps of a fiftieth of the blur."""
+_LEAST_PICTURES = 3
+"""Of each kind. With fewer good or defective ones, defaults are better than a fit."""
 
 
 def choose_operating_point(
@@ -48,7 +48,7 @@ def choose_operating_point(
     """
     defects = sum(each.truth != 0 for each in evidence)
     goods = len(evidence) - defects
-    if min(defects, goods) < _FEWEST:
+    if min(defects, goods) < _LEAST_PICTURES:
         return OperatingPoint(chosen_by=f"defaults: {chosen_on} has too few pictures to choose on")
     temperature = _temperature(evidence)
     policy = "best_f1" if wanted.policy == AUTO else wanted.policy
@@ -101,7 +101,7 @@ def _threshold(
     """Returns the defect score from which a picture is called defective, and the misses.
 
     Args:
-        evidence: At least `_FEWEST` pictures of each kind.
+        evidence: At least `_LEAST_PICTURES` pictures of each kind.
         temperature: The temperature of the scores.
         policy: `best_f1` or `max_miss_rate`.
         value: Largest share of the defects that may be missed, for `max_miss_rate`.
@@ -112,10 +112,10 @@ def _threshold(
     if np.ptp(logits) == 0:  # a network that says the same of every picture
         return OperatingPoint().threshold, 0
     if policy == "best_f1":
-        limit = _best_f1(logits, truth, _BLUR / temperature)
+        logit = _best_f1(logits, truth, _BLUR / temperature)
     else:
-        limit = _fewest_false_alarms(logits, truth, int(value * truth.sum() + 1e-9))
-    return float(1 / (1 + np.exp(-limit))), int((truth & (logits < limit)).sum())
+        logit = _fewest_false_alarms(logits, truth, int(value * truth.sum() + 1e-9))
+    return float(1 / (1 + np.exp(-logit))), int((truth & (logits < logit)).sum())
 
 
 def _best_f1(logits: Floats, truth: Flags, blur: float) -> float:
@@ -124,10 +124,10 @@ def _best_f1(logits: Floats, truth: Flags, blur: float) -> float:
     The F1 of the scores as they are has many peaks of nearly the same height, and a picture more or
     less makes it jump from one to another (`experiments/README.md`).
     """
-    limits = np.linspace(logits.min(), logits.max(), _LIMITS)
-    alarms = 0.5 + 0.5 * np.tanh((logits - limits[:, None]) / (2 * blur))
+    thresholds = np.linspace(logits.min(), logits.max(), _THRESHOLDS_TRIED)
+    alarms = 0.5 + 0.5 * np.tanh((logits - thresholds[:, None]) / (2 * blur))
     scores = 2 * alarms[:, truth].sum(axis=1) / (alarms.sum(axis=1) + truth.sum())
-    return float(limits[scores >= scores.max() - 1e-12].mean())
+    return float(thresholds[scores >= scores.max() - 1e-12].mean())
 
 
 def _fewest_false_alarms(logits: Floats, truth: Flags, most: int) -> float:
@@ -145,6 +145,6 @@ def _fewest_false_alarms(logits: Floats, truth: Flags, most: int) -> float:
 
 def _mask_threshold(evidence: Sequence[Evidence]) -> float:
     curves: list[Floats] = [each.dice for each in evidence if each.dice is not None]
-    if len(curves) < _FEWEST:
+    if len(curves) < _LEAST_PICTURES:
         return OperatingPoint().mask_threshold
     return round(float(MASK_THRESHOLDS[int(np.argmax(np.mean(curves, axis=0)))]), 2)

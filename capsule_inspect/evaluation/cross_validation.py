@@ -2,11 +2,11 @@
 
 import statistics
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from capsule_inspect.dataset.manifest import DataSet, training_sha256
 from capsule_inspect.errors import DataError
-from capsule_inspect.evaluation.confusion import Confusion
+from capsule_inspect.evaluation.confusion_matrix import ConfusionMatrix
 from capsule_inspect.evaluation.evaluate import Evaluation, evaluate, summarize
 from capsule_inspect.evaluation.judge import Judgement
 from capsule_inspect.evaluation.out_of_fold import OutOfFold
@@ -46,10 +46,10 @@ class CrossValidation:
     """How the networks of a cross-validation did.
 
     Attributes:
-        pooled: All judgements together. Its metrics are means over the seeds, and so are the ends
-            of their intervals: they say what to expect of one network, and n is pictures.
+        pooled: All seeds together. Its metrics are means over the seeds, and so are the ends of
+            their intervals: they say what to expect of one network, and n is pictures.
         predictions: One per picture and seed.
-        by_seed: The evaluation of each seed, by seed.
+        by_seed: The evaluation of each seed, by seed, in ascending order.
     """
 
     pooled: Evaluation
@@ -60,6 +60,17 @@ class CrossValidation:
     def pictures(self) -> int:
         """The number of pictures, however often each was judged."""
         return len({each.judgement.path for each in self.predictions})
+
+    @property
+    def first_seed(self) -> int:
+        """The seed whose judgements stand where there can be but one of each picture."""
+        return min(self.by_seed)
+
+    @property
+    def shown(self) -> Evaluation:
+        """The pooled metrics, with the judgements and the confusion matrix of the first seed."""
+        first = self.by_seed[self.first_seed]
+        return replace(self.pooled, judgements=first.judgements, confusion=first.confusion, seeds=1)
 
     @property
     def spread(self) -> dict[str, float]:
@@ -132,8 +143,8 @@ def pool(evaluations: Sequence[Evaluation]) -> Evaluation:
     """Puts evaluations of the same pictures by several networks together.
 
     Args:
-        evaluations: At least one. Metrics, and the ends of their intervals, are averaged;
-            judgements and confusions are added up.
+        evaluations: One of each seed, at least one. Metrics, and the ends of their intervals, are
+            averaged; judgements are put one after the other, and confusion matrices added up.
     """
     first = evaluations[0]
     per_class = [
@@ -152,7 +163,8 @@ def pool(evaluations: Sequence[Evaluation]) -> Evaluation:
         judgements=tuple(each for e in evaluations for each in e.judgements),
         metrics=mean_metrics([evaluation.metrics for evaluation in evaluations]),
         per_class=tuple(per_class),
-        confusion=Confusion(first.confusion.rows, first.confusion.columns, counts),
+        confusion=ConfusionMatrix(first.confusion.rows, first.confusion.columns, counts),
+        seeds=len(evaluations),
     )
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from capsule_inspect.evaluation.arrays import Flags, Floats
 from capsule_inspect.evaluation.intervals import (
+    RESAMPLES,
     bootstrap_mean,
     newcombe_auroc,
     percentiles,
@@ -14,11 +15,14 @@ from capsule_inspect.evaluation.intervals import (
 )
 from capsule_inspect.modelfile.metric import Metric
 
-_RESAMPLES = 2000
-
 
 def estimate_share(name: str, outcomes: Sequence[bool]) -> Metric | None:
-    """Returns the share of true outcomes, with Wilson's interval; None without outcomes."""
+    """Returns the share of true outcomes, with Wilson's interval; None without outcomes.
+
+    Args:
+        name: Of the metric.
+        outcomes: One per picture.
+    """
     if not outcomes:
         return None
     successes, n = sum(outcomes), len(outcomes)
@@ -26,7 +30,12 @@ def estimate_share(name: str, outcomes: Sequence[bool]) -> Metric | None:
 
 
 def estimate_mean(name: str, values: Sequence[float]) -> Metric | None:
-    """Returns the mean, with a bootstrap interval; None without values."""
+    """Returns the mean, with a bootstrap interval; None without values.
+
+    Args:
+        name: Of the metric.
+        values: One per picture.
+    """
     if not values:
         return None
     return Metric(name, sum(values) / len(values), len(values), *bootstrap_mean(values))
@@ -70,13 +79,11 @@ def estimate_average_precision(goods: Sequence[float], defects: Sequence[float])
     scores = np.array([*goods, *defects], np.float64)
     defective = np.arange(scores.size) >= len(goods)
     value = _average_precision(scores, defective, np.ones((1, scores.size)))[0]
-    samples = _average_precision(scores, defective, resample(defective, _RESAMPLES))
+    samples = _average_precision(scores, defective, resample(defective, RESAMPLES))
     return Metric("average_precision", float(value), scores.size, *percentiles(samples))
 
 
-def _average_precision(
-    scores: NDArray[np.float64], defective: NDArray[np.bool_], weights: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _average_precision(scores: Floats, defective: Flags, weights: Floats) -> Floats:
     """Computes sum over thresholds of (recall's step) x precision for each row of weights.
 
     Args:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from capsule_inspect.dataset.manifest import SPLITS, DataSet, Sample
 from capsule_inspect.errors import DataError, UsageError
-from capsule_inspect.evaluation.confusion import Confusion, count_confusion
+from capsule_inspect.evaluation.confusion_matrix import ConfusionMatrix, confusion_matrix
 from capsule_inspect.evaluation.judge import Judgement, judge
 from capsule_inspect.evaluation.metrics import measure
 from capsule_inspect.evaluation.per_class import ClassMetrics, measure_classes
@@ -19,15 +19,16 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How a model did on pictures whose truth is known.
+    """How a model did on pictures whose truth is known, or the models of several seeds did.
 
     Attributes:
         split: Which pictures: a split, or `ALL`.
         classes: Class names, `good` first.
-        judgements: One per picture, sorted by path.
-        metrics: Every metric the pictures allow.
+        judgements: One per picture, sorted by path; of several seeds, those of one after the other.
+        metrics: Every metric the pictures allow; of several seeds the means.
         per_class: The same for the pictures of each class.
-        confusion: Which class was taken for which.
+        confusion: Which class was taken for which; of several seeds the sum.
+        seeds: How many seeds there are: how often each picture was judged.
     """
 
     split: str
@@ -35,7 +36,8 @@ class Evaluation:
     judgements: tuple[Judgement, ...]
     metrics: tuple[Metric, ...]
     per_class: tuple[ClassMetrics, ...]
-    confusion: Confusion
+    confusion: ConfusionMatrix
+    seeds: int = 1
 
 
 def evaluate(
@@ -79,7 +81,7 @@ def summarize(
         judgements=judgements,
         metrics=measure(judgements),
         per_class=measure_classes(judgements, classes),
-        confusion=count_confusion(judgements, classes),
+        confusion=confusion_matrix(judgements, classes),
     )
 
 

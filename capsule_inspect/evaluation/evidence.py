@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from capsule_inspect.dataset.manifest import DataSet, Sample
 from capsule_inspect.dataset.true_mask import true_mask
+from capsule_inspect.evaluation.arrays import Floats
 from capsule_inspect.evaluation.overlap import measure_overlap
 from capsule_inspect.imaging.crop import find_crops
 from capsule_inspect.imaging.read_picture import read_picture
@@ -16,8 +16,6 @@ from capsule_inspect.inference.inspector import Inspector
 
 MASK_THRESHOLDS = np.arange(0.05, 0.81, 0.05)
 """The mask thresholds that are tried."""
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from capsule_inspect.classes import GOOD
 from capsule_inspect.evaluation.judge import Judgement
 
-_MOST = 12
+_MOST_OF_A_KIND = 12
+"""Enough to see what goes wrong; each is inspected again and drawn into the page."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def choose_examples(judgements: Sequence[Judgement]) -> Examples:
 def _first(
     judgements: Iterable[Judgement], order: Callable[[Judgement], float | tuple[float, ...]]
 ) -> tuple[Judgement, ...]:
-    return tuple(sorted(judgements, key=order)[:_MOST])
+    return tuple(sorted(judgements, key=order)[:_MOST_OF_A_KIND])
 
 
 def _score(judgement: Judgement) -> float:

@@ -1,24 +1,21 @@
-"""Pictures of an evaluation, for people: the only module that knows Matplotlib."""
+"""Pictures of an evaluation, for people."""
 
 from pathlib import Path
 
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from capsule_inspect.evaluation.confusion import Confusion
 from capsule_inspect.evaluation.curves import OperatingCurves, trace_curves
 from capsule_inspect.evaluation.evaluate import Evaluation
+from capsule_inspect.evaluation.palette import BLUE, VERMILLION
+from capsule_inspect.replacing import replacing
 
 CONFUSION_FILE = "confusion_matrix.png"
 ROC_FILE = "roc.png"
 PRECISION_RECALL_FILE = "precision_recall.png"
 
-# Two colours of Okabe and Ito's palette ("Color universal design", 2008), which people tell apart
-# whatever colours they see.
-_BLUE, _VERMILION = "#0072B2", "#D55E00"
 _DPI = 100
 _FONT_SIZE = 12
 _MARGIN = 0.03
@@ -34,20 +31,24 @@ def draw_figures(folder: Path, evaluation: Evaluation) -> tuple[Path, ...]:
 
     Returns:
         The files written, PNG; the curves only where there are good and defective pictures.
+
+    Raises:
+        OSError: A file cannot be written.
     """
     curves = trace_curves(evaluation)
     with rc_context({"font.size": _FONT_SIZE}):
-        figures = {CONFUSION_FILE: _draw_confusion(evaluation.confusion)}
+        figures = {CONFUSION_FILE: _draw_confusion(evaluation)}
         if curves:
             figures[ROC_FILE] = _draw_roc(evaluation, curves)
             figures[PRECISION_RECALL_FILE] = _draw_precision_recall(evaluation, curves)
         for name, figure in figures.items():
-            FigureCanvasAgg(figure)
-            figure.savefig(folder / name)
+            with replacing(folder / name) as unfinished:
+                figure.savefig(unfinished)
     return tuple(folder / name for name in figures)
 
 
-def _draw_confusion(confusion: Confusion) -> Figure:
+def _draw_confusion(evaluation: Evaluation) -> Figure:
+    confusion = evaluation.confusion
     counts = np.array(confusion.counts)
     shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
     figure = Figure(figsize=(8, 6), dpi=_DPI, layout="constrained")
@@ -60,33 +61,34 @@ def _draw_confusion(confusion: Confusion) -> Figure:
         range(len(confusion.columns)), confusion.columns, rotation=30, ha="right", parse_math=False
     )
     axes.set_yticks(range(len(confusion.rows)), confusion.rows, parse_math=False)
-    axes.set(xlabel="decided class", ylabel="true class", title="Pictures by class")
+    seeds = f", summed over {evaluation.seeds} seeds" if evaluation.seeds > 1 else ""
+    axes.set(xlabel="decided class", ylabel="true class", title=f"Pictures by class{seeds}")
     figure.colorbar(image, label="share of the true class")
     return figure
 
 
 def _draw_roc(evaluation: Evaluation, curves: OperatingCurves) -> Figure:
-    figure, axes = _square(f"ROC: {_describe(curves)}")
+    figure, axes = _square(f"ROC: {_describe(evaluation, curves)}")
     axes.plot([0, 1], [0, 1], color="0.6", linestyle=":", label="chance")
     label = f"AUROC {_value(evaluation, 'auroc'):.3f}"
-    axes.plot(curves.false_alarms, curves.found, color=_BLUE, linewidth=2.5, label=label)
-    _mark(axes, curves.false_alarm_rate, curves.recall_rate)
+    axes.plot(curves.fpr, curves.tpr, color=BLUE, linewidth=2.5, label=label)
+    _mark(axes, curves.point_fpr, curves.point_recall)
     axes.set(xlabel="false alarm rate", ylabel="share of defective pictures found")
     axes.legend(loc="lower right")
     return figure
 
 
 def _draw_precision_recall(evaluation: Evaluation, curves: OperatingCurves) -> Figure:
-    figure, axes = _square(f"Precision and recall: {_describe(curves)}")
-    axes.plot([0, 1], [curves.share] * 2, color="0.6", linestyle=":", label="chance")
+    figure, axes = _square(f"Precision and recall: {_describe(evaluation, curves)}")
+    axes.plot([0, 1], [curves.prevalence] * 2, color="0.6", linestyle=":", label="chance")
     label = f"average precision {_value(evaluation, 'average_precision'):.3f}"
     # In steps, since that is how average precision adds it up.
     style = "steps-post"
     axes.plot(
-        curves.recall, curves.precision, color=_BLUE, linewidth=2.5, drawstyle=style, label=label
+        curves.recall, curves.precision, color=BLUE, linewidth=2.5, drawstyle=style, label=label
     )
-    if curves.precision_rate is not None:
-        _mark(axes, curves.recall_rate, curves.precision_rate)
+    if curves.point_precision is not None:
+        _mark(axes, curves.point_recall, curves.point_precision)
     axes.set(
         xlabel="recall: share of defective pictures found",
         ylabel="precision: share of called pictures that are defective",
@@ -95,8 +97,9 @@ def _draw_precision_recall(evaluation: Evaluation, curves: OperatingCurves) -> F
     return figure
 
 
-def _describe(curves: OperatingCurves) -> str:
-    return f"{curves.good} good and {curves.defective} defective pictures"
+def _describe(evaluation: Evaluation, curves: OperatingCurves) -> str:
+    seeds = f", {evaluation.seeds} seeds" if evaluation.seeds > 1 else ""
+    return f"{curves.good} good and {curves.defective} defective pictures{seeds}"
 
 
 def _value(evaluation: Evaluation, metric: str) -> float:
@@ -115,5 +118,5 @@ def _square(title: str) -> tuple[Figure, Axes]:
 
 def _mark(axes: Axes, x: float, y: float) -> None:
     axes.plot(
-        [x], [y], "o", color=_VERMILION, markersize=11, clip_on=False, label="operating point"
+        [x], [y], "o", color=VERMILLION, markersize=11, clip_on=False, label="operating point"
     )

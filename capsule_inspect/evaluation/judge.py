@@ -26,8 +26,9 @@ class Judgement:
         sha256: Of the decoded pixels.
         truth: Its class.
         label: The decided class, that of its worst capsule; `NO_CAPSULE` if none was found.
-        defect_score: Of its worst capsule; 1 if none was found, since a person has to look.
-        probabilities: Of its worst capsule, by class; empty if none was found.
+        defect_score: Of its worst capsule, in [0, 1]; 1 if none was found, since a person has to
+            look.
+        probabilities: Of its worst capsule, by class, `good` first; empty if none was found.
         overlap: Predicted mask against true mask; None where either does not exist.
         pixels: The continuous defect map against the true mask; None where either does not exist or
             it was not asked for.
@@ -87,7 +88,13 @@ def judge(
 def judge_findings(
     sample: Sample, findings: Sequence[Finding], truth: NDArray[np.bool_] | None
 ) -> Judgement:
-    """Sums up what was found in one picture and holds it against the truth."""
+    """Sums up what was found in one picture and holds it against the truth.
+
+    Args:
+        sample: The picture.
+        findings: Its capsules; none is an answer, too.
+        truth: bool [H, W], which pixels are defect; None where that is not known.
+    """
     if not findings:
         overlap = None if truth is None else measure_overlap(np.zeros_like(truth), truth)
         return Judgement(sample.path, sample.sha256, sample.label, NO_CAPSULE, 1.0, (), overlap)

@@ -21,7 +21,7 @@ def judgement_cells(judgement: Judgement, class_count: int) -> list[object]:
     overlap = judgement.overlap
     areas: list[object] = [""] * 5
     if overlap is not None:
-        areas = [overlap.dice, overlap.iou, overlap.true, overlap.predicted, overlap.both]
+        areas = [overlap.dice, overlap.iou, overlap.true, overlap.predicted, overlap.intersection]
     return [
         judgement.path,
         judgement.sha256,
@@ -49,7 +49,7 @@ def read_judgement(row: Mapping[str, str], classes: Sequence[str]) -> Judgement:
     overlap = None
     if row["true_area_px"]:
         overlap = Overlap(
-            both=int(row["common_area_px"]),
+            intersection=int(row["common_area_px"]),
             predicted=int(row["predicted_area_px"]),
             true=int(row["true_area_px"]),
         )

@@ -41,14 +41,25 @@ def measure(judgements: Sequence[Judgement]) -> tuple[Metric, ...]:
     need good and defective pictures; what is measured on masks needs a model that makes them and a
     picture with a true defect pixel, and `PIXEL_METRICS` need judgements made with pixels.
 
-    `dice` and `iou` are means over the pictures with a true defect pixel, where an empty mask
-    scores 0; `dice_all` and `iou_all` over all with a known mask, where empty on empty scores 1.
+    A picture is called defective if its label is not `good`: one without a capsule is, too, but
+    by no right name. `docs/metrics.md` has formulas and sources.
+
+    - `accuracy`: share of pictures whose label is their class; `defect_only_accuracy`: the same
+      among defective ones.
+    - `presence_accuracy`: share of pictures rightly called defective or not.
+    - `auroc`: chance that a defective picture scores above a good one; `average_precision`: mean
+      precision over the steps of recall. Both by defect score.
+    - `dice` and `iou`: means over the pictures with a true defect pixel, where an empty mask scores
+      0; `dice_all` and `iou_all`: over all with a known mask, where empty on empty scores 1.
+    - `pixel_auroc` and `aupro`: see `measure_pixels`.
+    - `false_alarm_rate`: share of good pictures called defective; `miss_rate`: share of defective
+      pictures labelled `good`.
 
     Args:
         judgements: One per picture, at least one.
 
     Returns:
-        Metrics in the order of `METRICS`, each with its 95 % interval.
+        Metrics in the order of `METRICS`, each in [0, 1] and with its 95 % interval.
     """
     goods = [each for each in judgements if each.truth == GOOD]
     defects = [each for each in judgements if each.truth != GOOD]

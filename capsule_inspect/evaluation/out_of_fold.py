@@ -1,7 +1,7 @@
 """out_of_fold.csv: what networks said of pictures that they have not seen."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from capsule_inspect.evaluation.judgement_rows import (
     read_classes,
     read_judgement,
 )
+from capsule_inspect.replacing import replace_csv
 
 OUT_OF_FOLD_FILE = "out_of_fold.csv"
 
@@ -41,15 +42,17 @@ class OutOfFold:
 
 
 def write_out_of_fold(path: Path, predictions: Sequence[OutOfFold], classes: Sequence[str]) -> None:
-    """Writes one row per prediction."""
-    point = ["temperature", "threshold", "mask_threshold"]
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow([*judgement_columns(classes), "fold", "seed", *point, "model_sha256"])
-        for each in predictions:
-            numbers = [each.fold, each.seed, each.temperature, each.threshold, each.mask_threshold]
-            cells = judgement_cells(each.judgement, len(classes))
-            writer.writerow([*cells, *numbers, each.model_sha256])
+    """Writes one row per prediction.
+
+    Args:
+        path: The file; its folder exists.
+        predictions: In the order of the rows.
+        classes: Class names, `good` first.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    replace_csv(path, _rows(predictions, classes))
 
 
 def read_out_of_fold(path: Path) -> tuple[tuple[OutOfFold, ...], tuple[str, ...]]:
@@ -83,3 +86,11 @@ def read_out_of_fold(path: Path) -> tuple[tuple[OutOfFold, ...], tuple[str, ...]
     if not predictions:
         raise DataError(f"'{path}' holds no predictions.")
     return predictions, classes
+
+
+def _rows(predictions: Sequence[OutOfFold], classes: Sequence[str]) -> Iterator[list[object]]:
+    point = ["temperature", "threshold", "mask_threshold"]
+    yield [*judgement_columns(classes), "fold", "seed", *point, "model_sha256"]
+    for each in predictions:
+        numbers = [each.fold, each.seed, each.temperature, each.threshold, each.mask_threshold]
+        yield [*judgement_cells(each.judgement, len(classes)), *numbers, each.model_sha256]

@@ -11,32 +11,37 @@ class Overlap:
     """Pixel counts of two masks of one picture.
 
     Attributes:
-        both: Pixels in both masks.
+        intersection: Pixels in both masks.
         predicted: Pixels in the predicted mask.
         true: Pixels in the true mask.
     """
 
-    both: int
+    intersection: int
     predicted: int
     true: int
 
     @property
     def dice(self) -> float:
-        """2 |A and B| / (|A| + |B|) (Dice, 1945); 1 if both masks are empty."""
+        """2 |A and B| / (|A| + |B|), in [0, 1] (Dice, 1945); 1 if both masks are empty."""
         total = self.predicted + self.true
-        return 2 * self.both / total if total else 1.0
+        return 2 * self.intersection / total if total else 1.0
 
     @property
     def iou(self) -> float:
-        """|A and B| / |A or B| (Jaccard, 1912); 1 if both masks are empty."""
-        union = self.predicted + self.true - self.both
-        return self.both / union if union else 1.0
+        """|A and B| / |A or B|, in [0, 1] (Jaccard, 1912); 1 if both masks are empty."""
+        union = self.predicted + self.true - self.intersection
+        return self.intersection / union if union else 1.0
 
 
 def measure_overlap(predicted: NDArray[np.bool_], true: NDArray[np.bool_]) -> Overlap:
-    """Counts the pixels of two masks of the same shape."""
+    """Counts the pixels of two masks.
+
+    Args:
+        predicted: bool [H, W], which pixels are called defect.
+        true: bool [H, W], which are.
+    """
     return Overlap(
-        both=int(np.count_nonzero(predicted & true)),
+        intersection=int(np.count_nonzero(predicted & true)),
         predicted=int(np.count_nonzero(predicted)),
         true=int(np.count_nonzero(true)),
     )

@@ -7,6 +7,7 @@ from capsule_inspect.classes import GOOD
 from capsule_inspect.evaluation.judge import NO_CAPSULE, Judgement
 
 _BINS = 10
+"""Of equal width. With more, most would hold a picture or two of a test split of some hundred."""
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsule_inspect import __version__
-from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.dataset.manifest import DataSet, Sample, training_sha256
 from capsule_inspect.errors import ConfigError
 from capsule_inspect.evaluation.evaluate import require_known_classes
 from capsule_inspect.export.convert import convert
+from capsule_inspect.export.measure_training_statistics import training_samples
 from capsule_inspect.imaging.crop import find_crops
 from capsule_inspect.imaging.read_picture import read_picture
 from capsule_inspect.inference.inspector import Inspector
@@ -43,6 +44,13 @@ class Converted:
     def inspector(self) -> Inspector:
         """The model file at work, at the network's operating point."""
         return replace(self.model.inspector, run=self.interpreter.run)
+
+    def was_trained_on(self, data: DataSet) -> bool:
+        """Tells whether the split `train` of a data set is what the network was trained on.
+
+        If not, it may have seen any picture of the other splits.
+        """
+        return training_sha256(data) == self.model.rule.training_data_sha256
 
 
 def convert_trained(
@@ -89,7 +97,7 @@ def convert_trained(
 
 def _calibration_samples(data: DataSet, count: int) -> list[Sample]:
     """Takes training pictures of all classes in turn, so that rare defects are measured too."""
-    train = [sample for sample in data.samples if sample.split == "train"]
+    train = training_samples(data)
     places: dict[str, int] = {}
     ranks = []
     for sample in train:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from capsule_inspect.compose import read_yaml
 from capsule_inspect.errors import DataError
-from capsule_inspect.evaluation.report import METRICS_FILE
+from capsule_inspect.evaluation.write_evaluation import METRICS_FILE
 from capsule_inspect.modelfile.fields import Fields, parse_object
 from capsule_inspect.modelfile.metadata import read_metrics, read_operating_point
 from capsule_inspect.modelfile.metric import Metric

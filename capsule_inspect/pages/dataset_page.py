@@ -13,6 +13,8 @@ from capsule_inspect.pages.illustrate import show_truth
 from capsule_inspect.pages.render import render
 from capsule_inspect.pages.thumbnails import colour_map, make_thumbnail
 
+DATASET_PAGE_FILE = "dataset.html"
+
 _SAMPLES_PER_CLASS = 8
 _MOST_LISTED = 50
 

@@ -22,13 +22,13 @@ def draw_charts(evaluation: Evaluation) -> Iterator[Chart]:
 
 
 def _draw_roc(curves: OperatingCurves) -> Chart:
-    points = zip(curves.false_alarms.tolist(), curves.found.tolist(), strict=True)
+    points = zip(curves.fpr.tolist(), curves.tpr.tolist(), strict=True)
     return Chart(
         "ROC curve",
         "false alarm rate",
         "share of defects found",
         curves=(Curve("chance", ((0, 0), (1, 1)), "guide"), Curve("", tuple(points))),
-        marks=(Mark(curves.false_alarm_rate, curves.recall_rate, "operating point"),),
+        marks=(Mark(curves.point_fpr, curves.point_recall, "operating point"),),
         note=f"{curves.good} good and {curves.defective} defective pictures.",
     )
 
@@ -40,14 +40,14 @@ def _draw_precision_recall(curves: OperatingCurves) -> Chart:
     for (_, before), (recall, precision) in pairwise(points):
         steps += [(recall, before), (recall, precision)]
     marks: tuple[Mark, ...] = ()
-    if curves.precision_rate is not None:
-        marks = (Mark(curves.recall_rate, curves.precision_rate, "operating point"),)
+    if curves.point_precision is not None:
+        marks = (Mark(curves.point_recall, curves.point_precision, "operating point"),)
     return Chart(
         "Precision and recall",
         "recall",
         "precision",
         curves=(
-            Curve("chance", ((0, curves.share), (1, curves.share)), "guide"),
+            Curve("chance", ((0, curves.prevalence), (1, curves.prevalence)), "guide"),
             Curve("", tuple(steps)),
         ),
         marks=marks,

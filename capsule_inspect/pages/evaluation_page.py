@@ -13,6 +13,8 @@ from capsule_inspect.pages.elements import MOST_ROWS, Card, Column, Fact, Row, S
 from capsule_inspect.pages.evaluation_charts import draw_charts
 from capsule_inspect.pages.render import render
 
+REPORT_FILE = "report.html"
+
 Illustrate = Callable[[Judgement], tuple[Shown, ...]]
 """Shows the truth of a judged picture beside what was decided."""
 

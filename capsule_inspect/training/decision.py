@@ -1,7 +1,6 @@
 """decision.json: what turns the outputs of a run's model into decisions."""
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.modelfile.fields import Fields, parse_object
 from capsule_inspect.modelfile.metadata import read_classes, read_operating_point, read_roi
 from capsule_inspect.modelfile.operating_point import OperatingPoint
-from capsule_inspect.replacing import replace_text
+from capsule_inspect.replacing import replace_json
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,7 @@ class DecisionRule:
 
 def write_decision(path: Path, rule: DecisionRule) -> None:
     """Writes decision.json."""
-    text = json.dumps(dataclasses.asdict(rule), indent=2, sort_keys=True)
-    replace_text(path, text + "\n")
+    replace_json(path, dataclasses.asdict(rule))
 
 
 def read_decision(path: Path) -> DecisionRule:

@@ -6,7 +6,6 @@ from typing import Any
 
 import keras
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -52,7 +51,6 @@ def draw_history(history: Path, picture: Path) -> None:
     metrics = [name for name in rows[0] if name.startswith(_VALIDATION)]
     _draw(right, rows, {name: name.removeprefix(_VALIDATION) for name in metrics})
     right.set(title="Metrics on the validation split", ylim=(-0.02, 1.02))
-    FigureCanvasAgg(figure)
     figure.savefig(picture)
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import optuna
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from optuna.trial import FrozenTrial, TrialState
 
+from capsule_inspect.evaluation.palette import BLUE, REDDISH_PURPLE, VERMILLION
 from capsule_inspect.replacing import replacing
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.training.trials import run_lock
@@ -22,8 +22,6 @@ IMPORTANCE = "importance.png"
 
 _LEAST_TRIALS = 10
 """Trees grown on fewer trials than this are noise."""
-
-_BLUE, _ORANGE, _PURPLE = "#0072b2", "#d55e00", "#cc79a7"
 
 
 def draw_search(study: optuna.Study, run: RunFolder, seed: int) -> str:
@@ -60,13 +58,15 @@ def _history(study: optuna.Study) -> Figure:
     numbers, scores = _points(complete)
     best = [max(scores[: i + 1]) for i in range(len(scores))]
     end = max(trial.number for trial in (*complete, *pruned))
-    axes.step([*numbers, end], [*best, best[-1]], where="post", color=_ORANGE, label="best so far")
-    axes.plot(numbers, scores, "o", color=_BLUE, label="complete")
+    axes.step(
+        [*numbers, end], [*best, best[-1]], where="post", color=VERMILLION, label="best so far"
+    )
+    axes.plot(numbers, scores, "o", color=BLUE, label="complete")
     if pruned:
         axes.plot(
             *_points(pruned),
             "x",
-            color=_PURPLE,
+            color=REDDISH_PURPLE,
             markeredgewidth=2,
             label="pruned, at its last epoch",
         )
@@ -85,7 +85,7 @@ def _importance(study: optuna.Study, seed: int) -> Figure:
     ascending = sorted(shares.items(), key=lambda item: item[1])
     figure, axes = _figure(1.2 + 0.35 * len(ascending))
     values = [value for _, value in ascending]
-    bars = axes.barh([key for key, _ in ascending], values, color=_BLUE, height=0.6)
+    bars = axes.barh([key for key, _ in ascending], values, color=BLUE, height=0.6)
     axes.bar_label(bars, fmt="{:.0%}", padding=3)
     axes.set_xlim(0, 1.1 * max(values))
     axes.set_ylim(-0.7, len(values) - 0.3)
@@ -97,7 +97,6 @@ def _importance(study: optuna.Study, seed: int) -> Figure:
 
 def _figure(height: float) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(8, height), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
     return figure, figure.add_subplot()
 
 

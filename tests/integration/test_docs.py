@@ -27,7 +27,7 @@ from capsule_inspect.evaluation.cross_validation import pool_predictions
 from capsule_inspect.evaluation.metrics import METRICS
 from capsule_inspect.evaluation.out_of_fold import read_out_of_fold
 from capsule_inspect.evaluation.per_class import CLASS_METRICS
-from capsule_inspect.evaluation.report import StudyFacts, write_cross_validation
+from capsule_inspect.evaluation.write_evaluation import StudyFacts, write_cross_validation
 from capsule_inspect.modelfile.bundle import read_bundle
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.modelfile.shipped_model import SHIPPED_MODEL

@@ -75,7 +75,7 @@ MUTATIONS = (
     Mutation(
         "pixels in both masks count twice in the union",
         "evaluation/overlap.py",
-        "union = self.predicted + self.true - self.both",
+        "union = self.predicted + self.true - self.intersection",
         "union = self.predicted + self.true",
         "evaluation/test_overlap.py",
     ),

@@ -5,7 +5,7 @@ from rich.console import Console
 
 from capsule_inspect.cli import record_printer, tables
 from capsule_inspect.cli.record_printer import RecordPrinter
-from capsule_inspect.evaluation.confusion import Confusion
+from capsule_inspect.evaluation.confusion_matrix import ConfusionMatrix
 from capsule_inspect.evaluation.metrics import METRICS
 from capsule_inspect.evaluation.per_class import CLASS_METRICS, ClassMetrics
 from capsule_inspect.inference.records import Record
@@ -54,8 +54,15 @@ def test_classes_fit_with_their_names_and_intervals(printed):
 def test_confusion_fits(printed):
     columns = (*CLASSES, "no_capsule")
     rows = tuple(tuple(206 for _ in columns) for _ in CLASSES)
-    tables.print_confusion(Confusion(CLASSES, columns, rows))
-    assert printed().count("206") == len(CLASSES) * len(columns)
+    tables.print_confusion(ConfusionMatrix(CLASSES, columns, rows))
+    text = printed()
+    assert text.count("206") == len(CLASSES) * len(columns)
+    assert "summed" not in text
+
+
+def test_a_confusion_matrix_of_several_seeds_says_so(printed):
+    tables.print_confusion(ConfusionMatrix(("good",), ("good", "no_capsule"), ((618, 0),)), seeds=3)
+    assert "decidedclass(columns),summedover3seeds" in printed()
 
 
 def test_rows_fit_with_their_paths_and_numbers(printed):

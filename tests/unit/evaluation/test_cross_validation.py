@@ -8,6 +8,7 @@ from capsule_inspect.dataset.manifest import DataSet, Sample, training_sha256
 from capsule_inspect.errors import DataError
 from capsule_inspect.evaluation.cross_validation import (
     OUT_OF_FOLD,
+    CrossValidation,
     Fitted,
     cross_validate,
     pool,
@@ -59,6 +60,17 @@ def test_confusions_are_added_up_and_classes_averaged():
     assert {m.name: m.value for m in crack.metrics}["recall"] == 1
     assert {m.name: m.value for m in poke.metrics}["recall"] == pytest.approx(0.75)
     assert (crack.n, poke.n) == (2, 2)
+
+
+def test_of_several_seeds_what_is_shown_of_pictures_is_of_the_first():
+    pooled = pool([ONE, OTHER])
+    measured = CrossValidation(pooled, (), {2: ONE, 5: OTHER})
+    assert measured.first_seed == 2
+    assert measured.shown.judgements == ONE.judgements
+    assert measured.shown.confusion == ONE.confusion
+    assert measured.shown.metrics == pooled.metrics
+    assert measured.shown.per_class == pooled.per_class
+    assert (pooled.seeds, measured.shown.seeds) == (2, 1)
 
 
 def test_one_evaluation_is_pooled_to_itself():

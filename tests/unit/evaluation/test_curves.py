@@ -1,5 +1,6 @@
 import pytest
 
+from capsule_inspect.evaluation.cross_validation import pool
 from capsule_inspect.evaluation.curves import trace_curves
 from capsule_inspect.evaluation.evaluate import Evaluation, summarize
 from capsule_inspect.evaluation.judge import Judgement
@@ -24,10 +25,10 @@ def test_curves_and_operating_point_by_hand():
     )
     assert curves is not None
     # From the highest score down: a defect, a good one, a defect, a good one.
-    assert curves.false_alarms.tolist() == [0, 0, 0.5, 0.5, 1]
-    assert curves.found.tolist() == [0, 0.5, 0.5, 1, 1]
-    assert (curves.false_alarm_rate, curves.recall_rate, curves.precision_rate) == (0.5, 0.5, 0.5)
-    assert (curves.good, curves.defective, curves.share) == (2, 2, 0.5)
+    assert curves.fpr.tolist() == [0, 0, 0.5, 0.5, 1]
+    assert curves.tpr.tolist() == [0, 0.5, 0.5, 1, 1]
+    assert (curves.point_fpr, curves.point_recall, curves.point_precision) == (0.5, 0.5, 0.5)
+    assert (curves.good, curves.defective, curves.prevalence) == (2, 2, 0.5)
     # From the lowest score up: all called, then three, two and one; of none all would be right.
     assert curves.recall.tolist() == [1, 1, 0.5, 0.5, 0]
     assert curves.precision.tolist() == pytest.approx([1 / 2, 2 / 3, 1 / 2, 1, 1])
@@ -36,7 +37,18 @@ def test_curves_and_operating_point_by_hand():
 def test_nothing_called_has_no_precision():
     curves = trace_curves(evaluation(("good", "good", 0.1), ("crack", "good", 0.2)))
     assert curves is not None
-    assert curves.precision_rate is None
+    assert curves.point_precision is None
+
+
+def test_pictures_are_counted_once_however_many_seeds_judged_them():
+    seeds = [
+        evaluation(("good", "good", 0.1), ("good", "good", 0.2), ("crack", "crack", score))
+        for score in (0.7, 0.8)
+    ]
+    curves = trace_curves(pool(seeds))
+    assert curves is not None
+    assert (curves.good, curves.defective) == (2, 1)
+    assert curves.prevalence == pytest.approx(1 / 3)
 
 
 @pytest.mark.parametrize("label", ["good", "crack"])

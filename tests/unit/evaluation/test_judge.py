@@ -47,7 +47,7 @@ def test_one_capsule_speaks_for_its_picture():
     assert (judged.path, judged.sha256, judged.truth) == ("a.png", "ab" * 32, "crack")
     assert (judged.label, judged.defect_score) == ("crack", 0.8)
     assert judged.probabilities == pytest.approx((0.2, 0.6, 0.2))
-    assert judged.overlap == Overlap(both=8, predicted=12, true=12)
+    assert judged.overlap == Overlap(intersection=8, predicted=12, true=12)
 
 
 def test_of_several_capsules_the_worst_counts():
@@ -60,7 +60,7 @@ def test_of_several_capsules_the_worst_counts():
     assert (judged.label, judged.defect_score) == ("poke", 0.9)
     assert judged.probabilities[0] == pytest.approx(0.1)
     # The masks of all capsules together are held against the truth.
-    assert judged.overlap == Overlap(both=8, predicted=16, true=24)
+    assert judged.overlap == Overlap(intersection=8, predicted=16, true=24)
 
 
 def test_no_capsule_is_a_label_and_a_score_of_its_own():
@@ -68,7 +68,7 @@ def test_no_capsule_is_a_label_and_a_score_of_its_own():
     assert judged.label == NO_CAPSULE
     assert judged.defect_score == 1
     assert judged.probabilities == ()
-    assert judged.overlap == Overlap(both=0, predicted=0, true=8)
+    assert judged.overlap == Overlap(intersection=0, predicted=0, true=8)
     assert judge_findings(sample(), [], None).overlap is None
 
 
@@ -116,8 +116,8 @@ def test_pictures_are_judged_in_order_against_their_masks(data):
     assert len(calls) == 3
     # e^4 : 1 : 1 leaves a good picture 2 / (e^4 + 2)
     assert judged[1].defect_score == pytest.approx(2 / (np.exp(4) + 2), rel=1e-5)
-    assert judged[0].overlap == Overlap(both=8, predicted=32, true=8)
-    assert judged[1].overlap == Overlap(both=0, predicted=0, true=0)
+    assert judged[0].overlap == Overlap(intersection=8, predicted=32, true=8)
+    assert judged[1].overlap == Overlap(intersection=0, predicted=0, true=0)
     assert judged[2].overlap is None
 
 

@@ -29,7 +29,7 @@ def by_name(judgements, **options):
 
 
 OVERLAPS = st.none() | st.tuples(st.integers(0, 20), st.integers(0, 20), st.integers(0, 20)).map(
-    lambda n: Overlap(both=n[0], predicted=n[0] + n[1], true=n[0] + n[2])
+    lambda n: Overlap(intersection=n[0], predicted=n[0] + n[1], true=n[0] + n[2])
 )
 JUDGEMENTS = st.builds(
     judgement,
@@ -51,13 +51,13 @@ def mean(values: list[float]) -> float | None:
 def dice(overlap: Overlap) -> float:
     if overlap.predicted == overlap.true == 0:
         return 1
-    return 2 * overlap.both / (overlap.predicted + overlap.true)
+    return 2 * overlap.intersection / (overlap.predicted + overlap.true)
 
 
 def iou(overlap: Overlap) -> float:
     if overlap.predicted == overlap.true == 0:
         return 1
-    return overlap.both / (overlap.predicted + overlap.true - overlap.both)
+    return overlap.intersection / (overlap.predicted + overlap.true - overlap.intersection)
 
 
 def average_precision(judgements: list[Judgement]) -> float:

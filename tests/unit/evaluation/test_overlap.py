@@ -19,7 +19,7 @@ def pixels(mask) -> set[tuple[int, int]]:
 def test_overlap_is_that_of_the_sets_of_pixels(masks):
     a, b = map(pixels, masks)
     overlap = measure_overlap(*masks)
-    assert overlap == Overlap(both=len(a & b), predicted=len(a), true=len(b))
+    assert overlap == Overlap(intersection=len(a & b), predicted=len(a), true=len(b))
     if a | b:
         assert overlap.dice == pytest.approx(2 * len(a & b) / (len(a) + len(b)))
         assert overlap.iou == pytest.approx(len(a & b) / len(a | b))
@@ -43,6 +43,6 @@ def test_empty_masks_agree_and_an_empty_prediction_of_a_defect_scores_nothing():
 
 
 def test_counts_worked_out_by_hand():
-    overlap = Overlap(both=3, predicted=4, true=8)
+    overlap = Overlap(intersection=3, predicted=4, true=8)
     assert overlap.dice == pytest.approx(0.5)
     assert overlap.iou == pytest.approx(1 / 3)

@@ -2,6 +2,11 @@
 
 import importlib.util
 
-_EXPORTING = ["test_convert.py", "test_converted.py", "test_export.py"]
+_EXPORTING = [
+    "test_choose_point.py",
+    "test_convert.py",
+    "test_converted.py",
+    "test_write_verified.py",
+]
 
 collect_ignore = [] if importlib.util.find_spec("tensorflow") else _EXPORTING

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.dataset.manifest import DataSet, Sample, training_sha256
 from capsule_inspect.errors import ConfigError, DataError
 from capsule_inspect.export.converted import convert_trained
 from capsule_inspect.imaging.roi import Roi
@@ -58,6 +58,15 @@ def test_the_file_carries_the_rule_and_decides_as_the_network_does(model, data, 
     for inspector in (converted.inspector, model.inspector):
         (finding,) = inspector.inspect(green)
         assert finding.decision.label == "crack"
+
+
+def test_it_knows_the_split_that_the_network_was_trained_on(model, data, tmp_path):
+    rule = replace(RULE, training_data_sha256=training_sha256(data))
+    out, settings = tmp_path / "model.tflite", ExportSettings(format="float32")
+    converted = convert_trained(replace(model, rule=rule), data, out, settings)
+    assert converted.was_trained_on(data)
+    moved = replace(data.samples[0], split="test", sha256="11" * 32)
+    assert not converted.was_trained_on(replace(data, samples=(moved, *data.samples[1:])))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from capsule_inspect.evaluation.cross_validation import Fitted, cross_validate
 from capsule_inspect.evaluation.judge import judge
 from capsule_inspect.evaluation.metrics import measure
 from capsule_inspect.export.converted import convert_trained
-from capsule_inspect.export.export import export_tflite
+from capsule_inspect.export.write_verified import write_verified
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.settings.augment_settings import AugmentSettings
@@ -124,7 +124,7 @@ def first(fitted):
 def int8_labels(run, view, tmp_path):
     trained, settings = load_trained(run.path), ExportSettings()
     converted = convert_trained(trained, view, tmp_path / f"{run.path.name}.tflite", settings)
-    exported = export_tflite(converted, view, trained.rule.operating_point, settings, force=True)
+    exported = write_verified(converted, view, trained.rule.operating_point, settings, force=True)
     return [judgement.label for judgement in exported.parity.after]
 
 

@@ -10,15 +10,15 @@ from capsule_inspect.imaging.read_picture import read_picture
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.training_statistics import RANGE_NAMES, Range, TrainingStatistics
 
-_LIMIT = 3.0
-"""Times the score that one in a hundred training pictures exceeds. On MVTec's capsules, each seen
-by statistics of other folds, the greatest score is 1.6 times that one; the least of photographs of
-other things, cut to a capsule's shape, is 6 times."""
+_OOD_FACTOR = 3.0
+"""How many times the score that one in a hundred training pictures exceeds makes the limit. On
+MVTec's capsules, each seen by statistics of other folds, the greatest score is 1.6 times that one;
+the least of photographs of other things, cut to a capsule's shape, is 6 times."""
 _LEAST_DEVIATION = 0.05
 """Of a channel, as a share of the mean over channels: some hardly vary, and any picture would."""
 
 
-def measure_training(
+def measure_training_statistics(
     data: DataSet,
     samples: Iterable[Sample],
     inspector: Inspector,
@@ -62,5 +62,10 @@ def measure_training(
         Range(name, min(v[name] for v in values), max(v[name] for v in values))
         for name in RANGE_NAMES
     ]
-    limit = _LIMIT * float(np.quantile(scores, 0.99))
+    limit = _OOD_FACTOR * float(np.quantile(scores, 0.99))
     return replace(statistics, ood_limit=limit, ranges=tuple(ranges))
+
+
+def training_samples(data: DataSet) -> list[Sample]:
+    """Returns the training split."""
+    return [sample for sample in data.samples if sample.split == "train"]

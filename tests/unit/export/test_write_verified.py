@@ -7,22 +7,21 @@ import numpy as np
 import pytest
 
 from capsule_inspect.dataset.manifest import DataSet, Sample, training_sha256
-from capsule_inspect.errors import ConfigError, ModelFileError
+from capsule_inspect.errors import ModelFileError
 from capsule_inspect.export.converted import Converted
 from capsule_inspect.export.cross_validated import CrossValidated
-from capsule_inspect.export.export import choose_point, export_tflite, validation_samples
+from capsule_inspect.export.write_verified import write_verified
 from capsule_inspect.modelfile.bundle import read_bundle
 from capsule_inspect.modelfile.metric import Metric
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.modelfile.runtime import Interpreter
 from capsule_inspect.settings.export_settings import ExportSettings
 from capsule_inspect.settings.settings import Settings
-from capsule_inspect.settings.threshold_settings import ThresholdSettings
 from capsule_inspect.training.decision import DecisionRule
 from capsule_inspect.training.load import TrainedModel
 
 POINT = OperatingPoint(1.0, 0.5, 0.5, "the tests")
-LIMITS = ExportSettings()
+SETTINGS = ExportSettings()
 CLASSES = ("good", "crack", "scratch")
 
 
@@ -75,7 +74,7 @@ def converted(data, tiny_model) -> Converted:
 
 def test_a_faithful_file_is_measured_on_the_test_split_and_written(data, converted):
     seen = []
-    exported = export_tflite(converted, data, POINT, LIMITS, advance=lambda: seen.append(1))
+    exported = write_verified(converted, data, POINT, SETTINGS, advance=lambda: seen.append(1))
     assert len(seen) == 9 + 3  # all pictures to compare on, and those of the training
     assert exported.parity.agreement == 1
     assert exported.complaints == ()
@@ -91,9 +90,9 @@ def test_a_faithful_file_is_measured_on_the_test_split_and_written(data, convert
 def test_a_file_that_labels_otherwise_is_not_written_unless_forced(data, tiny_model):
     converted = convert(data, tiny_model, Twin(mistaken=True))
     with pytest.raises(ModelFileError, match=r"gives 0\.0% of 9 pictures.*98\.0%.*--force"):
-        export_tflite(converted, data, POINT, LIMITS)
+        write_verified(converted, data, POINT, SETTINGS)
     assert not converted.out.exists()
-    exported = export_tflite(converted, data, POINT, LIMITS, force=True)
+    exported = write_verified(converted, data, POINT, SETTINGS, force=True)
     assert len(exported.complaints) == 1
     assert read_bundle(exported.path).flatbuffer == converted.bundle.flatbuffer
 
@@ -111,7 +110,7 @@ def test_a_finer_format_is_advised_where_there_is_one(data, tiny_model, quantiza
     metadata = replace(converted.bundle.metadata, quantization=quantization)
     coarse = replace(converted, bundle=replace(converted.bundle, metadata=metadata))
     with pytest.raises(ModelFileError, match=f"Nothing was written. {advice} insist with --force"):
-        export_tflite(coarse, data, POINT, LIMITS)
+        write_verified(coarse, data, POINT, SETTINGS)
 
 
 @pytest.mark.parametrize(("agreement", "fails"), [(6 / 9, False), (6 / 9 + 1e-6, True)])
@@ -125,12 +124,12 @@ def test_the_least_agreement_asked_for_is_enough(data, tiny_model, agreement, fa
             return outputs
 
     converted = convert(data, tiny_model, TakesScratchForCrack())
-    limits = replace(LIMITS, min_agreement=agreement)
+    settings = replace(SETTINGS, min_agreement=agreement)
     if not fails:
-        assert export_tflite(converted, data, POINT, limits).parity.agreement == 6 / 9
+        assert write_verified(converted, data, POINT, settings).parity.agreement == 6 / 9
         return
     with pytest.raises(ModelFileError, match=r"gives 66\.7% of 9 pictures"):
-        export_tflite(converted, data, POINT, limits)
+        write_verified(converted, data, POINT, settings)
 
 
 def test_a_file_whose_masks_are_worse_is_not_written(data, tiny_model):
@@ -138,21 +137,21 @@ def test_a_file_whose_masks_are_worse_is_not_written(data, tiny_model):
     sure = replace(POINT, mask_threshold=0.99)
     converted = convert(data, tiny_model, Twin(mask_shift=-9.0))
     with pytest.raises(ModelFileError, match=r"Dice falls .*; a fall of 0\.02 at most") as caught:
-        export_tflite(converted, data, sure, LIMITS)
+        write_verified(converted, data, sure, SETTINGS)
     before, after = map(float, re.findall(r"0\.\d{3}", str(caught.value)))
     assert after == pytest.approx(before / 2, abs=1e-3)
     assert not converted.out.exists()
 
 
 def test_without_a_test_split_it_is_measured_on_the_validation_split(data, converted):
-    exported = export_tflite(converted, without(data, "test"), POINT, LIMITS)
+    exported = write_verified(converted, without(data, "test"), POINT, SETTINGS)
     assert exported.measured_on == (
         "the validation split, on which the operating point was chosen: 3 pictures"
     )
 
 
 def test_without_either_nothing_is_measured(data, converted):
-    exported = export_tflite(converted, without(data, "test", "val"), POINT, LIMITS)
+    exported = write_verified(converted, without(data, "test", "val"), POINT, SETTINGS)
     assert exported.metrics == ()
     assert exported.measured_on.startswith("nothing:")
 
@@ -160,7 +159,7 @@ def test_without_either_nothing_is_measured(data, converted):
 def test_pictures_the_network_was_not_trained_on_are_said_to_be_others(data, converted):
     other = replace(data, samples=data.samples[1:])
     seen = []
-    exported = export_tflite(converted, other, POINT, LIMITS, advance=lambda: seen.append(1))
+    exported = write_verified(converted, other, POINT, SETTINGS, advance=lambda: seen.append(1))
     assert exported.measured_on.startswith("another split than the model was trained on: ")
     assert len(seen) == len(other.samples)  # to compare on; what the training was like is not known
 
@@ -168,21 +167,6 @@ def test_pictures_the_network_was_not_trained_on_are_said_to_be_others(data, con
 def test_metrics_of_a_study_take_the_place_of_a_split(data, converted):
     metrics = (Metric("accuracy", 0.9, 10, 0.6, 0.98),)
     study = CrossValidated(POINT, metrics, "ten pictures", "ab" * 32, Settings())
-    exported = export_tflite(converted, data, POINT, LIMITS, cross_validated=study)
+    exported = write_verified(converted, data, POINT, SETTINGS, cross_validated=study)
     assert (exported.metrics, exported.measured_on) == (metrics, "ten pictures")
     assert read_bundle(exported.path).metadata.metrics == metrics
-
-
-def test_the_point_is_chosen_on_the_validation_split(data, converted):
-    point = choose_point(converted, data, ThresholdSettings())
-    assert "the validation split" in point.chosen_by
-    assert [s.split for s in validation_samples(converted, data)] == ["val"] * 3
-
-
-def test_without_unseen_pictures_the_networks_point_is_kept(data, converted):
-    other = replace(data, samples=data.samples[1:])
-    assert validation_samples(converted, other) == []
-    for pictures in (other, without(data, "val")):
-        assert choose_point(converted, pictures, ThresholdSettings()) == POINT
-        with pytest.raises(ConfigError, match=r"threshold\.policy=best_f1 cannot be followed"):
-            choose_point(converted, pictures, ThresholdSettings(policy="best_f1"))

@@ -4,14 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from capsule_inspect.evaluation.confusion import Confusion
+from capsule_inspect.evaluation.confusion_matrix import ConfusionMatrix
 from capsule_inspect.evaluation.cross_validation import CrossValidation
 from capsule_inspect.evaluation.evaluate import Evaluation
 from capsule_inspect.evaluation.judge import NO_CAPSULE, Judgement
 from capsule_inspect.evaluation.out_of_fold import OutOfFold
 from capsule_inspect.evaluation.overlap import Overlap
 from capsule_inspect.evaluation.per_class import ClassMetrics
-from capsule_inspect.evaluation.report import StudyFacts, write_cross_validation, write_report
+from capsule_inspect.evaluation.write_evaluation import (
+    StudyFacts,
+    write_cross_validation,
+    write_evaluation,
+)
 from capsule_inspect.modelfile.metric import Metric
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 
@@ -24,13 +28,13 @@ PER_CLASS = (
     ClassMetrics("good", 1, (Metric("recall", 0.0, 1, 0.0, 0.8),)),
     ClassMetrics("crack", 1, ()),
 )
-CONFUSION = Confusion(CLASSES, (*CLASSES, NO_CAPSULE), ((0, 0, 1), (0, 1, 0)))
+CONFUSION = ConfusionMatrix(CLASSES, (*CLASSES, NO_CAPSULE), ((0, 0, 1), (0, 1, 0)))
 METRICS = (Metric("accuracy", 0.5, 2, 0.1, 0.9), Metric("dice", 0.75, 1, None, None))
 
 
 def test_metrics_and_pictures_are_written_down(tmp_path):
     evaluation = Evaluation("test", CLASSES, JUDGEMENTS, METRICS, PER_CLASS, CONFUSION)
-    write_report(tmp_path, evaluation, Path("model.tflite"), "f" * 64)
+    write_evaluation(tmp_path, evaluation, Path("model.tflite"), "f" * 64)
     document = json.loads((tmp_path / "metrics.json").read_text())
     assert document["n"] == 2
     assert document["model_sha256"] == "f" * 64

@@ -1,25 +1,23 @@
-"""Exporting a training run to a verified model file."""
+"""Writing a model file that agrees with its network."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from capsule_inspect.dataset.manifest import DataSet, Sample, training_sha256
-from capsule_inspect.errors import ConfigError, ModelFileError
-from capsule_inspect.evaluation.cross_fit import choose_on_split
-from capsule_inspect.evaluation.evidence import gather_evidence
+from capsule_inspect.dataset.manifest import DataSet
+from capsule_inspect.errors import ModelFileError
 from capsule_inspect.evaluation.metrics import measure
 from capsule_inspect.export.converted import Converted
 from capsule_inspect.export.cross_validated import CrossValidated
-from capsule_inspect.export.measure_training import measure_training
+from capsule_inspect.export.measure_training_statistics import (
+    measure_training_statistics,
+    training_samples,
+)
 from capsule_inspect.export.parity import Parity, compare
-from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.bundle import write_bundle
 from capsule_inspect.modelfile.metric import Metric
 from capsule_inspect.modelfile.operating_point import OperatingPoint
-from capsule_inspect.modelfile.training_statistics import TrainingStatistics
 from capsule_inspect.settings.export_settings import ExportSettings
-from capsule_inspect.settings.threshold_settings import AUTO, ThresholdSettings
 
 
 @dataclass(frozen=True)
@@ -45,11 +43,11 @@ class Exported:
     complaints: tuple[str, ...]
 
 
-def export_tflite(
+def write_verified(
     converted: Converted,
     data: DataSet,
     point: OperatingPoint,
-    limits: ExportSettings,
+    settings: ExportSettings,
     *,
     cross_validated: CrossValidated | None = None,
     force: bool = False,
@@ -61,19 +59,20 @@ def export_tflite(
         converted: The model file in memory.
         data: Pictures to compare on: all.
         point: The operating point of the file.
-        limits: How far both may disagree.
+        settings: How far both may disagree.
         cross_validated: Whose metrics go into the file; None to measure it on a split of `data`.
         force: Write the file even if it breaks the limits.
         advance: Called after each picture compared, and after each of the training.
 
     Raises:
-        ModelFileError: The exported model disagrees with the network beyond the limits.
+        ModelFileError: The exported model disagrees with the network beyond the limits, or the file
+            cannot be written.
         PictureError: A picture or mask cannot be read.
     """
     original = replace(converted.model.inspector, point=point)
     exported = replace(converted.inspector, point=point)
     parity = compare(data, data.samples, original, exported, advance)
-    complaints = tuple(_complaints(parity, limits.min_agreement, limits.max_dice_drop))
+    complaints = tuple(_complaints(parity, settings.min_agreement, settings.max_dice_drop))
     if complaints and not force:
         is_coarse = converted.bundle.metadata.quantization in {"int8", "dynamic"}
         mend = "Export as float16, train longer," if is_coarse else "Train longer,"
@@ -84,10 +83,13 @@ def export_tflite(
         metrics, measured_on = cross_validated.metrics, cross_validated.measured_on
     else:
         metrics, measured_on = _measure(converted, data, parity)
+    statistics = None
+    if converted.was_trained_on(data):
+        statistics = measure_training_statistics(data, training_samples(data), exported, advance)
     metadata = replace(
         converted.bundle.metadata,
         operating_point=point,
-        training_statistics=_measure_training(converted, data, exported, advance),
+        training_statistics=statistics,
         metrics=metrics,
         measured_on=measured_on,
     )
@@ -101,64 +103,6 @@ def export_tflite(
         measured_on,
         complaints,
     )
-
-
-def choose_point(
-    converted: Converted,
-    data: DataSet,
-    wanted: ThresholdSettings,
-    advance: Callable[[], None] = lambda: None,
-) -> OperatingPoint:
-    """Chooses the operating point of a model file on the validation split.
-
-    Args:
-        converted: The model file in memory.
-        data: The data set.
-        wanted: The policy of the threshold.
-        advance: Called after each picture.
-
-    Returns:
-        The point; that of the network where the data set has no validation split, or another one
-        than the network was trained with.
-
-    Raises:
-        ConfigError: A policy is wanted, and there are no pictures to choose on.
-        PictureError: A picture or mask cannot be read.
-    """
-    rule = converted.model.rule
-    held_out = validation_samples(converted, data)
-    if held_out:
-        evidence = gather_evidence(data, held_out, converted.inspector, advance)
-        wanted = wanted.resolve(rule.operating_point)
-        return choose_on_split(evidence, wanted, "the validation split")
-    if wanted.policy == AUTO:
-        return rule.operating_point
-    raise ConfigError(
-        f"threshold.policy={wanted.policy} cannot be followed: the data set has no validation "
-        "split, or another one than the network was trained with, and a threshold is never chosen "
-        "on pictures that training has seen. Leave threshold.policy away, or give the data set "
-        "of the training."
-    )
-
-
-def training_samples(data: DataSet) -> list[Sample]:
-    """Returns the training split."""
-    return [sample for sample in data.samples if sample.split == "train"]
-
-
-def validation_samples(converted: Converted, data: DataSet) -> list[Sample]:
-    """Returns the validation split, if the network has not seen it."""
-    if training_sha256(data) != converted.model.rule.training_data_sha256:
-        return []
-    return [sample for sample in data.samples if sample.split == "val"]
-
-
-def _measure_training(
-    converted: Converted, data: DataSet, exported: Inspector, advance: Callable[[], None]
-) -> TrainingStatistics | None:
-    if training_sha256(data) != converted.model.rule.training_data_sha256:
-        return None  # what the network was trained on cannot be seen here
-    return measure_training(data, training_samples(data), exported, advance)
 
 
 def _complaints(parity: Parity, min_agreement: float, max_dice_drop: float) -> Iterator[str]:
@@ -186,6 +130,6 @@ def _measure(converted: Converted, data: DataSet, parity: Parity) -> tuple[tuple
         "val": "the validation split, on which the operating point was chosen",
     }[split]
     measured_on = f"{note}: {len(judgements)} pictures"
-    if training_sha256(data) != converted.model.rule.training_data_sha256:
+    if not converted.was_trained_on(data):
         measured_on = f"another split than the model was trained on: {measured_on}"
     return measure(judgements), measured_on

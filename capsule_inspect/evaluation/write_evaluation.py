@@ -1,9 +1,7 @@
-"""Writing an evaluation down."""
+"""metrics.json of an evaluation, and the rows behind it."""
 
-import csv
 import dataclasses
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,12 +12,13 @@ from capsule_inspect.evaluation.judgement_rows import judgement_cells, judgement
 from capsule_inspect.evaluation.out_of_fold import OUT_OF_FOLD_FILE, write_out_of_fold
 from capsule_inspect.modelfile.metric import Metric
 from capsule_inspect.modelfile.operating_point import OperatingPoint
+from capsule_inspect.replacing import replace_csv, replace_json
 
 METRICS_FILE = "metrics.json"
 PICTURES_FILE = "pictures.csv"
 
 
-def write_report(
+def write_evaluation(
     folder: Path, evaluation: Evaluation, model: Path, model_sha256: str, as_trained: bool = True
 ) -> None:
     """Writes metrics.json and pictures.csv.
@@ -31,6 +30,9 @@ def write_report(
         model_sha256: SHA-256 of its file.
         as_trained: Whether the model was trained on this data set's split `train`; if not, it may
             have seen what it is measured on.
+
+    Raises:
+        OSError: A file cannot be written.
     """
     facts = {
         "model": str(model),
@@ -38,13 +40,8 @@ def write_report(
         "n": len(evaluation.judgements),
         "trained_on_this_split": as_trained,
     }
-    _write_json(folder / METRICS_FILE, {**_document(evaluation), **facts})
-    rows = (
-        [*judgement_cells(j, len(evaluation.classes)), model_sha256] for j in evaluation.judgements
-    )
-    _write_rows(
-        folder / PICTURES_FILE, [*judgement_columns(evaluation.classes), "model_sha256"], rows
-    )
+    replace_json(folder / METRICS_FILE, {**_document(evaluation), **facts})
+    replace_csv(folder / PICTURES_FILE, _rows(evaluation, model_sha256))
 
 
 @dataclass(frozen=True)
@@ -73,6 +70,9 @@ def write_cross_validation(folder: Path, measured: CrossValidation, facts: Study
         folder: An existing folder.
         measured: What to write.
         facts: The study.
+
+    Raises:
+        OSError: A file cannot be written.
     """
     pooled = measured.pooled
     document = {
@@ -89,7 +89,7 @@ def write_cross_validation(folder: Path, measured: CrossValidation, facts: Study
             for seed, evaluation in measured.by_seed.items()
         ],
     }
-    _write_json(folder / METRICS_FILE, document)
+    replace_json(folder / METRICS_FILE, document)
     write_out_of_fold(folder / OUT_OF_FOLD_FILE, measured.predictions, pooled.classes)
 
 
@@ -107,13 +107,7 @@ def _as_dicts(metrics: Iterable[Metric]) -> list[dict[str, object]]:
     return [dataclasses.asdict(metric) for metric in metrics]
 
 
-def _write_json(path: Path, document: dict[str, object]) -> None:
-    text = json.dumps(document, indent=2, sort_keys=True)
-    path.write_text(text + "\n", encoding="utf-8")
-
-
-def _write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
+def _rows(evaluation: Evaluation, model_sha256: str) -> Iterator[list[object]]:
+    yield [*judgement_columns(evaluation.classes), "model_sha256"]
+    for each in evaluation.judgements:
+        yield [*judgement_cells(each, len(evaluation.classes)), model_sha256]

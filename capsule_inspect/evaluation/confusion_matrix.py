@@ -8,13 +8,13 @@ from capsule_inspect.evaluation.judge import NO_CAPSULE, Judgement
 
 
 @dataclass(frozen=True)
-class Confusion:
-    """The confusion matrix.
+class ConfusionMatrix:
+    """The pictures of each true class by what was decided.
 
     Attributes:
         rows: The true classes.
         columns: What can be decided: the same classes, and that there is no capsule.
-        counts: Number of pictures, row by row.
+        counts: Number of judgements, row by row: that of pictures, where each was judged once.
     """
 
     rows: tuple[str, ...]
@@ -22,14 +22,14 @@ class Confusion:
     counts: tuple[tuple[int, ...], ...]
 
 
-def count_confusion(judgements: Sequence[Judgement], classes: tuple[str, ...]) -> Confusion:
-    """Counts the pictures of each true class by what was decided.
+def confusion_matrix(judgements: Sequence[Judgement], classes: tuple[str, ...]) -> ConfusionMatrix:
+    """Counts the confusion matrix.
 
     Args:
-        judgements: One per picture.
+        judgements: Of pictures of these classes.
         classes: Class names, `good` first.
     """
     pairs = Counter((each.truth, each.label) for each in judgements)
     columns = (*classes, NO_CAPSULE)
     counts = tuple(tuple(pairs[truth, label] for label in columns) for truth in classes)
-    return Confusion(classes, columns, counts)
+    return ConfusionMatrix(classes, columns, counts)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from capsule_inspect.dataset.manifest import DataSet, Sample
-from capsule_inspect.export.measure_training import measure_training
+from capsule_inspect.export.measure_training_statistics import measure_training_statistics
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.operating_point import OperatingPoint
@@ -36,7 +36,7 @@ def data(tmp_path: Path, save_picture) -> DataSet:
 
 def test_means_deviations_ranges_and_the_limit_are_those_of_the_pictures(data):
     seen = []
-    found = measure_training(
+    found = measure_training_statistics(
         data, data.samples, inspector(colour_as_feature), lambda: seen.append(1)
     )
     assert found is not None
@@ -56,7 +56,7 @@ def test_means_deviations_ranges_and_the_limit_are_those_of_the_pictures(data):
 
 
 def test_only_the_pictures_given_count(data):
-    found = measure_training(data, data.samples[:2], inspector(colour_as_feature))
+    found = measure_training_statistics(data, data.samples[:2], inspector(colour_as_feature))
     assert found is not None
     assert found.feature_means[0] == pytest.approx(15)
 
@@ -65,5 +65,8 @@ def test_nothing_is_known_without_features_or_without_a_capsule(data):
     def silent(_):
         return Outputs(np.zeros(2, np.float32), None)
 
-    assert measure_training(data, data.samples, inspector(silent)) is None
-    assert measure_training(data, data.samples, inspector(colour_as_feature, "capsule")) is None
+    assert measure_training_statistics(data, data.samples, inspector(silent)) is None
+    assert (
+        measure_training_statistics(data, data.samples, inspector(colour_as_feature, "capsule"))
+        is None
+    )

@@ -1,4 +1,4 @@
-from capsule_inspect.evaluation.confusion import Confusion, count_confusion
+from capsule_inspect.evaluation.confusion_matrix import ConfusionMatrix, confusion_matrix
 from capsule_inspect.evaluation.judge import NO_CAPSULE, Judgement
 
 
@@ -12,7 +12,7 @@ def test_pictures_are_counted_by_what_they_are_and_what_they_were_taken_for():
         ("poke", NO_CAPSULE),
     ]
     judgements = [Judgement("", "", truth, label, 0.5, (), None) for truth, label in pairs]
-    assert count_confusion(judgements, ("good", "crack", "poke")) == Confusion(
+    assert confusion_matrix(judgements, ("good", "crack", "poke")) == ConfusionMatrix(
         rows=("good", "crack", "poke"),
         columns=("good", "crack", "poke", "no_capsule"),
         counts=((3, 0, 1, 0), (0, 1, 2, 0), (0, 0, 0, 1)),
