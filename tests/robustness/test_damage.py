@@ -65,7 +65,7 @@ import sys
 from pathlib import Path
 from capsule_inspect.errors import ModelFileError
 from capsule_inspect.modelfile.bundle import read_bundle
-from capsule_inspect.modelfile.runtime import Interpreter
+from capsule_inspect.modelfile.interpreter import Interpreter
 
 for file in sorted(Path(sys.argv[1]).iterdir()):
     try:
