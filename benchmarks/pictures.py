@@ -7,7 +7,8 @@ import cv2
 
 from capsule_inspect.dataset.draw import DEFECTS, draw_capsule
 from capsule_inspect.imaging.read import Picture, read_picture
-from capsule_inspect.inference.inputs import InputPicture, expand_inputs
+from capsule_inspect.inference.expand_inputs import expand_inputs
+from capsule_inspect.inference.input_picture import InputPicture
 
 DISTINCT = 40
 

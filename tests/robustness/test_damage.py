@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from capsule_inspect.dataset.draw import draw_capsule
-from capsule_inspect.inference.records import read_records
+from capsule_inspect.inference.read_records import read_records
 
 COUNT = 1000
 

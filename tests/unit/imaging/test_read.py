@@ -507,9 +507,9 @@ def test_a_file_of_several_pictures_says_that_this_is_the_first(tmp_path):
     for name, count in (("one.tif", 1), ("two.tif", 2)):
         _, data = cv2.imencodemulti(".tif", pages[:count])
         (tmp_path / name).write_bytes(data.tobytes())
-    assert load_picture(tmp_path / "one.tif").notes == ()
+    assert load_picture(tmp_path / "one.tif").warnings == ()
     two = load_picture(tmp_path / "two.tif")
-    assert "first" in " ".join(two.notes)
+    assert "first" in " ".join(two.warnings)
     assert (two.pixels == 40).all()
 
 
@@ -524,7 +524,7 @@ def test_an_animation_says_that_this_is_its_first_picture(tmp_path, extension):
     assert done
     (tmp_path / f"a{extension}").write_bytes(np.asarray(data).tobytes())
     loaded = load_picture(tmp_path / f"a{extension}")
-    assert any("first" in note for note in loaded.notes)
+    assert any("first" in note for note in loaded.warnings)
     assert abs(int(loaded.pixels[10, 10, 0]) - 40) <= 2
 
 
@@ -533,4 +533,4 @@ def test_transparent_parts_are_spoken_of(tmp_path, alpha, says):
     picture = np.full((20, 30, 4), 255, np.uint8)
     picture[3, 4, 3] = alpha
     (tmp_path / "a.png").write_bytes(cv2.imencode(".png", picture)[1].tobytes())
-    assert any("white" in n for n in load_picture(tmp_path / "a.png").notes) == says
+    assert any("white" in n for n in load_picture(tmp_path / "a.png").warnings) == says
