@@ -15,11 +15,11 @@ class RecordWriter:
     Args:
         path: The file.
         classes: Class names in the model's order.
-        keep: Bytes to keep of a file that is there, from `recover_records`; 0 makes a new file in
-            the place of one that is there.
+        keep: Bytes to keep of a file that is there, from `recover_records`; 0 puts a new file in
+            its place.
 
     Raises:
-        UsageError: The file cannot be written; so do all that write.
+        UsageError: The file cannot be written; likewise from `write` and at the end.
     """
 
     def __init__(self, path: Path, classes: Sequence[str], keep: int = 0) -> None:
@@ -50,7 +50,11 @@ class RecordWriter:
                 os.fsync(self._file.fileno())
 
     def write(self, records: Sequence[Record]) -> None:
-        """Appends the rows of one picture."""
+        """Appends the rows of one picture.
+
+        Raises:
+            UsageError: The file cannot be written.
+        """
         with sentences_for(self._folder):
             self._append(b"".join(record.to_csv(self._classes) for record in records))
 
