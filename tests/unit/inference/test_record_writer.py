@@ -1,4 +1,6 @@
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -59,22 +61,24 @@ def test_a_file_that_cannot_be_made_is_told(tmp_path):
         RecordWriter(tmp_path / "none/p.csv", CLASSES)
 
 
-@pytest.fixture
-def little_room():
-    """No file may grow beyond 400 bytes."""
+@contextmanager
+def little_room(size: int) -> Iterator[None]:
+    """No file may grow beyond a size meanwhile."""
     resource = pytest.importorskip("resource", reason="needs limits of POSIX")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (400, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:  # before pytest writes a word, which may go to a file
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-@pytest.mark.usefixtures("little_room")
 def test_rows_that_find_no_room_are_told(tmp_path):
     path = tmp_path / "p.csv"
     with (
         RecordWriter(path, CLASSES) as writer,
         pytest.raises(UsageError, match=rf"'{tmp_path}' cannot be written: .*--resume"),
+        little_room(400),
     ):
         writer.write([OK] * 9)
     assert path.stat().st_size == 400
