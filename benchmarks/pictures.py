@@ -8,7 +8,8 @@ import cv2
 from capsule_inspect.dataset.draw import DEFECTS, draw_capsule
 from capsule_inspect.imaging.picture import Picture
 from capsule_inspect.imaging.read_picture import read_picture
-from capsule_inspect.inference.inputs import InputPicture, expand_inputs
+from capsule_inspect.inference.expand_inputs import expand_inputs
+from capsule_inspect.inference.input_picture import InputPicture
 
 DISTINCT = 40
 

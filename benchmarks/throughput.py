@@ -25,12 +25,12 @@ from timing import seconds
 
 from capsule_inspect.imaging.decode_picture import decode_picture
 from capsule_inspect.imaging.encode import encode_picture
-from capsule_inspect.inference.batch import inspect_batch
-from capsule_inspect.inference.in_order import map_in_order
-from capsule_inspect.inference.inputs import InputPicture
-from capsule_inspect.inference.inspect_file import Overlays, Wanted
+from capsule_inspect.inference.input_picture import InputPicture
+from capsule_inspect.inference.inspect_batch import inspect_batch
+from capsule_inspect.inference.inspect_options import InspectOptions, Overlays
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.inference.load_model_file import load_model_file
+from capsule_inspect.inference.map_in_order import map_in_order
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ class Case:
 
     def run_batch(self, out: Path) -> None:
         """Does what `predict` does."""
-        inspect_batch(self.inspector, self.pictures, out, Wanted(self.overlays), jobs=self.jobs)
+        options = InspectOptions(self.overlays)
+        inspect_batch(self.inspector, self.pictures, out, options, jobs=self.jobs)
 
     def _bound(self, source: InputPicture) -> None:
         roi = self.inspector.roi

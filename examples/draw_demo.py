@@ -11,7 +11,7 @@ import numpy as np
 
 from capsule_inspect.imaging.encode import encode_picture
 from capsule_inspect.imaging.read_picture import read_picture
-from capsule_inspect.inference.records import read_records
+from capsule_inspect.inference.read_records import read_records
 
 SIDE = 440
 

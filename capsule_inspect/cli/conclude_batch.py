@@ -8,7 +8,7 @@ from capsule_inspect.counted import counted
 from capsule_inspect.errors import ConditionNotMetError, PartialFailureError
 
 if TYPE_CHECKING:
-    from capsule_inspect.inference.batch import BatchSummary
+    from capsule_inspect.inference.batch_summary import BatchSummary
 
 
 def conclude_batch(summary: "BatchSummary", last_line: str, fail_on_defect: bool) -> None:

@@ -65,7 +65,7 @@ def load_training_stack(command: str, backend: str | None = None) -> None:
     """
     chosen = choose_backend(command, backend)
     from capsule_inspect.cli.console import say
-    from capsule_inspect.modelfile.quiet import without_info_lines
+    from capsule_inspect.modelfile.without_info_lines import without_info_lines
 
     say(f"Loading Keras and {'TensorFlow' if chosen == 'tensorflow' else 'JAX'}.")
     with without_info_lines():

@@ -85,7 +85,7 @@ def _look_at(file: Path, bundle: "ModelBundle") -> _FileFacts:
 
 def _try_runtime(bundle: "ModelBundle") -> tuple[str | None, str | None]:
     """Loads the model, since what a runtime refuses shows in no version number."""
-    from capsule_inspect.modelfile.runtime import Interpreter
+    from capsule_inspect.modelfile.interpreter import Interpreter
 
     try:
         return Interpreter(bundle).runtime, None

@@ -13,7 +13,7 @@ from capsule_inspect.errors import InterruptedRunError, UsageError
 from capsule_inspect.modelfile.shipped_model import SHIPPED_MODEL
 
 if TYPE_CHECKING:
-    from capsule_inspect.inference.results_folder import OnExisting
+    from capsule_inspect.inference.open_results import OnExisting
 
 _OVERRIDE = re.compile(r"[+~]{0,2}[A-Za-z_][\w.]*=")
 
@@ -62,14 +62,14 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
     with _interruptible():
         from capsule_inspect.cli.console import speaking
         from capsule_inspect.cli.predict_batch import PredictRequest, predict_batch
-        from capsule_inspect.inference.inspect_file import Wanted
+        from capsule_inspect.inference.inspect_options import InspectOptions
 
         request = PredictRequest(
             inputs=tuple(named),
             recursive=recursive,
             out=out,
             on_existing=on_existing,
-            wanted=Wanted(
+            options=InspectOptions(
                 overlays="none" if no_overlays else overlays,
                 overlay_format=overlay_format,
                 masks=masks,

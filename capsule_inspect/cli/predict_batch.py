@@ -11,18 +11,17 @@ from capsule_inspect.cli.expected import describe_expected
 from capsule_inspect.cli.progress import watch_pictures
 from capsule_inspect.cli.record_printer import RecordPrinter
 from capsule_inspect.counted import counted
-from capsule_inspect.inference.batch import BatchSummary, inspect_batch
-from capsule_inspect.inference.inputs import InputPicture, expand_inputs
-from capsule_inspect.inference.inspect_file import Wanted
+from capsule_inspect.inference.batch_summary import BatchSummary
+from capsule_inspect.inference.expand_inputs import expand_inputs
+from capsule_inspect.inference.input_picture import InputPicture
+from capsule_inspect.inference.inspect_batch import inspect_batch
+from capsule_inspect.inference.inspect_options import InspectOptions
 from capsule_inspect.inference.inspector import Inspector
+from capsule_inspect.inference.is_result import is_result
 from capsule_inspect.inference.load_model_file import load_model_file
-from capsule_inspect.inference.records import Record
-from capsule_inspect.inference.results_folder import (
-    OnExisting,
-    ResultsFolder,
-    check_results,
-    is_result,
-)
+from capsule_inspect.inference.open_results import OnExisting, check_results
+from capsule_inspect.inference.record import Record
+from capsule_inspect.inference.results_folder import ResultsFolder
 from capsule_inspect.modelfile.runtime_name import RuntimeName
 from capsule_inspect.runs.naming import input_name
 from capsule_inspect.runs.new_folder import new_run_folder
@@ -37,7 +36,7 @@ class PredictRequest:
         recursive: Whether folders stand for their subfolders as well.
         out: The results folder; by default `runs/predict/<time>-<input>/`.
         on_existing: What to do with a folder that holds something already.
-        wanted: What to make of each picture beside its rows.
+        options: What to make of each picture beside its rows.
         model: A `.tflite` file.
         threshold: Takes the place of the model's own, in [0, 1]; None for that.
         runtime: What executes the model.
@@ -54,7 +53,7 @@ class PredictRequest:
     recursive: bool
     out: Path | None
     on_existing: OnExisting
-    wanted: Wanted
+    options: InspectOptions
     model: Path
     threshold: float | None
     runtime: RuntimeName
@@ -132,7 +131,7 @@ def _inspect(
             inspector,
             pictures,
             folder.path,
-            request.wanted,
+            request.options,
             jobs=request.jobs,
             on_existing=request.on_existing,
             on_picture=on_picture,
@@ -147,4 +146,4 @@ def _write_report(
     from capsule_inspect.pages.batch_page import write_batch_page  # Jinja, which few runs need
 
     about = f"Model {request.model.name}, threshold {inspector.point.threshold:.3g}."
-    write_batch_page(folder, about, summary.drift, request.wanted.max_pixels)
+    write_batch_page(folder, about, summary.drift, request.options.max_pixels)

@@ -13,7 +13,7 @@ from capsule_inspect.cli.console import results
 from capsule_inspect.errors import UsageError
 
 if TYPE_CHECKING:
-    from capsule_inspect.inference.records import Record
+    from capsule_inspect.inference.record import Record
 
 _WIDE = 100
 """Characters to a line that leave room for paths beside headings of one line."""

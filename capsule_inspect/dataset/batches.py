@@ -13,6 +13,7 @@ from capsule_inspect.dataset.crops import TrainingCrop
 from capsule_inspect.dataset.transplant import transplant
 from capsule_inspect.errors import DataError
 from capsule_inspect.imaging.roi import Roi
+from capsule_inspect.modelfile.outputs import LOGITS, MASK_LOGITS
 from capsule_inspect.settings.train_settings import TrainSettings
 
 _KEEPS_ITS_PLACE = "squeeze"
@@ -113,17 +114,17 @@ class Batches(keras.utils.PyDataset):
         size, count = self._settings.batch_size, len(self._classes)
         images = np.empty((size, self._roi.height, self._roi.width, 3), np.uint8)
         labels = np.zeros((size, count), np.float32)
-        targets = {"logits": labels}
+        targets = {LOGITS: labels}
         if self._mask_stride:
             height, width = (s // self._mask_stride for s in (self._roi.height, self._roi.width))
-            targets["mask_logits"] = np.zeros((size, height, width, count), np.float32)
+            targets[MASK_LOGITS] = np.zeros((size, height, width, count), np.float32)
         for slot in range(size):
             crop = self._pick(slot % 2 == 1, random)
             images[slot], mask = self._augment(crop, int(random.integers(2**31)))
             labels[slot, crop.label] = 1
             if self._mask_stride and mask is not None:
                 shares = mask_shares(mask, crop.label, count, self._mask_stride)
-                targets["mask_logits"][slot] = shares
+                targets[MASK_LOGITS][slot] = shares
         return images, targets
 
     def _pick(self, defective: bool, random: np.random.Generator) -> TrainingCrop:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from capsule_inspect.modelfile.quiet import without_info_lines
+from capsule_inspect.modelfile.outputs import FEATURES, IMAGE
+from capsule_inspect.modelfile.without_info_lines import without_info_lines
 
 
 def convert(network: Any, quantization: str, calibration: Sequence[NDArray[np.uint8]]) -> bytes:
@@ -29,9 +30,9 @@ def convert(network: Any, quantization: str, calibration: Sequence[NDArray[np.ui
 
     from capsule_inspect.model.heads import pool_features
 
-    image = keras.Input(batch_shape=(1, *network.input_shape[1:]), dtype="uint8", name="image")
+    image = keras.Input(batch_shape=(1, *network.input_shape[1:]), dtype="uint8", name=IMAGE)
     # One network for all outputs, or the encoder would run twice.
-    whole = keras.Model(network.input, {**network.output, "features": pool_features(network)})
+    whole = keras.Model(network.input, {**network.output, FEATURES: pool_features(network)})
     converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(image, whole(image)))
     if quantization != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -55,4 +56,4 @@ def convert(network: Any, quantization: str, calibration: Sequence[NDArray[np.ui
 
 def _feed(windows: Iterable[NDArray[np.uint8]]) -> Iterator[dict[str, NDArray[np.uint8]]]:
     for window in windows:
-        yield {"image": window[None]}
+        yield {IMAGE: window[None]}

@@ -18,8 +18,8 @@ from capsule_inspect.imaging.crop import find_crops
 from capsule_inspect.imaging.read_picture import read_picture
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.bundle import ModelBundle
-from capsule_inspect.modelfile.metadata import FORMAT_VERSION, QUANTIZATIONS, ModelMetadata
-from capsule_inspect.modelfile.runtime import Interpreter
+from capsule_inspect.modelfile.interpreter import Interpreter
+from capsule_inspect.modelfile.metadata import QUANTIZATIONS, ModelMetadata
 from capsule_inspect.settings.export_settings import ExportSettings
 from capsule_inspect.training.load import TrainedModel
 
@@ -78,7 +78,6 @@ def convert_trained(
     windows = list(_windows(data, _calibration_samples(data, settings.calibration), model))
     flatbuffer = convert(model.network, settings.format, windows)
     metadata = ModelMetadata(
-        format_version=FORMAT_VERSION,
         flatbuffer_sha256=hashlib.sha256(flatbuffer).hexdigest(),
         classes=rule.classes,
         roi=rule.roi,

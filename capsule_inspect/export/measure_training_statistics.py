@@ -43,7 +43,7 @@ def measure_training_statistics(
         for finding in inspector.inspect(read_picture(data.root / sample.path)):
             if finding.outputs.features is not None:
                 features.append(finding.outputs.features)
-                looks.append(finding.look)
+                looks.append(finding.observation.look)
         advance()
     if not features:
         return None

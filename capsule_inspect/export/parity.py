@@ -10,7 +10,7 @@ from capsule_inspect.dataset.true_mask import true_mask
 from capsule_inspect.evaluation.judge import Judgement, judge_findings
 from capsule_inspect.imaging.read_picture import read_picture
 from capsule_inspect.inference.inspector import Inspector
-from capsule_inspect.modelfile.outputs import Outputs
+from capsule_inspect.modelfile.outputs import LOGITS, MASK_LOGITS, Outputs
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def compare(
     """
     before: list[Judgement] = []
     after: list[Judgement] = []
-    gaps = {"logits": _Gap(), "mask_logits": _Gap()}
+    gaps = {LOGITS: _Gap(), MASK_LOGITS: _Gap()}
     for sample in samples:
         picture = read_picture(data.root / sample.path)
         truth = true_mask(data, sample, picture.shape[:2])
@@ -117,9 +117,9 @@ class _Gap:
 
 
 def _measure_gaps(gaps: dict[str, _Gap], one: Outputs, other: Outputs) -> None:
-    gaps["logits"].add(one.logits, other.logits)
+    gaps[LOGITS].add(one.logits, other.logits)
     if one.mask_logits is not None and other.mask_logits is not None:
-        gaps["mask_logits"].add(one.mask_logits, other.mask_logits)
+        gaps[MASK_LOGITS].add(one.mask_logits, other.mask_logits)
 
 
 def _mean_dice(judgements: list[Judgement]) -> float | None:

@@ -16,11 +16,11 @@ class LoadedPicture:
 
     Attributes:
         pixels: RGB uint8 [H, W, 3], C-contiguous and owned by the caller.
-        notes: Sentences about what was left out or changed.
+        warnings: Sentences about what was left out or changed.
     """
 
     pixels: Picture
-    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> LoadedPicture:
@@ -41,7 +41,7 @@ def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Load
             cannot be decoded.
     """
     header, decoded = decode_upright(data, name, max_pixels)
-    notes = ["The file holds several pictures; this is the first."] if header.more else []
+    warnings = ["The file holds several pictures; this is the first."] if header.more else []
     values = _to_8_bit(decoded)
     if values.ndim == 2:
         rgb = cv2.cvtColor(values, cv2.COLOR_GRAY2RGB)
@@ -51,8 +51,8 @@ def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Load
         # OpenCV hands out most TIFF colours multiplied by their alpha, those of PNG and WebP never.
         rgb = _on_white(values[:, :, [2, 1, 0, 3]], header.format == "tiff")
         if (values[:, :, 3] < 255).any():
-            notes.append("Its transparent parts were put on white.")
-    return LoadedPicture(np.ascontiguousarray(rgb, dtype=np.uint8), tuple(notes))
+            warnings.append("Its transparent parts were put on white.")
+    return LoadedPicture(np.ascontiguousarray(rgb, dtype=np.uint8), tuple(warnings))
 
 
 def _to_8_bit(values: Decoded) -> Picture:

@@ -31,6 +31,11 @@ class Decision:
     mask: NDArray[np.bool_] | None
 
     @property
+    def is_defect(self) -> bool:
+        """Whether the label is a defect class."""
+        return self.label != GOOD
+
+    @property
     def defect_area(self) -> int | None:
         """Native pixels of the mask; None without one."""
         return None if self.mask is None else int(np.count_nonzero(self.mask))
@@ -55,6 +60,9 @@ def decide(
         shape: Height and width of the picture in pixels.
         classes: Class names in the order of the logits, `good` first.
         point: Temperature and thresholds.
+
+    Returns:
+        Label, probabilities, and the mask at the size of the picture.
     """
     scaled = outputs.logits.astype(np.float64) / point.temperature
     probabilities = np.asarray(softmax(scaled), np.float64)

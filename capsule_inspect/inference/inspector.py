@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsule_inspect.imaging.crop import Crop, find_crops
-from capsule_inspect.imaging.look import Look, measure_look
+from capsule_inspect.imaging.look import measure_look
 from capsule_inspect.imaging.picture import Picture
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.decide import Decision, decide
-from capsule_inspect.inference.doubts import find_doubts
+from capsule_inspect.inference.find_warnings import find_warnings
+from capsule_inspect.inference.observation import Observation
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.modelfile.outputs import Outputs
 from capsule_inspect.modelfile.training_statistics import TrainingStatistics
@@ -28,17 +29,15 @@ class Finding:
         crop: Where it lies.
         decision: What was decided.
         outputs: What the network said, which the decision was made from.
-        look: What its window looks like.
-        ood_score: How unlike the training pictures it is; None where that is not known.
-        doubts: Sentences that say why not to trust the decision.
+        observation: What its window is like.
+        warnings: Sentences that say why not to trust the decision.
     """
 
     crop: Crop
     decision: Decision
     outputs: Outputs
-    look: Look
-    ood_score: float | None = None
-    doubts: tuple[str, ...] = ()
+    observation: Observation
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,16 +49,16 @@ class Inspector:
         classes: Class names, `good` first.
         roi: The window the network sees.
         point: Temperature and thresholds.
-        model: SHA-256 of the model's flatbuffer; empty for a network that comes from no file.
-        seen: What the training pictures were like; None where that is not known.
+        model_sha256: Of the model's flatbuffer; empty for a network that comes from no file.
+        training_statistics: What the training pictures were like; None where that is not known.
     """
 
     run: RunNetwork
     classes: tuple[str, ...]
     roi: Roi
     point: OperatingPoint
-    model: str = ""
-    seen: TrainingStatistics | None = None
+    model_sha256: str = ""
+    training_statistics: TrainingStatistics | None = None
 
     def inspect(self, picture: Picture) -> tuple[Finding, ...]:
         """Judges every capsule of a picture.
@@ -77,9 +76,12 @@ class Inspector:
         outputs = self.run(window)
         shape = picture.shape[0], picture.shape[1]
         decision = decide(outputs, crop, shape, self.classes, self.point)
-        look = measure_look(window, crop.box.length)
+        observation = self._observe(crop, window, outputs)
+        warnings = tuple(find_warnings(crop, observation, self.training_statistics))
+        return Finding(crop, decision, outputs, observation, warnings)
+
+    def _observe(self, crop: Crop, window: NDArray[np.uint8], outputs: Outputs) -> Observation:
         ood_score = None
-        if self.seen is not None and outputs.features is not None:
-            ood_score = self.seen.ood_score(outputs.features)
-        doubts = tuple(find_doubts(crop, look, ood_score, self.seen))
-        return Finding(crop, decision, outputs, look, ood_score, doubts)
+        if self.training_statistics is not None and outputs.features is not None:
+            ood_score = self.training_statistics.ood_score(outputs.features)
+        return Observation(measure_look(window, crop.box.length), ood_score)

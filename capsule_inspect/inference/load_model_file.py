@@ -37,6 +37,9 @@ def load_model_file(
         runtime: What executes it.
         threads: How many threads the runtime may use for each capsule; at least 1.
 
+    Returns:
+        What inspects pictures with it, at the file's own operating point.
+
     Raises:
         ModelFileError: The file is missing, damaged or foreign, or cannot be executed.
         MissingExtraError: The runtime is not installed.
@@ -54,7 +57,7 @@ def load_model_file(
         classes=meta.classes,
         roi=meta.roi,
         point=meta.operating_point,
-        model=meta.flatbuffer_sha256,
-        seen=meta.training_statistics,
+        model_sha256=meta.flatbuffer_sha256,
+        training_statistics=meta.training_statistics,
     )
     return LoadedModelFile(inspector, meta, pool.runtime)

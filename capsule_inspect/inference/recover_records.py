@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from capsule_inspect.errors import DataError
-from capsule_inspect.inference.records import Record, csv_line, parse_record, record_columns
+from capsule_inspect.inference.record import Record, csv_line, record_columns
 
 
 @dataclass(frozen=True)
-class Recovered:
+class RecoveredRecords:
     """What an unfinished `predictions.csv` surely holds.
 
     Attributes:
@@ -25,13 +25,13 @@ class Recovered:
     starts: tuple[int, ...] = ()
     size: int = 0
 
-    def first(self, count: int) -> "Recovered":
+    def first(self, count: int) -> "RecoveredRecords":
         """Returns what it holds of the first pictures alone."""
         size = (*self.starts, self.size)[count]
-        return Recovered(self.pictures[:count], self.starts[:count], size)
+        return RecoveredRecords(self.pictures[:count], self.starts[:count], size)
 
 
-def recover_records(path: Path, classes: Sequence[str]) -> Recovered:
+def recover_records(path: Path, classes: Sequence[str]) -> RecoveredRecords:
     """Reads what a run that was cut short has written.
 
     What follows a row that is not whole is left out, and so is the last picture: rows of further
@@ -41,30 +41,34 @@ def recover_records(path: Path, classes: Sequence[str]) -> Recovered:
         path: The file.
         classes: Class names in the model's order.
 
+    Returns:
+        The rows of all pictures but the last; nothing of a file that is empty.
+
     Raises:
         DataError: The file cannot be read, or is the `predictions.csv` of other classes.
     """
-    header = csv_line(record_columns(classes))
+    columns = record_columns(classes)
+    header = csv_line(columns)
     try:
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"'{path}' cannot be read: {error.strerror}.") from error
     if not data.startswith(header):
         if header.startswith(data):
-            return Recovered()
+            return RecoveredRecords()
         raise DataError(f"'{path}' is not a predictions.csv of this model's classes.")
     pictures: list[list[Record]] = []
     starts: list[int] = []
-    with suppress(ValueError, TypeError, csv.Error):  # a power cut can leave zeros at the end
+    with suppress(ValueError, csv.Error):  # a power cut can leave zeros at the end
         for start, end in _whole_lines(data, len(header)):
             (cells,) = csv.reader([data[start:end].decode()], strict=True)
-            record = parse_record(dict(zip(record_columns(classes), cells, strict=True)))
+            record = Record.from_row(dict(zip(columns, cells, strict=True)))
             if not pictures or pictures[-1][0].path != record.path:
                 pictures.append([])
                 starts.append(start)
             pictures[-1].append(record)
     finished = tuple(tuple(records) for records in pictures[:-1])
-    return Recovered(finished, tuple(starts[:-1]), starts[-1] if starts else len(header))
+    return RecoveredRecords(finished, tuple(starts[:-1]), starts[-1] if starts else len(header))
 
 
 def _whole_lines(data: bytes, start: int) -> Iterator[tuple[int, int]]:

@@ -1,28 +1,26 @@
-"""The folder that a batch writes to: one run's alone, whole at every instant."""
+"""The folder that a batch writes to: its files and their names.
+
+Light, so that a list of runs can use it, too.
+"""
 
 import json
-import os
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
+from capsule_inspect.inference.sentences_for import sentences_for
+from capsule_inspect.replacing import replace_bytes
 
-from capsule_inspect.errors import UsageError
-from capsule_inspect.replacing import UNFINISHED, replace_bytes
+if TYPE_CHECKING:
+    from capsule_inspect.imaging.encode import PictureFormat
 
-OnExisting: TypeAlias = Literal["refuse", "resume", "overwrite"]
-"""What to do with a results folder that holds something already."""
+MADE_BY = "capsule-inspect predict"
+"""What run.json says of the command, by which its folders are known."""
 
-RunSettings: TypeAlias = Mapping[str, object]
-"""All that decides the results of a run, as JSON can hold it: it can be resumed with the same."""
+_OVERLAYS, _MASKS = "overlays", "masks"
 
-_PICTURES = ("overlays", "masks")
-_LOCK = ".lock"
-_MADE_BY = "capsule-inspect predict"
+PICTURE_FOLDERS = (_OVERLAYS, _MASKS)
+"""The folders of pictures in a results folder."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class ResultsFolder:
         return self.path / "predictions.csv"
 
     @property
-    def settings(self) -> Path:
+    def run_file(self) -> Path:
         """What the run was made with; written first."""
         return self.path / "run.json"
 
@@ -49,6 +47,21 @@ class ResultsFolder:
     def report(self) -> Path:
         """The page for people, if one was asked for."""
         return self.path / "report.html"
+
+    @staticmethod
+    def overlay_name(picture: str, picture_format: "PictureFormat") -> str:
+        """Names the overlay of a picture, relative to the folder, POSIX.
+
+        Args:
+            picture: What the picture's results are called.
+            picture_format: What the overlay is written as; its extension.
+        """
+        return f"{_OVERLAYS}/{picture}.{picture_format}"
+
+    @staticmethod
+    def mask_name(picture: str) -> str:
+        """Names the mask of a picture, likewise."""
+        return f"{_MASKS}/{picture}.png"
 
     def write(self, name: str, data: bytes) -> None:
         """Writes a file so that it is never seen half done.
@@ -75,140 +88,14 @@ class ResultsFolder:
         except OSError:
             return False
 
-
-def is_result(file: Path) -> bool:
-    """Tells whether a file, however spelled, lies where some run keeps its overlays or masks."""
-    folders = (
-        folder
-        for spell in (os.path.abspath, os.path.realpath)
-        for folder in Path(spell(file)).parents
-    )
-    return any(
-        folder.name in _PICTURES and _is_of_a_run(ResultsFolder(folder.parent))
-        for folder in folders
-    )
-
-
-def check_results(folder: ResultsFolder, on_existing: OnExisting) -> None:
-    """Makes sure that a results folder can be used as asked, before any work is done.
-
-    Raises:
-        UsageError: It is not a folder, or what it holds is not to be used.
-    """
-    out = folder.path
-    with sentences_for(out):
-        if os.path.lexists(out) and not out.is_dir():
-            raise UsageError(f"The output '{out}' is not a folder. Name another with -o.")
-        if not out.is_dir() or all(_is_ours_and_empty(entry.name) for entry in out.iterdir()):
-            return
-    if not _is_of_a_run(folder):
-        hint = " No run.json says that this command made it." if on_existing != "refuse" else ""
-        raise UsageError(
-            f"The output folder '{out}' is not empty.{hint} Name another with -o, or remove it."
-        )
-    if on_existing == "refuse":
-        raise UsageError(
-            f"The output folder '{out}' is not empty. Go on with its run by --resume, start it "
-            "again with --overwrite, or name another folder with -o."
-        )
-
-
-@contextmanager
-def open_results(
-    folder: ResultsFolder, run: RunSettings, on_existing: OnExisting = "refuse"
-) -> Iterator[None]:
-    """Has a results folder for this process alone, ready to be written.
-
-    With `resume`, what an earlier run finished stays, but for its report; with `overwrite` its
-    rows, settings and report and the folders `overlays` and `masks` are removed, and nothing else.
-
-    Args:
-        folder: The folder; made if need be.
-        run: What the run is made with.
-        on_existing: What to do with a folder that holds something already.
-
-    Raises:
-        UsageError: As for `check_results`; another run uses the folder; a run to be resumed was
-            made with other settings.
-    """
-    check_results(folder, on_existing)
-    with sentences_for(folder.path):
-        folder.path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder.path / _LOCK, blocking=False)
+    def read_run(self) -> dict[str, object]:
+        """Returns what the run was made with, as in run.json; nothing if that cannot be known."""
         try:
-            lock.acquire()
-        except Timeout:
-            raise UsageError(
-                f"Another run writes to '{folder.path}' now. Wait for it, or name another folder "
-                "with -o."
-            ) from None
-    try:
-        with sentences_for(folder.path):
-            made = {"made_by": _MADE_BY, **run}
-            _make_ready(folder, json.loads(json.dumps(made)), on_existing)
-        yield
-    finally:
-        lock.release()
+            document = json.loads(self.run_file.read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return document if isinstance(document, dict) else {}
 
-
-@contextmanager
-def sentences_for(out: Path) -> Iterator[None]:
-    """Turns errors of writing into sentences."""
-    try:
-        yield
-    except OSError as error:
-        where, reason = error.filename or out, error.strerror or error
-        raise UsageError(
-            f"'{where}' cannot be written: {reason}. Make room and go on with --resume, or name "
-            "another folder with -o; rows written so far are whole."
-        ) from error
-
-
-def _make_ready(folder: ResultsFolder, run: RunSettings, on_existing: OnExisting) -> None:
-    check_results(folder, on_existing)  # once more: another run may have come before the lock
-    _remove_unfinished(folder)
-    folder.report.unlink(missing_ok=True)  # or it could be of other rows
-    if folder.settings.exists():
-        if on_existing == "resume":
-            _require_same(folder, run)
-            return
-        folder.records.unlink(missing_ok=True)
-        for name in _PICTURES:
-            if os.path.lexists(folder.path / name):
-                shutil.rmtree(folder.path / name)
-    folder.write(folder.settings.name, f"{json.dumps(run, indent=2)}\n".encode())
-
-
-def _require_same(folder: ResultsFolder, run: RunSettings) -> None:
-    before = _read_settings(folder)
-    changed = [key for key in {**before, **run} if before.get(key) != run.get(key)]
-    if changed:
-        said = ", ".join(f"{key} was {before.get(key)}, now {run.get(key)}" for key in changed)
-        raise UsageError(
-            f"The run in '{folder.path}' was made otherwise ({said}). Resume it with the same, or "
-            "start it again with --overwrite."
-        )
-
-
-def _is_of_a_run(folder: ResultsFolder) -> bool:
-    return _read_settings(folder).get("made_by") == _MADE_BY
-
-
-def _read_settings(folder: ResultsFolder) -> dict[str, object]:
-    """Returns what a run was made with; nothing if that cannot be known."""
-    try:
-        settings = json.loads(folder.settings.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return settings if isinstance(settings, dict) else {}
-
-
-def _is_ours_and_empty(name: str) -> bool:
-    """Tells whether a file is one that a run leaves before it has begun to write results."""
-    return name == _LOCK or name.startswith(UNFINISHED)
-
-
-def _remove_unfinished(folder: ResultsFolder) -> None:
-    for pattern in ("", *(f"{name}/**/" for name in _PICTURES)):
-        for file in folder.path.glob(f"{pattern}{UNFINISHED}*"):
-            file.unlink()
+    def is_of_a_run(self) -> bool:
+        """Tells whether `predict` has made the folder."""
+        return self.read_run().get("made_by") == MADE_BY

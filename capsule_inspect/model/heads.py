@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import keras
 from keras import layers, ops
 
+from capsule_inspect.modelfile.outputs import FEATURES, LOGITS
 from capsule_inspect.settings.model_settings import ModelSettings
 
 _SURE = 2.0
@@ -41,7 +42,7 @@ Head = Callable[[Evidence, ModelSettings, int], keras.KerasTensor]
 
 def views_head(evidence: Evidence, settings: ModelSettings, class_count: int) -> keras.KerasTensor:
     """Looks at the whole picture, at what lies under the predicted defect, and at the mask."""
-    return layers.Dense(class_count, name="logits")(_look(evidence, settings))
+    return layers.Dense(class_count, name=LOGITS)(_look(evidence, settings))
 
 
 def region_head(evidence: Evidence, settings: ModelSettings, class_count: int) -> keras.KerasTensor:
@@ -57,7 +58,7 @@ def region_head(evidence: Evidence, settings: ModelSettings, class_count: int) -
     scores = _score_places(evidence, settings.head_l2, class_count - 1)
     attention = _attend(evidence.mask_logits)
     defects = ops.sum(scores * attention, axis=(1, 2))
-    return layers.Concatenate(name="logits")([good, defects])
+    return layers.Concatenate(name=LOGITS)([good, defects])
 
 
 def mask_pooling_head(
@@ -71,7 +72,7 @@ def mask_pooling_head(
         under = ops.sum(evidence.stride8 * weight, axis=(1, 2)) / (total + 1e-6)
         x = layers.Concatenate(name="head_join")([x, under])
     hidden = _further_layers(x, settings, first=0)
-    return layers.Dense(class_count, name="logits")(hidden)
+    return layers.Dense(class_count, name=LOGITS)(hidden)
 
 
 HEADS: dict[str, Head] = {
@@ -87,7 +88,7 @@ def pool_features(network: keras.Model) -> keras.KerasTensor:
     names = {layer.name for layer in network.layers}
     first = "head_wide_conv" if "head_wide_conv" in names else "head_whole"
     coarse = network.get_layer(first).input
-    return layers.GlobalAveragePooling2D(name="features")(coarse)
+    return layers.GlobalAveragePooling2D(name=FEATURES)(coarse)
 
 
 def _look(evidence: Evidence, settings: ModelSettings) -> keras.KerasTensor:

@@ -7,6 +7,7 @@ from capsule_inspect.errors import ConfigError
 from capsule_inspect.model.decoder import Decoded, build_decoder
 from capsule_inspect.model.encoders import find_encoder
 from capsule_inspect.model.heads import HEADS, Evidence
+from capsule_inspect.modelfile.outputs import IMAGE, LOGITS, MASK_LOGITS
 from capsule_inspect.settings.model_settings import ModelSettings
 
 _LABEL_STRIDE = 8
@@ -33,7 +34,7 @@ def build_network(settings: ModelSettings, class_count: int, with_mask: bool = T
     encoder = find_encoder(settings.encoder)
     _check(settings)
     shape = (settings.roi.height, settings.roi.width, 3)
-    image = keras.Input(shape, dtype="uint8", name="image")
+    image = keras.Input(shape, dtype="uint8", name=IMAGE)
     features = encoder.build(image)
     levels, most = len(settings.decoder_filters), len(features) - 1
     if levels > most:
@@ -46,9 +47,9 @@ def build_network(settings: ModelSettings, class_count: int, with_mask: bool = T
     if with_mask:
         used = features[most - levels :]
         decoded = build_decoder(used, settings.decoder_filters, settings.decoder_dropout)
-        outputs["mask_logits"], pooled = _mask_head(decoded, settings, class_count)
+        outputs[MASK_LOGITS], pooled = _mask_head(decoded, settings, class_count)
         evidence = Evidence(features[-3:], decoded.stride8, pooled)
-    outputs["logits"] = HEADS[settings.head](evidence, settings, class_count)
+    outputs[LOGITS] = HEADS[settings.head](evidence, settings, class_count)
     network = keras.Model(image, outputs, name="inspector")
     if settings.weights == "imagenet":
         encoder.load_imagenet(network)
@@ -63,13 +64,13 @@ def _mask_head(
     """Returns the mask's logits at `model.mask_stride`, and those at stride 8 for the label."""
     stride = settings.roi.height // decoded.fine.shape[1]
     enlarge = stride // settings.mask_stride
-    name = "mask_classes" if enlarge > 1 else "mask_logits"
+    name = "mask_classes" if enlarge > 1 else MASK_LOGITS
     logits = layers.Conv2D(class_count, 1, name=name)(decoded.fine)
     # Pooled before the softmax, not after: runtimes have no fast int8 softmax, and this is a
     # sixteenth of the work.
     pooled = layers.AveragePooling2D(_LABEL_STRIDE // stride, name="head_mask_logits")(logits)
     if enlarge > 1:
-        logits = layers.UpSampling2D(enlarge, interpolation="bilinear", name="mask_logits")(logits)
+        logits = layers.UpSampling2D(enlarge, interpolation="bilinear", name=MASK_LOGITS)(logits)
     return logits, ops.stop_gradient(pooled)
 
 

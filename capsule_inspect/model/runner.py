@@ -21,10 +21,4 @@ class KerasRunner:
         Args:
             image: uint8 RGB, [roi.height, roi.width, 3].
         """
-        outputs = self.network.predict_on_batch(image[None])
-        return Outputs(
-            logits=np.asarray(outputs["logits"][0], np.float32),
-            mask_logits=np.asarray(outputs["mask_logits"][0], np.float32)
-            if "mask_logits" in outputs
-            else None,
-        )
+        return Outputs.of(self.network.predict_on_batch(image[None]))

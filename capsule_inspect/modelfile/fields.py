@@ -5,7 +5,7 @@ import reprlib
 import sys
 import unicodedata
 
-_LARGEST = sys.float_info.max
+_MAX_NUMBER = sys.float_info.max
 _UNPRINTABLE = ("Cc", "Cs")  # control characters and lone surrogates
 
 
@@ -45,7 +45,8 @@ def _no_constant(name: str) -> object:
 class Fields:
     """One JSON object that must have exactly the given keys, read value by value.
 
-    All methods raise `ValueError` with the place and the reason.
+    All methods raise `ValueError` with the place and the reason, such as "`roi.width` is 0, out of
+    range".
 
     Args:
         value: What should be the object.
@@ -94,23 +95,16 @@ class Fields:
             raise self._bad(key, "out of range")
         return value
 
-    def number(self, key: str, low: float = -_LARGEST, high: float = _LARGEST) -> float:
+    def number(self, key: str, low: float = -_MAX_NUMBER, high: float = _MAX_NUMBER) -> float:
         """A finite number in [low, high]."""
-        value = self._value[key]
-        if type(value) is not int and type(value) is not float:
-            raise self._bad(key, "not a number")
-        if not low <= value <= high:
-            raise self._bad(key, "out of range")
-        return float(value)
+        return self._as_number(self._value[key], self._place(key), low, high)
 
     def numbers(
-        self, key: str, low: float = -_LARGEST, high: float = _LARGEST
+        self, key: str, low: float = -_MAX_NUMBER, high: float = _MAX_NUMBER
     ) -> tuple[float, ...]:
         """A list of finite numbers in [low, high]."""
-        return tuple(
-            Fields({key: item}, "", frozenset({key})).number(key, low, high)
-            for item in self.items(key)
-        )
+        place = f"an entry of {self._place(key)}"
+        return tuple(self._as_number(item, place, low, high) for item in self.items(key))
 
     def optional_number(self, key: str) -> float | None:
         """A finite number or null."""
@@ -139,3 +133,11 @@ class Fields:
         if any(unicodedata.category(character) in _UNPRINTABLE for character in value):
             raise ValueError(f"{place} is {reprlib.repr(value)}, with control characters")
         return value
+
+    @staticmethod
+    def _as_number(value: object, place: str, low: float, high: float) -> float:
+        if type(value) is not int and type(value) is not float:  # True is an int too
+            raise ValueError(f"{place} is {reprlib.repr(value)}, not a number")
+        if not low <= value <= high:
+            raise ValueError(f"{place} is {reprlib.repr(value)}, out of range")
+        return float(value)

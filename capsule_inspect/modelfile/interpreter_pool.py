@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsule_inspect.modelfile.bundle import ModelBundle
+from capsule_inspect.modelfile.interpreter import Interpreter
 from capsule_inspect.modelfile.outputs import Outputs
-from capsule_inspect.modelfile.runtime import Interpreter
 from capsule_inspect.modelfile.runtime_name import RuntimeName
 
 

@@ -30,7 +30,6 @@ class ModelMetadata:
     """Everything needed to use a model and to know where it comes from.
 
     Attributes:
-        format_version: Always `FORMAT_VERSION`.
         flatbuffer_sha256: SHA-256 of the flatbuffer this belongs to, in lower-case hexadecimal.
         classes: Names in the order of the outputs; `good` first, then at least one defect.
         roi: The window of a picture that the network sees.
@@ -42,9 +41,9 @@ class ModelMetadata:
         measured_on: Which pictures the metrics were measured on, for people.
         licence: What the training data's licence allows with the weights, in one line.
         created_with: The tool and version that wrote the file.
+        format_version: Always `FORMAT_VERSION`.
     """
 
-    format_version: int
     flatbuffer_sha256: str
     classes: tuple[str, ...]
     roi: Roi
@@ -56,6 +55,7 @@ class ModelMetadata:
     measured_on: str
     licence: str
     created_with: str
+    format_version: int = FORMAT_VERSION
 
     def to_json(self) -> bytes:
         """Writes as UTF-8 JSON, the same bytes for the same metadata everywhere.
@@ -98,7 +98,6 @@ def _read(document: dict[str, object]) -> ModelMetadata:
         )
     fields = Fields(document, "", _keys(ModelMetadata))
     return ModelMetadata(
-        format_version=version,
         flatbuffer_sha256=fields.sha256("flatbuffer_sha256"),
         classes=read_classes(fields),
         roi=read_roi(fields["roi"]),

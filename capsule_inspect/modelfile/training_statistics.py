@@ -55,5 +55,12 @@ class TrainingStatistics:
         return float(np.mean(apart**2))
 
     def range_of(self, name: str) -> Range:
-        """Returns the range of a quantity."""
-        return next(each for each in self.ranges if each.name == name)
+        """Returns the range of a quantity.
+
+        Args:
+            name: One of `RANGE_NAMES`.
+
+        Raises:
+            KeyError: There is no such quantity.
+        """
+        return {each.name: each for each in self.ranges}[name]

@@ -13,7 +13,8 @@ from capsule_inspect.counted import counted
 from capsule_inspect.errors import PictureError
 from capsule_inspect.imaging.pixel_limit import MAX_PIXELS
 from capsule_inspect.imaging.read_picture import read_picture
-from capsule_inspect.inference.records import Record, read_records
+from capsule_inspect.inference.read_records import read_records
+from capsule_inspect.inference.record import Record
 from capsule_inspect.inference.results_folder import ResultsFolder
 from capsule_inspect.pages.charts import Chart, Curve, histogram
 from capsule_inspect.pages.elements import MOST_ROWS, Card, Column, Fact, Row, Shown

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 from capsule_inspect.classes import GOOD
+from capsule_inspect.inference.results_folder import ResultsFolder
 from capsule_inspect.runs.run import RunStatus
 from capsule_inspect.runs.stored import read_json, read_rows, require_columns
-
-_ROWS, _MADE_WITH = "predictions.csv", "run.json"
 
 
 def read_predict(path: Path) -> RunStatus:
@@ -17,13 +16,13 @@ def read_predict(path: Path) -> RunStatus:
     Raises:
         DataError: A file is damaged.
     """
-    if (path / _MADE_WITH).exists():
-        read_json(path / _MADE_WITH)
-    file = path / _ROWS
-    if not file.exists():
+    folder = ResultsFolder(path)
+    if folder.run_file.exists():
+        read_json(folder.run_file)
+    if not folder.records.exists():
         return RunStatus("unfinished", "no rows yet")
-    rows = read_rows(file)
-    require_columns(file, rows, "label")
+    rows = read_rows(folder.records)
+    require_columns(folder.records, rows, "label")
     defective = sum(row["label"] not in ("", GOOD) for row in rows)
     return RunStatus(
         None,

@@ -7,6 +7,7 @@ import keras
 from capsule_inspect.model.encoder import set_trainable
 from capsule_inspect.model.losses import AnyDefectLoss, MaskLoss
 from capsule_inspect.model.optimizer import EncoderAdamW
+from capsule_inspect.modelfile.outputs import LOGITS, MASK_LOGITS
 from capsule_inspect.settings.train_settings import TrainSettings
 
 _WARM_UP = 0.15
@@ -44,13 +45,13 @@ def start_stage(network: keras.Model, stage: Stage, train: TrainSettings) -> Non
     """Freezes or thaws the encoder and compiles the network with a fresh optimizer."""
     set_trainable(network, stage.encoder)
     losses: dict[str, keras.losses.Loss] = {
-        "logits": keras.losses.CategoricalCrossentropy(
+        LOGITS: keras.losses.CategoricalCrossentropy(
             from_logits=True, label_smoothing=train.label_smoothing
         )
     }
-    if "mask_logits" in network.output:
+    if MASK_LOGITS in network.output:
         classes = train.mask_loss == "classes"
-        losses["mask_logits"] = MaskLoss(train.defect_weight) if classes else AnyDefectLoss()
+        losses[MASK_LOGITS] = MaskLoss(train.defect_weight) if classes else AnyDefectLoss()
     network.compile(
         optimizer=_optimizer(stage, train),
         loss=losses,

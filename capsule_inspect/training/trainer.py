@@ -23,6 +23,7 @@ from capsule_inspect.model.round_kernels import round_kernels
 from capsule_inspect.model.runner import KerasRunner
 from capsule_inspect.modelfile.metric import Metric
 from capsule_inspect.modelfile.operating_point import OperatingPoint
+from capsule_inspect.modelfile.outputs import MASK_LOGITS
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.runs.score import score
 from capsule_inspect.settings.settings import Settings
@@ -144,7 +145,7 @@ class Trainer:
 
     def _make_batches(self, crops: Sequence[TrainingCrop]) -> Batches:
         model, train = self._settings.model, self._train
-        with_mask = "mask_logits" in self._network.output
+        with_mask = MASK_LOGITS in self._network.output
         return Batches(
             real=crops,
             drawn=draw_crops(train.drawn, train.seed, self._data.classes, model.roi),

@@ -60,10 +60,10 @@ MUTATIONS = (
     ),
     Mutation(
         "tabs may start a formula",
-        "inference/records.py",
+        "inference/record.py",
         '_FORMULA_STARTS = ("=", "+", "-", "@", "\'", "\\t", "\\r")',
         '_FORMULA_STARTS = ("=", "+", "-", "@", "\'", "\\r")',
-        "inference/test_records.py",
+        "inference/test_record.py",
     ),
     Mutation(
         "the last byte of a model file goes unread",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from capsule_inspect.dataset.draw import DEFECTS, draw_capsule
-from capsule_inspect.inference.records import read_records
+from capsule_inspect.inference.read_records import read_records
 
 
 @pytest.fixture(scope="module")

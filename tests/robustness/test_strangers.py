@@ -4,11 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
-from capsule_inspect.inference.batch import inspect_batch
-from capsule_inspect.inference.inputs import expand_inputs
-from capsule_inspect.inference.inspect_file import Wanted
+from capsule_inspect.inference.expand_inputs import expand_inputs
+from capsule_inspect.inference.inspect_batch import inspect_batch
+from capsule_inspect.inference.inspect_options import InspectOptions
 from capsule_inspect.inference.load_model_file import load_model_file
-from capsule_inspect.inference.records import read_records
+from capsule_inspect.inference.read_records import read_records
 
 SIDE = 800
 CAPSULE = (700, 260)
@@ -100,7 +100,7 @@ def rows(tmp_path_factory):
         (folder / f"{name}.png").write_bytes(cv2.imencode(".png", draw())[1].tobytes())
     inspector = load_model_file().inspector
     out = folder / "out"
-    inspect_batch(inspector, expand_inputs([str(folder)]), out, Wanted("none"))
+    inspect_batch(inspector, expand_inputs([str(folder)]), out, InspectOptions("none"))
     return read_records(out / "predictions.csv")
 
 

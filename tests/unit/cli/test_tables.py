@@ -8,7 +8,7 @@ from capsule_inspect.cli.record_printer import RecordPrinter
 from capsule_inspect.evaluation.confusion_matrix import ConfusionMatrix
 from capsule_inspect.evaluation.metrics import METRICS
 from capsule_inspect.evaluation.per_class import CLASS_METRICS, ClassMetrics
-from capsule_inspect.inference.records import Record
+from capsule_inspect.inference.record import Record
 from capsule_inspect.modelfile.metric import Metric
 
 CLASSES = ("good", "crack", "faulty_imprint", "poke", "scratch", "squeeze")

@@ -11,7 +11,7 @@ from capsule_inspect.errors import ModelFileError
 from capsule_inspect.export.converted import Converted
 from capsule_inspect.modelfile.bundle import read_bundle
 from capsule_inspect.modelfile.operating_point import OperatingPoint
-from capsule_inspect.modelfile.runtime import Interpreter
+from capsule_inspect.modelfile.interpreter import Interpreter
 from capsule_inspect.settings.export_settings import ExportSettings
 from capsule_inspect.training.decision import DecisionRule
 from capsule_inspect.training.load import TrainedModel

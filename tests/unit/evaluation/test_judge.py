@@ -12,6 +12,7 @@ from capsule_inspect.imaging.look import Look
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.decide import Decision
 from capsule_inspect.inference.inspector import Finding, Inspector
+from capsule_inspect.inference.observation import Observation
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.modelfile.outputs import Outputs
 
@@ -33,7 +34,7 @@ def finding(label: str, score: float, columns: range | None = range(0)) -> Findi
     decision = Decision(label, 0.5, score, probabilities, mask)
     outputs = Outputs(np.log(probabilities).astype(np.float32), None)
     crop = find_crops(np.zeros((*SHAPE, 3), np.uint8), ROI)[0]
-    return Finding(crop, decision, outputs, Look(0, 0, 0, 60, 0))
+    return Finding(crop, decision, outputs, Observation(Look(0, 0, 0, 60, 0)))
 
 
 def truth(columns: range) -> np.ndarray:

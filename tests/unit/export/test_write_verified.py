@@ -12,9 +12,9 @@ from capsule_inspect.export.converted import Converted
 from capsule_inspect.export.cross_validated import CrossValidated
 from capsule_inspect.export.write_verified import write_verified
 from capsule_inspect.modelfile.bundle import read_bundle
+from capsule_inspect.modelfile.interpreter import Interpreter
 from capsule_inspect.modelfile.metric import Metric
 from capsule_inspect.modelfile.operating_point import OperatingPoint
-from capsule_inspect.modelfile.runtime import Interpreter
 from capsule_inspect.settings.export_settings import ExportSettings
 from capsule_inspect.settings.settings import Settings
 from capsule_inspect.training.decision import DecisionRule

@@ -140,8 +140,8 @@ def test_a_file_of_several_pictures_says_that_this_is_the_first():
         decode_picture(cv2.imencodemulti(".tif", pages[:count])[1].tobytes(), "x")
         for count in (1, 2)
     )
-    assert one.notes == ()
-    assert "first" in " ".join(two.notes)
+    assert one.warnings == ()
+    assert "first" in " ".join(two.warnings)
     assert (two.pixels == 40).all()
 
 
@@ -155,7 +155,7 @@ def test_an_animation_says_that_this_is_its_first_picture(extension):
     done, data = cv2.imencodeanimation(extension, animation)
     assert done
     loaded = decode_picture(np.asarray(data).tobytes(), "x")
-    assert any("first" in note for note in loaded.notes)
+    assert any("first" in note for note in loaded.warnings)
     assert abs(int(loaded.pixels[10, 10, 0]) - 40) <= 2
 
 
@@ -164,7 +164,7 @@ def test_transparent_parts_are_spoken_of(alpha, says):
     picture = np.full((20, 30, 4), 255, np.uint8)
     picture[3, 4, 3] = alpha
     loaded = decode_picture(encode(".png", picture), "x")
-    assert any("white" in note for note in loaded.notes) == says
+    assert any("white" in note for note in loaded.warnings) == says
 
 
 @pytest.mark.parametrize("orientation", [1, 2, 3, 5, 6, 7])

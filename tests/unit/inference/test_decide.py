@@ -34,6 +34,7 @@ def logits_of(*probabilities: float) -> list[float]:
 def test_scores_are_the_softmax_of_the_logits():
     decision = judge(logits_of(0.7, 0.2, 0.1))
     assert decision.label == "good"
+    assert not decision.is_defect
     assert decision.confidence == pytest.approx(0.7)
     assert decision.defect_score == pytest.approx(0.3)
     assert decision.probabilities == pytest.approx([0.7, 0.2, 0.1])
@@ -48,6 +49,7 @@ def test_temperature_divides_the_logits():
 def test_a_defective_capsule_gets_the_likeliest_defect_even_if_good_is_likelier():
     decision = judge(logits_of(0.6, 0.1, 0.3), OperatingPoint(threshold=0.3))
     assert decision.label == "poke"
+    assert decision.is_defect
     assert decision.confidence == pytest.approx(0.3)
 
 

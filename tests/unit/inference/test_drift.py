@@ -3,18 +3,19 @@ import re
 import pytest
 
 from capsule_inspect.imaging.look import Look
-from capsule_inspect.inference.drift import Drift, Observed
+from capsule_inspect.inference.drift import Drift
+from capsule_inspect.inference.observation import Observation
 from capsule_inspect.modelfile.training_statistics import RANGE_NAMES, Range, TrainingStatistics
 
-SEEN = TrainingStatistics(
+STATISTICS = TrainingStatistics(
     (0.0,), (1.0,), 10.0, tuple(Range(name, 10.0, 20.0) for name in RANGE_NAMES)
 )
 
 
-def describe(looks, seen=SEEN, score: float | None = 15.0):
-    drift = Drift(seen)
+def describe(looks, statistics=STATISTICS, score: float | None = 15.0):
+    drift = Drift(statistics)
     for look in looks:
-        drift.add(Observed(look, score))
+        drift.add(Observation(look, score))
     return drift.describe()
 
 
@@ -54,4 +55,4 @@ def test_the_score_is_one_of_what_can_drift():
 
 
 def test_without_statistics_nothing_is_known():
-    assert describe([Look(255, 0, 255, 99, 0)] * 9, seen=None) == ""
+    assert describe([Look(255, 0, 255, 99, 0)] * 9, statistics=None) == ""

@@ -63,7 +63,7 @@ def test_a_mask_is_of_the_size_of_its_picture():
 
 
 @pytest.mark.parametrize(
-    ("features", "is_known", "score", "doubts"),
+    ("features", "is_known", "score", "warnings"),
     [
         # Means 1 and 2, deviations 1: apart by 3 and 5, of which the mean square is 17.
         ((4, 7), True, 17.0, ("out-of-distribution score is 17.0, the limit 9.0",)),
@@ -72,17 +72,22 @@ def test_a_mask_is_of_the_size_of_its_picture():
         (None, True, None, ()),
     ],
 )
-def test_what_is_unlike_the_training_pictures_is_doubted(features, is_known, score, doubts):
+def test_what_is_unlike_the_training_pictures_is_warned_of(features, is_known, score, warnings):
     ranges = tuple(Range(name, 0, 255) for name in RANGE_NAMES)
-    seen = TrainingStatistics((1.0, 2.0), (1.0, 1.0), 9.0, ranges)
+    statistics = TrainingStatistics((1.0, 2.0), (1.0, 1.0), 9.0, ranges)
     given = None if features is None else np.array(features, np.float32)
     outputs = Outputs(np.array([4, 0], np.float32), None, given)
     roi = Roi("whole", 48, 16, 42)
     look = Inspector(
-        lambda _: outputs, CLASSES, roi, OperatingPoint(), seen=seen if is_known else None
+        lambda _: outputs,
+        CLASSES,
+        roi,
+        OperatingPoint(),
+        training_statistics=statistics if is_known else None,
     )
     (finding,) = look.inspect(np.full((20, 60, 3), (10, 20, 30), np.uint8))
-    assert finding.ood_score == score
-    assert (finding.look.red, finding.look.green, finding.look.blue) == (10, 20, 30)
-    assert len(finding.doubts) == len(doubts)
-    assert all(words in said for said, words in zip(finding.doubts, doubts, strict=True))
+    seen = finding.observation
+    assert seen.ood_score == score
+    assert (seen.look.red, seen.look.green, seen.look.blue) == (10, 20, 30)
+    assert len(finding.warnings) == len(warnings)
+    assert all(words in said for said, words in zip(finding.warnings, warnings, strict=True))

@@ -3,8 +3,10 @@ from dataclasses import replace
 import pytest
 
 from capsule_inspect.errors import DataError
-from capsule_inspect.inference.records import Record, RecordWriter, read_records
-from capsule_inspect.inference.recover_records import Recovered, recover_records
+from capsule_inspect.inference.read_records import read_records
+from capsule_inspect.inference.record import Record
+from capsule_inspect.inference.record_writer import RecordWriter
+from capsule_inspect.inference.recover_records import RecoveredRecords, recover_records
 
 CLASSES = ("good", "crack", "poke")
 OK = Record("a.png", "ok", 0, "poke", 0.75, 0.875, 0.5, (0.125, 0.125, 0.75))
@@ -29,7 +31,7 @@ def test_all_pictures_but_the_last_are_recovered(unfinished):
     header = data.index(b"\n") + 1
     assert recovered.starts == (header, data.index(b'"b\n'))
     assert recovered.size == data.index(b"b.png,,error")
-    assert recovered.first(1) == Recovered(((OK,),), (header,), recovered.starts[1])
+    assert recovered.first(1) == RecoveredRecords(((OK,),), (header,), recovered.starts[1])
     assert recovered.first(2) == recovered
 
 

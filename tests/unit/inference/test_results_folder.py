@@ -1,132 +1,57 @@
-import json
+import subprocess
+import sys
 
 import pytest
 
 from capsule_inspect.errors import UsageError
-from capsule_inspect.inference.results_folder import (
-    ResultsFolder,
-    check_results,
-    is_result,
-    open_results,
+from capsule_inspect.inference.results_folder import ResultsFolder
+
+
+def test_pictures_are_named_by_their_source_and_format():
+    assert ResultsFolder.overlay_name("line/a.jpg", "webp") == "overlays/line/a.jpg.webp"
+    assert ResultsFolder.mask_name("line/a.jpg") == "masks/line/a.jpg.png"
+
+
+def test_files_are_whole_and_nothing_else_is_left(tmp_path):
+    folder = ResultsFolder(tmp_path)
+    folder.write("overlays/a/b.png", b"overlay")
+    assert (tmp_path / "overlays/a/b.png").read_bytes() == b"overlay"
+    assert folder.holds("overlays/a/b.png")
+    assert not list(tmp_path.rglob(".unfinished*"))
+
+
+def test_what_was_lost_to_a_power_cut_is_not_held(tmp_path):
+    (tmp_path / "empty.png").touch()
+    assert not ResultsFolder(tmp_path).holds("empty.png")
+    assert not ResultsFolder(tmp_path).holds("none.png")
+
+
+def test_what_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "overlays").touch()
+    with pytest.raises(UsageError, match=r"overlays' cannot be written: .*-o"):
+        ResultsFolder(tmp_path).write("overlays/a.png", b"overlay")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_of_a_run"),
+    [
+        ('{"made_by": "capsule-inspect predict"}', True),
+        ('{"made_by": "me"}', False),
+        ("[]", False),
+        ("{", False),
+    ],
 )
-
-RUN = {"model": "a" * 64, "threshold": 0.5, "classes": ("good", "crack")}
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """A folder that holds the results of a run, and a file of the user's own."""
-    folder = ResultsFolder(tmp_path / "out")
-    with open_results(folder, RUN):
-        folder.write("overlays/a/b.png", b"overlay")
-        folder.records.write_bytes(b"rows")
-        folder.report.write_bytes(b"page")
-    (folder.path / "notes.txt").write_text("mine")
-    return folder
+def test_folders_of_runs_are_known_by_run_json(tmp_path, text, is_of_a_run):
+    folder = ResultsFolder(tmp_path)
+    assert not folder.is_of_a_run()
+    folder.run_file.write_text(text)
+    assert folder.is_of_a_run() == is_of_a_run
 
 
-def test_a_new_folder_says_what_it_was_made_with(tmp_path):
-    folder = ResultsFolder(tmp_path / "deep/out")
-    with open_results(folder, RUN):
-        made = {"made_by": "capsule-inspect predict", **RUN, "classes": ["good", "crack"]}
-        assert json.loads(folder.settings.read_bytes()) == made
-
-
-def test_files_are_whole_and_nothing_else_is_left(folder):
-    assert (folder.path / "overlays/a/b.png").read_bytes() == b"overlay"
-    assert not list(folder.path.rglob(".unfinished*"))
-
-
-def test_results_are_refused_unless_asked_for(folder):
-    with pytest.raises(UsageError, match=r"not empty.*--resume.*--overwrite.*-o"):
-        check_results(folder, "refuse")
-
-
-def test_resuming_keeps_them_and_removes_the_report_and_what_was_cut_short(folder):
-    (folder.path / "overlays/a/.unfinished-123").write_bytes(b"half")
-    with open_results(folder, RUN, "resume"):
-        assert (folder.path / "overlays/a/b.png").is_file()
-        assert folder.records.is_file()
-        assert not folder.report.exists()  # or it could be of fewer rows
-    assert not list(folder.path.rglob(".unfinished*"))
-
-
-@pytest.mark.parametrize("changed", [{"threshold": 0.4}, {"masks": True}])
-def test_resuming_otherwise_than_before_is_refused_and_says_what_differs(folder, changed):
-    (key,) = changed
-    with (
-        pytest.raises(UsageError, match=rf"{key} was .*, now {changed[key]}.*--overwrite"),
-        open_results(folder, {**RUN, **changed}, "resume"),
-    ):
-        pass
-
-
-@pytest.mark.parametrize("how", ["resume", "overwrite"])
-@pytest.mark.parametrize("text", ["{", "{}", "[]", '{"made_by": "me"}'])
-def test_a_folder_whose_settings_are_not_of_this_command_is_never_taken(folder, text, how):
-    folder.settings.write_text(text)
-    with pytest.raises(UsageError, match=r"run\.json"), open_results(folder, RUN, how):
-        pass
-    assert (folder.path / "overlays/a/b.png").exists()
-
-
-@pytest.mark.parametrize("how", ["refuse", "resume", "overwrite"])
-def test_a_run_that_ended_before_it_wrote_anything_is_no_obstacle(tmp_path, how):
-    for name in (".lock", ".unfinished-123"):
-        (tmp_path / name).touch()
-    with open_results(ResultsFolder(tmp_path), RUN, how):
-        assert sorted(file.name for file in tmp_path.iterdir()) == [".lock", "run.json"]
-
-
-def test_overwriting_removes_the_run_and_nothing_else(folder):
-    with open_results(folder, {**RUN, "threshold": 0.4}, "overwrite"):
-        assert not folder.records.exists()
-        assert not folder.report.exists()
-        assert not (folder.path / "overlays").exists()
-    assert (folder.path / "notes.txt").read_text() == "mine"
-    assert json.loads(folder.settings.read_bytes())["threshold"] == 0.4
-
-
-def test_a_run_that_wrote_no_row_can_be_overwritten(tmp_path):
-    folder = ResultsFolder(tmp_path / "out")
-    for threshold in (0.5, 0.4):
-        with open_results(folder, {**RUN, "threshold": threshold}, "overwrite"):
-            assert json.loads(folder.settings.read_bytes())["threshold"] == threshold
-
-
-@pytest.mark.parametrize("how", ["resume", "overwrite"])
-def test_a_folder_of_others_is_never_taken(tmp_path, how):
-    (tmp_path / "overlays").mkdir()
-    (tmp_path / "overlays/mine.png").touch()
-    with pytest.raises(UsageError, match=r"run\.json"):
-        check_results(ResultsFolder(tmp_path), how)
-    assert (tmp_path / "overlays/mine.png").exists()
-
-
-@pytest.mark.parametrize("how", ["refuse", "resume", "overwrite"])
-def test_two_runs_do_not_share_a_folder(tmp_path, how):
-    folder = ResultsFolder(tmp_path / "out")
-    with (
-        open_results(folder, RUN),
-        pytest.raises(UsageError, match="not empty" if how == "refuse" else "Another run"),
-        open_results(folder, RUN, how),
-    ):
-        pass
-
-
-def test_resuming_what_is_not_there_begins_it(tmp_path):
-    folder = ResultsFolder(tmp_path / "out")
-    with open_results(folder, RUN, "resume"):
-        assert folder.settings.is_file()
-
-
-def test_results_are_known_from_other_files(folder, monkeypatch):
-    monkeypatch.chdir(folder.path.parent)
-    assert is_result(folder.path / "overlays/a/b.png")
-    assert is_result(folder.path.relative_to(folder.path.parent) / "masks/x.png")
-    (folder.path.parent / "link").symlink_to(folder.path)
-    assert is_result(folder.path / "../link/../out/overlays/x.png")
-    (folder.path.parent / "drawn").symlink_to(folder.path / "overlays")
-    assert is_result(folder.path.parent / "drawn/x.png")
-    assert not is_result(folder.path / "notes.txt")
-    assert not is_result(folder.path.parent / "overlays/x.png")
+def test_it_is_light_enough_for_a_list_of_runs():
+    code = (
+        "import sys, capsule_inspect.inference.results_folder, capsule_inspect.inference.record\n"
+        "sys.exit(sorted({'numpy', 'cv2', 'filelock'} & sys.modules.keys()) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

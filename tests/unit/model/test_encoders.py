@@ -13,7 +13,7 @@ from capsule_inspect.model.encoders import ENCODERS, find_encoder
 from capsule_inspect.model.network import build_network
 from capsule_inspect.model.runner import KerasRunner
 from capsule_inspect.modelfile.bundle import ModelBundle
-from capsule_inspect.modelfile.runtime import Interpreter
+from capsule_inspect.modelfile.interpreter import Interpreter
 from capsule_inspect.settings.model_settings import ModelSettings
 from capsule_inspect.settings.train_settings import TrainSettings
 from capsule_inspect.training.load import load_network

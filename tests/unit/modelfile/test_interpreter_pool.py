@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from capsule_inspect.modelfile.bundle import read_bundle
+from capsule_inspect.modelfile.interpreter import Interpreter
 from capsule_inspect.modelfile.interpreter_pool import InterpreterPool
-from capsule_inspect.modelfile.runtime import Interpreter
 
 
 @pytest.fixture

@@ -38,7 +38,6 @@ statistics = st.none() | st.builds(
 )
 all_metadata = st.builds(
     ModelMetadata,
-    format_version=st.just(FORMAT_VERSION),
     flatbuffer_sha256=hashes,
     classes=st.lists(texts.filter(lambda name: name != "good"), min_size=1, unique=True).map(
         lambda defects: ("good", *defects)

@@ -1,6 +1,9 @@
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
+from capsule_inspect.imaging.look import Look
 from capsule_inspect.modelfile.training_statistics import RANGE_NAMES, Range, TrainingStatistics
 
 STATISTICS = TrainingStatistics(
@@ -24,3 +27,12 @@ def test_the_score_of_what_was_measured_is_one_on_average():
 
 def test_a_range_is_found_by_name():
     assert STATISTICS.range_of("length") == Range("length", 3, 4)
+
+
+def test_a_range_of_no_quantity_is_told_by_its_name():
+    with pytest.raises(KeyError, match="lenght"):
+        STATISTICS.range_of("lenght")
+
+
+def test_ranges_are_of_the_looks_and_the_score():
+    assert (*(field.name for field in fields(Look)), "ood_score") == RANGE_NAMES

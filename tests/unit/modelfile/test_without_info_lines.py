@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from capsule_inspect.modelfile.quiet import without_info_lines
+from capsule_inspect.modelfile.without_info_lines import without_info_lines
 
 
 def test_the_notes_of_tensorflow_and_its_converter_are_dropped(capfd):
@@ -69,7 +69,7 @@ def test_without_a_place_for_a_file_the_block_still_runs(monkeypatch, capfd):
     def refuse():
         raise OSError("read-only")
 
-    monkeypatch.setattr("capsule_inspect.modelfile.quiet.TemporaryFile", refuse)
+    monkeypatch.setattr("capsule_inspect.modelfile.without_info_lines.TemporaryFile", refuse)
     with without_info_lines():
         os.write(2, b"INFO: seen\n")
     assert capfd.readouterr().err == "INFO: seen\n"

@@ -8,17 +8,18 @@ import pytest
 from capsule_inspect.dataset.draw import draw_capsule
 from capsule_inspect.errors import InterruptedRunError, UsageError
 from capsule_inspect.imaging.roi import Roi
-from capsule_inspect.inference.batch import inspect_batch
-from capsule_inspect.inference.inputs import expand_inputs
-from capsule_inspect.inference.inspect_file import Wanted
+from capsule_inspect.inference.expand_inputs import expand_inputs
+from capsule_inspect.inference.inspect_batch import inspect_batch
+from capsule_inspect.inference.inspect_options import InspectOptions
 from capsule_inspect.inference.inspector import Inspector
-from capsule_inspect.inference.records import read_records
+from capsule_inspect.inference.read_records import read_records
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.modelfile.outputs import Outputs
 from capsule_inspect.modelfile.training_statistics import RANGE_NAMES, Range, TrainingStatistics
 
 CLASSES = ("good", "crack", "poke")
-ALL = Wanted(masks=True)
+OVERLAYS = InspectOptions()
+ALL = InspectOptions(masks=True)
 
 
 def see_poke(_window):
@@ -54,7 +55,7 @@ def pictures(tmp_path, save_picture):
 
 def test_each_capsule_and_each_other_file_gets_a_row(pictures, tmp_path):
     out = tmp_path / "out"
-    summary = inspect_batch(inspector(), pictures, out)
+    summary = inspect_batch(inspector(), pictures, out, OVERLAYS)
     rows = read_records(out / "predictions.csv")
     found = [(Path(row.path).name, row.capsule, row.status, row.label) for row in rows]
     assert found == [
@@ -71,7 +72,7 @@ def test_each_capsule_and_each_other_file_gets_a_row(pictures, tmp_path):
 
 def test_a_picture_without_a_capsule_is_among_the_defects_that_get_an_overlay(pictures, tmp_path):
     out = tmp_path / "out"
-    inspect_batch(inspector(see_good), pictures, out, Wanted(overlays="defects"))
+    inspect_batch(inspector(see_good), pictures, out, InspectOptions(overlays="defects"))
     assert {
         row.path.rpartition("/")[2]: row.overlay for row in read_records(out / "predictions.csv")
     } == {
@@ -115,7 +116,7 @@ def test_masks_hold_the_class_and_add_up_to_the_area(pictures, tmp_path):
 
 def test_overlays_show_the_picture_with_something_drawn(pictures, tmp_path):
     out = tmp_path / "out"
-    inspect_batch(inspector(), pictures, out)
+    inspect_batch(inspector(), pictures, out, OVERLAYS)
     overlay, picture = load(out / "overlays/one.png.png"), load(tmp_path / "in/one.png")
     assert overlay.shape == picture.shape
     same = (overlay == picture).all(axis=2).mean()
@@ -132,7 +133,7 @@ def test_good_capsules_have_no_defect_pixels(pictures, tmp_path):
 
 def test_nothing_but_rows_if_nothing_else_is_wanted(pictures, tmp_path):
     out = tmp_path / "out"
-    inspect_batch(inspector(), pictures, out, Wanted("none"))
+    inspect_batch(inspector(), pictures, out, InspectOptions("none"))
     assert not [file for file in out.iterdir() if file.is_dir()]
     assert {row.overlay for row in read_records(out / "predictions.csv")} == {""}
 
@@ -150,8 +151,8 @@ def test_a_model_without_masks_says_so_instead_of_writing_some(pictures, tmp_pat
 
 def test_a_picture_too_wide_for_the_overlays_format_gets_a_row_that_says_so(tmp_path, save_picture):
     file = save_picture(tmp_path / "wide.png", np.full((20, 16384, 3), 200, np.uint8))
-    wanted, out = Wanted(overlay_format="webp"), tmp_path / "out"
-    inspect_batch(inspector(mode="whole"), expand_inputs([str(file)]), out, wanted)
+    options, out = InspectOptions(overlay_format="webp"), tmp_path / "out"
+    inspect_batch(inspector(mode="whole"), expand_inputs([str(file)]), out, options)
     (row,) = read_records(out / "predictions.csv")
     assert (row.status, row.label, row.overlay) == ("ok", "poke", "")
     assert row.warning.startswith("There is no overlay: A picture of 16384 x 20 pixels cannot")
@@ -165,7 +166,7 @@ def test_rows_are_on_disk_when_their_picture_is_done(pictures, tmp_path):
         seen.extend(records)
         assert read_records(out / "predictions.csv") == tuple(seen)
 
-    inspect_batch(inspector(), pictures, out, on_picture=check)
+    inspect_batch(inspector(), pictures, out, OVERLAYS, on_picture=check)
     assert len(seen) == 5
 
 
@@ -175,14 +176,16 @@ def test_a_batch_that_leaves_what_training_has_seen_says_so(tmp_path, save_pictu
         save_picture(tmp_path / f"in/{number}.png", picture)
     ranges = tuple(Range(name, 0, 25 if name == "blue" else 255) for name in RANGE_NAMES)
     seen = TrainingStatistics((), (), 10.0, ranges)
-    judge = Inspector(see_poke, CLASSES, Roi("whole"), OperatingPoint(), seen=seen)
-    summary = inspect_batch(judge, expand_inputs([str(tmp_path / "in")]), tmp_path / "out")
+    judge = Inspector(see_poke, CLASSES, Roi("whole"), OperatingPoint(), training_statistics=seen)
+    summary = inspect_batch(
+        judge, expand_inputs([str(tmp_path / "in")]), tmp_path / "out", OVERLAYS
+    )
     assert "outside the training's range: blue 30.0 (0.0 to 25.0);" in summary.drift
 
 
 def test_the_pixel_limit_is_kept(pictures, tmp_path):
     out = tmp_path / "out"
-    summary = inspect_batch(inspector(), pictures, out, Wanted(max_pixels=300 * 300))
+    summary = inspect_batch(inspector(), pictures, out, InspectOptions(max_pixels=300 * 300))
     assert summary.errors == 2
     rows = read_records(out / "predictions.csv")
     assert "two.png" in next(row.error for row in rows if row.path.endswith("two.png"))
@@ -199,7 +202,7 @@ def test_an_interrupted_batch_keeps_its_rows_and_leaves_nothing_half_done(pictur
         return see_poke(window)
 
     with pytest.raises(InterruptedRunError, match=r"after 2 of 4 files.*--resume"):
-        inspect_batch(inspector(run), pictures, out)
+        inspect_batch(inspector(run), pictures, out, OVERLAYS)
     assert len(read_records(out / "predictions.csv")) == 2
     assert not list(out.rglob(".unfinished*"))
 
@@ -209,7 +212,7 @@ def test_a_used_output_folder_is_refused(pictures, tmp_path):
     out.mkdir()
     (out / "mine.txt").write_text("precious")
     with pytest.raises(UsageError, match=r"not empty.*-o"):
-        inspect_batch(inspector(), pictures, out)
+        inspect_batch(inspector(), pictures, out, OVERLAYS)
     assert [file.name for file in out.iterdir()] == ["mine.txt"]
 
 
@@ -217,7 +220,7 @@ def test_a_used_output_folder_is_refused(pictures, tmp_path):
 def test_an_output_that_cannot_be_a_folder_is_refused(pictures, tmp_path, where):
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match=r"-o"):
-        inspect_batch(inspector(), pictures, tmp_path / where)
+        inspect_batch(inspector(), pictures, tmp_path / where, OVERLAYS)
 
 
 def test_results_that_cannot_be_written_end_in_a_sentence(pictures, tmp_path):
@@ -228,7 +231,7 @@ def test_results_that_cannot_be_written_end_in_a_sentence(pictures, tmp_path):
             (out / "overlays/sub").touch()  # where the next overlay needs a folder
 
     with pytest.raises(UsageError, match="cannot be written"):
-        inspect_batch(inspector(), pictures, out, on_picture=spoil)
+        inspect_batch(inspector(), pictures, out, OVERLAYS, on_picture=spoil)
     assert len(read_records(out / "predictions.csv")) == 2
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capsule_inspect.inference.in_order import map_in_order
+from capsule_inspect.inference.map_in_order import map_in_order
 
 
 @given(st.lists(st.integers(), max_size=30), st.integers(1, 4))

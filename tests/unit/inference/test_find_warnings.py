@@ -9,23 +9,27 @@ from capsule_inspect.imaging.crop import crop_capsule
 from capsule_inspect.imaging.find_capsules import find_capsules
 from capsule_inspect.imaging.look import Look
 from capsule_inspect.imaging.roi import Roi
-from capsule_inspect.inference.doubts import find_doubts
+from capsule_inspect.inference.find_warnings import find_warnings
+from capsule_inspect.inference.observation import Observation
 from capsule_inspect.modelfile.training_statistics import RANGE_NAMES, Range, TrainingStatistics
 
-SEEN = TrainingStatistics(
+STATISTICS = TrainingStatistics(
     (0.0,), (1.0,), 10.0, tuple(Range(name, 8.0, 400.0) for name in RANGE_NAMES)
 )
 
 
-def doubts(length=400.0, sharpness=20.0, score=1.0, seen=SEEN, is_cut=False, mode="capsule"):
+def warnings(
+    length=400.0, sharpness=20.0, score=1.0, statistics=STATISTICS, is_cut=False, mode="capsule"
+):
     box = CapsuleBox(500, 500, length, length / 3, 0, 1000, is_cut)
     crop = crop_capsule(box, Roi(mode))
-    return list(find_doubts(crop, Look(0, 0, 0, length, sharpness), score, seen))
+    observation = Observation(Look(0, 0, 0, length, sharpness), score)
+    return list(find_warnings(crop, observation, statistics))
 
 
 def test_a_usual_capsule_raises_none():
-    assert doubts() == []
-    assert doubts(seen=None, score=None) == []
+    assert warnings() == []
+    assert warnings(statistics=None, score=None) == []
 
 
 @pytest.mark.parametrize(
@@ -38,17 +42,17 @@ def test_a_usual_capsule_raises_none():
     ],
 )
 def test_each_reason_is_named(change, words):
-    (doubt,) = doubts(**change)
-    assert re.search(words, doubt)
+    (warning,) = warnings(**change)
+    assert re.search(words, warning)
 
 
 @pytest.mark.parametrize("change", [{"length": 214.0}, {"sharpness": 4.0}, {"score": 10.0}])
 def test_the_limits_themselves_pass(change):
-    assert doubts(**change) == []
+    assert warnings(**change) == []
 
 
 def test_a_whole_picture_is_never_too_short():
-    assert doubts(length=100.0, mode="whole") == []
+    assert warnings(length=100.0, mode="whole") == []
 
 
 @pytest.mark.parametrize("edge", ["left", "right", "top", "bottom"])

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capsule_inspect.errors import UsageError
-from capsule_inspect.inference.inputs import expand_inputs
+from capsule_inspect.inference.expand_inputs import expand_inputs
 from capsule_inspect.printable import printable
 
 
@@ -96,9 +96,12 @@ class TestPatterns:
         with pytest.raises(UsageError, match=r"'pics/\*\.webp' matches no picture"):
             expand_inputs(["pics/*.webp", "pics"])
 
-    def test_no_path_can_match_are_refused(self):
-        with pytest.raises(UsageError, match=r"'pics\\x00/\*' cannot be used: .*null"):
-            expand_inputs(["pics\0/*"])
+    @pytest.mark.parametrize("pattern", ["a\0*.png", "*/a\0b.png"])
+    def test_with_a_null_character_are_refused_and_spelled(self, tree, pattern):
+        (tree / "list.txt").write_text(f"{pattern}\n")
+        with pytest.raises(UsageError, match=r"The pattern '.*a\\x00.*' cannot be used") as caught:
+            expand_inputs(["@list.txt"])
+        assert "\0" not in str(caught.value)
 
     def test_that_are_the_name_of_a_file_are_that_file(self, tree):
         (tree / "a[1].png").touch()
@@ -113,6 +116,10 @@ class TestFiles:
 
     def test_that_are_missing_among_others_are_kept(self):
         assert paths("gone.png", "pics/b.png") == ["gone.png", "pics/b.png"]
+
+    def test_with_a_null_character_are_spelled_where_nothing_is_there(self):
+        with pytest.raises(UsageError, match=r"'a\\0\.png' does not exist"):
+            expand_inputs(["a\0.png"])
 
     @pytest.mark.parametrize(
         ("inputs", "words"),

@@ -1,39 +1,22 @@
 """From what a person names (files, folders, patterns) to the pictures that are meant."""
 
 import glob
-import hashlib
 import os
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PurePosixPath
 
 from capsule_inspect.errors import UsageError
 from capsule_inspect.imaging.encode import PICTURE_FORMATS
 from capsule_inspect.imaging.picture import PICTURE_EXTENSIONS
+from capsule_inspect.inference.input_picture import InputPicture
+from capsule_inspect.inference.read_list import is_list, read_list
+from capsule_inspect.inference.results_folder import ResultsFolder
+from capsule_inspect.inference.safe_name import mark_name, safe_name
 from capsule_inspect.printable import printable
 from capsule_inspect.suggest import suggest_path
-
-_LONGEST_COMPONENT = 240
-"""Bytes of one name in a results folder: file systems allow 255, and endings come on top."""
-_LONGEST_NAME = 1024
-"""Bytes of a whole name, so that it fits under any sensible output folder (Linux allows 4096)."""
-
-
-@dataclass(frozen=True)
-class InputPicture:
-    """One file to inspect.
-
-    Attributes:
-        path: The file as found: the input given, joined with the way from there.
-        name: What its results are called: the way from the input given, made safe. POSIX, relative,
-            never leading upwards, and another for each picture of a run.
-    """
-
-    path: Path
-    name: str
 
 
 def expand_inputs(
@@ -63,7 +46,8 @@ def expand_inputs(
     if not inputs:
         raise UsageError("Nothing to inspect: give picture files, folders or patterns.")
     found: dict[str, InputPicture] = {}
-    for text in chain.from_iterable(map(_listed, inputs)):
+    named = (read_list(text) if is_list(text) else (text,) for text in inputs)
+    for text in chain.from_iterable(named):
         for picture in _expand(text, recursive, leave_out):
             found.setdefault(os.path.abspath(picture.path), picture)  # noqa: PTH100  (resolve() follows links)
     if not found:
@@ -76,35 +60,11 @@ def expand_inputs(
 
 def _nothing_there(paths: Sequence[Path]) -> UsageError:
     """Returns what to say where none of the inputs exists, the first few by name."""
-    named = ", ".join(f"'{path}'" for path in paths[:3])
+    named = ", ".join(f"'{path}'" for path in paths[:3]).replace("\0", r"\0")
     more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
     verb = "does" if len(paths) == 1 else "do"
     hint = suggest_path(paths[0]) or " Check the path."
     return UsageError(f"There is nothing to inspect: {named}{more} {verb} not exist.{hint}")
-
-
-def _listed(text: str) -> Iterator[str]:
-    """Yields the inputs that a list names, or the one input that is no list.
-
-    File names need not be text: bytes that are not UTF-8 are kept as Python keeps those of
-    arguments.
-    """
-    if text != "-" and not text.startswith("@"):
-        yield text
-        return
-    if text == "-" and sys.stdin is None:
-        raise UsageError("There is no stdin to read a list from.")
-    try:
-        data = sys.stdin.buffer.read() if text == "-" else Path(text[1:]).read_bytes()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        hint = suggest_path(Path(text[1:])) if isinstance(error, FileNotFoundError) else ""
-        raise UsageError(f"The list '{text[1:]}' cannot be read: {reason}.{hint}") from None
-    lines = [line.removesuffix(b"\r") for line in data.split(b"\n")]
-    if not any(lines):
-        name = "stdin" if text == "-" else f"'{text[1:]}'"
-        raise UsageError(f"The list from {name} is empty: it should hold a path per line.")
-    yield from (os.fsdecode(line) for line in lines if line)
 
 
 def _expand(
@@ -118,7 +78,7 @@ def _expand(
     elif not os.path.lexists(path) and glob.has_magic(text):
         yield from (p for p in _matching(text) if not leave_out(p.path))
     else:
-        yield InputPicture(path, _safe_name(PurePath(path.name)))
+        yield InputPicture(path, safe_name(PurePath(path.name)))
 
 
 def _in_folder(folder: Path, recursive: bool) -> Iterator[InputPicture]:
@@ -129,20 +89,19 @@ def _in_folder(folder: Path, recursive: bool) -> Iterator[InputPicture]:
         known = ", ".join(sorted(PICTURE_EXTENSIONS))
         raise UsageError(f"The folder '{folder}' holds no picture ({known}); {hint}.")
     for file in files:
-        yield InputPicture(file, _safe_name(file.relative_to(folder)))
+        yield InputPicture(file, safe_name(file.relative_to(folder)))
 
 
 def _matching(pattern: str) -> Iterator[InputPicture]:
-    try:
-        files = [Path(match) for match in glob.glob(pattern, recursive=True)]  # noqa: PTH207  (takes absolute patterns)
-    except ValueError as error:  # a null character
-        raise UsageError(f"The pattern {pattern!r} cannot be used: {error}.") from None
+    if "\0" in pattern:
+        raise UsageError(f"The pattern {pattern!r} cannot be used: it holds a null character.")
+    files = [Path(match) for match in glob.glob(pattern, recursive=True)]  # noqa: PTH207  (takes absolute patterns)
     files = [file for file in files if _is_picture(file) and not file.is_dir()]
     if not files:
         raise UsageError(f"The pattern '{pattern}' matches no picture. Check it, and its quotes.")
     base = _fixed_part(Path(pattern))
     for file in files:
-        yield InputPicture(file, _safe_name(file.relative_to(base)))
+        yield InputPicture(file, safe_name(file.relative_to(base)))
 
 
 def _fixed_part(pattern: Path) -> Path:
@@ -175,44 +134,22 @@ def _is_picture(file: Path) -> bool:
     return file.suffix.lower() in PICTURE_EXTENSIONS and not file.name.startswith(".")
 
 
-def _safe_name(way: PurePath) -> str:
-    """Spells the way to a file so that it cannot lead out of the folder it is joined to."""
-    parts = [part for part in way.parts if part not in {way.anchor, "..", "."}]
-    safe = "/".join(_shorten(printable(part)) for part in parts)
-    if len(safe.encode()) <= _LONGEST_NAME:
-        return safe
-    return _mark(_shorten(printable(way.name)), printable(str(way)))
-
-
-def _shorten(component: str) -> str:
-    if len(component.encode()) <= _LONGEST_COMPONENT:
-        return component
-    suffix = PurePath(component).suffix
-    suffix = suffix if len(suffix.encode()) < 16 else ""
-    start = component.encode()[: _LONGEST_COMPONENT - 40].decode("utf-8", "ignore")
-    return _mark(start + suffix, component)
-
-
-def _mark(name: str, source: str) -> str:
-    """Puts a short digest of the source into a name, before its extension."""
-    digest = hashlib.sha256(source.encode("utf-8")).hexdigest()[:10]
-    parent, _, last = name.rpartition("/")
-    suffix = PurePath(last).suffix
-    marked = f"{last.removesuffix(suffix)}-{digest}{suffix}"
-    return f"{parent}/{marked}" if parent else marked
-
-
 def _name_apart(pictures: Iterable[InputPicture]) -> Iterator[InputPicture]:
     """Gives pictures from different inputs, whose results would have one name, names of their own.
 
     An extension comes on top of a name, so that of `a.png` and `a.png.png/b.png` one must yield.
+    Masks need no look: they are named as overlays in PNG are.
     """
     pictures = tuple(pictures)
     count = Counter(picture.name for picture in pictures)
-    folders = {str(folder) for name in count for folder in PurePath(name).parents}
+    folders = {
+        str(folder)
+        for name in count
+        for folder in PurePosixPath(ResultsFolder.overlay_name(name, "png")).parents
+    }
     for picture in pictures:
-        results = {f"{picture.name}.{extension}" for extension in PICTURE_FORMATS}
+        results = {ResultsFolder.overlay_name(picture.name, each) for each in PICTURE_FORMATS}
         if count[picture.name] > 1 or results & folders:
-            yield replace(picture, name=_mark(picture.name, printable(str(picture.path))))
+            yield replace(picture, name=mark_name(picture.name, printable(str(picture.path))))
         else:
             yield picture

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from describe_model import describe_model
 
-from capsule_inspect.errors import MissingExtraError, ModelFileError
+from capsule_inspect.errors import ModelFileError
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.modelfile.bundle import ModelBundle, pack_bundle, write_bundle
-from capsule_inspect.modelfile.runtime import Interpreter
+from capsule_inspect.modelfile.interpreter import Interpreter
 from capsule_inspect.modelfile.training_statistics import TrainingStatistics
 
 NUMPY_2 = int(np.__version__.split(".")[0]) >= 2
@@ -191,71 +191,6 @@ def test_what_the_runtime_cannot_execute_is_refused(bundle, runtime):
         Interpreter(replace(bundle, flatbuffer=bytes(data)), runtime)
 
 
-def hide(monkeypatch, module: str) -> None:
-    monkeypatch.setitem(sys.modules, module, None)
-    monkeypatch.setitem(sys.modules, f"{module}.interpreter", None)
-
-
-@pytest.mark.parametrize(
-    ("name", "command"),
-    [
-        ("ai-edge-litert", "pip install ai-edge-litert"),
-        ("tflite-runtime", "pip install 'capsule-inspect[tflite-runtime]'"),
-    ],
-)
-def test_a_runtime_that_is_not_installed_names_its_command(bundle, monkeypatch, name, command):
-    hide(monkeypatch, MODULES[name])
-    with pytest.raises(MissingExtraError) as caught:
-        Interpreter(bundle, name)
-    assert f"`{command}`" in str(caught.value)
-
-
-def test_auto_without_any_runtime_names_both_commands(bundle, monkeypatch):
-    hide(monkeypatch, "ai_edge_litert")
-    hide(monkeypatch, "tflite_runtime")
-    with pytest.raises(MissingExtraError, match=r"ai-edge-litert.*capsule-inspect\[tflite"):
-        Interpreter(bundle)
-
-
-@pytest.fixture
-def broken_package(tmp_path, monkeypatch):
-    """Installs a package under a runtime's name that cannot be imported."""
-
-    def install(module: str) -> None:
-        folder = tmp_path / module
-        folder.mkdir()
-        (folder / "__init__.py").touch()
-        (folder / "interpreter.py").write_text("raise ImportError('GLIBC_2.99 not found')")
-        monkeypatch.delitem(sys.modules, module, raising=False)
-        monkeypatch.delitem(sys.modules, f"{module}.interpreter", raising=False)
-        monkeypatch.syspath_prepend(str(tmp_path))
-
-    return install
-
-
-def test_a_runtime_that_does_not_start_says_why(bundle, broken_package):
-    broken_package("ai_edge_litert")
-    with pytest.raises(MissingExtraError, match=r"does not start: GLIBC_2\.99 not found"):
-        Interpreter(bundle, "ai-edge-litert")
-
-
-@pytest.mark.parametrize("numpy", ["2.0.0", "2.4.6"])
-def test_tflite_runtime_is_not_imported_beside_numpy_2(bundle, broken_package, monkeypatch, numpy):
-    broken_package("tflite_runtime")
-    monkeypatch.setattr(np, "__version__", numpy)
-    with pytest.raises(MissingExtraError, match=rf"NumPy {numpy}"):
-        Interpreter(bundle, "tflite-runtime")
-    assert "tflite_runtime" not in sys.modules
-
-
-def test_tflite_runtime_is_not_imported_beside_tensorflow(bundle, broken_package, monkeypatch):
-    broken_package("tflite_runtime")
-    monkeypatch.setattr(np, "__version__", "1.26.4")
-    monkeypatch.setitem(sys.modules, "tensorflow", np)
-    with pytest.raises(MissingExtraError, match="loaded TensorFlow"):
-        Interpreter(bundle, "tflite-runtime")
-
-
 def test_loading_and_running_prints_nothing(tmp_path, tiny, metadata, runtime):
     """In a process of its own, since a runtime may announce itself once only."""
     path = tmp_path / "model.tflite"
@@ -263,7 +198,7 @@ def test_loading_and_running_prints_nothing(tmp_path, tiny, metadata, runtime):
     program = (
         "import sys, pathlib, numpy\n"
         "from capsule_inspect.modelfile.bundle import read_bundle\n"
-        "from capsule_inspect.modelfile.runtime import Interpreter\n"
+        "from capsule_inspect.modelfile.interpreter import Interpreter\n"
         "bundle = read_bundle(pathlib.Path(sys.argv[1]))\n"
         "Interpreter(bundle, sys.argv[2]).run(numpy.zeros((16, 48, 3), numpy.uint8))\n"
         "assert not {'tensorflow', 'keras', 'hydra', 'sklearn'} & set(sys.modules)\n"

@@ -1,0 +1,42 @@
+from pathlib import PurePosixPath
+
+import pytest
+
+from capsule_inspect.inference.safe_name import mark_name, safe_name
+
+
+@pytest.mark.parametrize(
+    ("way", "name"),
+    [
+        ("line/a.png", "line/a.png"),
+        ("/etc/a.png", "etc/a.png"),
+        ("../../x/../y.png", "x/y.png"),
+        ("caf\udce9.png", r"caf\udce9.png"),
+    ],
+)
+def test_ways_are_kept_but_for_what_leads_out(way, name):
+    assert safe_name(PurePosixPath(way)) == name
+
+
+def test_long_parts_are_cut_and_marked():
+    one, other = (safe_name(PurePosixPath(f"{'é' * 200}{last}.png")) for last in "ab")
+    assert one != other
+    assert one.startswith("é" * 100)
+    for name in (one, other):
+        assert len(name.encode()) <= 240
+        assert name.endswith(".png")
+
+
+def test_long_ways_become_a_name_of_one_part():
+    ways = [PurePosixPath(*["d" * 200] * 6, last, "a.png") for last in "xy"]
+    names = {safe_name(way) for way in ways}
+    assert len(names) == 2
+    assert all("/" not in name and name.startswith("a-") for name in names)
+
+
+def test_a_mark_is_of_the_source_and_stands_before_the_extension():
+    marked = mark_name("line/a.png", "one/line/a.png")
+    assert marked != mark_name("line/a.png", "two/line/a.png")
+    assert marked == mark_name("line/a.png", "one/line/a.png")
+    assert marked.startswith("line/a-")
+    assert marked.endswith(".png")
