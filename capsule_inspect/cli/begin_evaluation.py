@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from capsule_inspect.cli.evaluation_request import EvaluationRequest
-from capsule_inspect.compose import to_yaml
 from capsule_inspect.passwords import mask_passwords
 from capsule_inspect.replacing import replace_text
 from capsule_inspect.runs.environment import look_around, write_environment
 from capsule_inspect.runs.model_name import model_name
 from capsule_inspect.runs.new_folder import new_run_folder
 from capsule_inspect.runs.run_folder import RunFolder
+from capsule_inspect.settings.as_yaml import to_yaml
 from capsule_inspect.settings.settings import Settings
 
 

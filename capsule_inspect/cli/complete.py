@@ -37,9 +37,9 @@ def complete_split(incomplete: str) -> list[str]:
 
 
 def _options(group: str, start: str) -> list[str]:
-    from capsule_inspect.compose import group_options
+    from capsule_inspect.config_folders import config_folders, group_options
 
-    return [name for name in group_options(group) if name.startswith(start)]
+    return [name for name in group_options(group, config_folders()) if name.startswith(start)]
 
 
 def _settable() -> list[str]:

@@ -6,7 +6,6 @@ from capsule_inspect.cli.command_line import command_line
 from capsule_inspect.cli.console import say
 from capsule_inspect.cli.progress import watch_pictures
 from capsule_inspect.cli.write_export import convert_network, write_export
-from capsule_inspect.compose import read_yaml
 from capsule_inspect.dataset.manifest import DataSet
 from capsule_inspect.errors import UsageError
 from capsule_inspect.export.choose_point import choose_point, validation_samples
@@ -16,6 +15,7 @@ from capsule_inspect.export.cross_validated import (
     require_same_recipe,
 )
 from capsule_inspect.runs.run_folder import RunFolder
+from capsule_inspect.settings.as_yaml import read_settings
 from capsule_inspect.settings.settings import Settings
 from capsule_inspect.settings.threshold_settings import AUTO
 from capsule_inspect.training.decision import read_decision
@@ -63,5 +63,5 @@ def _cross_validated(run: RunFolder, settings: Settings) -> CrossValidated | Non
         )
     measured = read_cross_validated(Path(settings.export.cross_validation))
     trained_on = read_decision(run.decision).training_data_sha256
-    require_same_recipe(measured, trained_on, read_yaml(run.config))
+    require_same_recipe(measured, trained_on, read_settings(run.config))
     return measured

@@ -4,6 +4,7 @@ import importlib.util
 import os
 from collections.abc import Sequence
 
+from capsule_inspect.allowed import require_choice
 from capsule_inspect.errors import ConfigError, MissingExtraError
 
 _TRAIN_PACKAGES = ("keras", "sklearn", "albumentations", "optuna")
@@ -43,8 +44,7 @@ def choose_backend(command: str, backend: str | None = None) -> str:
         ConfigError: KERAS_BACKEND names something else than TensorFlow and JAX.
     """
     chosen = backend or os.environ.get("KERAS_BACKEND") or _BACKENDS[0]
-    if chosen not in _BACKENDS:
-        raise ConfigError(f"KERAS_BACKEND is '{chosen}', but can be: {', '.join(_BACKENDS)}.")
+    require_choice("KERAS_BACKEND", chosen, _BACKENDS, ConfigError)
     if chosen == "jax" and importlib.util.find_spec("jax") is None:
         raise MissingExtraError("KERAS_BACKEND is 'jax', which is not installed: pip install jax")
     require_train_extra(command, (chosen, *_TRAIN_PACKAGES))

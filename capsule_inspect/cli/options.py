@@ -73,10 +73,12 @@ def settings_from(
         ConfigError: An override or config file is malformed, unknown, or of the wrong type.
         typer.Exit: The settings were printed.
     """
-    from capsule_inspect.compose import compose, config_folders, to_yaml
+    from capsule_inspect.config_folders import config_folders
 
     if not (overrides or print_config or heavy) and len(config_folders(config_dir)) == 1:
         return Settings()
+    from capsule_inspect.compose import compose
+    from capsule_inspect.settings.as_yaml import to_yaml
 
     settings = compose(overrides or [], config_dir)
     if data_root is not None:

@@ -1,9 +1,8 @@
 """Making a run folder, or opening one to go on with."""
 
 from collections.abc import Sequence
-from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from capsule_inspect.dataset.manifest import DataSet
@@ -36,43 +35,64 @@ def start_run(
     Raises:
         UsageError: The folder cannot be made; or the one to go on with holds no run, or is to go on
             with other settings than it began with.
-        ConfigError: Its config.yaml is damaged.
+        ConfigError: There is no encoder of that name; or the config.yaml of the folder to go on
+            with is damaged.
         DataError: The data set cannot be read.
     """
-    from capsule_inspect.compose import to_yaml
+    from capsule_inspect.settings.dotted import value_of
+
+    if value_of(settings, f"{command}.resume"):
+        return _resume(command, settings, out, overrides, changeable)
+    return _begin(command, settings, out, overrides)
+
+
+def _begin(
+    command: str, settings: "Settings", out: Path | None, overrides: Sequence[str]
+) -> "tuple[Settings, DataSet, RunFolder]":
     from capsule_inspect.dataset.manifest import read_dataset
+    from capsule_inspect.replacing import replace_text
     from capsule_inspect.runs.environment import look_around, write_environment
     from capsule_inspect.runs.naming import base_name
     from capsule_inspect.runs.new_folder import new_run_folder
     from capsule_inspect.runs.run_folder import RunFolder
+    from capsule_inspect.settings.as_yaml import to_yaml
 
-    resume = str(reduce(getattr, f"{command}.resume".split("."), settings))
-    run = RunFolder(Path(resume))
-    if resume:
-        settings = _resumed(command, settings, run, out, overrides, changeable)
+    _require_encoders(settings)
     data = read_dataset(Path(settings.data.dir), settings.data.root)
-    if not resume:
-        # Only now, so that a mistyped data set leaves no folder behind.
-        run = RunFolder(new_run_folder(command, base_name(settings.data.dir), out))
-        run.config.write_text(to_yaml(settings), encoding="utf-8")
-        write_environment(run.path, look_around(command, overrides, data))
+    # Only now, so that a slip leaves no folder behind.
+    run = RunFolder(new_run_folder(command, base_name(settings.data.dir), out))
+    # With the passwords: a search that goes on needs that of its storage.
+    replace_text(run.config, to_yaml(settings))
+    write_environment(run.path, look_around(command, overrides, data))
     return settings, data, run
 
 
-def _resumed(
+def _require_encoders(settings: "Settings") -> None:
+    from capsule_inspect.model.encoders import require_encoder
+
+    require_encoder(settings.model.encoder)
+    for dimension in settings.space.dimensions:
+        if dimension.key == "model.encoder":
+            for name in dimension.choices:
+                require_encoder(name)
+
+
+def _resume(
     command: str,
-    settings: "Settings",
-    run: "RunFolder",
+    asked: "Settings",
     out: Path | None,
     overrides: Sequence[str],
     changeable: Sequence[str],
-) -> "Settings":
-    """Returns the settings that a run began with, and those of now that may change."""
-    from capsule_inspect.compose import read_yaml
+) -> "tuple[Settings, DataSet, RunFolder]":
+    """Opens a run with the settings that it began with, and those of now that may change."""
+    from capsule_inspect.dataset.manifest import read_dataset
     from capsule_inspect.errors import UsageError
-    from capsule_inspect.settings.dotted import with_value
+    from capsule_inspect.runs.run_folder import RunFolder
+    from capsule_inspect.settings.as_yaml import read_settings
+    from capsule_inspect.settings.dotted import value_of, with_value
 
     key = f"{command}.resume"
+    run = RunFolder(Path(value_of(asked, key)))
     if not run.config.is_file():
         raise UsageError(
             f"There is nothing to resume in '{run.path}': it holds no config.yaml. "
@@ -86,9 +106,8 @@ def _resumed(
             f"'{run.path}' goes on with the settings and in the folder it began with; leave out "
             f"{', '.join(refused) or '--out'}. Beside {key}, {', '.join(may_change)} may be given."
         )
-    stored = with_value(read_yaml(run.config), key, str(run.path))
+    stored = with_value(read_settings(run.config), key, str(run.path))
     for name in {name for name in given if name in may_change} | {"data.root"}:
-        value: Any = reduce(getattr, name.split("."), settings)
-        if value != "":
+        if (value := value_of(asked, name)) != "":
             stored = with_value(stored, name, value)
-    return stored
+    return stored, read_dataset(Path(stored.data.dir), stored.data.root), run

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from capsule_inspect import __version__
 from capsule_inspect.dataset.manifest import DataSet, Sample, training_sha256
-from capsule_inspect.errors import ConfigError
 from capsule_inspect.evaluation.evaluate import require_known_classes
 from capsule_inspect.export.convert import convert
 from capsule_inspect.export.measure_training_statistics import training_samples
@@ -19,7 +18,7 @@ from capsule_inspect.imaging.read_picture import read_picture
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.bundle import ModelBundle
 from capsule_inspect.modelfile.interpreter import Interpreter
-from capsule_inspect.modelfile.metadata import QUANTIZATIONS, ModelMetadata
+from capsule_inspect.modelfile.metadata import ModelMetadata
 from capsule_inspect.settings.export_settings import ExportSettings
 from capsule_inspect.training.load import TrainedModel
 
@@ -65,13 +64,8 @@ def convert_trained(
         settings: The format.
 
     Raises:
-        ConfigError: The format is unknown.
         DataError: The network does not know the data set's classes.
     """
-    if settings.format not in QUANTIZATIONS:
-        raise ConfigError(
-            f"export.format is '{settings.format}', but can be: {', '.join(QUANTIZATIONS)}."
-        )
     rule = model.rule
     require_known_classes(data.samples, rule.classes)
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from capsule_inspect.compose import read_yaml
 from capsule_inspect.errors import DataError
 from capsule_inspect.evaluation.write_evaluation import METRICS_FILE
 from capsule_inspect.modelfile.fields import Fields, parse_object
@@ -11,6 +10,7 @@ from capsule_inspect.modelfile.metadata import read_metrics, read_operating_poin
 from capsule_inspect.modelfile.metric import Metric
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.runs.run_folder import RunFolder
+from capsule_inspect.settings.as_yaml import read_settings
 from capsule_inspect.settings.settings import Settings
 
 _KEYS = ("operating_point", "metrics", "measured_on", "pictures_sha256")
@@ -51,7 +51,7 @@ def read_cross_validated(folder: Path) -> CrossValidated:
             metrics=read_metrics(fields, "metrics"),
             measured_on=fields.text("measured_on"),
             pictures_sha256=fields.sha256("pictures_sha256"),
-            settings=read_yaml(RunFolder(folder).config),
+            settings=read_settings(RunFolder(folder).config),
         )
     except OSError as error:
         raise DataError(

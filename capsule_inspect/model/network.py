@@ -32,7 +32,6 @@ def build_network(settings: ModelSettings, class_count: int, with_mask: bool = T
         MissingExtraError: The ImageNet weights are not installed.
     """
     encoder = find_encoder(settings.encoder)
-    _check(settings)
     shape = (settings.roi.height, settings.roi.width, 3)
     image = keras.Input(shape, dtype="uint8", name=IMAGE)
     features = encoder.build(image)
@@ -82,12 +81,3 @@ def _load_weights(network: keras.Model, path: str) -> None:
             f"model.weights='{path}' cannot be loaded: {error}. It can be imagenet, none, or the "
             ".weights.h5 file of a network with the same settings."
         ) from error
-
-
-def _check(settings: ModelSettings) -> None:
-    if settings.roi.width % 32 or settings.roi.height % 32:
-        raise ConfigError("model.roi.width and model.roi.height must be divisible by 32.")
-    if settings.head not in HEADS:
-        raise ConfigError(
-            f"There is no head '{settings.head}'. model.head can be: {', '.join(HEADS)}."
-        )

@@ -2,21 +2,23 @@
 
 from dataclasses import dataclass
 
+from capsule_inspect.allowed import require_range
+
 
 @dataclass(frozen=True)
 class AugmentSettings:
     """How far training crops are varied; every range is symmetric about no change.
 
     Attributes:
-        rotate: Degrees.
-        scale: Share of the size.
-        shift_x: Window pixels along the capsule.
-        shift_y: Window pixels across it.
+        rotate: Degrees; at least 0.
+        scale: Share of the size; in [0, 1].
+        shift_x: Window pixels along the capsule; at least 0.
+        shift_y: Window pixels across it; at least 0.
         flip: Probability of a mirror image across the long axis.
-        gamma: Factor; 1.25 means from 0.8 to 1.25.
-        contrast: Share of the contrast.
-        brightness: Share of full white.
-        cast: Share by which each colour channel is scaled.
+        gamma: Factor; 1.25 means from 0.8 to 1.25; at least 1.
+        contrast: Share of the contrast; in [0, 1].
+        brightness: Share of full white; at least 0.
+        cast: Share by which each colour channel is scaled; in [0, 1].
         blur: Probability of a slight blur.
         noise: Probability of sensor noise.
     """
@@ -35,10 +37,8 @@ class AugmentSettings:
 
     def __post_init__(self) -> None:
         """Raises ValueError if a range is impossible."""
-        spans = (self.rotate, self.shift_x, self.shift_y, self.brightness)
-        shares = (self.flip, self.blur, self.noise, self.scale, self.contrast, self.cast)
-        if min(spans) < 0 or min(shares) < 0 or max(shares) > 1 or self.gamma < 1:
-            raise ValueError(
-                "train.augment: ranges must be at least 0, shares and probabilities at most 1, "
-                "and gamma at least 1."
-            )
+        for name in ("rotate", "shift_x", "shift_y", "brightness"):
+            require_range(f"train.augment.{name}", getattr(self, name), at_least=0)
+        for name in ("scale", "flip", "contrast", "cast", "blur", "noise"):
+            require_range(f"train.augment.{name}", getattr(self, name), at_least=0, at_most=1)
+        require_range("train.augment.gamma", self.gamma, at_least=1)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from capsule_inspect.allowed import require_range
+
 
 @dataclass(frozen=True)
 class DataSettings:
@@ -10,12 +12,13 @@ class DataSettings:
     Attributes:
         dir: The data set folder that `train`, `tune`, `evaluate` and `export-tflite` read.
         root: Where its pictures are now; empty where dataset.json says so rightly.
-        seed: Decides the split, and the look of drawn capsules.
+        seed: Decides the split, and the look of drawn capsules; at least 0.
         val: Share of the pictures of each class that tunes decisions; in [0, 1).
-        test: Share of the pictures of each class that only `evaluate` sees; in [0, 1).
-        folds: Number of cross-validation folds written beside the split; 0 for none.
-        count: How many capsules `prepare drawn` draws.
-        size: Side of drawn pictures, in pixels.
+        test: Share of the pictures of each class that only `evaluate` sees; in [0, 1), and both
+            together below 1.
+        folds: Number of cross-validation folds written beside the split, at least 2; 0 for none.
+        count: How many capsules `prepare drawn` draws; at least 1.
+        size: Side of drawn pictures, in pixels; at least 200.
     """
 
     dir: str = "data/capsule"
@@ -29,13 +32,11 @@ class DataSettings:
 
     def __post_init__(self) -> None:
         """Raises ValueError if a share or count is impossible."""
-        if not (0 <= self.val < 1 and 0 <= self.test < 1 and self.val + self.test < 1):
-            raise ValueError("data.val and data.test must be at least 0 and add up to less than 1.")
+        require_range("data.val", self.val, at_least=0, below=1)
+        require_range("data.test", self.test, at_least=0, below=1)
+        require_range("data.val + data.test", round(self.val + self.test, 9), below=1)
         if self.folds < 0 or self.folds == 1:
-            raise ValueError("data.folds must be 0 (no folds) or at least 2.")
-        if self.seed < 0:
-            raise ValueError("data.seed must be at least 0.")
-        if self.count < 1:
-            raise ValueError("data.count must be at least 1.")
-        if self.size < 200:
-            raise ValueError("data.size must be at least 200 pixels.")
+            raise ValueError(f"data.folds is {self.folds}, but must be 0 (no folds) or at least 2.")
+        require_range("data.seed", self.seed, at_least=0)
+        require_range("data.count", self.count, at_least=1)
+        require_range("data.size", self.size, at_least=200)

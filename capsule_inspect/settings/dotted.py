@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
+from functools import reduce
 from typing import Any, TypeVar, get_type_hints
 
 Value = bool | int | float | str
@@ -43,6 +44,16 @@ def plain_type(settings: type, key: str) -> type[Value] | None:
     for name in key.split("."):
         found = get_type_hints(found).get(name) if is_dataclass(found) else None
     return found if found in (bool, int, float, str) else None
+
+
+def value_of(settings: object, key: str) -> Any:
+    """Returns a setting, or a group of settings.
+
+    Args:
+        settings: An instance of a dataclass of settings.
+        key: The dotted key of a setting it has.
+    """
+    return reduce(getattr, key.split("."), settings)
 
 
 def with_value(settings: _Settings, key: str, value: Value) -> _Settings:

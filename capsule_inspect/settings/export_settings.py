@@ -2,6 +2,11 @@
 
 from dataclasses import dataclass
 
+from capsule_inspect.allowed import require_choice, require_range
+
+FORMATS = ("int8", "float32", "float16", "dynamic")
+"""What `export.format` can be."""
+
 
 @dataclass(frozen=True)
 class ExportSettings:
@@ -9,9 +14,10 @@ class ExportSettings:
 
     Attributes:
         format: `int8`, `float32`, `float16` or `dynamic`.
-        calibration: Number of training pictures the int8 ranges are measured on.
-        min_agreement: Least share of pictures on which both models must give the same label.
-        max_dice_drop: Most that Dice may fall.
+        calibration: Number of training pictures the int8 ranges are measured on; at least 1.
+        min_agreement: Least share of pictures on which both models must give the same label; in
+            [0, 1].
+        max_dice_drop: Most that Dice may fall; in [0, 1].
         cross_validation: Folder that `evaluate` wrote of a study of the same recipe and pictures,
             for a network trained on all of them: its operating point and metrics go into the file.
             Empty to choose on the validation split and measure on the test split.
@@ -24,6 +30,8 @@ class ExportSettings:
     cross_validation: str = ""
 
     def __post_init__(self) -> None:
-        """Raises ValueError if there is nothing to calibrate on."""
-        if self.calibration < 1:
-            raise ValueError("export.calibration must be at least 1.")
+        """Raises ValueError if the format is unknown or a limit impossible."""
+        require_choice("export.format", self.format, FORMATS)
+        require_range("export.calibration", self.calibration, at_least=1)
+        require_range("export.min_agreement", self.min_agreement, at_least=0, at_most=1)
+        require_range("export.max_dice_drop", self.max_dice_drop, at_least=0, at_most=1)

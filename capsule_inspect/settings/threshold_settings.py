@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from capsule_inspect.allowed import require_choice, require_range
 from capsule_inspect.modelfile.operating_point import POLICIES, OperatingPoint
 
 AUTO = "auto"
@@ -24,11 +25,8 @@ class ThresholdSettings:
 
     def __post_init__(self) -> None:
         """Raises ValueError if policy and value do not go together."""
-        known = (AUTO, *POLICIES)
-        if self.policy not in known:
-            raise ValueError(f"threshold.policy can be: {', '.join(known)}.")
-        if not 0 <= self.value < 1:
-            raise ValueError("threshold.value is a share of the defects: at least 0, below 1.")
+        require_choice("threshold.policy", self.policy, (AUTO, *POLICIES))
+        require_range("threshold.value", self.value, at_least=0, below=1)
         if self.value and self.policy != "max_miss_rate":
             raise ValueError("threshold.value is for threshold.policy=max_miss_rate alone.")
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from capsule_inspect.allowed import require_choice, require_range
 from capsule_inspect.settings.augment_settings import AugmentSettings
 
 SCHEDULES = ("one_cycle", "constant")
@@ -10,6 +11,9 @@ SCHEDULES = ("one_cycle", "constant")
 MASK_LOSSES = ("classes", "any_defect")
 """What `train.mask_loss` can be."""
 
+_SEEDS = 2**32
+"""How many seeds there are; NumPy and Keras take no higher ones."""
+
 
 @dataclass(frozen=True)
 class TrainSettings:
@@ -17,29 +21,31 @@ class TrainSettings:
 
     Attributes:
         frozen_epochs: Epochs before the others in which the encoder stays as it is; 0 for none.
-        frozen_learning_rate: Peak learning rate of decoder and heads in them.
-        epochs: Number of epochs in which everything is trained; each ends with a checkpoint.
-        steps: Batches per epoch.
-        batch_size: Crops per batch: half good, half defective.
+        frozen_learning_rate: Peak learning rate of decoder and heads in them; above 0.
+        epochs: Number of epochs in which everything is trained; each ends with a checkpoint. At
+            least 1.
+        steps: Batches per epoch; at least 1.
+        batch_size: Crops per batch, half good, half defective; at least 1.
         schedule: `one_cycle` (rises, then falls to 0 in each stage) or `constant`.
-        learning_rate: Peak learning rate of decoder and heads.
+        learning_rate: Peak learning rate of decoder and heads; above 0.
         encoder_learning_rate: The same for the encoder; 0 keeps the pretrained weights as they are.
         clipnorm: Largest norm of each gradient; 0 for any.
-        weight_decay: Decoupled weight decay of AdamW.
-        average_momentum: Momentum of the exponential moving average of the weights, per step.
-        label_smoothing: Share of the label's probability spread over all classes.
+        weight_decay: Decoupled weight decay of AdamW; at least 0.
+        average_momentum: Momentum of the exponential moving average of the weights, per step; in
+            [0, 1).
+        label_smoothing: Share of the label's probability spread over all classes; in [0, 1).
         mask_loss: `classes` (weighted cross-entropy, and Dice on defective pictures) or
             `any_defect` (binary cross-entropy and Dice).
-        defect_weight: Weight of defect pixels in the cross-entropy of `classes`.
+        defect_weight: Weight of defect pixels in the cross-entropy of `classes`; above 0.
         transplant: Probability that a good crop gets a defect cut from another training crop.
-        drawn: Number of drawn capsules used beside the training pictures.
-        drawn_share: Share of each batch taken from the drawn capsules.
-        validate_every: Epochs between validations; the last epoch is always validated.
+        drawn: Number of drawn capsules used beside the training pictures; at least 0.
+        drawn_share: Share of each batch taken from the drawn capsules; in [0, 1].
+        validate_every: Epochs between validations, at least 1; the last epoch is always validated.
         patience: Validations without a better score after which training stops and the best
             weights are kept; 0 to train to the end and keep the last averaged weights.
-        folds: Number of cross-validation folds, each left out once; 0 for a single run.
-        seeds: Number of runs per fold, with seeds from `seed` on.
-        seed: Decides initial weights, sampling and augmentation.
+        folds: Number of cross-validation folds, each left out once, at least 2; 0 for a single run.
+        seeds: Number of runs per fold, with seeds from `seed` on, all below 2**32; at least 1.
+        seed: Decides initial weights, sampling and augmentation; in [0, 2**32).
         augment: Augmentation ranges.
         resume: A run folder to go on with; empty for a new run.
     """
@@ -71,34 +77,28 @@ class TrainSettings:
 
     def __post_init__(self) -> None:
         """Raises ValueError if a setting is impossible."""
-        counts = (self.epochs, self.steps, self.batch_size, self.validate_every, self.seeds)
-        if min(counts) < 1:
-            raise ValueError(
-                "train.epochs, steps, batch_size, validate_every and seeds must be at least 1."
-            )
-        if min(self.learning_rate, self.frozen_learning_rate, self.defect_weight) <= 0:
-            raise ValueError(
-                "train.learning_rate, frozen_learning_rate and defect_weight must be above 0."
-            )
-        optional = (self.seed, self.drawn, self.frozen_epochs, self.patience)
-        if min(*optional, self.encoder_learning_rate, self.weight_decay, self.clipnorm) < 0:
-            raise ValueError(
-                "train.seed, drawn, frozen_epochs, patience, encoder_learning_rate, weight_decay "
-                "and clipnorm must be at least 0."
-            )
+        for name in ("epochs", "steps", "batch_size", "validate_every", "seeds"):
+            require_range(f"train.{name}", getattr(self, name), at_least=1)
+        for name in ("learning_rate", "frozen_learning_rate", "defect_weight"):
+            require_range(f"train.{name}", getattr(self, name), above=0)
+        for name in ("frozen_epochs", "encoder_learning_rate", "clipnorm", "weight_decay"):
+            require_range(f"train.{name}", getattr(self, name), at_least=0)
+        for name in ("drawn", "patience"):
+            require_range(f"train.{name}", getattr(self, name), at_least=0)
+        for name in ("transplant", "drawn_share"):
+            require_range(f"train.{name}", getattr(self, name), at_least=0, at_most=1)
+        for name in ("label_smoothing", "average_momentum"):
+            require_range(f"train.{name}", getattr(self, name), at_least=0, below=1)
+        require_choice("train.schedule", self.schedule, SCHEDULES)
+        require_choice("train.mask_loss", self.mask_loss, MASK_LOSSES)
+        self._check_runs()
+
+    def _check_runs(self) -> None:
         if self.folds < 0 or self.folds == 1:
-            raise ValueError("train.folds must be 0 (a single run) or at least 2.")
+            raise ValueError(
+                f"train.folds is {self.folds}, but must be 0 (a single run) or at least 2."
+            )
         if self.seeds > 1 and not self.folds:
             raise ValueError("train.seeds counts the runs of each fold; it needs train.folds.")
-        if self.seed + self.seeds > 2**32:
-            raise ValueError("train.seed must be below 4294967296.")
-        if self.schedule not in SCHEDULES:
-            raise ValueError(f"train.schedule can be: {', '.join(SCHEDULES)}.")
-        if self.mask_loss not in MASK_LOSSES:
-            raise ValueError(f"train.mask_loss can be: {', '.join(MASK_LOSSES)}.")
-        shares = (self.transplant, self.drawn_share, self.label_smoothing, self.average_momentum)
-        if min(shares) < 0 or max(shares) > 1:
-            raise ValueError(
-                "train.transplant, drawn_share, label_smoothing and average_momentum must lie "
-                "between 0 and 1."
-            )
+        require_range("train.seed", self.seed, at_least=0, below=_SEEDS)
+        require_range("train.seed + train.seeds", self.seed + self.seeds, at_most=_SEEDS)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from capsule_inspect.allowed import require_choice, require_range
+
 PRUNERS = ("median", "none")
 """How `tune` may stop trials early."""
 
@@ -11,14 +13,15 @@ class TuneSettings:
     """A hyper-parameter search.
 
     Attributes:
-        trials: Number of trials the study shall have in all, pruned ones included.
-        epochs: Epochs of each trial in which everything is trained.
+        trials: Number of trials the study shall have in all, pruned ones included; at least 1.
+        epochs: Epochs of each trial in which everything is trained; at least 1.
         pruner: `median` stops a trial whose best score so far is below the median of the finished
             trials at that epoch; `none` stops none.
-        startup_trials: Trials that are drawn at random, and finished trials before any is pruned.
-        warmup_epochs: Epochs of each trial after which it is not pruned yet.
-        seed: Decides what is drawn.
-        study: Name of the study.
+        startup_trials: Trials that are drawn at random, and finished trials before any is pruned;
+            at least 0.
+        warmup_epochs: Epochs of each trial after which it is not pruned yet; at least 0.
+        seed: Decides what is drawn; at least 0.
+        study: Name of the study; not empty.
         storage: SQLAlchemy URL of a database; empty for `study.db` in the run folder.
         resume: A run folder whose study goes on; empty for a new one.
     """
@@ -35,13 +38,10 @@ class TuneSettings:
 
     def __post_init__(self) -> None:
         """Raises ValueError if a setting is impossible."""
-        if min(self.trials, self.epochs) < 1:
-            raise ValueError("tune.trials and tune.epochs must be at least 1.")
-        if min(self.startup_trials, self.warmup_epochs, self.seed) < 0:
-            raise ValueError("tune.startup_trials, warmup_epochs and seed must be at least 0.")
-        if self.pruner not in PRUNERS:
-            raise ValueError(
-                f"tune.pruner is '{self.pruner}', but must be one of {', '.join(PRUNERS)}."
-            )
+        for name in ("trials", "epochs"):
+            require_range(f"tune.{name}", getattr(self, name), at_least=1)
+        for name in ("startup_trials", "warmup_epochs", "seed"):
+            require_range(f"tune.{name}", getattr(self, name), at_least=0)
+        require_choice("tune.pruner", self.pruner, PRUNERS)
         if not self.study:
             raise ValueError("tune.study must have a name.")

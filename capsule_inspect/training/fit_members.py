@@ -6,9 +6,9 @@ from contextlib import AbstractContextManager
 import keras
 from filelock import FileLock, Timeout
 
-from capsule_inspect.compose import to_yaml
 from capsule_inspect.dataset.manifest import DataSet
 from capsule_inspect.errors import InterruptedRunError
+from capsule_inspect.settings.as_yaml import to_yaml
 from capsule_inspect.training.fit import fit
 from capsule_inspect.training.study import Member, Study
 from capsule_inspect.training.watcher import Watcher

@@ -6,9 +6,9 @@ import io
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from capsule_inspect.compose import groups_to_yaml
 from capsule_inspect.replacing import replace_text
 from capsule_inspect.runs.run_folder import RunFolder
+from capsule_inspect.settings.as_yaml import groups_to_yaml
 from capsule_inspect.settings.dotted import with_value
 from capsule_inspect.settings.settings import Settings
 

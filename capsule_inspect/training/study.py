@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from capsule_inspect.compose import read_yaml
 from capsule_inspect.dataset.folds import leave_out
 from capsule_inspect.dataset.manifest import DataSet
 from capsule_inspect.errors import UsageError
 from capsule_inspect.runs.run_folder import RunFolder
+from capsule_inspect.settings.as_yaml import read_settings
 from capsule_inspect.settings.settings import Settings
 
 
@@ -76,7 +76,7 @@ def open_study(path: Path) -> Study | None:
     # A single run is told by its folder alone: its config.yaml may be of an older version.
     if not RunFolder(path).members():
         return None
-    return make_study(path, read_yaml(RunFolder(path).config))
+    return make_study(path, read_settings(RunFolder(path).config))
 
 
 def make_study(path: Path, settings: Settings) -> Study:

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import keras
 
-from capsule_inspect.compose import to_yaml
 from capsule_inspect.dataset.manifest import DataSet
 from capsule_inspect.errors import DataError
 from capsule_inspect.runs.run_folder import RunFolder
+from capsule_inspect.settings.as_yaml import to_yaml
 from capsule_inspect.settings.settings import Settings
 from capsule_inspect.training.fit import fit
 from capsule_inspect.training.report_epochs import ReportEpochs

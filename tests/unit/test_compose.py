@@ -1,18 +1,19 @@
-from dataclasses import asdict, fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import pytest
-import yaml
 from omegaconf import OmegaConf
 
-from capsule_inspect.compose import compose, config_folders, read_yaml, to_yaml
+from capsule_inspect.compose import compose
+from capsule_inspect.config_folders import config_folders, group_options
 from capsule_inspect.errors import ConfigError
+from capsule_inspect.settings.as_yaml import read_settings, to_yaml
 from capsule_inspect.settings.settings import Settings
 from capsule_inspect.settings.space_settings import Dimension
 
 CONF = config_folders()[-1]
 GROUPS = [field.name for field in fields(Settings)]
-OPTIONS = [(group, file.stem) for group in GROUPS for file in sorted((CONF / group).glob("*.yaml"))]
+OPTIONS = [(group, option) for group in GROUPS for option in group_options(group, [CONF])]
 
 
 @pytest.fixture(autouse=True)
@@ -58,13 +59,43 @@ def test_every_group_has_config_files_and_every_folder_is_a_group():
     assert {path.name for path in CONF.iterdir() if path.is_dir()} == {*GROUPS, "experiment"}
 
 
+def config_file(group: str, option: str) -> dict[str, object]:
+    return OmegaConf.to_container(OmegaConf.load(CONF / group / f"{option}.yaml"))
+
+
+def default_options() -> dict[str, str]:
+    """The option of each group that every command starts from."""
+    listed = OmegaConf.load(CONF / "config.yaml").defaults
+    return {group: option for entry in listed[:-1] for group, option in entry.items()}
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_the_default_option_spells_out_its_group(group):
+    written = config_file(group, default_options()[group])
+    assert set(written) == {field.name for field in fields(getattr(Settings(), group))}
+
+
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
-def test_every_option_composes_and_spells_out_its_group(group, option):
-    settings = compose([f"{group}={option}"])
-    changed = differences(Settings(), settings)
-    assert all(key.startswith(f"{group}.") for key in changed)
-    written = OmegaConf.to_container(OmegaConf.load(CONF / group / f"{option}.yaml"))
-    assert set(written) == {field.name for field in fields(getattr(settings, group))}
+def test_every_other_option_says_only_what_differs_from_the_default(group, option):
+    changed = differences(Settings(), compose([f"{group}={option}"]))
+    default = default_options()[group]
+    if option == default:
+        assert changed == {}
+    else:
+        written = config_file(group, option)
+        assert written.pop("defaults") == [default, "_self_"]
+        assert changed == {f"{group}.{key}": value for key, value in written.items()}
+
+
+def test_what_an_option_does_not_say_can_be_changed():
+    settings = compose(["model=convnext_tiny", "export=float16", "model.head_l2=1", "data=drawn"])
+    assert differences(Settings(), settings) == {
+        "model.encoder": "convnext_tiny",
+        "model.head_l2": 1.0,
+        "export.format": "float16",
+        "data.dir": "data/drawn",
+        "data.count": 240,
+    }
 
 
 def test_options_differ_as_their_names_say():
@@ -141,8 +172,9 @@ def test_an_unknown_option_is_answered_with_those_there_are():
     message = refusal("experiment=smke")
     assert "Did you mean 'smoke'?" in message
     message = refusal("export=int9")
-    assert "Did you mean 'int8'?" in message
-    assert "dynamic, float16, float32, int8" in message
+    assert message == (
+        "export cannot be 'int9'. Did you mean 'int8'? Known: dynamic, float16, float32, int8."
+    )
 
 
 @pytest.mark.parametrize("key", ["hydra.run.dir=x", "+extra=1"])
@@ -175,7 +207,9 @@ def test_what_is_no_override_is_answered_with_an_example(text):
         ("data.dir=${nowhere}", "nowhere"),
         ("model.decoder_filters=7", "model.decoder_filters"),
         ("model.decoder_filters=[a]", "model.decoder_filters"),
-        ("model.roi.mode=middle", "middle"),
+        ("model.roi.mode=middle", "model.roi.mode cannot be 'middle'"),
+        ("train.learning_rate=nan", "train.learning_rate is nan"),
+        ("export.format=int9", "Did you mean 'int8'?"),
         ("predict.threads=0", "predict.threads"),
         ("train.augment=3", "AugmentSettings"),
         ("train=null", "group"),
@@ -273,12 +307,6 @@ def test_a_config_dir_may_be_relative(elsewhere: Path):
     assert compose(config_dir=Path("mine")).train.epochs == 15
 
 
-def test_a_missing_config_dir_is_named(tmp_path: Path):
-    message = refusal(config_dir=tmp_path / "nowhere")
-    assert "nowhere" in message
-    assert "--config-dir" in message
-
-
 @pytest.mark.parametrize(
     ("text", "named"),
     [
@@ -306,48 +334,6 @@ def test_a_bad_config_yaml_is_refused_in_a_sentence(tmp_path: Path, text, named)
     assert named in refusal(config_dir=tmp_path)
 
 
-def test_settings_survive_yaml(tmp_path: Path):
-    settings = compose(["experiment=smoke", "data.dir='a: [b] # c'", "train.learning_rate=1e-5"])
-    settings = replace(settings, data=replace(settings.data, root="ünï 'quoted'"))
-    file = write(tmp_path / "config.yaml", to_yaml(settings))
-    assert read_yaml(file) == settings
-
-
-def test_yaml_lists_every_setting():
-    assert yaml.safe_load(to_yaml(Settings())) == asdict(Settings())
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"[1, 2]",
-        b"3",
-        b"hello",
-        b"\xff\xfe",
-        b"a: [",
-        b"",
-        b"train: 3",
-        b"train: null",
-        b"train: {epoch: 3}",
-        b"train: {epochs: x}",
-        b"data: {val: 3}",
-        b"data: {dir: '${x}'}",
-    ],
-)
-def test_a_file_without_settings_is_refused_by_name(tmp_path: Path, content):
-    file = tmp_path / "config.yaml"
-    file.write_bytes(content)
-    with pytest.raises(ConfigError, match=r"config\.yaml"):
-        read_yaml(file)
-
-
-def test_a_missing_settings_file_is_refused_by_name(tmp_path: Path):
-    with pytest.raises(ConfigError, match=r"nowhere\.yaml"):
-        read_yaml(tmp_path / "nowhere.yaml")
-    with pytest.raises(ConfigError, match="work"):
-        read_yaml(tmp_path / "work")
-
-
 def test_a_search_space_is_given_in_a_file_or_on_the_command_line(tmp_path: Path):
     expected = [
         Dimension("train.augment.rotate", 0.0, 10.0),
@@ -366,7 +352,7 @@ def test_a_search_space_is_given_in_a_file_or_on_the_command_line(tmp_path: Path
     settings = compose([override])
     assert settings.space.dimensions == expected
     stored = write(tmp_path / "config.yaml", to_yaml(settings))
-    assert read_yaml(stored) == settings
+    assert read_settings(stored) == settings
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ from pathlib import Path
 import pytest
 
 from capsule_inspect.cli.start_run import start_run
-from capsule_inspect.compose import compose, read_yaml
+from capsule_inspect.compose import compose
 from capsule_inspect.dataset.manifest import DataSet, Sample, write_dataset
 from capsule_inspect.errors import ConfigError, DataError, UsageError
+from capsule_inspect.settings.as_yaml import read_settings
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +28,7 @@ def begun(tmp_path):
     overrides = ["train.epochs=3", "data.dir=old", "tune.trials=5"]
     settings, _, run = start_run("train", compose(overrides), folder, overrides)
     assert run.path == folder
-    assert read_yaml(run.config) == settings
+    assert read_settings(run.config) == settings
     return folder
 
 
@@ -41,7 +42,7 @@ def test_a_run_goes_on_with_its_own_settings(begun):
     assert data.source == "old"
     assert run.path == begun
     own = replace(settings, train=replace(settings.train, resume=""))
-    assert own == read_yaml(begun / "config.yaml")
+    assert own == read_settings(begun / "config.yaml")
 
 
 def test_a_new_run_is_named_by_its_data_and_says_what_made_it():
@@ -64,6 +65,21 @@ def test_a_data_set_that_is_not_there_leaves_no_folder_behind():
     with pytest.raises(DataError, match="nowhere"):
         start_run("train", compose(["data.dir=nowhere"]), None, ["data.dir=nowhere"])
     assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize("command", ["train", "tune"])
+@pytest.mark.parametrize(
+    "override",
+    [
+        "model.encoder=efficientnet_lite9",
+        "space.dimensions=[{key:model.encoder,choices:[convnext_tiny,efficientnet_lite9]}]",
+    ],
+)
+def test_an_encoder_that_is_not_there_leaves_no_folder_behind(command, override):
+    overrides = ["data.dir=old", override]
+    with pytest.raises(ConfigError, match=r"'efficientnet_lite9'\. Did you mean"):
+        start_run(command, compose(overrides), Path("out"), overrides)
+    assert not Path("out").exists()
 
 
 def test_pictures_may_have_moved(begun):

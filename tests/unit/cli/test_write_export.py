@@ -10,8 +10,8 @@ from capsule_inspect.dataset.manifest import DataSet, Sample, training_sha256
 from capsule_inspect.errors import ModelFileError
 from capsule_inspect.export.converted import Converted
 from capsule_inspect.modelfile.bundle import read_bundle
-from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.modelfile.interpreter import Interpreter
+from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.settings.export_settings import ExportSettings
 from capsule_inspect.training.decision import DecisionRule
 from capsule_inspect.training.load import TrainedModel

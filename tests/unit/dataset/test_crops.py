@@ -105,7 +105,7 @@ def test_a_picture_without_a_capsule_gives_no_crop(tmp_path, save_picture):
 def test_a_missing_picture_is_refused(dataset_folder):
     data = read_dataset(dataset_folder)
     gone = Sample("gone.png", "good", "", "train", None, "", 1, 1)
-    with pytest.raises(PictureError, match=r"gone\.png does not exist"):
+    with pytest.raises(PictureError, match=r"gone\.png' does not exist"):
         load_crops(data, [gone], ROI)
 
 

@@ -9,8 +9,8 @@ from capsule_inspect.errors import ConfigError
 from capsule_inspect.export.choose_point import choose_point, validation_samples
 from capsule_inspect.export.converted import Converted
 from capsule_inspect.modelfile.bundle import read_bundle
-from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.modelfile.interpreter import Interpreter
+from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.settings.threshold_settings import ThresholdSettings
 from capsule_inspect.training.decision import DecisionRule
 from capsule_inspect.training.load import TrainedModel

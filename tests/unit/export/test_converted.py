@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from capsule_inspect.dataset.manifest import DataSet, Sample, training_sha256
-from capsule_inspect.errors import ConfigError, DataError
+from capsule_inspect.errors import DataError
 from capsule_inspect.export.converted import convert_trained
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.modelfile.operating_point import OperatingPoint
@@ -98,10 +98,8 @@ def test_int8_ranges_are_measured_on_training_pictures_of_all_classes(
     assert all(window.shape == (16, 48, 3) for window in shown)
 
 
-def test_an_unknown_format_or_class_is_refused(model, data, tmp_path):
+def test_an_unknown_class_is_refused(model, data, tmp_path):
     out = tmp_path / "model.tflite"
-    with pytest.raises(ConfigError, match=r"'int4', but can be: int8, float32, float16, dynamic"):
-        convert_trained(model, data, out, ExportSettings(format="int4"))
     stranger = replace(data.samples[0], label="poke")
     with pytest.raises(DataError, match="poke"):
         convert_trained(model, replace(data, samples=(stranger,)), out, ExportSettings())

@@ -3,11 +3,11 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from capsule_inspect.compose import to_yaml
 from capsule_inspect.errors import ConfigError, DataError
 from capsule_inspect.export.cross_validated import read_cross_validated, require_same_recipe
 from capsule_inspect.modelfile.metric import Metric
 from capsule_inspect.modelfile.operating_point import OperatingPoint
+from capsule_inspect.settings.as_yaml import to_yaml
 from capsule_inspect.settings.model_settings import ModelSettings
 from capsule_inspect.settings.settings import Settings
 from capsule_inspect.settings.train_settings import TrainSettings

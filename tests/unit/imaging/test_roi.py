@@ -14,12 +14,12 @@ def test_every_mode_is_accepted(mode):
 
 
 def test_an_unknown_mode_is_refused_with_those_there_are():
-    with pytest.raises(ValueError, match=r"'middle'.*capsule, whole"):
+    with pytest.raises(ValueError, match=r"model\.roi\.mode .*'middle'.*capsule, whole"):
         Roi("middle")
 
 
 @pytest.mark.parametrize("name", ["width", "height", "capsule_length"])
 @pytest.mark.parametrize("value", [0, -5])
 def test_no_side_may_be_empty(name, value):
-    with pytest.raises(ValueError, match=f"roi.{name}"):
+    with pytest.raises(ValueError, match=rf"model\.roi\.{name} is {value},"):
         Roi(**{name: value})

@@ -39,5 +39,5 @@ def test_an_incomplete_installation_is_told(tmp_path, monkeypatch):
 
 
 def test_a_model_of_ones_own_that_is_missing_is_told(tmp_path):
-    with pytest.raises(ModelFileError, match=r"none\.tflite does not exist"):
+    with pytest.raises(ModelFileError, match=r"none\.tflite' does not exist"):
         load_model_file(tmp_path / "none.tflite")

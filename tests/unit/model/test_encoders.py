@@ -1,5 +1,8 @@
 """What every encoder has to do, in one class; each encoder adds what is its own."""
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -9,7 +12,7 @@ from capsule_inspect.errors import ConfigError
 from capsule_inspect.export.convert import convert
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.model.encoder import PREFIX, set_trainable
-from capsule_inspect.model.encoders import ENCODERS, find_encoder
+from capsule_inspect.model.encoders import ENCODERS, find_encoder, require_encoder
 from capsule_inspect.model.network import build_network
 from capsule_inspect.model.runner import KerasRunner
 from capsule_inspect.modelfile.bundle import ModelBundle
@@ -131,6 +134,21 @@ def test_every_encoder_has_a_case():
     assert cases == set(ENCODERS)
 
 
-def test_an_unknown_encoder_is_answered_with_those_there_are():
-    with pytest.raises(ConfigError, match=r"resnet.*efficientnet_lite0"):
-        find_encoder("resnet")
+def test_an_unknown_encoder_is_answered_with_the_one_that_was_meant_and_all():
+    for look in (require_encoder, find_encoder):
+        with pytest.raises(ConfigError) as refused:
+            look("efficientnet_lite0b")
+        assert str(refused.value).startswith(
+            "model.encoder cannot be 'efficientnet_lite0b'. Did you mean 'efficientnet_lite0'? "
+            "Known: efficientnet_lite0, efficientnet_lite1,"
+        )
+
+
+def test_names_are_checked_without_keras():
+    code = """
+import sys
+from capsule_inspect.model.encoders import require_encoder
+require_encoder("convnext_tiny")
+assert not {"keras", "tensorflow", "numpy"} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,6 +1,6 @@
 import pytest
 
-from capsule_inspect.settings.dotted import plain_type, with_value
+from capsule_inspect.settings.dotted import plain_type, value_of, with_value
 from capsule_inspect.settings.settings import Settings
 
 
@@ -21,6 +21,13 @@ from capsule_inspect.settings.settings import Settings
 )
 def test_only_single_values_have_a_type(key, kind):
     assert plain_type(Settings, key) is kind
+
+
+def test_a_value_or_a_group_is_found_at_any_depth():
+    settings = Settings()
+    assert value_of(settings, "train.augment.rotate") == 4.0
+    assert value_of(settings, "train.augment") is settings.train.augment
+    assert value_of(settings, "train") is settings.train
 
 
 def test_a_value_is_replaced_at_any_depth_and_nothing_else_is():

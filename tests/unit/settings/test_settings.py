@@ -2,13 +2,17 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
+from capsule_inspect.imaging.roi import Roi
+from capsule_inspect.modelfile.metadata import QUANTIZATIONS
 from capsule_inspect.settings.augment_settings import AugmentSettings
 from capsule_inspect.settings.data_settings import DataSettings
-from capsule_inspect.settings.export_settings import ExportSettings
+from capsule_inspect.settings.export_settings import FORMATS, ExportSettings
 from capsule_inspect.settings.model_settings import ModelSettings
 from capsule_inspect.settings.predict_settings import PredictSettings
 from capsule_inspect.settings.settings import Settings
 from capsule_inspect.settings.train_settings import TrainSettings
+
+NAN = float("nan")
 
 
 @pytest.mark.parametrize(
@@ -16,8 +20,8 @@ from capsule_inspect.settings.train_settings import TrainSettings
     [
         ({"val": -0.1}, "data.val"),
         ({"test": 1.0}, "data.test"),
-        ({"val": 0.5, "test": 0.5}, "data.val"),
-        ({"val": float("nan")}, "data.val"),
+        ({"val": 0.5, "test": 0.5}, r"data.val \+ data.test is 1.0,"),
+        ({"val": NAN}, "data.val"),
         ({"folds": 1}, "data.folds"),
         ({"folds": -2}, "data.folds"),
         ({"seed": -1}, "data.seed"),
@@ -49,7 +53,7 @@ def test_the_extremes_are_allowed(changes):
         ({"threads": 0}, "predict.threads"),
         ({"max_megapixels": 0.0}, "predict.max_megapixels"),
         ({"max_megapixels": 10_001.0}, "predict.max_megapixels"),
-        ({"max_megapixels": float("nan")}, "predict.max_megapixels"),
+        ({"max_megapixels": NAN}, "predict.max_megapixels"),
     ],
 )
 def test_impossible_limits_are_refused_by_name(changes, named):
@@ -65,9 +69,13 @@ def test_impossible_limits_are_refused_by_name(changes, named):
         ({"decoder_filters": [8]}, "model.decoder_filters"),
         ({"decoder_filters": [8, 0]}, "model.decoder_filters"),
         ({"head_dropout": 1.0}, "model.head_dropout"),
-        ({"decoder_dropout": -0.1}, "decoder_dropout"),
+        ({"decoder_dropout": -0.1}, "model.decoder_dropout"),
         ({"head_l2": -0.1}, "model.head_l2"),
+        ({"head_l2": NAN}, "model.head_l2"),
         ({"mask_stride": 4}, "model.mask_stride"),
+        ({"head": "regoin"}, "model.head .*'region'.*region, views, mask_pooling"),
+        ({"roi": Roi(width=100)}, "model.roi.width is 100,.* 32"),
+        ({"roi": Roi(height=60)}, "model.roi.height is 60,.* 32"),
     ],
 )
 def test_impossible_networks_are_refused_by_name(changes, named):
@@ -79,31 +87,34 @@ def test_impossible_networks_are_refused_by_name(changes, named):
     ("changes", "named"),
     [
         ({"epochs": 0}, "train.epochs"),
-        ({"steps": 0}, "steps"),
-        ({"batch_size": 0}, "batch_size"),
-        ({"validate_every": 0}, "validate_every"),
-        ({"seeds": 0}, "seeds"),
+        ({"steps": 0}, "train.steps"),
+        ({"batch_size": 0}, "train.batch_size"),
+        ({"validate_every": 0}, "train.validate_every"),
+        ({"seeds": 0}, "train.seeds"),
         ({"learning_rate": 0.0}, "train.learning_rate"),
-        ({"frozen_learning_rate": 0.0}, "frozen_learning_rate"),
-        ({"defect_weight": 0.0}, "defect_weight"),
+        ({"learning_rate": NAN}, "train.learning_rate is nan"),
+        ({"frozen_learning_rate": 0.0}, "train.frozen_learning_rate"),
+        ({"defect_weight": 0.0}, "train.defect_weight"),
         ({"seed": -1}, "train.seed"),
-        ({"drawn": -1}, "drawn"),
-        ({"frozen_epochs": -1}, "frozen_epochs"),
-        ({"patience": -1}, "patience"),
-        ({"encoder_learning_rate": -1e-9}, "encoder_learning_rate"),
-        ({"weight_decay": -1e-9}, "weight_decay"),
-        ({"clipnorm": -1e-9}, "clipnorm"),
+        ({"drawn": -1}, "train.drawn"),
+        ({"frozen_epochs": -1}, "train.frozen_epochs"),
+        ({"patience": -1}, "train.patience"),
+        ({"encoder_learning_rate": -1e-9}, "train.encoder_learning_rate"),
+        ({"weight_decay": -1e-9}, "train.weight_decay"),
+        ({"clipnorm": -1e-9}, "train.clipnorm"),
+        ({"clipnorm": float("inf")}, "train.clipnorm is inf"),
         ({"folds": 1}, "train.folds"),
         ({"folds": -2}, "train.folds"),
         ({"seeds": 2}, "needs train.folds"),
-        ({"seed": 2**32}, "below 4294967296"),
-        ({"seed": 2**32 - 1, "seeds": 2, "folds": 2}, "below 4294967296"),
+        ({"seed": 2**32}, "train.seed is .* below 4294967296"),
+        ({"seed": 2**32 - 1, "seeds": 2, "folds": 2}, r"train.seed \+ train.seeds is 4294967297,"),
         ({"schedule": "cosine"}, "one_cycle, constant"),
         ({"mask_loss": "dice"}, "classes, any_defect"),
         ({"transplant": 1.01}, "train.transplant"),
-        ({"drawn_share": -0.01}, "drawn_share"),
-        ({"label_smoothing": 1.01}, "label_smoothing"),
-        ({"average_momentum": 1.01}, "average_momentum"),
+        ({"drawn_share": -0.01}, "train.drawn_share"),
+        ({"label_smoothing": 1.0}, "train.label_smoothing"),
+        ({"average_momentum": 1.0}, "train.average_momentum"),
+        ({"average_momentum": -0.1}, "train.average_momentum"),
     ],
 )
 def test_impossible_training_is_refused_by_name(changes, named):
@@ -118,7 +129,8 @@ def test_impossible_training_is_refused_by_name(changes, named):
         {"drawn": 0, "patience": 0, "weight_decay": 0.0, "clipnorm": 0.0, "label_smoothing": 0.0},
         {"seed": 2**32 - 1},
         {"folds": 2, "seeds": 2},
-        {"transplant": 1.0, "drawn_share": 1.0, "average_momentum": 1.0},
+        {"transplant": 1.0, "drawn_share": 1.0, "average_momentum": 0.0},
+        {"label_smoothing": 0.99, "average_momentum": 0.9999},
     ],
 )
 def test_the_extremes_of_training_are_allowed(changes):
@@ -132,10 +144,13 @@ def test_the_extremes_of_training_are_allowed(changes):
         *({name: 1.1} for name in ("flip", "blur", "noise", "scale", "contrast", "cast")),
         {"flip": -0.1},
         {"gamma": 0.99},
+        {"rotate": NAN},
+        {"gamma": float("inf")},
     ],
 )
-def test_impossible_variation_is_refused(changes):
-    with pytest.raises(ValueError, match=r"train\.augment"):
+def test_impossible_variation_is_refused_by_name(changes):
+    ((name, value),) = changes.items()
+    with pytest.raises(ValueError, match=rf"train\.augment\.{name} is {value}, but must be"):
         AugmentSettings(**changes)
 
 
@@ -143,10 +158,28 @@ def test_no_variation_at_all_is_allowed():
     AugmentSettings(0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0)
 
 
-def test_int8_ranges_need_a_picture_to_be_measured_on():
-    with pytest.raises(ValueError, match=r"export\.calibration"):
-        ExportSettings(calibration=0)
-    ExportSettings(calibration=1)
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"format": "int4"}, "export.format .*'int8'.*int8, float32, float16, dynamic"),
+        ({"calibration": 0}, "export.calibration is 0"),
+        ({"min_agreement": -3.0}, "export.min_agreement is -3.0"),
+        ({"min_agreement": NAN}, "export.min_agreement is nan"),
+        ({"max_dice_drop": -1.0}, "export.max_dice_drop is -1.0"),
+    ],
+)
+def test_impossible_conversions_are_refused_by_name(changes, named):
+    with pytest.raises(ValueError, match=named):
+        ExportSettings(**changes)
+
+
+def test_the_extremes_of_conversions_are_allowed():
+    ExportSettings(calibration=1, min_agreement=0.0, max_dice_drop=1.0)
+    ExportSettings(min_agreement=1.0, max_dice_drop=0.0)
+
+
+def test_every_format_of_model_files_can_be_exported():
+    assert FORMATS == QUANTIZATIONS
 
 
 def test_a_random_encoder_must_be_trained():

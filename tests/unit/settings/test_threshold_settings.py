@@ -7,7 +7,7 @@ from capsule_inspect.settings.threshold_settings import ThresholdSettings
 @pytest.mark.parametrize(
     ("policy", "value", "reason"),
     [
-        ("best", 0.0, "auto, best_f1, max_miss_rate"),
+        ("best", 0.0, "threshold.policy .*'best_f1'.*auto, best_f1, max_miss_rate"),
         ("max_miss_rate", 1.0, "below 1"),
         ("max_miss_rate", -0.01, "at least 0"),
         ("best_f1", 0.02, "max_miss_rate alone"),

@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from capsule_inspect.compose import to_yaml
 from capsule_inspect.dataset.manifest import DataSet, Sample
 from capsule_inspect.errors import UsageError
+from capsule_inspect.settings.as_yaml import to_yaml
 from capsule_inspect.settings.settings import Settings
 from capsule_inspect.settings.train_settings import TrainSettings
 from capsule_inspect.training.study import make_study, model_files, open_study, require_finished

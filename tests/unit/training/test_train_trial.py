@@ -3,10 +3,10 @@ from dataclasses import replace
 import optuna
 import pytest
 
-from capsule_inspect.compose import read_yaml
 from capsule_inspect.dataset.manifest import read_dataset
 from capsule_inspect.errors import DataError
 from capsule_inspect.runs.run_folder import RunFolder
+from capsule_inspect.settings.as_yaml import read_settings
 from capsule_inspect.training.train_trial import trial_trainer
 from capsule_inspect.training.trial_reporter import TrialReporter
 
@@ -34,4 +34,4 @@ def test_a_trial_trains_a_network_and_is_scored_after_each_epoch(
     assert scored[-1].endswith(f"score {value:.4f}")
     assert run.model.is_file()
     assert not run.checkpoint.exists()
-    assert read_yaml(run.config).model.encoder == "small"
+    assert read_settings(run.config).model.encoder == "small"
