@@ -23,8 +23,8 @@ _TRAINING = [
     "test_report_epochs.py",
     "test_search_figures.py",
     "test_stages.py",
-    "test_train_trial.py",
     "test_trainer.py",
+    "test_trial_trainer.py",
     "test_tune.py",
 ]
 
