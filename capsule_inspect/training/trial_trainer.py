@@ -8,9 +8,9 @@ from capsule_inspect.errors import DataError
 from capsule_inspect.replacing import replace_text
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.settings.settings import Settings
+from capsule_inspect.training.callbacks.report_epochs import ReportEpochs
 from capsule_inspect.training.fit import fit
 from capsule_inspect.training.note import Note
-from capsule_inspect.training.report_epochs import ReportEpochs
 from capsule_inspect.training.trial_reporter import TrialReporter
 from capsule_inspect.training.tune import RunTrial
 from capsule_inspect.training.watcher import Watcher

@@ -7,9 +7,7 @@ import tensorflow as tf
 
 from capsule_inspect.errors import ConfigError
 from capsule_inspect.imaging.roi import Roi
-from capsule_inspect.model.heads import HEADS
 from capsule_inspect.model.network import build_network
-from capsule_inspect.model.runner import KerasRunner
 from capsule_inspect.settings.model_settings import ModelSettings
 
 
@@ -142,87 +140,3 @@ def test_the_mask_comes_at_the_stride_asked_for_whatever_the_decoder_ends_with(s
     settings = replace(TINY, mask_stride=stride, decoder_filters=[8] * levels)
     built = build_network(settings, 3)
     assert tuple(built.output["mask_logits"].shape[1:]) == (64 // stride, 96 // stride, 3)
-
-
-@pytest.mark.parametrize("head", list(HEADS))
-@pytest.mark.parametrize("with_mask", [True, False])
-def test_every_head_builds_with_and_without_a_mask(head, with_mask):
-    settings = replace(TINY, head=head, head_units=[8, 6])
-    built = build_network(settings, 3, with_mask)
-    assert set(built.output) == ({"logits", "mask_logits"} if with_mask else {"logits"})
-    dense = [layer for layer in built.layers if isinstance(layer, keras.layers.Dense)]
-    told_by_dense = 1 if head == "region" and with_mask else 3
-    assert [layer.units for layer in dense][-2:] == [6, told_by_dense]
-    ran = KerasRunner(built)(pictures(1)[0])
-    assert ran.logits.shape == (3,)
-    assert (ran.mask_logits is not None) == with_mask
-
-
-def test_pooling_under_the_mask_is_a_mean_weighted_by_the_defect():
-    settings = replace(TINY, head="mask_pooling", head_units=[8])
-    built = build_network(settings, 3)
-    join = built.get_layer("head_join")
-    pooled, fine, mask = (
-        numpy_of(value)[0]
-        for value in keras.Model(
-            built.input,
-            [
-                join.output,
-                built.get_layer("decoder_1_1_relu").output,
-                built.get_layer("head_mask_logits").output,
-            ],
-        )(pictures(1))
-    )
-    shares = np.exp(mask) / np.exp(mask).sum(axis=-1, keepdims=True)
-    weight = 1 - shares[..., :1]
-    assert fine.shape[:2] == mask.shape[:2] == (8, 12)
-    expected = (fine * weight).sum(axis=(0, 1)) / weight.sum()
-    assert pooled[-8:] == pytest.approx(expected, abs=1e-4)
-
-
-def test_the_region_head_tells_the_defect_where_the_mask_sees_one():
-    keras.utils.set_random_seed(0)
-    built = build_network(replace(TINY, head="region"), 4)
-    for stride in (8, 16, 32):
-        layer = built.get_layer(f"head_region_{stride}_conv")
-        layer.set_weights(
-            [w + 0.1 * (1 + np.arange(w.size).reshape(w.shape) % 5) for w in layer.get_weights()]
-        )
-    probe = keras.Model(
-        built.input,
-        [
-            built.output["logits"],
-            built.get_layer("head_mask_logits").output,
-            built.get_layer("head_region_sum").output,
-        ],
-    )
-    logits, mask, scores = (numpy_of(value)[0] for value in probe(pictures(1)))
-    odds = mask[..., 1:].max(axis=-1) - mask[..., 0]
-    coarse = np.minimum(odds.reshape(4, 2, 6, 2).max(axis=(1, 3)), 2.0)
-    weights = np.exp(coarse) / np.exp(coarse).sum()
-    expected = (scores * weights[..., None]).sum(axis=(0, 1))
-    assert logits[1:] == pytest.approx(expected, abs=1e-4)
-    assert np.ptp(expected) > 1e-3
-
-
-def test_features_are_scored_around_zero_and_within_six_deviations():
-    built = build_network(replace(TINY, head="region"), 4)
-    norm = built.get_layer("head_region_16_norm")
-    image = built.input
-    scored = keras.Model(image, built.get_layer("head_region_16_conv").input)
-    normalized = keras.Model(image, norm.output)
-    seen = numpy_of(scored(pictures()))
-    assert seen == pytest.approx(np.clip(numpy_of(normalized(pictures())) / 2, -3, 3), abs=1e-5)
-
-
-def test_the_runner_gives_one_picture_and_takes_its_outputs(network):
-    image = pictures(1)[0]
-    before = image.copy()
-    ran = KerasRunner(network)(image)
-    expected = outputs(network, image[None])
-    assert ran.logits.shape == (4,)
-    assert ran.mask_logits.shape == (32, 48, 4)
-    assert (ran.logits.dtype, ran.mask_logits.dtype) == (np.float32, np.float32)
-    assert ran.logits == pytest.approx(expected["logits"][0], abs=1e-4)
-    assert ran.mask_logits == pytest.approx(expected["mask_logits"][0], abs=1e-4)
-    assert np.array_equal(image, before)
