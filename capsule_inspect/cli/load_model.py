@@ -48,7 +48,7 @@ def load_model(file: Path, runtime: RuntimeName, threads: int) -> LoadedModel:
 
     find_model(file)
     load_training_stack("evaluate")
-    from capsule_inspect.training.load import load_trained
+    from capsule_inspect.training.load_trained import load_trained
 
     trained = load_trained(file)
     return LoadedModel(trained.inspector, trained.rule.training_data_sha256, _sha256(file))

@@ -1,7 +1,5 @@
 """`capsule-inspect train`: fit a network to a prepared data set."""
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,17 +49,12 @@ def _train_one(settings: "Settings", data: "DataSet", run: "RunFolder") -> None:
     from capsule_inspect.cli.console import say
     from capsule_inspect.cli.tables import print_metrics
     from capsule_inspect.cli.watch_training import watch_training
-    from capsule_inspect.replacing import replace_text
     from capsule_inspect.training.fit import fit
 
     with watch_training(settings.train) as watcher:
-        trained = fit(settings, data, run, watcher)
-    if trained.metrics:
-        metrics = [asdict(metric) for metric in trained.metrics]
-        replace_text(run.validation, json.dumps({"metrics": metrics}, indent=2) + "\n")
-        print_metrics(
-            trained.metrics, "the validation split, on which the operating point was chosen"
-        )
+        metrics = fit(settings, data, run, watcher)
+    if metrics:
+        print_metrics(metrics, "the validation split, on which the operating point was chosen")
     data_dir = f"data.dir={settings.data.dir}"
     say(
         f"Wrote {run.model}. Next: {command_line('evaluate', run.path, data_dir)}, or: "

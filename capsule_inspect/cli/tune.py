@@ -43,7 +43,7 @@ def tune(
     from capsule_inspect.training import tune as search
     from capsule_inspect.training.search_figures import draw_search
     from capsule_inspect.training.search_report import BEST
-    from capsule_inspect.training.train_trial import trial_trainer
+    from capsule_inspect.training.trial_trainer import trial_trainer
 
     tuned = search.tune(settings, run, say, trial_trainer(data, say))
     for key, value in sorted(tuned.best.items()):

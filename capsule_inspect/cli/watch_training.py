@@ -9,6 +9,7 @@ from rich.progress import Progress
 
 from capsule_inspect.cli.console import say
 from capsule_inspect.cli.progress import progress_bar
+from capsule_inspect.runs.history import VALIDATION
 from capsule_inspect.settings.train_settings import TrainSettings
 from capsule_inspect.training.watcher import Watcher
 
@@ -46,7 +47,7 @@ class _ShowProgress(keras.callbacks.Callback):
         self._bar.advance(self._task)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        values = {name.removeprefix("val_"): value for name, value in (logs or {}).items()}
+        values = {name.removeprefix(VALIDATION): value for name, value in (logs or {}).items()}
         shown = ("loss", "accuracy", "presence_accuracy", "auroc", "dice")
         text = ", ".join(f"{name} {values[name]:.3f}" for name in shown if name in values)
         say(f"{self._prefix}Epoch {epoch + 1} of {self._epochs}: {text}")

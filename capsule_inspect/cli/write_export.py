@@ -15,7 +15,7 @@ from capsule_inspect.export.measure_training_statistics import training_samples
 from capsule_inspect.export.write_verified import Exported, write_verified
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.settings.export_settings import ExportSettings
-from capsule_inspect.training.load import load_trained
+from capsule_inspect.training.load_trained import load_trained
 
 
 def convert_network(model: Path, data: DataSet, file: Path, settings: ExportSettings) -> Converted:

@@ -1,4 +1,8 @@
-"""Transplanting a real defect from one capsule to another."""
+"""Transplanting a real defect from one capsule to another: copy-paste augmentation.
+
+Ghiasi et al., "Simple Copy-Paste Is a Strong Data Augmentation Method for Instance Segmentation",
+2021; theirs pastes at random places.
+"""
 
 from dataclasses import replace
 

@@ -28,7 +28,7 @@ def convert(network: Any, quantization: str, calibration: Sequence[NDArray[np.ui
     import tensorflow as tf  # noqa: I001  (TensorFlow before Keras, or the converter loses weights)
     import keras
 
-    from capsule_inspect.model.heads import pool_features
+    from capsule_inspect.model.pool_features import pool_features
 
     image = keras.Input(batch_shape=(1, *network.input_shape[1:]), dtype="uint8", name=IMAGE)
     # One network for all outputs, or the encoder would run twice.

@@ -20,7 +20,7 @@ from capsule_inspect.modelfile.bundle import ModelBundle
 from capsule_inspect.modelfile.interpreter import Interpreter
 from capsule_inspect.modelfile.metadata import ModelMetadata
 from capsule_inspect.settings.export_settings import ExportSettings
-from capsule_inspect.training.load import TrainedModel
+from capsule_inspect.training.load_trained import TrainedModel
 
 
 @dataclass(frozen=True)

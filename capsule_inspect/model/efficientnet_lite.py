@@ -16,12 +16,24 @@ from capsule_inspect.errors import ModelFileError
 from capsule_inspect.model.encoder import PREFIX
 from capsule_inspect.model.pretrained import Array, load_pretrained
 
+_MEAN, _DEVIATION = 127.0, 128.0
+"""What pixels are scaled by; `efficientnet_lite_builder.py`, MEAN_RGB and STDDEV_RGB."""
+
 _BN_EPSILON = 1e-3
+"""`efficientnet_lite_builder.py`, batch_norm_epsilon; Keras's default, too."""
 
 
 @dataclass(frozen=True)
-class Stage:
-    """A row of EfficientNet's table: repeats of one inverted residual block."""
+class MBConvStage:
+    """A row of EfficientNet's table: repeats of one inverted residual block (MBConv).
+
+    Attributes:
+        repeats: Number of blocks, before `EfficientNetLite.depth`.
+        kernel: Side of the depthwise kernels.
+        stride: Of the first block; that of the others is 1.
+        expand: Factor on the channels within a block.
+        channels: Of the output, before `EfficientNetLite.width`.
+    """
 
     repeats: int
     kernel: int
@@ -31,13 +43,13 @@ class Stage:
 
 
 _STAGES = (
-    Stage(1, 3, 1, 1, 16),
-    Stage(2, 3, 2, 6, 24),
-    Stage(2, 5, 2, 6, 40),
-    Stage(3, 3, 2, 6, 80),
-    Stage(3, 5, 1, 6, 112),
-    Stage(4, 5, 2, 6, 192),
-    Stage(1, 3, 1, 6, 320),
+    MBConvStage(1, 3, 1, 1, 16),
+    MBConvStage(2, 3, 2, 6, 24),
+    MBConvStage(2, 5, 2, 6, 40),
+    MBConvStage(3, 3, 2, 6, 80),
+    MBConvStage(3, 5, 1, 6, 112),
+    MBConvStage(4, 5, 2, 6, 192),
+    MBConvStage(1, 3, 1, 6, 320),
 )
 _SKIP_STAGES = (0, 1, 2, 4, 6)
 """The last stage at each of the strides 2, 4, 8, 16 and 32."""
@@ -66,7 +78,7 @@ class EfficientNetLite:
         Returns:
             Features at strides 2, 4, 8, 16 and 32.
         """
-        x = layers.Rescaling(1 / 128, offset=-127 / 128, name="scale")(image)
+        x = layers.Rescaling(1 / _DEVIATION, -_MEAN / _DEVIATION, name="scale")(image)
         x = layers.Conv2D(32, 3, 2, padding="same", use_bias=False, name=f"{PREFIX}stem_conv")(x)
         x = layers.ReLU(6.0, name=f"{PREFIX}stem_relu")(_frozen_norm(x, "stem_norm"))
         features = []
@@ -95,7 +107,7 @@ class EfficientNetLite:
                 "Install the version that pip install 'capsule-inspect[train]' brings."
             ) from error
 
-    def _stage(self, x: keras.KerasTensor, index: int, stage: Stage) -> keras.KerasTensor:
+    def _stage(self, x: keras.KerasTensor, index: int, stage: MBConvStage) -> keras.KerasTensor:
         outer = index in (0, len(_STAGES) - 1)
         repeats = stage.repeats if outer else math.ceil(stage.repeats * self.depth)
         channels = round_channels(stage.channels * self.width)
@@ -112,7 +124,7 @@ def round_channels(channels: float) -> int:
 
 
 def _block(
-    x: keras.KerasTensor, stage: Stage, stride: int, channels: int, name: str
+    x: keras.KerasTensor, stage: MBConvStage, stride: int, channels: int, name: str
 ) -> keras.KerasTensor:
     """An inverted residual: expand, depthwise, linear projection."""
     entry, incoming = x, x.shape[-1]

@@ -5,7 +5,7 @@ from typing import Protocol
 import keras
 
 PREFIX = "encoder_"
-"""Names of all encoder layers start with this; the optimizer and `set_trainable` go by it."""
+"""Names of all encoder layers start with this; freezing and the optimizer go by it."""
 
 
 class Encoder(Protocol):
@@ -34,7 +34,7 @@ class Encoder(Protocol):
         ...
 
 
-def set_trainable(network: keras.Model, trainable: bool) -> None:
+def set_encoder_trainable(network: keras.Model, trainable: bool) -> None:
     """Freezes or thaws the encoder of a network; compile it afterwards.
 
     Batch norms stay frozen: over a hundred channels of the pretrained encoders have near-zero

@@ -6,70 +6,73 @@ from dataclasses import dataclass
 import keras
 from keras import layers, ops
 
-from capsule_inspect.modelfile.outputs import FEATURES, LOGITS
+from capsule_inspect.modelfile.outputs import LOGITS
 from capsule_inspect.settings.model_settings import ModelSettings
+
+WIDE, WHOLE = "head_wide_conv", "head_whole"
+"""Layers of the heads; the first of them that a head has looks at the features at stride 32."""
 
 _SURE = 2.0
 """Log odds of a defect from which a place counts in full; without a cap one pixel would decide."""
 
 
 @dataclass(frozen=True)
-class Evidence:
+class HeadInputs:
     """What a label head looks at.
 
     No gradient passes through the mask: the label looks at it, but does not train it.
 
     Attributes:
-        features: The encoder's features at strides 8, 16 and 32, each [B, h, w, channels].
-        stride8: The decoder's features, [B, H / 8, W / 8, channels]; None without a mask head.
+        encoded: The encoder's features at strides 8, 16 and 32, each [B, h, w, channels].
+        decoded: The decoder's features, [B, H / 8, W / 8, channels]; None without a mask head.
         mask_logits: Logits of background and the defect classes, [B, H / 8, W / 8, classes]; None
             without a mask head.
     """
 
-    features: tuple[keras.KerasTensor, ...]
-    stride8: keras.KerasTensor | None = None
+    encoded: tuple[keras.KerasTensor, ...]
+    decoded: keras.KerasTensor | None = None
     mask_logits: keras.KerasTensor | None = None
 
     @property
     def coarse(self) -> keras.KerasTensor:
-        """The features at stride 32."""
-        return self.features[-1]
+        """The encoder's features at stride 32."""
+        return self.encoded[-1]
 
 
-Head = Callable[[Evidence, ModelSettings, int], keras.KerasTensor]
-"""Turns evidence, the settings and the number of classes into logits [B, classes]."""
+Head = Callable[[HeadInputs, ModelSettings, int], keras.KerasTensor]
+"""Turns inputs, the settings and the number of classes into logits [B, classes]."""
 
 
-def views_head(evidence: Evidence, settings: ModelSettings, class_count: int) -> keras.KerasTensor:
+def views_head(inputs: HeadInputs, settings: ModelSettings, class_count: int) -> keras.KerasTensor:
     """Looks at the whole picture, at what lies under the predicted defect, and at the mask."""
-    return layers.Dense(class_count, name=LOGITS)(_look(evidence, settings))
+    return layers.Dense(class_count, name=LOGITS)(_look(inputs, settings))
 
 
-def region_head(evidence: Evidence, settings: ModelSettings, class_count: int) -> keras.KerasTensor:
+def region_head(inputs: HeadInputs, settings: ModelSettings, class_count: int) -> keras.KerasTensor:
     """Tells good from defective as `views_head` does, but which defect by its region alone.
 
     The region's class comes from linear layers, under an L2 penalty, on the encoder's features
     where the mask head sees a defect: of tens of pictures a class, more would be learned by heart.
     Without a mask head it is `views_head`.
     """
-    if evidence.mask_logits is None:
-        return views_head(evidence, settings, class_count)
-    good = layers.Dense(1, name="head_good")(_look(evidence, settings))
-    scores = _score_places(evidence, settings.head_l2, class_count - 1)
-    attention = _attend(evidence.mask_logits)
+    if inputs.mask_logits is None:
+        return views_head(inputs, settings, class_count)
+    good = layers.Dense(1, name="head_good")(_look(inputs, settings))
+    scores = _score_places(inputs, settings.head_l2, class_count - 1)
+    attention = _attend(inputs.mask_logits)
     defects = ops.sum(scores * attention, axis=(1, 2))
     return layers.Concatenate(name=LOGITS)([good, defects])
 
 
 def mask_pooling_head(
-    evidence: Evidence, settings: ModelSettings, class_count: int
+    inputs: HeadInputs, settings: ModelSettings, class_count: int
 ) -> keras.KerasTensor:
     """Joins the mean over the picture and the mean under the predicted defect."""
-    x = layers.GlobalAveragePooling2D(name="head_whole")(evidence.coarse)
-    if evidence.stride8 is not None and evidence.mask_logits is not None:
-        weight = 1.0 - ops.softmax(evidence.mask_logits, axis=-1)[..., :1]
+    x = layers.GlobalAveragePooling2D(name=WHOLE)(inputs.coarse)
+    if inputs.decoded is not None and inputs.mask_logits is not None:
+        weight = 1.0 - ops.softmax(inputs.mask_logits, axis=-1)[..., :1]
         total = ops.sum(weight, axis=(1, 2))
-        under = ops.sum(evidence.stride8 * weight, axis=(1, 2)) / (total + 1e-6)
+        under = ops.sum(inputs.decoded * weight, axis=(1, 2)) / (total + 1e-6)
         x = layers.Concatenate(name="head_join")([x, under])
     hidden = _further_layers(x, settings, first=0)
     return layers.Dense(class_count, name=LOGITS)(hidden)
@@ -83,15 +86,7 @@ HEADS: dict[str, Head] = {
 """Every head by name: what `settings.model_settings.LABEL_HEADS` lists."""
 
 
-def pool_features(network: keras.Model) -> keras.KerasTensor:
-    """Returns the means of a network's features at stride 32, [B, channels], with any head."""
-    names = {layer.name for layer in network.layers}
-    first = "head_wide_conv" if "head_wide_conv" in names else "head_whole"
-    coarse = network.get_layer(first).input
-    return layers.GlobalAveragePooling2D(name=FEATURES)(coarse)
-
-
-def _look(evidence: Evidence, settings: ModelSettings) -> keras.KerasTensor:
+def _look(inputs: HeadInputs, settings: ModelSettings) -> keras.KerasTensor:
     """Returns what is seen of the whole, under the defect, and of the mask, [B, units].
 
     The views get a layer each whose results are added, since in int8 a concatenation would round
@@ -99,14 +94,14 @@ def _look(evidence: Evidence, settings: ModelSettings) -> keras.KerasTensor:
     """
     units = settings.head_units[0]
     # The encoder's last projection is linear and tens of units wide: normalize before pooling.
-    wide = layers.Conv2D(units, 1, use_bias=False, name="head_wide_conv")(evidence.coarse)
+    wide = layers.Conv2D(units, 1, use_bias=False, name=WIDE)(inputs.coarse)
     wide = layers.BatchNormalization(name="head_wide_norm")(wide)
     wide = layers.ReLU(6.0, name="head_wide_relu")(wide)
-    views = {"whole": layers.GlobalAveragePooling2D(name="head_whole")(wide)}
-    if evidence.stride8 is not None and evidence.mask_logits is not None:
-        mask = ops.softmax(evidence.mask_logits, axis=-1)
+    views = {"whole": layers.GlobalAveragePooling2D(name=WHOLE)(wide)}
+    if inputs.decoded is not None and inputs.mask_logits is not None:
+        mask = ops.softmax(inputs.mask_logits, axis=-1)
         under = layers.AveragePooling2D(3, 1, padding="same", name="head_under")(
-            evidence.stride8 * (1.0 - mask[..., :1])
+            inputs.decoded * (1.0 - mask[..., :1])
         )
         views["under_defect"] = layers.GlobalMaxPooling2D(name="head_under_defect")(under)
         views["mask_peak"] = layers.GlobalMaxPooling2D(name="head_mask_peak")(mask)
@@ -118,10 +113,10 @@ def _look(evidence: Evidence, settings: ModelSettings) -> keras.KerasTensor:
     return _further_layers(hidden, settings, first=1)
 
 
-def _score_places(evidence: Evidence, l2: float, count: int) -> keras.KerasTensor:
+def _score_places(inputs: HeadInputs, l2: float, count: int) -> keras.KerasTensor:
     """Scores each place for each defect class, [B, H / 16, W / 16, count]."""
     scores = []
-    for stride, features in zip((8, 16, 32), evidence.features, strict=True):
+    for stride, features in zip((8, 16, 32), inputs.encoded, strict=True):
         name = f"head_region_{stride}"
         x = layers.BatchNormalization(center=False, scale=False, name=f"{name}_norm")(features)
         # Clips to six deviations on either side, by the one range that int8 runtimes clip to for

@@ -1,23 +1,28 @@
-"""The losses of the mask head.
+"""The losses of the mask head, by name.
 
 Where a mask is not known its target is zero for all classes, and the picture adds nothing.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import ops
 
+from capsule_inspect.settings.train_settings import TrainSettings
 
-@keras.saving.register_keras_serializable(package="capsule_inspect")
-class MaskLoss(keras.losses.Loss):
+
+# Named in checkpoints as it was when the first of them were written.
+@keras.saving.register_keras_serializable(package="capsule_inspect", name="MaskLoss")
+class ClassesLoss(keras.losses.Loss):
     """Weighted pixel cross-entropy, plus soft Dice of "any defect" on defective pictures.
 
     On good pictures Dice is a constant (about 1 whatever is predicted) and teaches nothing, so
     there it is left out.
 
-    Attributes:
+    Args:
         defect_weight: Weight of defect pixels against background pixels in the cross-entropy.
+        **options: Of `keras.losses.Loss`.
     """
 
     def __init__(self, defect_weight: float = 3.0, **options: Any) -> None:
@@ -41,9 +46,9 @@ class MaskLoss(keras.losses.Loss):
             + self.defect_weight * ops.sum(y_true[..., 1:] * log_p[..., 1:], axis=-1)
         )
         truth = ops.sum(y_true[..., 1:], axis=-1)
-        dice = soft_dice(truth, 1 - ops.exp(log_p[..., 0]))
-        is_defective = ops.cast(_total(truth) > 0, dice.dtype)
-        return ops.mean(entropy, axis=(1, 2)) + is_defective * dice
+        dice_loss = soft_dice_loss(truth, 1 - ops.exp(log_p[..., 0]))
+        is_defective = ops.cast(_total(truth) > 0, dice_loss.dtype)
+        return ops.mean(entropy, axis=(1, 2)) + is_defective * dice_loss
 
     def get_config(self) -> dict[str, Any]:
         """Returns what rebuilds the loss."""
@@ -52,7 +57,11 @@ class MaskLoss(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable(package="capsule_inspect")
 class AnyDefectLoss(keras.losses.Loss):
-    """Binary cross-entropy of "any defect", plus its soft Dice on every picture."""
+    """Binary cross-entropy of "any defect", plus its soft Dice on every picture.
+
+    Args:
+        **options: Of `keras.losses.Loss`.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"name": "any_defect_loss", **options})
@@ -73,15 +82,21 @@ class AnyDefectLoss(keras.losses.Loss):
         truth = ops.sum(y_true[..., 1:], axis=-1)
         entropy = truth * ops.softplus(-logit) + y_true[..., 0] * ops.softplus(logit)
         known = ops.cast(_total(ops.sum(y_true, axis=-1)) > 0, entropy.dtype)
-        return ops.mean(entropy, axis=(1, 2)) + known * soft_dice(truth, ops.sigmoid(logit))
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns what rebuilds the loss."""
-        return dict(super().get_config())
+        return ops.mean(entropy, axis=(1, 2)) + known * soft_dice_loss(truth, ops.sigmoid(logit))
 
 
-def soft_dice(truth: Any, predicted: Any) -> Any:
+MASK_LOSSES: dict[str, Callable[[TrainSettings], keras.losses.Loss]] = {
+    "classes": lambda train: ClassesLoss(train.defect_weight),
+    "any_defect": lambda _: AnyDefectLoss(),
+}
+"""What `train.mask_loss` can be."""
+
+
+def soft_dice_loss(truth: Any, predicted: Any) -> Any:
     """Returns 1 - Dice of each picture (Milletari et al., "V-Net", 2016, without squares).
+
+    One is added above and below the line, so that the loss is 0 and not 0 / 0 where both are empty,
+    and moves gently where they nearly are.
 
     Args:
         truth: Share of each pixel that is defect, [B, h, w].

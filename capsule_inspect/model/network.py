@@ -6,7 +6,7 @@ from keras import layers, ops
 from capsule_inspect.errors import ConfigError
 from capsule_inspect.model.decoder import Decoded, build_decoder
 from capsule_inspect.model.encoders import find_encoder
-from capsule_inspect.model.heads import HEADS, Evidence
+from capsule_inspect.model.heads import HEADS, HeadInputs
 from capsule_inspect.modelfile.outputs import IMAGE, LOGITS, MASK_LOGITS
 from capsule_inspect.settings.model_settings import ModelSettings
 
@@ -42,13 +42,13 @@ def build_network(settings: ModelSettings, class_count: int, with_mask: bool = T
             f"stride 16 to the finest, but names {levels}."
         )
     outputs = {}
-    evidence = Evidence(features[-3:])
+    inputs = HeadInputs(features[-3:])
     if with_mask:
         used = features[most - levels :]
         decoded = build_decoder(used, settings.decoder_filters, settings.decoder_dropout)
         outputs[MASK_LOGITS], pooled = _mask_head(decoded, settings, class_count)
-        evidence = Evidence(features[-3:], decoded.stride8, pooled)
-    outputs[LOGITS] = HEADS[settings.head](evidence, settings, class_count)
+        inputs = HeadInputs(features[-3:], decoded.stride8, pooled)
+    outputs[LOGITS] = HEADS[settings.head](inputs, settings, class_count)
     network = keras.Model(image, outputs, name="inspector")
     if settings.weights == "imagenet":
         encoder.load_imagenet(network)

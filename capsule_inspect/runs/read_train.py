@@ -3,20 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from capsule_inspect.runs.history import read_history
 from capsule_inspect.runs.run import MetricValue, RunStatus, State
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.runs.score import score
-from capsule_inspect.runs.stored import (
-    metric_values,
-    number,
-    read_json,
-    read_rows,
-    read_settings,
-    require_columns,
-    whole_number,
-)
-
-_PREFIX = "val_"
+from capsule_inspect.runs.stored import metric_values, read_json, read_settings, whole_number
 
 
 def read_train(path: Path) -> RunStatus:
@@ -33,12 +24,11 @@ def read_train(path: Path) -> RunStatus:
     settings = read_settings(run.config)
     if whole_number(settings, "train.folds"):
         return _read_study(run, settings)
-    rows = read_rows(run.history) if run.history.exists() else []
-    require_columns(run.history, rows, "epoch", f"{_PREFIX}accuracy")
+    epochs = read_history(run.history)
     planned = whole_number(settings, "train.epochs") + whole_number(settings, "train.frozen_epochs")
     finished = run.decision.is_file()
-    counts = {"epochs": len(rows), "planned_epochs": planned}
-    note = f"{len(rows)} of {planned} epochs"
+    counts = {"epochs": len(epochs), "planned_epochs": planned}
+    note = f"{len(epochs)} of {planned} epochs"
     if finished:
         read_json(run.decision)
         if not run.model.is_file():
@@ -47,23 +37,13 @@ def read_train(path: Path) -> RunStatus:
     if run.validation.is_file():
         metrics = metric_values(read_json(run.validation), "metrics", run.validation)
         return RunStatus(state, note, "validation split", metrics, counts)
-    validated = [row for row in rows if row[f"{_PREFIX}accuracy"]]
+    validated = [epoch for epoch in epochs if epoch.metrics]
     if not validated:
         return RunStatus(state, note, counts=counts)
-    epochs = [(row["epoch"], _validated(row, run.history)) for row in validated]
-    epoch, chosen = (
-        max(epochs, key=lambda each: score({m.name: m.value for m in each[1]}))
-        if run.best.exists()
-        else epochs[-1]
-    )
-    return RunStatus(state, note, f"val, epoch {epoch}", chosen, counts)
-
-
-def _validated(row: Mapping[str, str], history: Path) -> tuple[MetricValue, ...]:
-    names = [name for name in row if name.startswith(_PREFIX) and row[name]]
-    return tuple(
-        MetricValue(name.removeprefix(_PREFIX), number(row, name, history)) for name in names
-    )
+    keeps_best = run.best.exists()
+    chosen = max(validated, key=lambda each: score(each.metrics)) if keeps_best else validated[-1]
+    metrics = tuple(MetricValue(name, value) for name, value in chosen.metrics.items())
+    return RunStatus(state, note, f"val, epoch {chosen.number}", metrics, counts)
 
 
 def _read_study(run: RunFolder, settings: Mapping[str, object]) -> RunStatus:

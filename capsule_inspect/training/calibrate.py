@@ -15,7 +15,7 @@ from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.settings.threshold_settings import ThresholdSettings
 from capsule_inspect.training.decision import DecisionRule, read_decision, write_decision
-from capsule_inspect.training.load import load_trained
+from capsule_inspect.training.load_trained import load_trained
 from capsule_inspect.training.study import Member, Study
 
 
@@ -54,6 +54,7 @@ def calibrate(study: Study, data: DataSet, advance: Callable[[], None] = lambda:
     points = choose_study_points(study, evidence, study.settings.threshold)
     for member, point in zip(study.members, points.members, strict=True):
         rule = read_decision(member.run.decision)
+        member.run.validation.unlink(missing_ok=True)  # measured at the point that is replaced
         write_decision(member.run.decision, replace(rule, operating_point=point))
     write_study_decision(study, data, points.overall)
 

@@ -8,6 +8,7 @@ from filelock import FileLock, Timeout
 
 from capsule_inspect.dataset.manifest import DataSet
 from capsule_inspect.errors import InterruptedRunError
+from capsule_inspect.replacing import replace_text
 from capsule_inspect.settings.as_yaml import to_yaml
 from capsule_inspect.training.fit import fit
 from capsule_inspect.training.study import Member, Study
@@ -55,5 +56,5 @@ def _fit_member(study: Study, member: Member, data: DataSet, watcher: Watcher) -
     if member.is_finished:  # by another process, between the look and the lock
         return
     keras.backend.clear_session()
-    member.run.config.write_text(to_yaml(member.settings), encoding="utf-8")
+    replace_text(member.run.config, to_yaml(member.settings))
     fit(member.settings, study.view(data, member), member.run, watcher)

@@ -21,7 +21,7 @@ TABLE = "trials.csv"
 _HEADER = "# @package _global_\n# The best settings that `capsule-inspect tune` found: trial {}.\n"
 
 
-def write_report(study: optuna.Study, run: RunFolder, settings: Settings) -> None:
+def write_search_report(study: optuna.Study, run: RunFolder, settings: Settings) -> None:
     """Writes best.yaml, if a trial is complete, and trials.csv; a reader never sees half a file.
 
     Args:

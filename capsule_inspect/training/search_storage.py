@@ -19,35 +19,36 @@ _SQLITE_WAIT = 60.0
 """Seconds a worker waits for others to finish writing; SQLite's 5 are short on a busy disk."""
 
 
-def open_study(settings: TuneSettings, run: RunFolder) -> optuna.Study:
-    """Opens the study, or makes it where there is none.
+def open_search(settings: TuneSettings, run: RunFolder) -> optuna.Study:
+    """Opens Optuna's study of a search, or makes it where there is none.
+
+    Within `explain_storage_errors`: a database that does not answer raises SQLAlchemy's errors.
 
     Args:
         settings: Storage, name and pruner of the study.
         run: Holds the database if the settings name none.
 
     Raises:
-        ConfigError: The storage cannot be opened, or holds a study of that name that cannot go on.
+        ConfigError: The storage is no URL, needs a driver, or holds a study of that name that
+            cannot go on.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     url = _url(settings, run)
-    with clear_storage_errors(settings, run):
-        try:
-            study = optuna.create_study(
-                storage=_connect(url),
-                study_name=settings.study,
-                direction="maximize",
-                # A database that others use too may hold a study of the same name, of other data.
-                load_if_exists=bool(settings.resume) or not settings.storage,
-                pruner=_pruner(settings),
-            )
-        except DuplicatedStudyError as error:
-            raise ConfigError(
-                f"There is a study '{settings.study}' in {_masked(url)} already. Give another "
-                "tune.study, or go on with that one: tune.resume=RUN, with its run folder."
-            ) from error
-        directions = study.directions
-    if directions != [StudyDirection.MAXIMIZE]:
+    try:
+        study = optuna.create_study(
+            storage=_connect(url),
+            study_name=settings.study,
+            direction="maximize",
+            # A database that others use too may hold a study of the same name, of other data.
+            load_if_exists=bool(settings.resume) or not settings.storage,
+            pruner=_pruner(settings),
+        )
+    except DuplicatedStudyError as error:
+        raise ConfigError(
+            f"There is a study '{settings.study}' in {_masked(url)} already. Give another "
+            "tune.study, or go on with that one: tune.resume=RUN, with its run folder."
+        ) from error
+    if study.directions != [StudyDirection.MAXIMIZE]:
         raise ConfigError(
             f"The study '{settings.study}' in {_masked(url)} looks for the least value, or for "
             "several: it is not one of `tune`. Give another tune.study."
@@ -56,7 +57,7 @@ def open_study(settings: TuneSettings, run: RunFolder) -> optuna.Study:
 
 
 @contextmanager
-def clear_storage_errors(settings: TuneSettings, run: RunFolder) -> Iterator[None]:
+def explain_storage_errors(settings: TuneSettings, run: RunFolder) -> Iterator[None]:
     """Turns errors of the database into a sentence that keeps its password.
 
     Raises:

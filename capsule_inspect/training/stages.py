@@ -4,14 +4,17 @@ from dataclasses import dataclass
 
 import keras
 
-from capsule_inspect.model.encoder import set_trainable
-from capsule_inspect.model.losses import AnyDefectLoss, MaskLoss
-from capsule_inspect.model.optimizer import EncoderAdamW
+from capsule_inspect.model.encoder import set_encoder_trainable
+from capsule_inspect.model.encoder_adamw import EncoderAdamW
+from capsule_inspect.model.losses import MASK_LOSSES
 from capsule_inspect.modelfile.outputs import LOGITS, MASK_LOGITS
 from capsule_inspect.settings.train_settings import TrainSettings
 
 _WARM_UP = 0.15
-"""Share of a stage's steps during which the learning rate of `one_cycle` rises."""
+"""Share of a stage's steps in which the learning rate of `one_cycle` rises."""
+
+_DIVISOR = 25
+"""The peak learning rate of `one_cycle` over the first; `div_factor` of PyTorch's `OneCycleLR`."""
 
 
 @dataclass(frozen=True)
@@ -21,21 +24,21 @@ class Stage:
     Attributes:
         start: The first epoch, counted over the whole run from 0.
         end: The epoch after the last.
-        encoder: Whether the encoder is trained too.
+        trains_encoder: Whether the encoder is trained too.
         learning_rate: Peak learning rate of decoder and heads.
     """
 
     start: int
     end: int
-    encoder: bool
+    trains_encoder: bool
     learning_rate: float
 
 
 def plan_stages(train: TrainSettings) -> tuple[Stage, ...]:
     """Returns the stages of a run, in order."""
     frozen = train.frozen_epochs
-    encoder = train.encoder_learning_rate > 0
-    whole = Stage(frozen, frozen + train.epochs, encoder, train.learning_rate)
+    trains_encoder = train.encoder_learning_rate > 0
+    whole = Stage(frozen, frozen + train.epochs, trains_encoder, train.learning_rate)
     if not frozen:
         return (whole,)
     return Stage(0, frozen, False, train.frozen_learning_rate), whole
@@ -43,15 +46,14 @@ def plan_stages(train: TrainSettings) -> tuple[Stage, ...]:
 
 def start_stage(network: keras.Model, stage: Stage, train: TrainSettings) -> None:
     """Freezes or thaws the encoder and compiles the network with a fresh optimizer."""
-    set_trainable(network, stage.encoder)
+    set_encoder_trainable(network, stage.trains_encoder)
     losses: dict[str, keras.losses.Loss] = {
         LOGITS: keras.losses.CategoricalCrossentropy(
             from_logits=True, label_smoothing=train.label_smoothing
         )
     }
     if MASK_LOGITS in network.output:
-        classes = train.mask_loss == "classes"
-        losses[MASK_LOGITS] = MaskLoss(train.defect_weight) if classes else AnyDefectLoss()
+        losses[MASK_LOGITS] = MASK_LOSSES[train.mask_loss](train)
     network.compile(
         optimizer=_optimizer(stage, train),
         loss=losses,
@@ -81,12 +83,18 @@ def _optimizer(stage: Stage, train: TrainSettings) -> EncoderAdamW:
 def _schedule(
     stage: Stage, train: TrainSettings
 ) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    """Returns the learning rate of decoder and heads by step.
+
+    `one_cycle` rises and falls once (Smith and Topin, "Super-Convergence", 2018): a straight line
+    up, as theirs, then half a cosine down to 0, as PyTorch's `OneCycleLR` anneals, though that
+    rises for twice as long.
+    """
     if train.schedule == "constant":
         return stage.learning_rate
     steps = (stage.end - stage.start) * train.steps
     rising = max(1, round(_WARM_UP * steps))
     return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=stage.learning_rate / 25,
+        initial_learning_rate=stage.learning_rate / _DIVISOR,
         warmup_target=stage.learning_rate,
         warmup_steps=rising,
         decay_steps=max(1, steps - rising),

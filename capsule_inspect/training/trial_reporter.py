@@ -1,19 +1,27 @@
 """What a running trial tells its study."""
 
 import math
-from collections.abc import Callable
 
 import optuna
 
+from capsule_inspect.training.note import Note
+
 
 class TrialReporter:
-    """Takes a trial's scores epoch by epoch, and ends a trial that is not worth going on with."""
+    """Takes a trial's scores epoch by epoch, and ends a trial that is not worth going on with.
 
-    def __init__(self, trial: optuna.Trial, epochs: int, note: Callable[[str], None]) -> None:
-        """Takes the trial, the number of its epochs, and who is told in sentences."""
+    Args:
+        trial: The trial.
+        epochs: The number of its epochs.
+        note: Told in sentences what goes on.
+
+    Attributes:
+        last: The latest score; NaN before the first.
+    """
+
+    def __init__(self, trial: optuna.Trial, epochs: int, note: Note) -> None:
         self._trial, self._epochs, self._note = trial, epochs, note
         self.last = math.nan
-        """The latest score; no number before the first."""
 
     def report(self, epoch: int, score: float) -> None:
         """Stores the score after an epoch.

@@ -11,17 +11,15 @@ from capsule_inspect.errors import DataError, InterruptedRunError
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.settings.dotted import Value
 from capsule_inspect.settings.settings import Settings
-from capsule_inspect.training.search_report import best_trial, write_report
+from capsule_inspect.training.note import Note
+from capsule_inspect.training.search_report import best_trial, write_search_report
 from capsule_inspect.training.search_space import trial_settings
-from capsule_inspect.training.search_storage import clear_storage_errors, open_study
+from capsule_inspect.training.search_storage import explain_storage_errors, open_search
 from capsule_inspect.training.trial_reporter import TrialReporter
 from capsule_inspect.training.trials import ClaimedTrial, claim_trial, give_back, run_lock
 
 RunTrial = Callable[[Settings, RunFolder, TrialReporter], float]
 """Runs a trial with its settings in its folder, reports after each epoch, and returns its score."""
-
-Note = Callable[[str], None]
-"""Told in sentences what goes on."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +58,10 @@ def tune(settings: Settings, run: RunFolder, note: Note, run_trial: RunTrial) ->
         DataError: Not one trial could be completed.
         InterruptedRunError: The user stopped the search; the message says how to go on.
     """
-    with clear_storage_errors(settings.tune, run):
+    with explain_storage_errors(settings.tune, run):
         try:
             with run_lock(run):
-                study = open_study(settings.tune, run)
+                study = open_search(settings.tune, run)
             while claim := claim_trial(study, run, settings):
                 with claim.lock:
                     _run(claim, study, run, settings, note, run_trial)
@@ -75,7 +73,7 @@ def tune(settings: Settings, run: RunFolder, note: Note, run_trial: RunTrial) ->
         tuned = _tuned(study, settings)
         with run_lock(run):
             # Again: a worker may have died between its last trial and its report.
-            write_report(study, run, settings)
+            write_search_report(study, run, settings)
         return tuned
 
 
@@ -105,7 +103,7 @@ def _run(
     finally:
         study.tell(trial, value, state, skip_if_finished=True)
         with run_lock(run):
-            write_report(study, run, settings)
+            write_search_report(study, run, settings)
 
 
 def _tuned(study: optuna.Study, settings: Settings) -> Tuned:

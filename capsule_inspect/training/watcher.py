@@ -1,9 +1,10 @@
 """Who hears of a training run."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
+
+from capsule_inspect.training.note import Note
 
 
 @dataclass(frozen=True)
@@ -15,5 +16,5 @@ class Watcher:
         callbacks: Further Keras callbacks, such as a progress display.
     """
 
-    note: Callable[[str], None]
+    note: Note
     callbacks: tuple[keras.callbacks.Callback, ...] = ()

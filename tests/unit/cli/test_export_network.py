@@ -6,11 +6,11 @@ import pytest
 pytest.importorskip("tensorflow", reason="export-tflite needs the train extra")
 
 from capsule_inspect.cli.export_network import export_network
-from capsule_inspect.compose import to_yaml
 from capsule_inspect.dataset.manifest import DataSet
 from capsule_inspect.errors import DataError, UsageError
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.modelfile.operating_point import OperatingPoint
+from capsule_inspect.settings.as_yaml import to_yaml
 from capsule_inspect.settings.export_settings import ExportSettings
 from capsule_inspect.settings.settings import Settings
 from capsule_inspect.settings.threshold_settings import ThresholdSettings

@@ -14,7 +14,7 @@ from capsule_inspect.modelfile.interpreter import Interpreter
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.settings.export_settings import ExportSettings
 from capsule_inspect.training.decision import DecisionRule
-from capsule_inspect.training.load import TrainedModel
+from capsule_inspect.training.load_trained import TrainedModel
 
 POINT = OperatingPoint(1.0, 0.5, 0.5, "the tests")
 CLASSES = ("good", "crack", "scratch")

@@ -11,7 +11,7 @@ from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.settings.export_settings import ExportSettings
 from capsule_inspect.training.decision import DecisionRule
-from capsule_inspect.training.load import TrainedModel
+from capsule_inspect.training.load_trained import TrainedModel
 
 CLASSES = ("good", "crack", "scratch")
 RULE = DecisionRule(

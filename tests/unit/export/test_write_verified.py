@@ -18,7 +18,7 @@ from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.settings.export_settings import ExportSettings
 from capsule_inspect.settings.settings import Settings
 from capsule_inspect.training.decision import DecisionRule
-from capsule_inspect.training.load import TrainedModel
+from capsule_inspect.training.load_trained import TrainedModel
 
 POINT = OperatingPoint(1.0, 0.5, 0.5, "the tests")
 SETTINGS = ExportSettings()

@@ -11,15 +11,15 @@ from describe_model import describe_model
 from capsule_inspect.errors import ConfigError
 from capsule_inspect.export.convert import convert
 from capsule_inspect.imaging.roi import Roi
-from capsule_inspect.model.encoder import PREFIX, set_trainable
+from capsule_inspect.model.encoder import PREFIX, set_encoder_trainable
 from capsule_inspect.model.encoders import ENCODERS, find_encoder, require_encoder
+from capsule_inspect.model.keras_runner import KerasRunner
 from capsule_inspect.model.network import build_network
-from capsule_inspect.model.runner import KerasRunner
 from capsule_inspect.modelfile.bundle import ModelBundle
 from capsule_inspect.modelfile.interpreter import Interpreter
 from capsule_inspect.settings.model_settings import ModelSettings
 from capsule_inspect.settings.train_settings import TrainSettings
-from capsule_inspect.training.load import load_network
+from capsule_inspect.training.network_file import load_network
 from capsule_inspect.training.stages import plan_stages, start_stage
 
 HEIGHT, WIDTH, CLASSES = 64, 96, ("good", "crack", "poke")
@@ -77,12 +77,12 @@ class EncoderCase:
         network = self.build()
         all_of_them = len(network.trainable_variables)
         own = {v.path for v in network.trainable_variables if v.path.startswith(PREFIX)}
-        set_trainable(network, False)
+        set_encoder_trainable(network, False)
         left = {v.path for v in network.trainable_variables}
         assert own
         assert len(left) == all_of_them - len(own)
         assert not any(path.startswith(PREFIX) for path in left)
-        set_trainable(network, True)
+        set_encoder_trainable(network, True)
         assert len(network.trainable_variables) == all_of_them
 
     @pytest.mark.slow

@@ -26,7 +26,8 @@ from capsule_inspect.settings.settings import Settings
 from capsule_inspect.settings.train_settings import TrainSettings
 from capsule_inspect.training.fit import fit
 from capsule_inspect.training.fit_members import fit_members
-from capsule_inspect.training.load import load_network, load_trained
+from capsule_inspect.training.load_trained import load_trained
+from capsule_inspect.training.network_file import load_network
 from capsule_inspect.training.study import make_study
 from capsule_inspect.training.watcher import Watcher
 

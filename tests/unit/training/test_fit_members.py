@@ -33,8 +33,10 @@ def test_every_run_is_trained_without_its_fold_and_then_calibrated(study, few_pi
     assert not study.is_calibrated
 
     seen = []
+    study.members[0].run.validation.write_text("measured at the point that calibrating replaces")
     calibrate(study, few_pictures, lambda: seen.append(1))
     assert len(seen) == len(few_pictures.samples)
+    assert not study.members[0].run.validation.exists()
     after = [read_decision(member.run.decision) for member in study.members]
     assert all("the other folds" in rule.operating_point.chosen_by for rule in after)
     overall = read_decision(RunFolder(study.path).decision)

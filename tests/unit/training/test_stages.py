@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from capsule_inspect.model.encoder import PREFIX
-from capsule_inspect.model.losses import AnyDefectLoss, MaskLoss
+from capsule_inspect.model.losses import AnyDefectLoss, ClassesLoss
 from capsule_inspect.settings.train_settings import TrainSettings
-from capsule_inspect.training.load import load_network
+from capsule_inspect.training.network_file import load_network
 from capsule_inspect.training.stages import Stage, epochs_done, plan_stages, start_stage
 
 TRAIN = TrainSettings(
@@ -112,6 +112,6 @@ def test_a_constant_schedule_and_a_clipped_norm(network):
 
 def test_the_mask_loss_is_the_one_asked_for(network):
     start_stage(network, WHOLE, TRAIN)
-    assert isinstance(network.loss["mask_logits"], MaskLoss)
+    assert isinstance(network.loss["mask_logits"], ClassesLoss)
     start_stage(network, WHOLE, replace(TRAIN, mask_loss="any_defect"))
     assert isinstance(network.loss["mask_logits"], AnyDefectLoss)

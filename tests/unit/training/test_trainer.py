@@ -1,4 +1,5 @@
 import csv
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,16 +7,13 @@ import keras
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.manifest import DataSet, Sample, training_sha256
-from capsule_inspect.errors import DataError, InterruptedRunError
-from capsule_inspect.imaging.roi import Roi
+from capsule_inspect.dataset.manifest import training_sha256
+from capsule_inspect.errors import InterruptedRunError
 from capsule_inspect.runs.run_folder import RunFolder
-from capsule_inspect.settings.model_settings import ModelSettings
-from capsule_inspect.settings.settings import Settings
-from capsule_inspect.settings.train_settings import TrainSettings
+from capsule_inspect.training.begin_training import begin_training
 from capsule_inspect.training.fit import fit
-from capsule_inspect.training.load import load_network, load_trained
-from capsule_inspect.training.trainer import Trainer
+from capsule_inspect.training.load_trained import load_trained
+from capsule_inspect.training.network_file import load_network
 from capsule_inspect.training.watcher import Watcher
 
 SILENT = Watcher(lambda _: None)
@@ -29,21 +27,6 @@ def new_run(path: Path) -> RunFolder:
 def history(run: RunFolder) -> list[dict[str, str]]:
     with run.history.open(newline="") as stream:
         return list(csv.DictReader(stream))
-
-
-def test_pictures_without_a_capsule_are_refused_before_anything_is_written(tmp_path, save_picture):
-    samples = []
-    for name, label in (("a.png", "good"), ("b.png", "crack")):
-        save_picture(tmp_path / name, np.full((200, 200, 3), 255, np.uint8))
-        samples.append(Sample(name, label, "", "train", None, "", 200, 200))
-    data = DataSet(tmp_path, ("good", "crack"), tuple(samples), 0, "", "", "")
-    settings = Settings(
-        model=ModelSettings(roi=Roi("capsule", 96, 64, 80)), train=TrainSettings(drawn=0)
-    )
-    run = RunFolder(tmp_path / "run")
-    with pytest.raises(DataError, match="must hold good pictures and defective ones"):
-        Trainer(settings, data, run, SILENT)
-    assert not run.checkpoint.exists()
 
 
 class StopAfter(keras.callbacks.Callback):
@@ -62,15 +45,17 @@ class StopAfter(keras.callbacks.Callback):
 def test_a_stopped_run_goes_on_to_where_it_would_have_come(small_settings, few_pictures, tmp_path):
     whole, stopped = new_run(tmp_path / "whole"), new_run(tmp_path / "stopped")
     notes = []
-    trained = fit(small_settings, few_pictures, whole, Watcher(notes.append))
+    metrics = fit(small_settings, few_pictures, whole, Watcher(notes.append))
     assert notes == [
         "Reading the training pictures of data/capsule.",
         "Training from epoch 1 to 2.",
         "Choosing the operating point.",
     ]
-    assert trained.rule.training_data_sha256 == training_sha256(few_pictures)
-    assert trained.rule.classes == few_pictures.classes
-    assert {metric.name: metric.n for metric in trained.metrics}["accuracy"] == 3
+    assert {metric.name: metric.n for metric in metrics}["accuracy"] == 3
+    stored = json.loads(whole.validation.read_text())["metrics"]
+    assert [(each["name"], each["value"]) for each in stored] == [
+        (metric.name, metric.value) for metric in metrics
+    ]
     rows = history(whole)
     assert [row["epoch"] for row in rows] == ["1", "2"]
     assert all(float(row["loss"]) > 0 and row["val_accuracy"] for row in rows)
@@ -85,6 +70,8 @@ def test_a_stopped_run_goes_on_to_where_it_would_have_come(small_settings, few_p
     assert [row["epoch"] for row in history(stopped)] == ["1", "2"]
     assert float(history(stopped)[1]["loss"]) == pytest.approx(float(rows[1]["loss"]), rel=1e-4)
     one, other = (load_trained(run.path) for run in (whole, stopped))
+    assert one.rule.training_data_sha256 == training_sha256(few_pictures)
+    assert one.rule.classes == few_pictures.classes
     assert other.rule.operating_point.threshold == pytest.approx(
         one.rule.operating_point.threshold, abs=1e-3
     )
@@ -109,13 +96,6 @@ def test_patience_stops_a_run_that_gets_no_better_and_keeps_the_best(
     assert not any("from epoch" in note for note in notes)
 
 
-def test_patience_needs_a_validation_split(small_settings, few_pictures, tmp_path):
-    settings = replace(small_settings, train=replace(small_settings.train, patience=1))
-    samples = tuple(sample for sample in few_pictures.samples if sample.split != "val")
-    with pytest.raises(DataError, match=r"train\.patience.*data\.val above 0"):
-        Trainer(settings, replace(few_pictures, samples=samples), RunFolder(tmp_path), SILENT)
-
-
 def test_the_encoder_learns_in_the_second_stage_alone(small_settings, few_pictures, tmp_path):
     staged = replace(
         small_settings.train,
@@ -130,7 +110,7 @@ def test_the_encoder_learns_in_the_second_stage_alone(small_settings, few_pictur
         network = load_network(run.checkpoint, compiled=True)
         return [w for each in network.layers if "encoder" in each.name for w in each.get_weights()]
 
-    Trainer(settings, few_pictures, run, SILENT)
+    begin_training(settings, few_pictures, run, SILENT)
     new = encoder()
     with pytest.raises(InterruptedRunError):
         fit(settings, few_pictures, run, Watcher(print, (StopAfter(1),)))

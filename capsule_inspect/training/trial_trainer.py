@@ -1,22 +1,22 @@
 """A trial in earnest: training a network."""
 
-from collections.abc import Callable
-
 import keras
 
 from capsule_inspect.dataset.manifest import DataSet
 from capsule_inspect.errors import DataError
+from capsule_inspect.replacing import replace_text
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.settings.as_yaml import to_yaml
 from capsule_inspect.settings.settings import Settings
+from capsule_inspect.training.callbacks.report_epochs import ReportEpochs
 from capsule_inspect.training.fit import fit
-from capsule_inspect.training.report_epochs import ReportEpochs
+from capsule_inspect.training.note import Note
 from capsule_inspect.training.trial_reporter import TrialReporter
 from capsule_inspect.training.tune import RunTrial
 from capsule_inspect.training.watcher import Watcher
 
 
-def trial_trainer(data: DataSet, note: Callable[[str], None]) -> RunTrial:
+def trial_trainer(data: DataSet, note: Note) -> RunTrial:
     """Returns what trains a network for each trial, and scores it on the validation split.
 
     Args:
@@ -34,7 +34,7 @@ def trial_trainer(data: DataSet, note: Callable[[str], None]) -> RunTrial:
 
     def train(settings: Settings, folder: RunFolder, reporter: TrialReporter) -> float:
         keras.backend.clear_session()
-        folder.config.write_text(to_yaml(settings), encoding="utf-8")
+        replace_text(folder.config, to_yaml(settings))
         try:
             fit(settings, data, folder, Watcher(note, (ReportEpochs(reporter),)))
         finally:

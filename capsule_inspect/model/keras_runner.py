@@ -11,7 +11,11 @@ from capsule_inspect.modelfile.outputs import Outputs
 
 @dataclass(frozen=True)
 class KerasRunner:
-    """Turns one window into outputs; what `Inspector` takes as its network."""
+    """Turns one window into outputs; what `Inspector` takes as its network.
+
+    Attributes:
+        network: From `image` to a dict of `logits` and, maybe, `mask_logits`.
+    """
 
     network: keras.Model
 

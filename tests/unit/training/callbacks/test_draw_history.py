@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from capsule_inspect.training.draw_history import draw_history
+from capsule_inspect.training.callbacks.draw_history import draw_history
 
 HEADER = "epoch,loss,logits_loss,mask_logits_loss,learning_rate,seconds,val_accuracy,val_dice\n"
 
@@ -22,6 +22,7 @@ def test_losses_are_drawn_on_the_left_and_metrics_once_there_are_some(tmp_path, 
     history.write_text(HEADER + rows)
     draw_history(history, picture)
     drawn = cv2.imdecode(np.frombuffer(picture.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    assert {each.name for each in tmp_path.iterdir()} == {"history.csv", "curves.png"}
     assert drawn.shape == (500, 1200, 3)
     left, right = drawn[:, :600], drawn[:, 600:]
     coloured = [((half.max(axis=2) - half.min(axis=2)) > 60).sum() for half in (left, right)]

@@ -3,7 +3,7 @@ import math
 import optuna
 import pytest
 
-from capsule_inspect.training.report_epochs import ReportEpochs
+from capsule_inspect.training.callbacks.report_epochs import ReportEpochs
 from capsule_inspect.training.trial_reporter import TrialReporter
 
 

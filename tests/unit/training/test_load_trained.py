@@ -7,7 +7,7 @@ from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.training.decision import DecisionRule, write_decision
-from capsule_inspect.training.load import load_trained
+from capsule_inspect.training.load_trained import load_trained
 
 RULE = DecisionRule(
     ("good", "crack"), Roi("whole", 8, 8, 8), OperatingPoint(1.0, 0.5, 0.5), "ab" * 32, "none"

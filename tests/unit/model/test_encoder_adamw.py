@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from capsule_inspect.model.encoder import PREFIX
-from capsule_inspect.model.optimizer import EncoderAdamW
+from capsule_inspect.model.encoder_adamw import EncoderAdamW
 
 
 def numpy_of(variable) -> np.ndarray:

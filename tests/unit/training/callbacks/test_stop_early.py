@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capsule_inspect.training.early_stopping import StopEarly, has_stalled, read_scores
+from capsule_inspect.training.callbacks.stop_early import StopEarly, has_stalled
 
 HISTORY = """epoch,loss,seconds,val_accuracy,val_dice
 1,3.0,1.0,0.5,0.3
@@ -12,14 +12,6 @@ HISTORY = """epoch,loss,seconds,val_accuracy,val_dice
 3,1.0,1.0,0.7,0.5
 4,0.9,1.0,0.6,0.5
 """
-
-
-def test_scores_are_read_from_validated_epochs(tmp_path):
-    file = tmp_path / "history.csv"
-    assert read_scores(file) == []
-    file.write_text(HISTORY)
-    assert read_scores(file) == pytest.approx([0.4, 0.6, 0.55])
-    assert read_scores(file, first_epoch=1) == pytest.approx([0.6, 0.55])
 
 
 @pytest.mark.parametrize(

@@ -15,15 +15,15 @@ class EncoderAdamW(keras.optimizers.Adam):
     """AdamW whose learning rate is lower for pretrained encoder weights (Howard and Ruder, 2018).
 
     Weight decay (Loshchilov and Hutter, 2019) follows the learning rate of the schedule in all
-    layers alike; biases, norms and layer
-    scales are spared. Keras's own decay works the schedule out anew for
-    every variable, which makes a sixth of the time before the first step.
+    layers alike; biases, norms and layer scales are spared. Keras's own decay works the schedule
+    out anew for every variable, which makes a sixth of the time before the first step.
 
-    Attributes:
+    Args:
         encoder_factor: Learning rate of the encoder over that of everything else.
         decay: Share of each weight, times the learning rate, that a step takes away.
-        first_epoch: The epoch of the run in which this optimizer began, from 0; each stage of a
-            schedule begins with a new one.
+        first_epoch: The epoch of the run in which this optimizer begins, from 0; each stage of a
+            run begins with a new one.
+        **options: Of `keras.optimizers.Adam`, such as `learning_rate`.
     """
 
     def __init__(

@@ -7,8 +7,8 @@ from capsule_inspect.dataset.manifest import read_dataset
 from capsule_inspect.errors import DataError
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.settings.as_yaml import read_settings
-from capsule_inspect.training.train_trial import trial_trainer
 from capsule_inspect.training.trial_reporter import TrialReporter
+from capsule_inspect.training.trial_trainer import trial_trainer
 
 
 def test_trials_need_a_validation_split(dataset_folder):

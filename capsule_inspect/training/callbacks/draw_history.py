@@ -1,6 +1,6 @@
 """How a run learns, as a picture that grows with it."""
 
-import csv
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from capsule_inspect.training.callbacks import LOSSES
+from capsule_inspect.replacing import replacing
+from capsule_inspect.runs.history import LOSSES, read_history
 
 CURVES = "curves.png"
 """Losses and validation metrics by epoch."""
 
-_VALIDATION = "val_"
 _LOSS_NAMES = dict(zip(LOSSES, ("all", "label", "mask"), strict=True))
 
 
@@ -39,27 +39,35 @@ def draw_history(history: Path, picture: Path) -> None:
     """Draws losses on the left and validation metrics on the right.
 
     Args:
-        history: history.csv, with at least one epoch.
-        picture: The PNG to write.
+        history: history.csv.
+        picture: The PNG to write; a reader never sees half of it.
+
+    Raises:
+        DataError: history.csv is damaged.
     """
-    with history.open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
+    epochs = read_history(history)
     figure = Figure(figsize=(12, 5), dpi=100, layout="constrained")
     left, right = figure.subplots(1, 2)
-    _draw(left, rows, _LOSS_NAMES)
+    for loss, name in _LOSS_NAMES.items():
+        _draw(left, name, ((each.number, each.losses.get(loss)) for each in epochs))
+    _finish(left)
     left.set(title="Loss on the training pictures", yscale="log")
-    metrics = [name for name in rows[0] if name.startswith(_VALIDATION)]
-    _draw(right, rows, {name: name.removeprefix(_VALIDATION) for name in metrics})
+    for metric in dict.fromkeys(name for each in epochs for name in each.metrics):
+        _draw(right, metric, ((each.number, each.metrics.get(metric)) for each in epochs))
+    _finish(right)
     right.set(title="Metrics on the validation split", ylim=(-0.02, 1.02))
-    figure.savefig(picture)
+    with replacing(picture) as unfinished:
+        figure.savefig(unfinished, format="png")
 
 
-def _draw(axes: Axes, rows: list[dict[str, str]], names: dict[str, str]) -> None:
-    """Draws a curve for each column that has values; epochs without one are left out."""
-    for column, name in names.items():
-        points = [(int(row["epoch"]), float(row[column])) for row in rows if row.get(column)]
-        if points:
-            axes.plot(*zip(*points, strict=True), marker=".", label=name)
+def _draw(axes: Axes, name: str, values: Iterable[tuple[int, float | None]]) -> None:
+    """Draws a curve, if there is anything to draw; epochs without a value are left out."""
+    points = [(number, value) for number, value in values if value is not None]
+    if points:
+        axes.plot(*zip(*points, strict=True), marker=".", label=name)
+
+
+def _finish(axes: Axes) -> None:
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(color="0.9")

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from capsule_inspect.training.averaging import averaged_weights
+from capsule_inspect.training.averaged_weights import averaged_weights
 
 MOMENTUM = 0.8
 
