@@ -5,7 +5,8 @@ from pathlib import Path
 
 import cv2
 
-from capsule_inspect.dataset.draw import DEFECTS, draw_capsule
+from capsule_inspect.dataset.drawing.defects import DEFECTS
+from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
 from capsule_inspect.imaging.read import Picture, read_picture
 from capsule_inspect.inference.inputs import InputPicture, expand_inputs
 

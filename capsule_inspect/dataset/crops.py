@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from capsule_inspect.dataset.draw import draw_capsule, draw_labels
+from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
+from capsule_inspect.dataset.drawing.draw_labels import draw_labels
 from capsule_inspect.dataset.manifest import DataSet, Sample
 from capsule_inspect.dataset.true_mask import true_mask
 from capsule_inspect.imaging.crop import Crop, find_crops

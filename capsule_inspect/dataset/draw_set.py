@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsule_inspect.dataset.check import Advance, Checked, hash_pixels
-from capsule_inspect.dataset.draw import draw_capsule, draw_labels
+from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
+from capsule_inspect.dataset.drawing.draw_labels import draw_labels
 from capsule_inspect.settings.data_settings import DataSettings
 
 PICTURES: Final = "pictures"

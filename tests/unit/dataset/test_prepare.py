@@ -11,7 +11,8 @@ import pytest
 
 from capsule_inspect import __version__
 from capsule_inspect.dataset.check import UnfitDataError, hash_pixels
-from capsule_inspect.dataset.draw import draw_capsule, draw_labels
+from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
+from capsule_inspect.dataset.drawing.draw_labels import draw_labels
 from capsule_inspect.dataset.manifest import read_dataset
 from capsule_inspect.dataset.prepare import prepare_dataset
 from capsule_inspect.errors import DataError, UsageError

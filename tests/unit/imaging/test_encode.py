@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.draw import draw_capsule
+from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
 from capsule_inspect.imaging.encode import encode_mask, encode_picture
 from capsule_inspect.imaging.header import read_header
 from capsule_inspect.imaging.read import decode_picture

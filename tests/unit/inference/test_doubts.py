@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.draw import draw_capsule
+from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
 from capsule_inspect.imaging.crop import crop_capsule
 from capsule_inspect.imaging.locate import CapsuleBox, find_capsules
 from capsule_inspect.imaging.look import Look
