@@ -7,7 +7,7 @@ from capsule_inspect.cli.console import say
 from capsule_inspect.cli.progress import watch_pictures
 from capsule_inspect.cli.write_export import convert_network, write_export
 from capsule_inspect.compose import read_yaml
-from capsule_inspect.dataset.manifest import DataSet
+from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.errors import UsageError
 from capsule_inspect.export.cross_validated import (
     CrossValidated,

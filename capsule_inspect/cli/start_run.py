@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from capsule_inspect.dataset.manifest import DataSet
+    from capsule_inspect.dataset.data_set import DataSet
     from capsule_inspect.runs.run_folder import RunFolder
     from capsule_inspect.settings.settings import Settings
 
@@ -40,7 +40,7 @@ def start_run(
         DataError: The data set cannot be read.
     """
     from capsule_inspect.compose import to_yaml
-    from capsule_inspect.dataset.manifest import read_dataset
+    from capsule_inspect.dataset.read_dataset import read_dataset
     from capsule_inspect.runs.environment import look_around, write_environment
     from capsule_inspect.runs.naming import base_name
     from capsule_inspect.runs.new_folder import new_run_folder

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsule_inspect import __version__
-from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.errors import ConfigError
 from capsule_inspect.evaluation.evaluate import require_known_classes
 from capsule_inspect.export.convert import convert
@@ -89,7 +90,7 @@ def convert_trained(
 
 def _calibration_samples(data: DataSet, count: int) -> list[Sample]:
     """Takes training pictures of all classes in turn, so that rare defects are measured too."""
-    train = [sample for sample in data.samples if sample.split == "train"]
+    train = data.of_split("train")
     places: dict[str, int] = {}
     ranks = []
     for sample in train:

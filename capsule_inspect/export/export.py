@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from capsule_inspect.dataset.manifest import DataSet, Sample, training_sha256
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.errors import ConfigError, ModelFileError
 from capsule_inspect.evaluation.cross_fit import choose_on_split
 from capsule_inspect.evaluation.evidence import gather_evidence
@@ -141,24 +142,19 @@ def choose_point(
     )
 
 
-def training_samples(data: DataSet) -> list[Sample]:
-    """Returns the training split."""
-    return [sample for sample in data.samples if sample.split == "train"]
-
-
-def validation_samples(converted: Converted, data: DataSet) -> list[Sample]:
+def validation_samples(converted: Converted, data: DataSet) -> tuple[Sample, ...]:
     """Returns the validation split, if the network has not seen it."""
-    if training_sha256(data) != converted.model.rule.training_data_sha256:
-        return []
-    return [sample for sample in data.samples if sample.split == "val"]
+    if data.training_sha256 != converted.model.rule.training_data_sha256:
+        return ()
+    return data.of_split("val")
 
 
 def _measure_training(
     converted: Converted, data: DataSet, exported: Inspector, advance: Callable[[], None]
 ) -> TrainingStatistics | None:
-    if training_sha256(data) != converted.model.rule.training_data_sha256:
+    if data.training_sha256 != converted.model.rule.training_data_sha256:
         return None  # what the network was trained on cannot be seen here
-    return measure_training(data, training_samples(data), exported, advance)
+    return measure_training(data, data.of_split("train"), exported, advance)
 
 
 def _complaints(parity: Parity, min_agreement: float, max_dice_drop: float) -> Iterator[str]:
@@ -176,7 +172,7 @@ def _complaints(parity: Parity, min_agreement: float, max_dice_drop: float) -> I
 
 def _measure(converted: Converted, data: DataSet, parity: Parity) -> tuple[tuple[Metric, ...], str]:
     """Measures the test split, or the validation split where there is none."""
-    split = "test" if any(sample.split == "test" for sample in data.samples) else "val"
+    split = "test" if data.of_split("test") else "val"
     pairs = zip(data.samples, parity.after, strict=True)
     judgements = [judgement for sample, judgement in pairs if sample.split == split]
     if not judgements:
@@ -186,6 +182,6 @@ def _measure(converted: Converted, data: DataSet, parity: Parity) -> tuple[tuple
         "val": "the validation split, on which the operating point was chosen",
     }[split]
     measured_on = f"{note}: {len(judgements)} pictures"
-    if training_sha256(data) != converted.model.rule.training_data_sha256:
+    if data.training_sha256 != converted.model.rule.training_data_sha256:
         measured_on = f"another split than the model was trained on: {measured_on}"
     return measure(judgements), measured_on

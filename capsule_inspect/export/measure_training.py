@@ -5,7 +5,8 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.imaging.read import read_picture
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.training_statistics import RANGE_NAMES, Range, TrainingStatistics

@@ -1,6 +1,6 @@
 """Training one network."""
 
-from capsule_inspect.dataset.manifest import DataSet
+from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.errors import InterruptedRunError
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.settings.settings import Settings

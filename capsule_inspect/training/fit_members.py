@@ -7,7 +7,7 @@ import keras
 from filelock import FileLock, Timeout
 
 from capsule_inspect.compose import to_yaml
-from capsule_inspect.dataset.manifest import DataSet
+from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.errors import InterruptedRunError
 from capsule_inspect.training.fit import fit
 from capsule_inspect.training.study import Member, Study

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from capsule_inspect.dataset.batches import Batches
 from capsule_inspect.dataset.crops import MARGIN, TrainingCrop, draw_crops, load_crops
-from capsule_inspect.dataset.manifest import DataSet, Sample, training_sha256
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.errors import DataError
 from capsule_inspect.evaluation.cross_fit import choose_on_split
 from capsule_inspect.evaluation.evidence import gather_evidence
@@ -86,7 +87,7 @@ class Trainer:
             KerasRunner(self._network), data.classes, settings.model.roi, OperatingPoint()
         )
         watcher.note(f"Reading the training pictures of {settings.data.dir}.")
-        crops = load_crops(data, self._split("train"), settings.model.roi)
+        crops = load_crops(data, data.of_split("train"), settings.model.roi)
         self._batches = self._make_batches(crops)
         if is_new:
             self._begin(crops)
@@ -123,13 +124,13 @@ class Trainer:
             point = choose_on_split(evidence, self._settings.threshold, "the validation split")
             metrics = measure(judge(data, held_out, replace(self._inspector, point=point)))
         rule = DecisionRule(
-            data.classes, self._settings.model.roi, point, training_sha256(data), data.licence
+            data.classes, self._settings.model.roi, point, data.training_sha256, data.licence
         )
         write_decision(self._run.decision, rule)
         return Trained(self._run, rule, metrics)
 
     def _new_network(self) -> keras.Model:
-        with_mask = any(sample.mask for sample in self._split("train"))
+        with_mask = any(sample.mask for sample in self._data.of_split("train"))
         network = build_network(self._settings.model, len(self._data.classes), with_mask)
         start_stage(network, self._stages[0], self._train)
         return network
@@ -211,8 +212,5 @@ class Trainer:
         return self._batches.peek_images(self._stages[-1].end, count)
 
     @cached_property
-    def _held_out(self) -> list[Sample]:
-        return self._split("val")
-
-    def _split(self, name: str) -> list[Sample]:
-        return [sample for sample in self._data.samples if sample.split == name]
+    def _held_out(self) -> tuple[Sample, ...]:
+        return self._data.of_split("val")

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from capsule_inspect import __version__
-from capsule_inspect.dataset.check import UnfitDataError, hash_pixels
+from capsule_inspect.dataset.checked_picture import hash_pixels
 from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
 from capsule_inspect.dataset.drawing.draw_labels import draw_labels
-from capsule_inspect.dataset.manifest import read_dataset
 from capsule_inspect.dataset.prepare import prepare_dataset
-from capsule_inspect.errors import DataError, UsageError
+from capsule_inspect.dataset.problem import UnfitDataError
+from capsule_inspect.dataset.read_dataset import read_dataset
+from capsule_inspect.errors import DataError, PictureError, UsageError
 from capsule_inspect.imaging.read import read_mask, read_picture
 from capsule_inspect.settings.data_settings import DataSettings
 
@@ -170,6 +171,17 @@ def test_the_title_of_the_licence_is_noted(tmp_path: Path, save_picture, name: s
     assert prepared.data.licence == f"Some Licence 4.0 (see {name} beside the pictures)"
 
 
+def test_notes_on_the_source_are_one_line_that_can_be_read_again(
+    tmp_path: Path, save_picture
+) -> None:
+    save_picture(tmp_path / "in\nput/good/0.png", np.zeros((8, 8, 3), np.uint8))
+    (tmp_path / "in\nput/LICENSE").write_text("Some\tLicence\x1b 4.0\n")
+    data = prepare_dataset(tmp_path / "in\nput", tmp_path / "out", DataSettings()).data
+    assert data.source == "in?put (folder per class)"
+    assert data.licence == "Some Licence? 4.0 (see LICENSE beside the pictures)"
+    assert read_dataset(tmp_path / "out") == data
+
+
 def test_drawn_capsules_lie_in_the_folder_and_say_nothing_of_their_labels(tmp_path: Path) -> None:
     prepared = prepare_dataset("drawn", tmp_path / "out", SMALL)
     data = prepared.data
@@ -226,5 +238,6 @@ def test_a_stopped_drawing_leaves_an_empty_folder(tmp_path: Path) -> None:
 
 def test_pictures_that_cannot_be_written_are_a_sentence(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(cv2, "imencode", lambda *_: (False, None))
-    with pytest.raises(UsageError, match="Cannot write"):
+    with pytest.raises(PictureError, match="cannot be written as png"):
         prepare_dataset("drawn", tmp_path / "out", SMALL)
+    assert list((tmp_path / "out").iterdir()) == []

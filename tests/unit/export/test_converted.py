@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.errors import ConfigError, DataError
 from capsule_inspect.export.converted import convert_trained
 from capsule_inspect.imaging.roi import Roi

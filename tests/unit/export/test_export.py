@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.manifest import DataSet, Sample, training_sha256
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.errors import ConfigError, ModelFileError
 from capsule_inspect.export.converted import Converted
 from capsule_inspect.export.cross_validated import CrossValidated
@@ -63,7 +64,7 @@ def without(data: DataSet, *splits: str) -> DataSet:
 def convert(data: DataSet, tiny_model: Path, network: object) -> Converted:
     """The small model file, as if it were converted from a network trained on the data."""
     bundle = read_bundle(tiny_model)
-    rule = DecisionRule(CLASSES, bundle.metadata.roi, POINT, training_sha256(data), "none")
+    rule = DecisionRule(CLASSES, bundle.metadata.roi, POINT, data.training_sha256, "none")
     out = data.root / "model.tflite"
     return Converted(TrainedModel(network, rule), out, bundle, Interpreter(bundle))
 
@@ -181,7 +182,7 @@ def test_the_point_is_chosen_on_the_validation_split(data, converted):
 
 def test_without_unseen_pictures_the_networks_point_is_kept(data, converted):
     other = replace(data, samples=data.samples[1:])
-    assert validation_samples(converted, other) == []
+    assert validation_samples(converted, other) == ()
     for pictures in (other, without(data, "val")):
         assert choose_point(converted, pictures, ThresholdSettings()) == POINT
         with pytest.raises(ConfigError, match=r"threshold\.policy=best_f1 cannot be followed"):

@@ -4,7 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.manifest import DataSet, Sample, read_dataset
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.read_dataset import read_dataset
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.imaging.locate import find_capsules
 from capsule_inspect.imaging.read import decode_picture, read_picture
 from capsule_inspect.inference.load_model_file import load_model_file

@@ -4,7 +4,7 @@ import optuna
 import pytest
 
 from capsule_inspect.compose import read_yaml
-from capsule_inspect.dataset.manifest import read_dataset
+from capsule_inspect.dataset.read_dataset import read_dataset
 from capsule_inspect.errors import DataError
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.training.train_trial import trial_trainer

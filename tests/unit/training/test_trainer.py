@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.manifest import DataSet, Sample, training_sha256
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.errors import DataError, InterruptedRunError
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.runs.run_folder import RunFolder
@@ -68,7 +69,7 @@ def test_a_stopped_run_goes_on_to_where_it_would_have_come(small_settings, few_p
         "Training from epoch 1 to 2.",
         "Choosing the operating point.",
     ]
-    assert trained.rule.training_data_sha256 == training_sha256(few_pictures)
+    assert trained.rule.training_data_sha256 == few_pictures.training_sha256
     assert trained.rule.classes == few_pictures.classes
     assert {metric.name: metric.n for metric in trained.metrics}["accuracy"] == 3
     rows = history(whole)
