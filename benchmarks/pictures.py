@@ -5,7 +5,8 @@ from pathlib import Path
 
 import cv2
 
-from capsule_inspect.dataset.draw import DEFECTS, draw_capsule
+from capsule_inspect.dataset.drawing.defects import DEFECTS
+from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
 from capsule_inspect.imaging.picture import Picture
 from capsule_inspect.imaging.read_picture import read_picture
 from capsule_inspect.inference.expand_inputs import expand_inputs

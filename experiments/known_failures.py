@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from capsule_inspect.dataset.draw import DrawnCapsule, draw_capsule
+from capsule_inspect.dataset.drawing.draw_capsule import DrawnCapsule, draw_capsule
 from capsule_inspect.imaging.draw_overlay import draw_overlay
 from capsule_inspect.inference.annotate import annotate
 from capsule_inspect.inference.inspector import Finding, Inspector

@@ -16,7 +16,8 @@ from describe_model import describe_model
 from numpy.typing import NDArray
 
 from capsule_inspect.cli.app import main
-from capsule_inspect.dataset.draw import DEFECTS, draw_capsule
+from capsule_inspect.dataset.drawing.defects import DEFECTS
+from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
 from capsule_inspect.dataset.prepare import prepare_dataset
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.modelfile.bundle import pack_bundle

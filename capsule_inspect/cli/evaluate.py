@@ -89,7 +89,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
     from capsule_inspect.cli.evaluate_stored import evaluate_stored, find_stored
     from capsule_inspect.cli.evaluate_study import evaluate_study
     from capsule_inspect.cli.evaluation_request import EvaluationRequest
-    from capsule_inspect.dataset.manifest import read_dataset
+    from capsule_inspect.dataset.read_dataset import read_dataset
     from capsule_inspect.training.study import open_study
 
     stored = find_stored(model)

@@ -8,7 +8,6 @@ from capsule_inspect.cli.evaluation_request import EvaluationRequest
 from capsule_inspect.cli.load_model import load_model
 from capsule_inspect.cli.progress import watch_pictures
 from capsule_inspect.cli.tables import print_evaluation
-from capsule_inspect.dataset.manifest import training_sha256
 from capsule_inspect.evaluation.evaluate import choose_samples, evaluate
 from capsule_inspect.evaluation.figures import draw_figures
 from capsule_inspect.evaluation.write_evaluation import write_evaluation
@@ -31,7 +30,7 @@ def evaluate_model(request: EvaluationRequest, split: str) -> tuple[Metric, ...]
     file = RunFolder(model).model if model.is_dir() else model
     loaded = load_model(file, request.runtime, request.settings.predict.threads)
     samples = choose_samples(data, split)
-    as_trained = training_sha256(data) == loaded.training_data_sha256
+    as_trained = data.training_sha256 == loaded.training_data_sha256
     if not as_trained:
         warn(
             "The model was trained on another split of pictures than this data set's: it may have "

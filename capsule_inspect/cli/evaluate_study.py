@@ -11,7 +11,6 @@ from capsule_inspect.cli.evaluation_request import EvaluationRequest
 from capsule_inspect.cli.load_model import load_model
 from capsule_inspect.cli.progress import watch_pictures
 from capsule_inspect.cli.tables import print_evaluation
-from capsule_inspect.dataset.manifest import pictures_sha256
 from capsule_inspect.evaluation.cross_validation import Fitted, cross_validate
 from capsule_inspect.evaluation.figures import draw_figures
 from capsule_inspect.evaluation.write_evaluation import StudyFacts, write_cross_validation
@@ -78,7 +77,7 @@ def _facts(request: EvaluationRequest, study: Study, file: str) -> StudyFacts:
         study=study.path,
         file=file,
         point=read_decision(RunFolder(study.path).decision).operating_point,
-        pictures_sha256=pictures_sha256(request.data),
+        pictures_sha256=request.data.pictures_sha256,
         measured_on=(
             f"{len(request.data.samples)} pictures, each by the {file} of "
             f"{study.settings.train.folds}-fold cross-validation that has not seen it"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from capsule_inspect.dataset.manifest import DataSet
+from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.evaluation.cross_validation import CrossValidation
 from capsule_inspect.evaluation.evaluate import Evaluation
 from capsule_inspect.evaluation.judge import Judgement

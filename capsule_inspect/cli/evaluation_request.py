@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from capsule_inspect.modelfile.runtime_name import RuntimeName
 
 if TYPE_CHECKING:
-    from capsule_inspect.dataset.manifest import DataSet
+    from capsule_inspect.dataset.data_set import DataSet
     from capsule_inspect.settings.settings import Settings
 
 

@@ -6,7 +6,7 @@ from capsule_inspect.cli.command_line import command_line
 from capsule_inspect.cli.console import say
 from capsule_inspect.cli.progress import watch_pictures
 from capsule_inspect.cli.write_export import convert_network, write_export
-from capsule_inspect.dataset.manifest import DataSet
+from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.errors import UsageError
 from capsule_inspect.export.choose_point import choose_point, validation_samples
 from capsule_inspect.export.cross_validated import (

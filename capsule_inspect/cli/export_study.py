@@ -4,7 +4,7 @@ from capsule_inspect.cli.command_line import command_line
 from capsule_inspect.cli.console import say
 from capsule_inspect.cli.progress import watch_pictures
 from capsule_inspect.cli.write_export import convert_network, write_export
-from capsule_inspect.dataset.manifest import DataSet
+from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.settings.settings import Settings
 from capsule_inspect.training.calibrate import (

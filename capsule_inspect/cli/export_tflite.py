@@ -38,7 +38,7 @@ def export_tflite(
         capsule-inspect export-tflite runs/first threshold.policy=max_miss_rate threshold.value=.02
     """
     settings = settings_from(overrides, config_dir, print_config, data_root, heavy=True)
-    from capsule_inspect.dataset.manifest import read_dataset
+    from capsule_inspect.dataset.read_dataset import read_dataset
     from capsule_inspect.errors import UsageError
     from capsule_inspect.training.find_model import find_model
     from capsule_inspect.training.study import open_study, require_finished

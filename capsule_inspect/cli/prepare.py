@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from capsule_inspect.dataset.check import Problem
-    from capsule_inspect.dataset.manifest import DataSet
+    from capsule_inspect.dataset.data_set import DataSet
     from capsule_inspect.dataset.prepare import Prepared
+    from capsule_inspect.dataset.problem import Problem
 
 
 def prepare(
@@ -56,8 +56,8 @@ def prepare(
     from capsule_inspect.cli.command_line import command_line
     from capsule_inspect.cli.console import results, say
     from capsule_inspect.cli.progress import progress_bar
-    from capsule_inspect.dataset.check import UnfitDataError
     from capsule_inspect.dataset.prepare import DRAWN, prepare_dataset
+    from capsule_inspect.dataset.problem import UnfitDataError
 
     start = perf_counter()
     verb = "Drawing" if source == DRAWN else "Checking"
@@ -117,7 +117,7 @@ def _table(data: "DataSet") -> "Table":
     """Builds the table of counts per class and split."""
     from rich.table import Table
 
-    from capsule_inspect.dataset.manifest import SPLITS
+    from capsule_inspect.dataset.sample import SPLITS
 
     table = Table(show_footer=True)
     table.add_column("class", footer="all")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from capsule_inspect.dataset.manifest import DataSet
+    from capsule_inspect.dataset.data_set import DataSet
     from capsule_inspect.runs.run_folder import RunFolder
     from capsule_inspect.settings.settings import Settings
 
@@ -49,7 +49,7 @@ def start_run(
 def _begin(
     command: str, settings: "Settings", out: Path | None, overrides: Sequence[str]
 ) -> "tuple[Settings, DataSet, RunFolder]":
-    from capsule_inspect.dataset.manifest import read_dataset
+    from capsule_inspect.dataset.read_dataset import read_dataset
     from capsule_inspect.replacing import replace_text
     from capsule_inspect.runs.environment import look_around, write_environment
     from capsule_inspect.runs.naming import base_name
@@ -85,7 +85,7 @@ def _resume(
     changeable: Sequence[str],
 ) -> "tuple[Settings, DataSet, RunFolder]":
     """Opens a run with the settings that it began with, and those of now that may change."""
-    from capsule_inspect.dataset.manifest import read_dataset
+    from capsule_inspect.dataset.read_dataset import read_dataset
     from capsule_inspect.errors import UsageError
     from capsule_inspect.runs.run_folder import RunFolder
     from capsule_inspect.settings.as_yaml import read_settings

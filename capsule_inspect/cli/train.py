@@ -10,7 +10,7 @@ from capsule_inspect.cli.extras import choose_backend, load_training_stack
 from capsule_inspect.cli.options import ConfigDir, DataRoot, Overrides, PrintConfig, settings_from
 
 if TYPE_CHECKING:
-    from capsule_inspect.dataset.manifest import DataSet
+    from capsule_inspect.dataset.data_set import DataSet
     from capsule_inspect.runs.run_folder import RunFolder
     from capsule_inspect.settings.settings import Settings
 

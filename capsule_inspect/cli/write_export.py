@@ -8,10 +8,9 @@ from rich.table import Table
 from capsule_inspect.cli.console import results, say, warn
 from capsule_inspect.cli.progress import watch_pictures
 from capsule_inspect.cli.tables import print_metrics
-from capsule_inspect.dataset.manifest import DataSet
+from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.export.converted import Converted, convert_trained
 from capsule_inspect.export.cross_validated import CrossValidated
-from capsule_inspect.export.measure_training_statistics import training_samples
 from capsule_inspect.export.write_verified import Exported, write_verified
 from capsule_inspect.modelfile.operating_point import OperatingPoint
 from capsule_inspect.settings.export_settings import ExportSettings
@@ -49,7 +48,8 @@ def write_export(
         force: Write it even if it disagrees further.
         measured: Whose metrics go into the file; None to measure it on a split of `data`.
     """
-    with watch_pictures(len(data.samples) + len(training_samples(data)), "Comparing") as advance:
+    total = len(data.samples) + len(data.of_split("train"))
+    with watch_pictures(total, "Comparing") as advance:
         exported = write_verified(
             converted,
             data,

@@ -11,9 +11,20 @@ from capsule_inspect.imaging.picture import Picture
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.settings.augment_settings import AugmentSettings
 
+_BLUR = (0.3, 1.0)
+"""Standard deviations in window pixels: a lens from sharp to slightly out of focus. More would wipe
+out fine scratches, and with them the reason for the label."""
+_NOISE = (0.004, 0.02)
+"""Standard deviations as shares of 255: 1 to 5 grey levels, a sensor in good to poor light."""
+
 
 class Augmenter:
-    """Moves, mirrors and relights crops, and cuts them to the network's window."""
+    """Moves, mirrors and relights crops, and cuts them to the network's window.
+
+    Args:
+        settings: How far each change goes at most, and how often it is made.
+        roi: The network's window.
+    """
 
     def __init__(self, settings: AugmentSettings, roi: Roi) -> None:
         # Without this albumentations asks the network for its newest version when imported.
@@ -36,8 +47,8 @@ class Augmenter:
                 A.RandomGamma((100 / s.gamma, 100 * s.gamma), p=1),
                 A.RandomBrightnessContrast(s.brightness, s.contrast, p=1),
                 A.MultiplicativeNoise((1 - s.cast, 1 + s.cast), per_channel=True, p=1),
-                A.GaussianBlur(blur_limit=0, sigma_limit=(0.3, 1.0), p=s.blur),
-                A.GaussNoise(std_range=(0.004, 0.02), p=s.noise),
+                A.GaussianBlur(blur_limit=0, sigma_limit=_BLUR, p=s.blur),
+                A.GaussNoise(std_range=_NOISE, p=s.noise),
             ]
         )
 

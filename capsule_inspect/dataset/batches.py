@@ -1,15 +1,15 @@
 """Batches for training: half good, half defective, evenly over the defect classes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-import cv2
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from capsule_inspect.dataset.augment import Augmenter
 from capsule_inspect.dataset.crops import TrainingCrop
+from capsule_inspect.dataset.mask_shares import mask_shares
+from capsule_inspect.dataset.pool import Pool
 from capsule_inspect.dataset.transplant import transplant
 from capsule_inspect.errors import DataError
 from capsule_inspect.imaging.roi import Roi
@@ -22,38 +22,26 @@ _KEEPS_ITS_PLACE = "squeeze"
 Targets = dict[str, NDArray[np.float32]]
 
 
-@dataclass(frozen=True)
-class Pool:
-    """Crops to draw from, by class index."""
-
-    by_class: tuple[tuple[TrainingCrop, ...], ...]
-
-    @classmethod
-    def of(cls, crops: Sequence[TrainingCrop], class_count: int) -> "Pool":
-        """Sorts crops by class."""
-        groups = ([c for c in crops if c.label == index] for index in range(class_count))
-        return cls(tuple(tuple(group) for group in groups))
-
-    @property
-    def defects(self) -> tuple[int, ...]:
-        """Indices of the defect classes that have crops."""
-        return tuple(i for i, group in enumerate(self.by_class) if i > 0 and group)
-
-    def pick(self, defective: bool, random: np.random.Generator) -> TrainingCrop:
-        """Picks a good crop, or one of a defect class with even odds between the classes."""
-        label = int(random.choice(self.defects)) if defective else 0
-        group = self.by_class[label]
-        return group[int(random.integers(len(group)))]
-
-
 class Batches(keras.utils.PyDataset):
     """An endless, seeded supply of training batches, cut into epochs.
 
     Every batch depends on the seed, the epoch and its place alone, so that a resumed run sees what
     an uninterrupted one would have seen.
 
+    Args:
+        real: Crops of the training split.
+        drawn: Drawn crops, mixed in.
+        classes: Class names, `good` first.
+        roi: The window the network sees.
+        settings: Batch size, shares, augmentation and seed.
+        mask_stride: Window pixels to a side of a target's pixel; None for no mask targets.
+        first_epoch: The epoch to begin with.
+
     Attributes:
         epoch: The epoch, which the training sets: Keras tells of ends of epochs too often to count.
+
+    Raises:
+        DataError: There are no good crops, or no defective ones.
     """
 
     def __init__(
@@ -66,20 +54,6 @@ class Batches(keras.utils.PyDataset):
         mask_stride: int | None = 2,
         first_epoch: int = 0,
     ) -> None:
-        """Takes the crops.
-
-        Args:
-            real: Crops of the training split.
-            drawn: Drawn crops, mixed in.
-            classes: Class names, `good` first.
-            roi: The window the network sees.
-            settings: Batch size, shares, augmentation and seed.
-            mask_stride: Window pixels to a side of a target's pixel; None for no mask targets.
-            first_epoch: The epoch to begin with.
-
-        Raises:
-            DataError: There are no good crops, or no defective ones.
-        """
         super().__init__()
         self._real, self._drawn = Pool.of(real, len(classes)), Pool.of(drawn, len(classes))
         self._classes, self._roi, self._settings = classes, roi, settings
@@ -138,25 +112,3 @@ class Batches(keras.utils.PyDataset):
             if self._classes[donor.label] != _KEEPS_ITS_PLACE and mask is not None and mask.any():
                 return transplant(donor, mask, crop, random)
         return crop
-
-
-def mask_shares(
-    mask: NDArray[np.uint8], label: int, class_count: int, stride: int = 2
-) -> NDArray[np.float32]:
-    """Shrinks a mask and spreads it over the classes.
-
-    Args:
-        mask: uint8 [h, w], 255 on defect.
-        label: Class of the defect.
-        class_count: Number of classes, good (background) first.
-        stride: Mask pixels to a side of a pixel of the result.
-
-    Returns:
-        float32 [h / stride, w / stride, classes]: the share of each pixel that is of each class.
-    """
-    size = (mask.shape[1] // stride, mask.shape[0] // stride)
-    share = cv2.resize(mask, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    shares = np.zeros((*share.shape, class_count), np.float32)
-    shares[..., label] = share
-    shares[..., 0] = 1 - share
-    return shares

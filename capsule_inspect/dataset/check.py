@@ -1,85 +1,27 @@
 """Checking every picture and mask of a data set, and telling all problems at once."""
 
-import unicodedata
-from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
-from hashlib import sha256
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from capsule_inspect.classes import GOOD
-from capsule_inspect.dataset.discover import Discovery, Found
-from capsule_inspect.dataset.manifest import class_order
-from capsule_inspect.dataset.split import FEWEST
-from capsule_inspect.errors import DataError, PictureError
-from capsule_inspect.imaging.picture import Picture
+from capsule_inspect.dataset.advance import Advance
+from capsule_inspect.dataset.checked_picture import CheckedPicture, hash_pixels
+from capsule_inspect.dataset.discovery import Discovery, FoundPicture
+from capsule_inspect.dataset.on_one_line import on_one_line
+from capsule_inspect.dataset.problem import Problem
+from capsule_inspect.dataset.set_problems import copy_problems, set_problems
+from capsule_inspect.errors import PictureError
 from capsule_inspect.imaging.picture_file import name_file
 from capsule_inspect.imaging.read_mask import read_mask
 from capsule_inspect.imaging.read_picture import read_picture
-from capsule_inspect.printable import printable
-
-Advance = Callable[[int, int], None]
-"""Called with the number of pictures done and their number in all."""
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something wrong with a file or a class.
-
-    Attributes:
-        path: POSIX path relative to the source; empty where it is about no single file.
-        message: What is wrong, as a sentence.
-        fatal: No data set is made with this file in it.
-    """
-
-    path: str
-    message: str
-    fatal: bool
-
-
-class UnfitDataError(DataError):
-    """Files of a data set have fatal problems."""
-
-    def __init__(self, message: str, problems: tuple[Problem, ...]) -> None:
-        """Keeps all problems found, fatal or not."""
-        super().__init__(message)
-        self.problems = problems
-
-
-@dataclass(frozen=True)
-class Checked:
-    """A picture that can be used.
-
-    Attributes:
-        path: POSIX path relative to the root.
-        label: Class name.
-        mask: POSIX path of its mask; empty where there is none.
-        sha256: Of its pixels, see `hash_pixels`.
-        width: Width in pixels.
-        height: Height in pixels.
-    """
-
-    path: str
-    label: str
-    mask: str
-    sha256: str
-    width: int
-    height: int
-
-
-def hash_pixels(picture: Picture) -> str:
-    """Returns the sha256 of a picture's shape and RGB values, the same for every file format."""
-    height, width, _ = picture.shape
-    digest = sha256(f"rgb uint8 {height} {width}\n".encode())
-    digest.update(np.ascontiguousarray(picture).data)
-    return digest.hexdigest()
 
 
 def check_pictures(
     found: Discovery, advance: Advance | None = None
-) -> tuple[tuple[Checked, ...], tuple[Problem, ...]]:
+) -> tuple[tuple[CheckedPicture, ...], tuple[Problem, ...]]:
     """Reads every picture and mask once and checks them.
 
     Fatal: a picture or mask that cannot be read, a mask of another size, a mask without a defect
@@ -99,7 +41,7 @@ def check_pictures(
     # Those of good pictures say nothing, for they are empty.
     masks_exist = any(picture.masks for picture in found.pictures if picture.label != GOOD)
     claims = Counter(mask for picture in found.pictures for mask in picture.masks)
-    fit: list[Checked] = []
+    fit: list[CheckedPicture] = []
     problems = [*_stray_problems(found)]
     for done, picture in enumerate(found.pictures, start=1):
         checked, own = _check_picture(found.root, picture, masks_exist, claims)
@@ -108,7 +50,7 @@ def check_pictures(
             fit.append(checked)
         if advance is not None:
             advance(done, len(found.pictures))
-    copies = _copy_problems(fit)
+    copies = copy_problems(fit)
     conflicting = {problem.path for problem in copies if problem.fatal}
     fit = [checked for checked in fit if checked.path not in conflicting]
     problems += [*copies, *set_problems(fit)]
@@ -116,30 +58,10 @@ def check_pictures(
     return tuple(fit), tuple(problems)
 
 
-def set_problems(fit: Collection[Checked]) -> Iterator[Problem]:
-    """Finds what is worth a warning about a set as a whole."""
-    distinct = {(picture.label, picture.sha256) for picture in fit}
-    counts = Counter(label for label, _ in distinct)
-    few = [label for label in class_order(counts) if counts[label] < FEWEST]
-    if few:
-        listed = ", ".join(f"{label} ({counts[label]})" for label in few)
-        message = f"Classes of fewer than {FEWEST} distinct pictures all go to train: {listed}."
-        yield Problem("", message, False)
-    if not set(counts) - {GOOD}:
-        yield Problem("", "There is no class of defects; no model can be trained on this.", False)
-    elif not any(picture.mask for picture in fit):
-        message = "There are no masks; where a defect is cannot be learned or measured."
-        yield Problem("", message, False)
-
-
 def _check_picture(
-    root: Path, found: Found, masks_exist: bool, claims: Counter[str]
-) -> tuple[Checked | None, list[Problem]]:
-    problems = [
-        Problem(_on_one_line(name), "Its name holds a line break or is not UTF-8; rename it.", True)
-        for name in (found.path, *found.masks)
-        if name != _on_one_line(name)
-    ]
+    root: Path, found: FoundPicture, masks_exist: bool, claims: Counter[str]
+) -> tuple[CheckedPicture | None, list[Problem]]:
+    problems = [*_name_problems(found)]
     try:
         pixels = read_picture(root / found.path)
     except PictureError as error:
@@ -147,16 +69,16 @@ def _check_picture(
     height, width, _ = pixels.shape
     if len(found.masks) > 1:
         message = f"It has several masks: {', '.join(found.masks)}. Keep one."
-        problems.append(Problem(found.path, message, True))
+        problems.append(Problem(found.path, message, fatal=True))
     elif not found.masks and found.label != GOOD and masks_exist:
         message = "It has no mask, but other pictures have one."
-        problems.append(Problem(found.path, message, True))
+        problems.append(Problem(found.path, message, fatal=True))
     for mask in found.masks[:1]:
         if claims[mask] > 1:
             message = f"It shares the mask {mask} with another picture of that name; rename one."
-            problems.append(Problem(found.path, message, True))
+            problems.append(Problem(found.path, message, fatal=True))
         problems += _mask_problems(root, mask, found.label, (height, width))
-    checked = Checked(
+    checked = CheckedPicture(
         path=found.path,
         label=found.label,
         # A good picture's mask is all background, which its label says already.
@@ -166,6 +88,16 @@ def _check_picture(
         height=height,
     )
     return checked, problems
+
+
+def _name_problems(found: FoundPicture) -> Iterator[Problem]:
+    for name in (found.path, *found.masks):
+        if name != on_one_line(name):
+            message = "Its name holds a line break or is not UTF-8; rename it."
+            yield Problem(on_one_line(name), message, fatal=True)
+    if not found.label.strip():
+        message = "The name of its class folder is blank; rename that."
+        yield Problem(found.path, message, fatal=True)
 
 
 def _mask_problems(root: Path, path: str, label: str, size: tuple[int, int]) -> Iterator[Problem]:
@@ -179,50 +111,28 @@ def _mask_problems(root: Path, path: str, label: str, size: tuple[int, int]) -> 
             path,
             f"The mask has {mask.shape[1]} x {mask.shape[0]} pixels, "
             f"its picture {size[1]} x {size[0]}.",
-            True,
+            fatal=True,
         )
     values = np.unique(mask)
     if label == GOOD and values.any():
-        yield Problem(path, "The mask marks a defect, but its picture is labelled good.", True)
+        yield Problem(
+            path, "The mask marks a defect, but its picture is labelled good.", fatal=True
+        )
     elif label != GOOD and not values.any():
-        yield Problem(path, f"The mask is empty, but its picture is labelled {label}.", True)
+        yield Problem(path, f"The mask is empty, but its picture is labelled {label}.", fatal=True)
     elif len(values) > 2:
         message = f"The mask holds {len(values)} values; all but 0 count as defect."
-        yield Problem(path, message, False)
+        yield Problem(path, message, fatal=False)
 
 
 def _unreadable(path: str, full: Path, error: PictureError) -> Problem:
     message = str(error).replace(name_file(full), "It", 1)
-    return Problem(_on_one_line(path), _on_one_line(message), True)
-
-
-def _copy_problems(pictures: Iterable[Checked]) -> list[Problem]:
-    """Finds pictures of the same pixels."""
-    groups: dict[str, list[Checked]] = defaultdict(list)
-    for picture in pictures:
-        groups[picture.sha256].append(picture)
-    problems: list[Problem] = []
-    for group in (group for group in groups.values() if len(group) > 1):
-        if len({picture.label for picture in group}) > 1:
-            for picture in group:
-                rivals = ", ".join(rival.path for rival in group if rival.label != picture.label)
-                message = f"It is the same picture as {rivals}, under another label. Keep one."
-                problems.append(Problem(picture.path, message, True))
-        else:
-            for picture in group[1:]:
-                message = f"It is a copy of {group[0].path}; both go to the same split."
-                problems.append(Problem(picture.path, message, False))
-    return problems
+    return Problem(on_one_line(path), on_one_line(message), fatal=True)
 
 
 def _stray_problems(found: Discovery) -> Iterator[Problem]:
     for path in found.stray_masks:
-        yield Problem(_on_one_line(path), "The mask has no picture.", True)
+        yield Problem(on_one_line(path), "The mask has no picture.", fatal=True)
     for path in found.stray_pictures:
         message = "It lies in no class folder and is left out."
-        yield Problem(_on_one_line(path), message, False)
-
-
-def _on_one_line(path: str) -> str:
-    """Makes text printable, and replaces what breaks a line."""
-    return "".join("?" if unicodedata.category(c) == "Cc" else c for c in printable(path))
+        yield Problem(on_one_line(path), message, fatal=False)

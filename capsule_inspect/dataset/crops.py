@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from capsule_inspect.dataset.draw import draw_capsule, draw_labels
-from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
+from capsule_inspect.dataset.drawing.draw_labels import draw_labels
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.dataset.true_mask import true_mask
 from capsule_inspect.imaging.crop import Crop, find_crops
 from capsule_inspect.imaging.picture import Picture
@@ -41,6 +43,14 @@ def load_crops(data: DataSet, samples: Iterable[Sample], roi: Roi) -> list[Train
 
     A defective picture of several capsules without a mask is left out.
 
+    Args:
+        data: The data set the samples are of.
+        samples: The pictures to read.
+        roi: The network's window, without the margin.
+
+    Returns:
+        A crop for each capsule found, in the order of the samples.
+
     Raises:
         PictureError: A picture or mask cannot be read.
         DataError: A mask is not of its picture's size.
@@ -55,7 +65,17 @@ def load_crops(data: DataSet, samples: Iterable[Sample], roi: Roi) -> list[Train
 
 
 def draw_crops(count: int, seed: int, classes: Sequence[str], roi: Roi) -> list[TrainingCrop]:
-    """Draws capsules of the classes that can be drawn, at any pose."""
+    """Draws capsules at any pose, of the classes that can be drawn.
+
+    Args:
+        count: How many to draw; those whose class is not among `classes` are left out.
+        seed: Decides everything about them, 0 or more.
+        classes: Class names, `good` first, whose indices become labels.
+        roi: The network's window, without the margin.
+
+    Returns:
+        A crop for each capsule, in random order.
+    """
     crops = []
     for index, label in enumerate(draw_labels(count, seed)):
         if label in classes:

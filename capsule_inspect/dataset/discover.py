@@ -5,53 +5,42 @@ the pictures of `test`. Or a folder per class, with an optional `masks/<class>/<
 `masks/<class>/<name>_mask.png`. Class folders may hold folders, which the masks' tree mirrors.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from capsule_inspect.classes import GOOD
+from capsule_inspect.dataset.discovery import Discovery, FoundPicture
 from capsule_inspect.errors import DataError, UsageError
 from capsule_inspect.imaging.picture import PICTURE_EXTENSIONS
 from capsule_inspect.suggest import suggest_path
 
 _MASK_TREES: Final = ("ground_truth", "masks")
-_MVTEC: Final = ("train", "test")
 _MASK_ENDING: Final = "_mask"
 
 
 @dataclass(frozen=True)
-class Found:
-    """A picture, its label, and where its masks are.
+class _Layout:
+    """Where the folders of classes are.
 
     Attributes:
-        path: POSIX path relative to the root.
-        label: Class name.
-        masks: POSIX paths of the files that could be its mask; there should be one at most.
+        name: For people.
+        parts: The folders that hold them, relative to the root (`.` is the root itself), each with
+            whether its pictures can have masks.
     """
 
-    path: str
-    label: str
-    masks: tuple[str, ...]
+    name: str
+    parts: Mapping[str, bool]
+
+    def parts_in(self, root: Path) -> dict[Path, bool]:
+        """Returns those of the parts that are there."""
+        paths = {root / part: masked for part, masked in self.parts.items()}
+        return {path: masked for path, masked in paths.items() if path.is_dir()}
 
 
-@dataclass(frozen=True)
-class Discovery:
-    """What a folder of pictures holds.
-
-    Attributes:
-        root: The folder, absolute.
-        layout: Name of the layout, for people.
-        pictures: All pictures, sorted by path.
-        stray_masks: POSIX paths of masks whose picture is not there, sorted.
-        stray_pictures: POSIX paths of pictures that lie in no class folder, sorted.
-    """
-
-    root: Path
-    layout: str
-    pictures: tuple[Found, ...]
-    stray_masks: tuple[str, ...]
-    stray_pictures: tuple[str, ...]
+_BY_CLASS: Final = _Layout("folder per class", {".": True})
+_MVTEC: Final = _Layout("MVTec AD", {"train": False, "test": True})
 
 
 def discover(source: Path) -> Discovery:
@@ -78,27 +67,9 @@ def discover(source: Path) -> Discovery:
 
 
 def _discover(root: Path, source: Path) -> Discovery:
-    names = {folder.name for folder in _folders(root)}
-    if GOOD in names:
-        layout = "folder per class"
-        classes = [(folder, True) for folder in _folders(root) if folder.name not in _MASK_TREES]
-    elif names & set(_MVTEC):
-        layout = "MVTec AD"
-        parts = [root / name for name in _MVTEC if name in names]
-        classes = [(folder, part.name == "test") for part in parts for folder in _folders(part)]
-    else:
-        raise DataError(_no_layout(root, source))
-
+    layout = _find_layout(root, source)
     masks = _masks(root)
-    pictures = [
-        Found(
-            path=path.relative_to(root).as_posix(),
-            label=folder.name,
-            masks=_masks_of(path, folder, masks) if masked else (),
-        )
-        for folder, masked in classes
-        for path in _pictures(folder)
-    ]
+    pictures = tuple(sorted(_found(root, layout, masks), key=lambda picture: picture.path))
     labels = {picture.label for picture in pictures}
     if GOOD not in labels:
         raise DataError(
@@ -106,22 +77,41 @@ def _discover(root: Path, source: Path) -> Discovery:
             f"{_listing('It has pictures of', labels)}"
         )
     claimed = {mask for picture in pictures for mask in picture.masks}
-    taken = {picture.path for picture in pictures}
-    loose = [root, *(root / name for name in _MVTEC if layout == "MVTec AD" and name in names)]
     return Discovery(
         root=root,
-        layout=layout,
-        pictures=tuple(sorted(pictures, key=lambda picture: picture.path)),
+        layout=layout.name,
+        pictures=pictures,
         stray_masks=tuple(sorted({m for many in masks.values() for m in many} - claimed)),
-        stray_pictures=tuple(
-            sorted(
-                path.relative_to(root).as_posix()
-                for folder in loose
-                for path in _entries(folder)
-                if _is_picture(path) and path.relative_to(root).as_posix() not in taken
-            )
-        ),
+        stray_pictures=_stray_pictures(root, layout),
     )
+
+
+def _find_layout(root: Path, source: Path) -> _Layout:
+    names = {folder.name for folder in _folders(root)}
+    if GOOD in names:
+        return _BY_CLASS
+    if names & _MVTEC.parts.keys():
+        return _MVTEC
+    raise DataError(_no_layout(root, source))
+
+
+def _found(
+    root: Path, layout: _Layout, masks: dict[tuple[str, str], list[str]]
+) -> Iterator[FoundPicture]:
+    for part, masked in layout.parts_in(root).items():
+        for folder in _folders(part):
+            if part == root and folder.name in _MASK_TREES:
+                continue
+            for path in _pictures(folder):
+                own = _masks_of(path, folder, masks) if masked else ()
+                yield FoundPicture(path.relative_to(root).as_posix(), folder.name, own)
+
+
+def _stray_pictures(root: Path, layout: _Layout) -> tuple[str, ...]:
+    """Lists the pictures that lie beside the folders of classes instead of in one."""
+    places = {root, *layout.parts_in(root)}
+    strays = (path for place in places for path in _entries(place) if _is_picture(path))
+    return tuple(sorted(path.relative_to(root).as_posix() for path in strays))
 
 
 def _masks(root: Path) -> dict[tuple[str, str], list[str]]:
@@ -149,7 +139,7 @@ def _no_layout(root: Path, source: Path) -> str:
     """Says what is wrong with a folder of no known layout, and what to give instead."""
     for folder in _folders(root):
         inner = {below.name for below in _folders(folder)}
-        if GOOD in inner or any(_has_good(folder / name) for name in inner & set(_MVTEC)):
+        if GOOD in inner or any(_has_good(folder / name) for name in inner & _MVTEC.parts.keys()):
             return (
                 f"'{source}' is not a data set itself, but the folder '{folder.name}' in it is one."
                 f" Give '{source / folder.name}'."

@@ -3,19 +3,20 @@
 from pathlib import Path
 from typing import Final
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
-from capsule_inspect.dataset.check import Advance, Checked, hash_pixels
-from capsule_inspect.dataset.draw import draw_capsule, draw_labels
+from capsule_inspect.dataset.advance import Advance
+from capsule_inspect.dataset.checked_picture import CheckedPicture, hash_pixels
+from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
+from capsule_inspect.dataset.drawing.draw_labels import draw_labels
+from capsule_inspect.imaging.encode import encode_mask, encode_picture
 from capsule_inspect.settings.data_settings import DataSettings
 
 PICTURES: Final = "pictures"
 MASKS: Final = "masks"
 
 
-def draw_set(out: Path, settings: DataSettings, advance: Advance | None = None) -> list[Checked]:
+def draw_set(
+    out: Path, settings: DataSettings, advance: Advance | None = None
+) -> list[CheckedPicture]:
     """Draws capsules into `out/pictures/0000.png` and on, masks of defects into `out/masks/`.
 
     The files' names say nothing of the labels, which come from `draw_labels`; picture number i is
@@ -31,28 +32,21 @@ def draw_set(out: Path, settings: DataSettings, advance: Advance | None = None) 
 
     Raises:
         OSError: A file cannot be written.
+        PictureError: A picture cannot be encoded.
     """
     (out / PICTURES).mkdir(parents=True, exist_ok=True)
     (out / MASKS).mkdir(exist_ok=True)
-    drawn: list[Checked] = []
+    drawn: list[CheckedPicture] = []
     digits = max(4, len(str(settings.count - 1)))
     for i, label in enumerate(draw_labels(settings.count, settings.seed)):
         capsule = draw_capsule(label, (settings.seed, i), settings.size)
         path, mask = f"{PICTURES}/{i:0{digits}}.png", ""
-        (out / path).write_bytes(_png(capsule.picture[:, :, ::-1]))
+        (out / path).write_bytes(encode_picture(capsule.picture))
         if capsule.mask.any():
             mask = f"{MASKS}/{i:0{digits}}.png"
-            (out / mask).write_bytes(_png(capsule.mask))
+            (out / mask).write_bytes(encode_mask(capsule.mask))
         height, width, _ = capsule.picture.shape
-        drawn.append(Checked(path, label, mask, hash_pixels(capsule.picture), width, height))
+        drawn.append(CheckedPicture(path, label, mask, hash_pixels(capsule.picture), width, height))
         if advance is not None:
             advance(i + 1, settings.count)
     return drawn
-
-
-def _png(picture: NDArray[np.uint8]) -> bytes:
-    # OpenCV's defaults for PNG are its fast ones; on sensor noise others gain little.
-    encoded, data = cv2.imencode(".png", picture)
-    if not encoded:
-        raise OSError("OpenCV cannot encode PNG.")
-    return data.tobytes()

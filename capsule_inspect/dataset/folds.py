@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.dataset.split import Place, split_pictures
 from capsule_inspect.errors import DataError
 

@@ -9,25 +9,19 @@ from typing import Final
 
 from capsule_inspect import __version__
 from capsule_inspect.classes import GOOD
-from capsule_inspect.dataset.check import (
-    Advance,
-    Checked,
-    Problem,
-    UnfitDataError,
-    check_pictures,
-    set_problems,
-)
+from capsule_inspect.dataset.advance import Advance
+from capsule_inspect.dataset.check import check_pictures
+from capsule_inspect.dataset.checked_picture import CheckedPicture
+from capsule_inspect.dataset.data_set import DataSet, class_order
 from capsule_inspect.dataset.discover import discover
 from capsule_inspect.dataset.draw_set import MASKS, PICTURES, draw_set
-from capsule_inspect.dataset.manifest import (
-    DESCRIPTION,
-    MANIFEST,
-    DataSet,
-    Sample,
-    class_order,
-    write_dataset,
-)
+from capsule_inspect.dataset.manifest import MANIFEST
+from capsule_inspect.dataset.on_one_line import on_one_line
+from capsule_inspect.dataset.problem import Problem, UnfitDataError
+from capsule_inspect.dataset.sample import Sample
+from capsule_inspect.dataset.set_problems import set_problems
 from capsule_inspect.dataset.split import split_pictures
+from capsule_inspect.dataset.write_dataset import DESCRIPTION, write_dataset
 from capsule_inspect.errors import UsageError
 from capsule_inspect.settings.data_settings import DataSettings
 
@@ -92,7 +86,7 @@ def prepare_dataset(
         classes=class_order(labels),
         samples=_samples(pictures, settings),
         seed=settings.seed,
-        source=f"{found.root.name} ({found.layout})",
+        source=on_one_line(f"{found.root.name} ({found.layout})"),
         licence=_licence(found.root),
         version=__version__,
     )
@@ -142,7 +136,7 @@ def _remove(file: Path) -> None:
         file.unlink()
 
 
-def _samples(pictures: Iterable[Checked], settings: DataSettings) -> tuple[Sample, ...]:
+def _samples(pictures: Iterable[CheckedPicture], settings: DataSettings) -> tuple[Sample, ...]:
     listed = sorted(pictures, key=lambda picture: picture.path)
     places = split_pictures(
         {picture.sha256: picture.label for picture in listed},
@@ -171,8 +165,8 @@ def _licence(root: Path) -> str:
     for path in sorted(root.iterdir()):
         if path.stem.lower() in {"license", "licence"} and path.is_file():
             with path.open(encoding="utf-8", errors="replace") as text:
-                title = next((line.strip() for line in text if line.strip()), "")
-            return f"{title[:200]} (see {path.name} beside the pictures)"
+                title = next((" ".join(line.split()) for line in text if line.strip()), "")
+            return on_one_line(f"{title[:200]} (see {path.name} beside the pictures)")
     return "unknown: no licence file beside the pictures"
 
 

@@ -21,9 +21,10 @@ from fractions import Fraction
 from hashlib import sha256
 from typing import Final
 
-from capsule_inspect.dataset.manifest import SPLITS, class_order
+from capsule_inspect.dataset.data_set import class_order
+from capsule_inspect.dataset.sample import SPLITS
 
-FEWEST: Final = 3
+MIN_TO_SPLIT: Final = 3
 """Distinct pictures a class needs to be split."""
 
 
@@ -70,7 +71,7 @@ def split_pictures(
 
 def share_out(count: int, val: float, test: float) -> dict[str, int]:
     """Says how many of a class's distinct pictures each split gets."""
-    if count < FEWEST:
+    if count < MIN_TO_SPLIT:
         return {"train": count, "val": 0, "test": 0}
     # Through str, since the float 0.15 is not 15/100 and remainders must tie where they should.
     shares = {"val": Fraction(str(val)), "test": Fraction(str(test))}

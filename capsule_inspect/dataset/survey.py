@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.dataset.true_mask import true_mask
 from capsule_inspect.imaging.crop import Crop, find_crops
 from capsule_inspect.imaging.find_capsules import find_capsules
@@ -19,8 +20,8 @@ _FEW = 20
 
 
 @dataclass(frozen=True)
-class Surveyed:
-    """One picture.
+class SurveyedPicture:
+    """What was seen on one picture.
 
     Attributes:
         sample: Which.
@@ -47,7 +48,7 @@ class Survey:
     """
 
     roi: Roi
-    pictures: tuple[Surveyed, ...]
+    pictures: tuple[SurveyedPicture, ...]
     heat: dict[str, NDArray[np.float32]]
 
     @property
@@ -68,7 +69,7 @@ def survey(data: DataSet, roi: Roi, advance: Callable[[], None] = lambda: None) 
         PictureError: A picture or mask cannot be read.
         DataError: A mask is not of its picture's size.
     """
-    pictures: list[Surveyed] = []
+    pictures: list[SurveyedPicture] = []
     sums: dict[str, NDArray[np.float32]] = {}
     counts: dict[str, int] = {}
     for sample in data.samples:
@@ -77,7 +78,7 @@ def survey(data: DataSet, roi: Roi, advance: Callable[[], None] = lambda: None) 
         has_capsule = bool(crops if roi.mode == "capsule" else find_capsules(picture))
         looks = tuple(measure_look(crop.take(picture), crop.box.length) for crop in crops)
         widths = tuple(crop.box.width for crop in crops)
-        pictures.append(Surveyed(sample, has_capsule, looks, widths))
+        pictures.append(SurveyedPicture(sample, has_capsule, looks, widths))
         mask = true_mask(data, sample, picture.shape[:2]) if sample.mask else None
         if mask is not None and crops:
             shown = _in_window(mask, crops)

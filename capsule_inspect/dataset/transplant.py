@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from capsule_inspect.dataset.crops import TrainingCrop
 
 _DILATION = 4
-"""Pixels of surroundings that go with a defect: its shading reaches beyond the labelled mask."""
+"""Window pixels of surroundings that go with a defect: its shading reaches beyond its mask."""
 _FEATHER = 2.0
-"""Standard deviation of the soft edge, in pixels."""
+"""Standard deviation of the soft edge, in window pixels: no network shall learn a seam."""
 _SHIFT = (24, 8)
 """Largest move along and across the capsule, in window pixels; further would leave its ground."""
 
@@ -33,8 +33,9 @@ def transplant(
 
     Args:
         donor: A defective capsule.
-        defect: Its mask.
-        host: A good capsule; it is left as it is.
+        defect: Its mask, uint8 [h, w] of the size of its image: 255 on the defect, 0 elsewhere,
+            between at edges.
+        host: A good capsule, its image of the same size; it is left as it is.
         random: Decides the shift.
 
     Returns:

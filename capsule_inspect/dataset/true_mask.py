@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsule_inspect.classes import GOOD
-from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.errors import DataError
 from capsule_inspect.imaging.read_mask import read_mask
 

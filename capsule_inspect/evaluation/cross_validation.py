@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from capsule_inspect.dataset.manifest import DataSet, training_sha256
+from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.errors import DataError
 from capsule_inspect.evaluation.confusion_matrix import ConfusionMatrix
 from capsule_inspect.evaluation.evaluate import Evaluation, evaluate, summarize
@@ -98,7 +98,7 @@ def cross_validate(
     predictions: list[OutOfFold] = []
     classes: tuple[str, ...] = ()
     for member in members:
-        if training_sha256(member.data) != member.training_data_sha256:
+        if member.data.training_sha256 != member.training_data_sha256:
             raise DataError(
                 f"{member.name} was trained on other pictures than this data set gives it, so that "
                 "its fold may hold pictures it has seen. Give the data set of the study."

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from capsule_inspect.dataset.manifest import SPLITS, DataSet, Sample
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.sample import SPLITS, Sample
 from capsule_inspect.errors import DataError, UsageError
 from capsule_inspect.evaluation.confusion_matrix import ConfusionMatrix, confusion_matrix
 from capsule_inspect.evaluation.judge import Judgement, judge
@@ -111,7 +112,7 @@ def choose_samples(data: DataSet, split: str) -> tuple[Sample, ...]:
             f"There is no split '{split}'.{suggest(split, (*SPLITS, ALL))} "
             f"It can be {', '.join(SPLITS)} or {ALL}."
         )
-    samples = tuple(sample for sample in data.samples if split in (sample.split, ALL))
+    samples = data.samples if split == ALL else data.of_split(split)
     if not samples:
         raise DataError(f"The split '{split}' of the data set is empty. Choose another --split.")
     return samples

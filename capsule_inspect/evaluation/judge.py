@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.dataset.true_mask import true_mask
 from capsule_inspect.evaluation.overlap import Overlap, measure_overlap
 from capsule_inspect.evaluation.pixel_tally import PixelTally, tally_findings

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.errors import ConfigError
 from capsule_inspect.evaluation.cross_fit import choose_on_split
 from capsule_inspect.evaluation.evidence import gather_evidence

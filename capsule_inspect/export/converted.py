@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsule_inspect import __version__
-from capsule_inspect.dataset.manifest import DataSet, Sample, training_sha256
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.evaluation.evaluate import require_known_classes
 from capsule_inspect.export.convert import convert
-from capsule_inspect.export.measure_training_statistics import training_samples
 from capsule_inspect.imaging.crop import find_crops
 from capsule_inspect.imaging.read_picture import read_picture
 from capsule_inspect.inference.inspector import Inspector
@@ -49,7 +49,7 @@ class Converted:
 
         If not, it may have seen any picture of the other splits.
         """
-        return training_sha256(data) == self.model.rule.training_data_sha256
+        return data.training_sha256 == self.model.rule.training_data_sha256
 
 
 def convert_trained(
@@ -90,7 +90,7 @@ def convert_trained(
 
 def _calibration_samples(data: DataSet, count: int) -> list[Sample]:
     """Takes training pictures of all classes in turn, so that rare defects are measured too."""
-    train = training_samples(data)
+    train = data.of_split("train")
     places: dict[str, int] = {}
     ranks = []
     for sample in train:

@@ -5,7 +5,8 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.imaging.read_picture import read_picture
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.training_statistics import RANGE_NAMES, Range, TrainingStatistics
@@ -64,8 +65,3 @@ def measure_training_statistics(
     ]
     limit = _OOD_FACTOR * float(np.quantile(scores, 0.99))
     return replace(statistics, ood_limit=limit, ranges=tuple(ranges))
-
-
-def training_samples(data: DataSet) -> list[Sample]:
-    """Returns the training split."""
-    return [sample for sample in data.samples if sample.split == "train"]

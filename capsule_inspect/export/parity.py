@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.dataset.true_mask import true_mask
 from capsule_inspect.evaluation.judge import Judgement, judge_findings
 from capsule_inspect.imaging.read_picture import read_picture

@@ -4,15 +4,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from capsule_inspect.dataset.manifest import DataSet
+from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.errors import ModelFileError
 from capsule_inspect.evaluation.metrics import measure
 from capsule_inspect.export.converted import Converted
 from capsule_inspect.export.cross_validated import CrossValidated
-from capsule_inspect.export.measure_training_statistics import (
-    measure_training_statistics,
-    training_samples,
-)
+from capsule_inspect.export.measure_training_statistics import measure_training_statistics
 from capsule_inspect.export.parity import Parity, compare
 from capsule_inspect.modelfile.bundle import write_bundle
 from capsule_inspect.modelfile.metric import Metric
@@ -85,7 +82,7 @@ def write_verified(
         metrics, measured_on = _measure(converted, data, parity)
     statistics = None
     if converted.was_trained_on(data):
-        statistics = measure_training_statistics(data, training_samples(data), exported, advance)
+        statistics = measure_training_statistics(data, data.of_split("train"), exported, advance)
     metadata = replace(
         converted.bundle.metadata,
         operating_point=point,
@@ -120,7 +117,7 @@ def _complaints(parity: Parity, min_agreement: float, max_dice_drop: float) -> I
 
 def _measure(converted: Converted, data: DataSet, parity: Parity) -> tuple[tuple[Metric, ...], str]:
     """Measures the test split, or the validation split where there is none."""
-    split = "test" if any(sample.split == "test" for sample in data.samples) else "val"
+    split = "test" if data.of_split("test") else "val"
     pairs = zip(data.samples, parity.after, strict=True)
     judgements = [judgement for sample, judgement in pairs if sample.split == split]
     if not judgements:

@@ -86,12 +86,12 @@ class Fields:
             raise self._bad(key, "not a SHA-256")
         return value
 
-    def count(self, key: str) -> int:
-        """A whole number of at least 1."""
+    def count(self, key: str, low: int = 1) -> int:
+        """A whole number of at least `low`."""
         value = self._value[key]
         if type(value) is not int:  # True is an int too
             raise self._bad(key, "not a whole number")
-        if value < 1:
+        if value < low:
             raise self._bad(key, "out of range")
         return value
 

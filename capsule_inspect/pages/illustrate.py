@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from capsule_inspect.classes import GOOD
-from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.dataset.true_mask import true_mask
 from capsule_inspect.imaging.annotation import Annotation
 from capsule_inspect.imaging.capsule_box import CapsuleBox

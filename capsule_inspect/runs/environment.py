@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from capsule_inspect import __version__
-from capsule_inspect.dataset.manifest import DataSet, pictures_sha256, training_sha256
+from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.passwords import mask_passwords
 from capsule_inspect.replacing import replace_text
 from capsule_inspect.runs.git_state import GitState, read_git_state
@@ -67,8 +67,8 @@ def look_around(command: str, overrides: Sequence[str], data: DataSet) -> Enviro
         packages=package_versions(),
         keras_backend=os.environ.get("KERAS_BACKEND"),
         git=read_git_state(),
-        pictures_sha256=pictures_sha256(data),
-        training_sha256=training_sha256(data),
+        pictures_sha256=data.pictures_sha256,
+        training_sha256=data.training_sha256,
     )
 
 

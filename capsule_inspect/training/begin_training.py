@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from capsule_inspect.dataset.batches import Batches
 from capsule_inspect.dataset.crops import MARGIN, TrainingCrop, draw_crops, load_crops
-from capsule_inspect.dataset.manifest import DataSet
+from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.errors import DataError
 from capsule_inspect.model.network import build_network
 from capsule_inspect.model.round_kernels import round_kernels

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import keras
 
-from capsule_inspect.dataset.manifest import DataSet, pictures_sha256
+from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.evaluation.choose_operating_point import choose_operating_point
 from capsule_inspect.evaluation.cross_fit import cross_fit
 from capsule_inspect.evaluation.cross_validation import mean_metrics
@@ -68,8 +68,7 @@ def gather_fold(
 ) -> tuple[Evidence, ...]:
     """Runs the network of a member on the fold that it has not seen."""
     view = study.view(data, member)
-    fold = [sample for sample in view.samples if sample.split == "test"]
-    return gather_evidence(view, fold, inspector, advance)
+    return gather_evidence(view, view.of_split("test"), inspector, advance)
 
 
 def choose_study_points(
@@ -107,7 +106,7 @@ def write_study_decision(study: Study, data: DataSet, overall: OperatingPoint) -
         classes=data.classes,
         roi=study.settings.model.roi,
         operating_point=overall,
-        training_data_sha256=pictures_sha256(data),
+        training_data_sha256=data.pictures_sha256,
         licence=data.licence,
     )
     write_decision(RunFolder(study.path).decision, rule)

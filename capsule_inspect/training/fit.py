@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from capsule_inspect.dataset.manifest import DataSet, training_sha256
+from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.errors import InterruptedRunError
 from capsule_inspect.evaluation.cross_fit import choose_on_split
 from capsule_inspect.evaluation.evidence import gather_evidence
@@ -64,9 +64,7 @@ def _finish(trainer: Trainer) -> tuple[Metric, ...]:
         metrics = measure(judge(data, trainer.held_out, replace(trainer.inspector, point=point)))
     if metrics:
         _write_validation(run.validation, metrics)
-    rule = DecisionRule(
-        data.classes, settings.model.roi, point, training_sha256(data), data.licence
-    )
+    rule = DecisionRule(data.classes, settings.model.roi, point, data.training_sha256, data.licence)
     write_decision(run.decision, rule)  # last: a folder with one is finished
     return metrics
 

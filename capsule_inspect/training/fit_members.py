@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 import keras
 from filelock import FileLock, Timeout
 
-from capsule_inspect.dataset.manifest import DataSet
+from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.errors import InterruptedRunError
 from capsule_inspect.replacing import replace_text
 from capsule_inspect.settings.as_yaml import to_yaml

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.folds import leave_out
-from capsule_inspect.dataset.manifest import DataSet
 from capsule_inspect.errors import UsageError
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.settings.as_yaml import read_settings

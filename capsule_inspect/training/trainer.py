@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsule_inspect.dataset.batches import Batches
-from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.evaluation.judge import judge
 from capsule_inspect.evaluation.metrics import PICTURE_METRICS, measure
 from capsule_inspect.inference.inspector import Inspector
@@ -97,9 +98,9 @@ class Trainer:
         )
 
     @cached_property
-    def held_out(self) -> list[Sample]:
+    def held_out(self) -> tuple[Sample, ...]:
         """The validation split."""
-        return [sample for sample in self.data.samples if sample.split == "val"]
+        return self.data.of_split("val")
 
     def _callbacks(self, stage: Stage) -> list[keras.callbacks.Callback]:
         train, run = self.settings.train, self.run

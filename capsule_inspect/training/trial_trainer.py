@@ -2,7 +2,7 @@
 
 import keras
 
-from capsule_inspect.dataset.manifest import DataSet
+from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.errors import DataError
 from capsule_inspect.replacing import replace_text
 from capsule_inspect.runs.run_folder import RunFolder
@@ -26,7 +26,7 @@ def trial_trainer(data: DataSet, note: Note) -> RunTrial:
     Raises:
         DataError: The data set has no validation split.
     """
-    if not any(sample.split == "val" for sample in data.samples):
+    if not data.of_split("val"):
         raise DataError(
             "`tune` scores trials on the validation split, and this data set has none. "
             "Prepare it with data.val above 0."

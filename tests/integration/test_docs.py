@@ -21,7 +21,7 @@ from console_blocks import Step, read_steps, run_step
 
 from capsule_inspect import __version__
 from capsule_inspect.cli.app import app
-from capsule_inspect.dataset.draw import DEFECTS
+from capsule_inspect.dataset.drawing.defects import DEFECTS
 from capsule_inspect.dataset.prepare import prepare_dataset
 from capsule_inspect.evaluation.cross_validation import pool_predictions
 from capsule_inspect.evaluation.metrics import METRICS

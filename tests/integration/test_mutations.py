@@ -96,8 +96,8 @@ MUTATIONS = (
     Mutation(
         "a class of three is not split",
         "dataset/split.py",
-        "if count < FEWEST:",
-        "if count <= FEWEST:",
+        "if count < MIN_TO_SPLIT:",
+        "if count <= MIN_TO_SPLIT:",
         "dataset/test_split.py",
     ),
     Mutation(

@@ -96,7 +96,7 @@ def test_all_problems_are_listed_and_nothing_is_written(
         (["nowhere", "out"], "'nowhere' does not exist"),
         (["drawn", "."], "is not empty"),
         (["drawn", "out", "data.cont=3"], "Did you mean 'data.count'?"),
-        (["drawn", "out", "data.val=0.9"], "data.val + data.test is 1.0, but must be below 1."),
+        (["drawn", "out", "data.val=0.9"], "data.val + data.test is 1.05, but must be below 1."),
         (["./drawn", "out"], "'drawn' does not exist"),
     ],
 )

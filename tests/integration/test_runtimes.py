@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 from other_pythons import find_python, output_of
 
-from capsule_inspect.dataset.draw import draw_capsule, draw_labels
+from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
+from capsule_inspect.dataset.drawing.draw_labels import draw_labels
 from capsule_inspect.imaging.crop import find_crops
 from capsule_inspect.imaging.read_picture import read_picture
 from capsule_inspect.modelfile.bundle import read_bundle

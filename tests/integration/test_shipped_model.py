@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.draw import draw_capsule, draw_labels
+from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
+from capsule_inspect.dataset.drawing.draw_labels import draw_labels
 from capsule_inspect.imaging.read_picture import read_picture
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.inference.load_model_file import load_model_file

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from capsule_inspect.dataset.draw import draw_capsule
+from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
 from capsule_inspect.inference.read_records import read_records
 
 COUNT = 1000

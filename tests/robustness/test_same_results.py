@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.draw import DEFECTS, draw_capsule
+from capsule_inspect.dataset.drawing.defects import DEFECTS
+from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
 from capsule_inspect.inference.read_records import read_records
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from capsule_inspect.dataset.draw import draw_capsule
+from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
 from capsule_inspect.inference.read_records import read_records
 
 

@@ -10,7 +10,8 @@ from capsule_inspect.cli.evaluation_report import (
     report_study,
     results_sentence,
 )
-from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.evaluation.cross_validation import pool_predictions
 from capsule_inspect.evaluation.evaluate import evaluate
 from capsule_inspect.evaluation.out_of_fold import OutOfFold

@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("tensorflow", reason="export-tflite needs the train extra")
 
 from capsule_inspect.cli.export_network import export_network
-from capsule_inspect.dataset.manifest import DataSet
+from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.errors import DataError, UsageError
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.modelfile.operating_point import OperatingPoint

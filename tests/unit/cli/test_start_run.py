@@ -5,7 +5,9 @@ import pytest
 
 from capsule_inspect.cli.start_run import start_run
 from capsule_inspect.compose import compose
-from capsule_inspect.dataset.manifest import DataSet, Sample, write_dataset
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.sample import Sample
+from capsule_inspect.dataset.write_dataset import write_dataset
 from capsule_inspect.errors import ConfigError, DataError, UsageError
 from capsule_inspect.settings.as_yaml import read_settings
 

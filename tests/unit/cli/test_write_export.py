@@ -6,7 +6,8 @@ import pytest
 pytest.importorskip("tensorflow", reason="export-tflite needs the train extra")
 
 from capsule_inspect.cli.write_export import write_export
-from capsule_inspect.dataset.manifest import DataSet, Sample, training_sha256
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.errors import ModelFileError
 from capsule_inspect.export.converted import Converted
 from capsule_inspect.modelfile.bundle import read_bundle
@@ -40,7 +41,7 @@ def data(tmp_path: Path, paint) -> DataSet:
 @pytest.fixture
 def converted(data, tiny_model) -> Converted:
     bundle = read_bundle(tiny_model)
-    rule = DecisionRule(CLASSES, bundle.metadata.roi, POINT, training_sha256(data), "none")
+    rule = DecisionRule(CLASSES, bundle.metadata.roi, POINT, data.training_sha256, "none")
     model = TrainedModel(TakesAllForGood(), rule)
     return Converted(model, data.root / "model.tflite", bundle, Interpreter(bundle))
 

@@ -3,12 +3,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
 from still import STILL
 
-from capsule_inspect.dataset.batches import Batches, Pool, mask_shares
+from capsule_inspect.dataset.batches import Batches
 from capsule_inspect.dataset.crops import MARGIN, TrainingCrop
 from capsule_inspect.errors import DataError
 from capsule_inspect.imaging.roi import Roi
@@ -179,41 +176,3 @@ def test_without_drawn_capsules_of_both_kinds_all_are_real(drawn):
 def test_one_kind_alone_is_refused(real):
     with pytest.raises(DataError, match=r"manifest\.csv"):
         batches(real=real)
-
-
-def test_the_pool_picks_from_every_group_and_only_from_groups_that_exist():
-    pool = Pool.of([c for c in REAL if c.label != 1], len(CLASSES))
-    assert pool.defects == (2, 3)
-    assert [len(group) for group in pool.by_class] == [7, 0, 5, 2]
-    random = np.random.default_rng(0)
-    good = [pool.pick(False, random) for _ in range(200)]
-    bad = [pool.pick(True, random) for _ in range(400)]
-    assert {c.label for c in good} == {0}
-    assert {int(c.image[0, 0, 2]) for c in good} == {10 * i for i in range(7)}
-    assert Counter(c.label for c in bad)[3] == pytest.approx(200, abs=40)
-    assert {int(c.image[0, 0, 2]) for c in bad if c.label == 2} == {10 * i for i in range(5)}
-
-
-@settings(deadline=None)
-@given(
-    mask=st.tuples(st.integers(1, 5), st.integers(1, 5)).flatmap(
-        lambda half: arrays.arrays(np.uint8, (2 * half[0], 2 * half[1]))
-    ),
-    label=st.integers(1, 3),
-)
-def test_mask_shares_are_means_over_areas(mask, label):
-    shares = mask_shares(mask, label, 4)
-    height, width = mask.shape[0] // 2, mask.shape[1] // 2
-    assert shares.shape == (height, width, 4)
-    for y in range(height):
-        for x in range(width):
-            mean = mask[2 * y : 2 * y + 2, 2 * x : 2 * x + 2].astype(float).mean() / 255
-            assert shares[y, x, label] == pytest.approx(mean, abs=0.6 / 255)
-            assert shares[y, x].sum() == pytest.approx(1)
-            assert (shares[y, x] >= 0).all()
-
-
-def test_a_good_crop_is_background_all_over():
-    shares = mask_shares(np.zeros((4, 6), np.uint8), 0, 3)
-    assert (shares[..., 0] == 1).all()
-    assert (shares[..., 1:] == 0).all()

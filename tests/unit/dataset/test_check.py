@@ -1,4 +1,3 @@
-import hashlib
 import os
 from pathlib import Path
 
@@ -6,9 +5,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from capsule_inspect.dataset.check import Problem, check_pictures, hash_pixels
+from capsule_inspect.dataset.check import check_pictures
+from capsule_inspect.dataset.checked_picture import hash_pixels
 from capsule_inspect.dataset.discover import discover
-from capsule_inspect.imaging.read_picture import read_picture
+from capsule_inspect.dataset.problem import Problem
 
 
 def picture(seed: int, height: int = 12, width: int = 16) -> NDArray[np.uint8]:
@@ -52,18 +52,6 @@ def test_a_sound_set_has_no_problems(root: Path) -> None:
         ("good/2.png", "good", "", 16, 12),
     ]
     assert checked[3].sha256 == hash_pixels(picture(0))
-
-
-def test_the_hash_covers_size_and_rgb_values() -> None:
-    pixels = picture(0, 2, 3)
-    expected = hashlib.sha256(b"rgb uint8 2 3\n" + pixels.tobytes()).hexdigest()
-    assert hash_pixels(pixels) == expected
-    assert hash_pixels(pixels.reshape(3, 2, 3)) != expected
-
-
-def test_the_hash_is_of_pixels_not_of_files(root: Path, save_picture) -> None:
-    bitmap = save_picture(root / "copy.bmp", picture(0))
-    assert hash_pixels(read_picture(bitmap)) == hash_pixels(read_picture(root / "good/0.png"))
 
 
 def test_progress_is_told_after_every_picture(root: Path) -> None:
@@ -122,7 +110,7 @@ def test_a_good_picture_may_have_an_empty_mask_only(root: Path, save_picture) ->
 
 def test_a_mask_without_its_picture_is_fatal(root: Path, save_picture) -> None:
     save_picture(root / "masks/crack/9.png", mask(255))
-    assert problems(root) == [Problem("masks/crack/9.png", "The mask has no picture.", True)]
+    assert problems(root) == [Problem("masks/crack/9.png", "The mask has no picture.", fatal=True)]
 
 
 def test_a_defect_without_a_mask_is_fatal_where_others_have_one(root: Path) -> None:
@@ -145,7 +133,9 @@ def test_empty_masks_of_good_pictures_ask_for_none_of_defects(root: Path, save_p
         (root / "masks" / "crack" / f"{i}.png").unlink()
     save_picture(root / "masks" / "good" / "0.png", mask())
     assert problems(root) == [
-        Problem("", "There are no masks; where a defect is cannot be learned or measured.", False)
+        Problem(
+            "", "There are no masks; where a defect is cannot be learned or measured.", fatal=False
+        )
     ]
 
 
@@ -212,6 +202,14 @@ def test_a_name_no_manifest_can_hold_is_fatal(root: Path, name: bytes) -> None:
     assert "rename it" in found.message
     assert found.path.isprintable()
     assert found.path.encode()
+
+
+def test_a_class_of_a_blank_name_is_fatal(root: Path, save_picture) -> None:
+    save_picture(root / " " / "0.png", picture(70))
+    save_picture(root / "masks" / " " / "0.png", mask(255))
+    (found,) = [problem for problem in problems(root) if problem.fatal]
+    assert found.path == " /0.png"
+    assert "blank" in found.message
 
 
 def test_all_problems_are_told_at_once_by_path(root: Path, save_picture) -> None:

@@ -2,8 +2,11 @@ import numpy as np
 import pytest
 
 from capsule_inspect.dataset.crops import MARGIN, draw_crops, load_crops
-from capsule_inspect.dataset.draw import DEFECTS, draw_capsule
-from capsule_inspect.dataset.manifest import DataSet, Sample, read_dataset
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.drawing.defects import DEFECTS
+from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
+from capsule_inspect.dataset.read_dataset import read_dataset
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.errors import DataError, PictureError
 from capsule_inspect.imaging.crop import find_crops
 from capsule_inspect.imaging.read_mask import read_mask

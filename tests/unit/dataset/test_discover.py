@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from capsule_inspect.dataset.discover import Discovery, Found, discover
+from capsule_inspect.dataset.discover import discover
+from capsule_inspect.dataset.discovery import Discovery, FoundPicture
 from capsule_inspect.errors import DataError, UsageError
 
 
@@ -25,9 +26,9 @@ def test_mvtec_pools_train_and_test(tmp_path: Path) -> None:
         root=tmp_path.resolve(),
         layout="MVTec AD",
         pictures=(
-            Found("test/crack/000.jpg", "crack", ("ground_truth/crack/000_mask.png",)),
-            Found("test/good/000.png", "good", ()),
-            Found("train/good/000.png", "good", ()),
+            FoundPicture("test/crack/000.jpg", "crack", ("ground_truth/crack/000_mask.png",)),
+            FoundPicture("test/good/000.png", "good", ()),
+            FoundPicture("train/good/000.png", "good", ()),
         ),
         stray_masks=(),
         stray_pictures=(),
@@ -101,6 +102,14 @@ def test_what_belongs_nowhere_is_named(tmp_path: Path) -> None:
     found = discover(tmp_path)
     assert found.stray_masks == ("ground_truth/crack/c_mask.png", "ground_truth/poke/b_mask.png")
     assert found.stray_pictures == ("test/loose.png", "top.jpg")
+
+
+def test_one_part_of_mvtec_is_enough_and_may_have_a_class_called_masks(tmp_path: Path) -> None:
+    touch(tmp_path, "test/good/a.png", "test/masks/b.png", "test/loose.png")
+    found = discover(tmp_path)
+    assert found.layout == "MVTec AD"
+    assert [picture.label for picture in found.pictures] == ["good", "masks"]
+    assert found.stray_pictures == ("test/loose.png",)
 
 
 @pytest.mark.parametrize("inner", ["good/a.png", "train/good/a.png"])

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.folds import leave_out
-from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.dataset.split import split_pictures
 from capsule_inspect.errors import DataError
 

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from capsule_inspect import __version__
-from capsule_inspect.dataset.check import UnfitDataError, hash_pixels
-from capsule_inspect.dataset.draw import draw_capsule, draw_labels
-from capsule_inspect.dataset.manifest import read_dataset
+from capsule_inspect.dataset.checked_picture import hash_pixels
+from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
+from capsule_inspect.dataset.drawing.draw_labels import draw_labels
 from capsule_inspect.dataset.prepare import prepare_dataset
-from capsule_inspect.errors import DataError, UsageError
+from capsule_inspect.dataset.problem import UnfitDataError
+from capsule_inspect.dataset.read_dataset import read_dataset
+from capsule_inspect.errors import DataError, PictureError, UsageError
 from capsule_inspect.imaging.read_mask import read_mask
 from capsule_inspect.imaging.read_picture import read_picture
 from capsule_inspect.settings.data_settings import DataSettings
@@ -172,6 +174,17 @@ def test_the_title_of_the_licence_is_noted(tmp_path: Path, save_picture, name: s
     assert prepared.data.licence == f"Some Licence 4.0 (see {name} beside the pictures)"
 
 
+def test_notes_on_the_source_are_one_line_that_can_be_read_again(
+    tmp_path: Path, save_picture
+) -> None:
+    save_picture(tmp_path / "in\nput/good/0.png", np.zeros((8, 8, 3), np.uint8))
+    (tmp_path / "in\nput/LICENSE").write_text("Some\tLicence\x1b 4.0\n")
+    data = prepare_dataset(tmp_path / "in\nput", tmp_path / "out", DataSettings()).data
+    assert data.source == "in?put (folder per class)"
+    assert data.licence == "Some Licence? 4.0 (see LICENSE beside the pictures)"
+    assert read_dataset(tmp_path / "out") == data
+
+
 def test_drawn_capsules_lie_in_the_folder_and_say_nothing_of_their_labels(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     prepared = prepare_dataset(
@@ -248,5 +261,6 @@ def test_a_manifest_that_cannot_be_written_leaves_an_empty_folder(
 
 def test_pictures_that_cannot_be_written_are_a_sentence(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(cv2, "imencode", lambda *_: (False, None))
-    with pytest.raises(UsageError, match="Cannot write"):
+    with pytest.raises(PictureError, match="cannot be written as png"):
         prepare_dataset("drawn", tmp_path / "out", SMALL)
+    assert list((tmp_path / "out").iterdir()) == []

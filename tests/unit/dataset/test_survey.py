@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.draw import draw_capsule
-from capsule_inspect.dataset.manifest import DataSet, Sample, read_dataset
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
+from capsule_inspect.dataset.read_dataset import read_dataset
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.dataset.survey import choose_roi, survey
 from capsule_inspect.imaging.roi import Roi
 

@@ -3,7 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.dataset.true_mask import true_mask
 from capsule_inspect.errors import DataError, PictureError
 

@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.evaluation.choose_operating_point import choose_operating_point
 from capsule_inspect.evaluation.evidence import Evidence, gather_evidence
 from capsule_inspect.imaging.roi import Roi

@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.manifest import DataSet, Sample, training_sha256
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.errors import DataError
 from capsule_inspect.evaluation.cross_validation import (
     OUT_OF_FOLD,
@@ -97,7 +98,7 @@ def fitted(folder: Path, fold: int, seed: int, wrong: tuple[int, ...] = ()) -> F
 
     data = dataset(folder, fold)
     inspector = Inspector(run, CLASSES, Roi("whole", 8, 8, 8), OperatingPoint())
-    return Fitted(f"{seed}-{fold}", fold, seed, data, inspector, training_sha256(data), "ab" * 32)
+    return Fitted(f"{seed}-{fold}", fold, seed, data, inspector, data.training_sha256, "ab" * 32)
 
 
 @pytest.fixture

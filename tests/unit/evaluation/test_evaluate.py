@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.manifest import read_dataset
+from capsule_inspect.dataset.read_dataset import read_dataset
 from capsule_inspect.errors import DataError, UsageError
 from capsule_inspect.evaluation.evaluate import choose_samples, evaluate
 from capsule_inspect.evaluation.metrics import METRICS

@@ -3,7 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.errors import PictureError
 from capsule_inspect.evaluation.evidence import MASK_THRESHOLDS, gather_evidence
 from capsule_inspect.imaging.roi import Roi

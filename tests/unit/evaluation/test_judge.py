@@ -3,7 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.errors import PictureError
 from capsule_inspect.evaluation.judge import NO_CAPSULE, judge, judge_findings
 from capsule_inspect.evaluation.overlap import Overlap

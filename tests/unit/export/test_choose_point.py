@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from capsule_inspect.dataset.manifest import DataSet, Sample, training_sha256
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.errors import ConfigError
 from capsule_inspect.export.choose_point import choose_point, validation_samples
 from capsule_inspect.export.converted import Converted
@@ -37,7 +38,7 @@ def data(tmp_path: Path, paint) -> DataSet:
 def converted(data, tiny_model) -> Converted:
     """The small model file, as if it were converted from a network trained on the data."""
     bundle = read_bundle(tiny_model)
-    rule = DecisionRule(CLASSES, bundle.metadata.roi, POINT, training_sha256(data), "none")
+    rule = DecisionRule(CLASSES, bundle.metadata.roi, POINT, data.training_sha256, "none")
     model = TrainedModel(None, rule)  # only the file is asked
     return Converted(model, data.root / "model.tflite", bundle, Interpreter(bundle))
 

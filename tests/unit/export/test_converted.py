@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.manifest import DataSet, Sample, training_sha256
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.errors import DataError
 from capsule_inspect.export.converted import convert_trained
 from capsule_inspect.imaging.roi import Roi
@@ -61,7 +62,7 @@ def test_the_file_carries_the_rule_and_decides_as_the_network_does(model, data, 
 
 
 def test_it_knows_the_split_that_the_network_was_trained_on(model, data, tmp_path):
-    rule = replace(RULE, training_data_sha256=training_sha256(data))
+    rule = replace(RULE, training_data_sha256=data.training_sha256)
     out, settings = tmp_path / "model.tflite", ExportSettings(format="float32")
     converted = convert_trained(replace(model, rule=rule), data, out, settings)
     assert converted.was_trained_on(data)

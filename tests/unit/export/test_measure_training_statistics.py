@@ -3,7 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.export.measure_training_statistics import measure_training_statistics
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.inspector import Inspector

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.manifest import read_dataset
+from capsule_inspect.dataset.read_dataset import read_dataset
 from capsule_inspect.export.parity import compare
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.inspector import Inspector

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.manifest import DataSet, Sample, training_sha256
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.errors import ModelFileError
 from capsule_inspect.export.converted import Converted
 from capsule_inspect.export.cross_validated import CrossValidated
@@ -62,7 +63,7 @@ def without(data: DataSet, *splits: str) -> DataSet:
 def convert(data: DataSet, tiny_model: Path, network: object) -> Converted:
     """The small model file, as if it were converted from a network trained on the data."""
     bundle = read_bundle(tiny_model)
-    rule = DecisionRule(CLASSES, bundle.metadata.roi, POINT, training_sha256(data), "none")
+    rule = DecisionRule(CLASSES, bundle.metadata.roi, POINT, data.training_sha256, "none")
     out = data.root / "model.tflite"
     return Converted(TrainedModel(network, rule), out, bundle, Interpreter(bundle))
 

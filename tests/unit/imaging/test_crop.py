@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capsule_inspect.dataset.draw import DEFECTS, draw_capsule
+from capsule_inspect.dataset.drawing.defects import DEFECTS
+from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
 from capsule_inspect.imaging.capsule_box import CapsuleBox
 from capsule_inspect.imaging.crop import crop_capsule, find_crops
 from capsule_inspect.imaging.find_capsules import find_capsules

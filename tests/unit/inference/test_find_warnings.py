@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.draw import draw_capsule
+from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
 from capsule_inspect.imaging.capsule_box import CapsuleBox
 from capsule_inspect.imaging.crop import crop_capsule
 from capsule_inspect.imaging.find_capsules import find_capsules

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.draw import draw_capsule
+from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
 from capsule_inspect.errors import InterruptedRunError, UsageError
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.expand_inputs import expand_inputs

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.draw import draw_capsule
+from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.operating_point import OperatingPoint

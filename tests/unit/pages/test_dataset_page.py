@@ -3,10 +3,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from capsule_inspect.dataset.check import Problem
-from capsule_inspect.dataset.manifest import read_dataset
 from capsule_inspect.dataset.prepare import prepare_dataset
-from capsule_inspect.dataset.survey import Survey, Surveyed, choose_roi, survey
+from capsule_inspect.dataset.problem import Problem
+from capsule_inspect.dataset.read_dataset import read_dataset
+from capsule_inspect.dataset.survey import Survey, SurveyedPicture, choose_roi, survey
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.pages.dataset_page import make_dataset_page
 from capsule_inspect.settings.data_settings import DataSettings
@@ -40,8 +40,11 @@ def test_a_data_set_is_counted_measured_and_shown(dataset_folder):
 def test_problems_and_pictures_without_a_capsule_are_named(dataset_folder):
     data = read_dataset(dataset_folder)
     data = replace(data, samples=data.samples[:1])
-    surveyed = Survey(Roi(), (Surveyed(data.samples[0], False, (), ()),), {})
-    problems = [Problem("a<b.png", "It is a copy.", False), Problem("", "There are few.", False)]
+    surveyed = Survey(Roi(), (SurveyedPicture(data.samples[0], False, (), ()),), {})
+    problems = [
+        Problem("a<b.png", "It is a copy.", fatal=False),
+        Problem("", "There are few.", fatal=False),
+    ]
     page = make_dataset_page(data, surveyed, [*problems, *problems * 30])
     assert "a&lt;b.png" in page
     assert "There are few." in page

@@ -4,7 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.manifest import DataSet, Sample, read_dataset
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.read_dataset import read_dataset
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.imaging.decode_picture import decode_picture
 from capsule_inspect.imaging.find_capsules import find_capsules
 from capsule_inspect.imaging.read_picture import read_picture

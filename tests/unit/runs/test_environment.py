@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from capsule_inspect import __version__
-from capsule_inspect.dataset.manifest import DataSet, Sample, pictures_sha256, training_sha256
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.runs.environment import look_around, write_environment
 from capsule_inspect.runs.git_state import GitState, read_git_state
 
@@ -53,8 +54,8 @@ def test_the_file_holds_what_a_run_was_made_with(work: Path, monkeypatch: pytest
     assert stored["packages"].keys() >= {"numpy", "hydra-core"}
     assert stored["keras_backend"] == "jax"
     assert stored["git"] is None
-    assert stored["pictures_sha256"] == pictures_sha256(DATA)
-    assert stored["training_sha256"] == training_sha256(DATA) != stored["pictures_sha256"]
+    assert stored["pictures_sha256"] == DATA.pictures_sha256
+    assert stored["training_sha256"] == DATA.training_sha256 != stored["pictures_sha256"]
 
 
 def test_the_commit_is_told_and_whether_files_differ_from_it(repository: Path):

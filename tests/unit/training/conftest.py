@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from capsule_inspect.dataset.manifest import DataSet, read_dataset
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.read_dataset import read_dataset
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.settings.model_settings import ModelSettings
 from capsule_inspect.settings.settings import Settings

@@ -3,7 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.errors import DataError, ModelFileError
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.runs.run_folder import RunFolder

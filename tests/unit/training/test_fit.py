@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from capsule_inspect.dataset.folds import leave_out
-from capsule_inspect.dataset.manifest import read_dataset
+from capsule_inspect.dataset.read_dataset import read_dataset
 from capsule_inspect.evaluation.cross_validation import Fitted, cross_validate
 from capsule_inspect.evaluation.judge import judge
 from capsule_inspect.evaluation.metrics import measure

@@ -4,7 +4,6 @@ from dataclasses import replace
 import pytest
 from filelock import FileLock
 
-from capsule_inspect.dataset.manifest import training_sha256
 from capsule_inspect.errors import InterruptedRunError
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.training.calibrate import calibrate
@@ -28,7 +27,7 @@ def test_every_run_is_trained_without_its_fold_and_then_calibrated(study, few_pi
     assert fit_members(study, few_pictures, silent) == ()
     before = [read_decision(member.run.decision) for member in study.members]
     for member, rule in zip(study.members, before, strict=True):
-        assert rule.training_data_sha256 == training_sha256(study.view(few_pictures, member))
+        assert rule.training_data_sha256 == study.view(few_pictures, member).training_sha256
     assert before[0].training_data_sha256 != before[1].training_data_sha256
     assert not study.is_calibrated
 

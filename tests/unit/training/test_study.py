@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from capsule_inspect.dataset.manifest import DataSet, Sample
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.errors import UsageError
 from capsule_inspect.settings.as_yaml import to_yaml
 from capsule_inspect.settings.settings import Settings

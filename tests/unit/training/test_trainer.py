@@ -7,7 +7,6 @@ import keras
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.manifest import training_sha256
 from capsule_inspect.errors import InterruptedRunError
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.training.begin_training import begin_training
@@ -70,7 +69,7 @@ def test_a_stopped_run_goes_on_to_where_it_would_have_come(small_settings, few_p
     assert [row["epoch"] for row in history(stopped)] == ["1", "2"]
     assert float(history(stopped)[1]["loss"]) == pytest.approx(float(rows[1]["loss"]), rel=1e-4)
     one, other = (load_trained(run.path) for run in (whole, stopped))
-    assert one.rule.training_data_sha256 == training_sha256(few_pictures)
+    assert one.rule.training_data_sha256 == few_pictures.training_sha256
     assert one.rule.classes == few_pictures.classes
     assert other.rule.operating_point.threshold == pytest.approx(
         one.rule.operating_point.threshold, abs=1e-3

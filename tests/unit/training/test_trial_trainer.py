@@ -3,7 +3,7 @@ from dataclasses import replace
 import optuna
 import pytest
 
-from capsule_inspect.dataset.manifest import read_dataset
+from capsule_inspect.dataset.read_dataset import read_dataset
 from capsule_inspect.errors import DataError
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.settings.as_yaml import read_settings

@@ -4,14 +4,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from capsule_inspect.dataset.draw_body import Field
+from capsule_inspect.dataset.drawing.canvas import Plane
+from capsule_inspect.dataset.drawing.render import Rendering
 
 
-def draw_ground(rng: np.random.Generator, size: int) -> tuple[list[np.float32], Field]:
-    """White paper under uneven light, with its grain and sometimes dust: its tint and its light.
+def draw_ground(rng: np.random.Generator, size: int) -> tuple[list[np.float32], Plane]:
+    """Draws white paper under uneven light, with its grain and sometimes dust.
+
+    Args:
+        rng: Decides.
+        size: Side of the picture in pixels.
 
     Returns:
-        Red, green and blue in levels, and their share in each pixel, float32 [h, w].
+        The paper's red, green and blue in levels, and their share in each pixel,
+        float32 [size, size].
     """
     tint = rng.uniform(190.0, 214.0) * (1.0 + rng.uniform(-0.025, 0.025, 3))
     along = np.linspace(-1.0, 1.0, size, dtype=np.float32)
@@ -26,16 +32,26 @@ def draw_ground(rng: np.random.Generator, size: int) -> tuple[list[np.float32], 
 
 
 def shadow(
-    capsule: tuple[Field, Field], place: NDArray[np.float64], size: int, rng: np.random.Generator
-) -> list[Field]:
-    """What the capsule leaves of each colour's light around it; soft, so drawn at an eighth."""
+    capsule: Rendering, place: NDArray[np.float64], size: int, rng: np.random.Generator
+) -> list[Plane]:
+    """Draws what the capsule leaves of the light around it; soft, so drawn at an eighth.
+
+    Args:
+        capsule: The capsule that throws it.
+        place: float64 [2, 3], the affine matrix from its canvas to the picture.
+        size: Side of the picture in pixels.
+        rng: Decides its depth and direction.
+
+    Returns:
+        The share of red, green and blue light that is left, each float32 [size, size] in [0, 1].
+    """
     small = max(8, size // 8)
     depth = np.float32(rng.uniform(0.12, 0.2))
     shrunk = place * (small / size)
     shrunk[:, 2] += rng.uniform(-0.012, 0.012, 2) * small
     left = []
-    for plane in capsule[0]:
-        taken = capsule[1] * (1.0 - np.float32(0.45 / 255.0) * plane)
+    for plane in capsule.colours:
+        taken = capsule.cover * (1.0 - np.float32(0.45 / 255.0) * plane)
         flat = cv2.warpAffine(taken, shrunk, (small, small), flags=cv2.INTER_LINEAR)
         dim = depth * cv2.GaussianBlur(flat, (0, 0), small * 0.022)
         dim += np.float32(0.2) * cv2.GaussianBlur(flat, (0, 0), small * 0.06)
@@ -43,8 +59,16 @@ def shadow(
     return left
 
 
-def sensor_noise(rng: np.random.Generator, size: int) -> list[Field]:
-    """Noise for red, green and blue: a fine common part, and a coarser one of each."""
+def sensor_noise(rng: np.random.Generator, size: int) -> list[Plane]:
+    """Draws a sensor's noise: a fine part common to all colours, and a coarser one of each.
+
+    Args:
+        rng: Decides.
+        size: Side of the picture in pixels.
+
+    Returns:
+        Levels to add to red, green and blue, each float32 [size, size].
+    """
     strength = np.float32(rng.uniform(1.0, 2.4))
     common = strength * _normal(rng, (size, size))
     half = (size + 1) // 2
@@ -71,12 +95,12 @@ def _dust(rng: np.random.Generator, size: int) -> NDArray[np.uint8]:
     return dust
 
 
-def _normal(rng: np.random.Generator, shape: tuple[int, int]) -> Field:
+def _normal(rng: np.random.Generator, shape: tuple[int, int]) -> Plane:
     """Noise of mean 0 and deviation 1, nearly normal: the sum of four random bytes, for speed."""
     raw = np.frombuffer(rng.bytes(4 * shape[0] * shape[1]), np.uint8).reshape(4, *shape)
     total = np.add(raw[0], raw[1], dtype=np.uint16)
     total += raw[2]
     total += raw[3]
     # A sum of four uniform bytes has mean 4 * 127.5 and variance 4 * (256 ** 2 - 1) / 12.
-    noise: Field = (total.astype(np.float32) - np.float32(510.0)) * np.float32(1.0 / 147.8)
+    noise: Plane = (total.astype(np.float32) - np.float32(510.0)) * np.float32(1.0 / 147.8)
     return noise

@@ -6,14 +6,16 @@ from typing import Final
 import cv2
 import numpy as np
 
-from capsule_inspect.dataset.draw_body import Canvas, Flaw, Look
-from capsule_inspect.dataset.draw_imprint import Texture
-from capsule_inspect.dataset.draw_shapes import blob, fill_pixels
+from capsule_inspect.dataset.drawing.canvas import Canvas
+from capsule_inspect.dataset.drawing.capsule_style import CapsuleStyle
+from capsule_inspect.dataset.drawing.flaw import Flaw
+from capsule_inspect.dataset.drawing.lettering import Texture
+from capsule_inspect.dataset.drawing.shapes import blob, fill_pixels
 
 
-def faulty_imprint(look: Look, canvas: Canvas, rng: np.random.Generator) -> Flaw:
+def faulty_imprint(style: CapsuleStyle, canvas: Canvas, rng: np.random.Generator) -> Flaw:
     """The strength's ink missing, scraped, smeared or blotted."""
-    ink = look.strength.texture
+    ink = style.strength.texture
     kind = rng.choice(["missing", "scraped", "smeared", "blotted"], p=[0.2, 0.35, 0.2, 0.25])
     if kind == "missing":
         return Flaw(strength=np.zeros_like(ink), join=40.0)

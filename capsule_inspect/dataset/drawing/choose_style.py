@@ -1,0 +1,99 @@
+"""Choosing how a drawn capsule looks."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from capsule_inspect.dataset.drawing.capsule_style import CapsuleStyle, Highlight, Imprint
+from capsule_inspect.dataset.drawing.colour import Rgb, mix, vary
+from capsule_inspect.dataset.drawing.lettering import print_texture
+
+# Dark and light half. On a ground near 203 the light half keeps at least 0.55 of the dark half's
+# colour distance; below about 0.43, Otsu's threshold would take it for ground.
+_MVTEC_LIKE: Final = ((25.0, 24.0, 31.0), (186.0, 93.0, 72.0))
+_PALETTE: Final[tuple[tuple[Rgb, Rgb], ...]] = (
+    ((28.0, 50.0, 118.0), (224.0, 176.0, 40.0)),
+    ((22.0, 82.0, 50.0), (226.0, 188.0, 48.0)),
+    ((128.0, 26.0, 32.0), (108.0, 110.0, 114.0)),
+    ((70.0, 30.0, 94.0), (226.0, 128.0, 42.0)),
+    ((84.0, 46.0, 30.0), (214.0, 134.0, 46.0)),
+    ((24.0, 34.0, 74.0), (52.0, 128.0, 192.0)),
+    ((18.0, 80.0, 88.0), (218.0, 82.0, 112.0)),
+    ((122.0, 22.0, 34.0), (230.0, 148.0, 40.0)),
+    ((26.0, 28.0, 30.0), (84.0, 156.0, 60.0)),
+)
+_STRENGTHS: Final = ("500", "250", "400", "125", "850", "300", "375", "600", "200", "750")
+_WORDS: Final = ("placebo", "sample", "drawn", "capsule", "model", "demo")
+
+
+def choose_style(rng: np.random.Generator, pixels: float, mvtec_like: bool) -> CapsuleStyle:
+    """Chooses how a capsule looks.
+
+    Args:
+        rng: Decides; what is drawn from it in another order is another capsule.
+        pixels: Pixels of the canvas to a nominal one.
+        mvtec_like: In the colours, lettering and light of MVTec AD's capsules.
+    """
+    dark, light = _MVTEC_LIKE if mvtec_like else _PALETTE[int(rng.integers(len(_PALETTE)))]
+    dark, light = vary(rng, dark, 4.0), vary(rng, light, 8.0)
+    radius = rng.uniform(132.0, 140.0)
+    strength = _choose_strength(rng, dark, light, pixels, mvtec_like)
+    word, seam = _choose_word(rng, dark, pixels)
+    lamp = np.array([rng.uniform(-0.15, 0.15), rng.uniform(-0.45, 0.1), 1.0])
+    lamp /= np.linalg.norm(lamp)
+    gloss = tuple(_choose_gloss(rng, mvtec_like))
+    return CapsuleStyle(
+        dark=dark,
+        light=light,
+        half_length=rng.uniform(415.0, 440.0),
+        dark_radius=radius,
+        light_radius=radius - rng.uniform(4.0, 7.0),
+        seam=seam,
+        seam_tilt=rng.uniform(-0.02, 0.02),
+        strength=strength,
+        word=word,
+        lamp=(float(lamp[0]), float(lamp[1]), float(lamp[2])),
+        ambient=rng.uniform(0.5, 0.62),
+        gloss=gloss,
+        horizon=rng.uniform(3.0, 9.0),
+        marks=int(rng.integers(2**31)),
+    )
+
+
+def _choose_strength(
+    rng: np.random.Generator, dark: Rgb, light: Rgb, pixels: float, mvtec_like: bool
+) -> Imprint:
+    """Chooses the digits on the light half, pale ones or near the colour of the dark half."""
+    text = _STRENGTHS[0] if mvtec_like else str(rng.choice(_STRENGTHS))
+    pale = mvtec_like or rng.random() < 0.6
+    height = rng.uniform(64.0, 74.0)
+    return Imprint(
+        texture=print_texture(text, height, height * rng.uniform(0.22, 0.27), pixels),
+        x=rng.uniform(165.0, 190.0),
+        turn=rng.uniform(-0.5, 0.5),
+        rgb=mix(light, (235.0, 225.0, 222.0), 0.62) if pale else mix(light, dark, 0.85),
+        opacity=rng.uniform(0.8, 0.95),
+    )
+
+
+def _choose_word(rng: np.random.Generator, dark: Rgb, pixels: float) -> tuple[Imprint, float]:
+    """Chooses the letters on the dark half, and the seam, which they keep clear of."""
+    height, seam = rng.uniform(46.0, 54.0), rng.uniform(-8.0, 22.0)
+    lettered = print_texture(str(rng.choice(_WORDS)), height, height * 0.15, pixels)
+    length = lettered.shape[1] / pixels - 2.0 * height
+    word = Imprint(
+        texture=lettered,
+        x=min(rng.uniform(-165.0, -140.0), seam - 22.0 - 0.5 * length),
+        turn=rng.uniform(-np.pi, np.pi),
+        rgb=mix(dark, (215.0, 225.0, 230.0), rng.uniform(0.45, 0.75)),
+        opacity=rng.uniform(0.8, 0.95),
+    )
+    return word, seam
+
+
+def _choose_gloss(rng: np.random.Generator, mvtec_like: bool) -> Iterator[Highlight]:
+    """Chooses a faint highlight, and a second one, which MVTec AD's capsules do not have."""
+    yield Highlight(rng.uniform(0.02, 0.2), rng.uniform(0.03, 0.06), rng.uniform(10.0, 26.0))
+    if not mvtec_like:
+        yield Highlight(rng.uniform(-0.6, -0.3), rng.uniform(0.05, 0.12), rng.uniform(15.0, 60.0))
