@@ -29,6 +29,11 @@ def compose(overrides: Sequence[str] = (), config_dir: Path | None = None) -> Se
 
     Raises:
         ConfigError: An override or config file is malformed, unknown, or of the wrong type.
+
+    Example:
+        >>> settings = compose(["train.epochs=40", "model=efficientnet_lite2"])
+        >>> settings.train.epochs, settings.model.encoder
+        (40, 'efficientnet_lite2')
     """
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir

@@ -15,6 +15,10 @@ def suggest(word: str, known: Iterable[str]) -> str:
     Args:
         word: What was written.
         known: What it could have been; upper and lower case count as alike.
+
+    Example:
+        >>> suggest("predct", ["prepare", "train", "predict"])
+        " Did you mean 'predict'?"
     """
     meant = closest(word, known)
     return f" Did you mean '{meant}'?" if meant else ""

@@ -8,5 +8,9 @@ def command_line(*words: object) -> str:
 
     Args:
         words: What follows `capsule-inspect`; quoted where a shell would take one apart.
+
+    Example:
+        >>> command_line("predict", "my pictures", "-o", "out")
+        "capsule-inspect predict 'my pictures' -o out"
     """
     return shlex.join(["capsule-inspect", *map(str, words)])

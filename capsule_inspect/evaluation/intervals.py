@@ -27,6 +27,11 @@ def wilson(successes: int, n: int) -> Interval:
     Args:
         successes: Number of successes.
         n: Number of trials, at least 1.
+
+    Example:
+        >>> low, high = wilson(0, 206)  # no false alarm on 206 good pictures
+        >>> f"{low:.3f} to {high:.3f}"
+        '0.000 to 0.018'
     """
     p, z2 = successes / n, _Z * _Z
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)

@@ -39,6 +39,12 @@ def measure_overlap(predicted: NDArray[np.bool_], true: NDArray[np.bool_]) -> Ov
     Args:
         predicted: bool [H, W], which pixels are called defect.
         true: bool [H, W], which are.
+
+    Example:
+        >>> true = np.array([[True, True, False, False]])
+        >>> overlap = measure_overlap(np.array([[False, True, True, False]]), true)
+        >>> overlap.dice, round(overlap.iou, 3)
+        (0.5, 0.333)
     """
     return Overlap(
         intersection=int(np.count_nonzero(predicted & true)),

@@ -43,6 +43,15 @@ def load_model_file(
     Raises:
         ModelFileError: The file is missing, damaged or foreign, or cannot be executed.
         MissingExtraError: The runtime is not installed.
+
+    Example:
+        >>> import numpy as np
+        >>> loaded = load_model_file()
+        >>> loaded.inspector.classes
+        ('good', 'crack', 'faulty_imprint', 'poke', 'scratch', 'squeeze')
+        >>> bare_table = np.full((300, 400, 3), 230, np.uint8)
+        >>> loaded.inspector.inspect(bare_table)  # there is no capsule on it
+        ()
     """
     if file == SHIPPED_MODEL and not file.is_file():
         raise ModelFileError(

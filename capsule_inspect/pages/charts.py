@@ -154,6 +154,10 @@ def nice_ticks(low: float, high: float) -> tuple[tuple[float, str], ...]:
 
     Returns:
         At least four values, with their labels.
+
+    Example:
+        >>> [label for _, label in nice_ticks(0, 1)]
+        ['0.0', '0.2', '0.4', '0.6', '0.8', '1.0']
     """
     step = 10 ** math.floor(math.log10((high - low) / _MIN_TICKS))
     step *= max(m for m in (1, 2, 5) if step * m * _MIN_TICKS <= (high - low) * (1 + 1e-9))

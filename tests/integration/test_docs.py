@@ -129,7 +129,7 @@ def _keys(value: object) -> Iterator[str]:
 
 @pytest.mark.parametrize("page", [p for p in PAGES if not all(s.slow for s in read_steps(read(p)))])
 def test_a_page_shows_what_commands_print(page: str, start: Callable[[str], Path]) -> None:
-    if page == "commands/evaluate.md":
+    if page in {"commands/evaluate.md", "python.md"}:
         pytest.importorskip("sklearn")
     run_page(page, start(page), lambda step: not step.slow)
 
