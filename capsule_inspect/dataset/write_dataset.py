@@ -1,13 +1,12 @@
 """Writing a data set folder."""
 
-import json
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import MANIFEST, format_manifest
 from capsule_inspect.dataset.sample import SPLITS
-from capsule_inspect.replacing import replace_text
+from capsule_inspect.replacing import replace_json, replace_text
 
 DESCRIPTION: Final = "dataset.json"
 
@@ -23,14 +22,14 @@ def write_dataset(folder: Path, data: DataSet) -> None:
         OSError: The folder cannot be made or written to.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    replace_text(folder / DESCRIPTION, _describe(folder, data))
+    replace_json(folder / DESCRIPTION, _describe(folder, data))
     replace_text(folder / MANIFEST, format_manifest(data.samples))
 
 
-def _describe(folder: Path, data: DataSet) -> str:
+def _describe(folder: Path, data: DataSet) -> dict[str, Any]:
     root, here = data.root.resolve(), folder.resolve()
     inside = root.is_relative_to(here)
-    description = {
+    return {
         "root": (root.relative_to(here) if inside else root).as_posix(),
         "classes": list(data.classes),
         "counts": {
@@ -41,4 +40,3 @@ def _describe(folder: Path, data: DataSet) -> str:
         "licence": data.licence,
         "tool_version": data.version,
     }
-    return json.dumps(description, indent=2, sort_keys=True) + "\n"
