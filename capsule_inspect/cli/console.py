@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unicodedata import category
 
 from rich.console import Console
 from rich.markup import escape
@@ -26,20 +27,25 @@ _logs: list["logging.Logger"] = []
 
 def say(sentence: str) -> None:
     """Writes a sentence for the person at the terminal."""
-    messages.print(escape(sentence))
+    messages.print(_spell(sentence))
     note(sentence)
 
 
 def warn(sentence: str) -> None:
     """Writes a warning for the person at the terminal."""
-    messages.print(f"[bold yellow]Warning:[/] {escape(sentence)}")
+    messages.print(f"[bold yellow]Warning:[/] {_spell(sentence)}")
     for log in _logs:
         log.warning(sentence)
 
 
 def complain(sentence: str) -> None:
     """Writes an error for the person at the terminal."""
-    messages.print(f"[bold red]Error:[/] {escape(sentence)}")
+    messages.print(f"[bold red]Error:[/] {_spell(sentence)}")
+
+
+def _spell(sentence: str) -> str:
+    """Escapes Rich's markup, and what a file name could tell the terminal to do."""
+    return escape("".join("?" if c != "\n" and category(c) == "Cc" else c for c in sentence))
 
 
 def note(sentence: str) -> None:
