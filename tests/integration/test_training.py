@@ -79,17 +79,6 @@ def test_float32_agrees_with_the_network_to_rounding(run, dataset_folder, tmp_pa
     assert float(values["mask_logits: largest difference"]) < 1e-3
 
 
-def test_an_export_that_disagrees_is_refused(run, dataset_folder, tmp_path, command):
-    file = tmp_path / "refused.tflite"
-    done = command(
-        *("export-tflite", run, "-o", file, f"data.dir={dataset_folder}", "export=int8"),
-        *("export.min_agreement=1.01",),
-    )
-    assert done.returncode == 2
-    assert "--force" in done.stderr
-    assert not file.exists()
-
-
 def test_evaluate_gives_the_same_figures_as_the_export_says(run, dataset_folder, tmp_path, command):
     file = tmp_path / "model.tflite"
     done = command(
