@@ -1,6 +1,11 @@
 """What tests of several rooms share: small pictures and data sets, a small model, the command."""
 
 import os
+import signal
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and all that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Rich reads these when the consoles are made, on the package's first import.
 os.environ.update(COLUMNS="120", NO_COLOR="1", TERM="dumb", TTY_COMPATIBLE="0")
