@@ -3,7 +3,8 @@ import struct
 import cv2
 import numpy as np
 import pytest
-from picture_bytes import chunk, cmyk_jpeg, encode, noise, oriented, png, tiff
+from picture_bytes import cmyk_jpeg, encode, noise, oriented, png, tiff
+from picture_parts import png_chunk
 
 from capsule_inspect.imaging.decode_picture import decode_picture
 
@@ -88,7 +89,7 @@ def test_alpha_of_a_tiff_multiplied_or_not(extra_samples, stored):
 
 
 def test_a_palette_is_looked_up():
-    palette = chunk(b"PLTE", bytes([200, 10, 30, 0, 255, 128]))
+    palette = png_chunk(b"PLTE", bytes([200, 10, 30, 0, 255, 128]))
 
     two = decode(png(3, 1, 3, [bytes([0b01000000])], palette))
     many = decode(png(3, 8, 3, [bytes([0, 1, 0])], palette))
@@ -99,9 +100,11 @@ def test_a_palette_is_looked_up():
 
 
 def test_transparency_of_a_palette_and_of_one_colour():
-    palette = chunk(b"PLTE", bytes([200, 10, 30, 100, 0, 255]))
-    indexed = png(2, 8, 3, [bytes([0, 1])], palette, chunk(b"tRNS", bytes([0, 51])))
-    keyed = png(2, 8, 2, [bytes([1, 2, 3, 4, 5, 6])], chunk(b"tRNS", struct.pack(">3H", 1, 2, 3)))
+    palette = png_chunk(b"PLTE", bytes([200, 10, 30, 100, 0, 255]))
+    indexed = png(2, 8, 3, [bytes([0, 1])], palette, png_chunk(b"tRNS", bytes([0, 51])))
+    keyed = png(
+        2, 8, 2, [bytes([1, 2, 3, 4, 5, 6])], png_chunk(b"tRNS", struct.pack(">3H", 1, 2, 3))
+    )
 
     np.testing.assert_array_equal(decode(indexed), [[[255] * 3, [224, 204, 255]]])
     np.testing.assert_array_equal(decode(keyed), [[[255] * 3, [4, 5, 6]]])

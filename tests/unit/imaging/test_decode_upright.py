@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from picture_bytes import chunk, encode, noise, oriented, png, tiff
+from picture_bytes import encode, noise, oriented, png, tiff
+from picture_parts import png_chunk
 
 from capsule_inspect.errors import PictureError
 from capsule_inspect.imaging.decode_upright import decode_upright
@@ -69,7 +70,7 @@ def test_the_pixel_limit_is_checked_before_decoding():
     header = struct.pack(">IIBBBBB", 20_000, 20_000, 8, 0, 0, 0, 0)
     # Would fail with another message if it were decoded: it holds one row of 400 million pixels.
     data = png(1, 8, 0, [b"\0"])
-    data = data[:8] + chunk(b"IHDR", header) + data[33:]
+    data = data[:8] + png_chunk(b"IHDR", header) + data[33:]
 
     with pytest.raises(PictureError, match=r"20000 x 20000 pixels.*limit of 10 megapixels"):
         decode(data)
