@@ -99,7 +99,9 @@ def test_the_metadata_names_both_licences_and_a_light_set_of_needs(wheel: Path) 
         "hydra-core",
         "jinja2",
         "numpy",
+        "omegaconf",
         "opencv-python-headless",
+        "pyyaml",
         "rich",
         "typer",
     }
