@@ -13,7 +13,7 @@ from capsule_inspect.errors import DataError
 from capsule_inspect.modelfile.fields import Fields, parse_object
 from capsule_inspect.suggest import suggest_path
 
-_KEYS: Final = frozenset({"root", "classes", "counts", "seed", "source", "licence", "tool_version"})
+_KEYS: Final = frozenset({"root", "classes", "seed", "source", "licence", "tool_version"})
 
 
 def read_dataset(folder: Path, data_root: Path | str = "") -> DataSet:
@@ -66,7 +66,9 @@ def _is_dataset(folder: Path) -> bool:
 
 def _read_description(path: Path, samples: tuple[Sample, ...]) -> DataSet:
     try:
-        fields = Fields(parse_object(path.read_bytes()), "", _KEYS)
+        document = parse_object(path.read_bytes())
+        # What else it says, such as by a later version, is nobody's harm.
+        fields = Fields({key: document[key] for key in _KEYS & set(document)}, "", _KEYS)
         return DataSet(
             root=(path.parent / _root(fields)).resolve(),
             classes=_classes(fields),

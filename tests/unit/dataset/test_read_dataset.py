@@ -101,7 +101,6 @@ def test_a_damaged_description_is_refused(tmp_path: Path, content: bytes, compla
         ("seed", -1, "`seed` is -1, out of range"),
         ("root", None, "`root` is not a text"),
         ("licence", 1, "`licence` is 1, not a text"),
-        ("note", "mine", "`note` is unknown"),
     ],
 )
 def test_a_value_that_prepare_never_writes_is_refused(
@@ -113,3 +112,13 @@ def test_a_value_that_prepare_never_writes_is_refused(
     with pytest.raises(DataError, match=complaint) as refusal:
         read_dataset(tmp_path)
     assert str(refusal.value).startswith(f"'{description}' is damaged: ")
+
+
+def test_what_is_not_needed_may_be_missing_and_more_may_be_said(tmp_path: Path) -> None:
+    write_dataset(tmp_path, data_set(tmp_path, GOOD, CRACK))
+    before = read_dataset(tmp_path)
+    description = tmp_path / "dataset.json"
+    document = json.loads(description.read_text()) | {"note": "mine"}
+    del document["counts"]
+    description.write_text(json.dumps(document))
+    assert read_dataset(tmp_path) == before
