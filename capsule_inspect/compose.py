@@ -109,8 +109,8 @@ def _require_understood(text: str, folders: Sequence[Path]) -> None:
     if key not in (*keys(Settings()), "experiment"):
         raise ConfigError(f"There is no setting '{key}'.{suggest_setting(key)}")
     value = override.value()
-    if "." not in key and isinstance(value, str):
-        require_choice(key, value, group_options(key, folders), ConfigError)
+    if "." not in key and isinstance(value, str | int | float):
+        require_choice(key, str(value), group_options(key, folders), ConfigError)
 
 
 def _as_sentence(error: Exception) -> str:

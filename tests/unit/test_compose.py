@@ -213,6 +213,7 @@ def test_what_is_no_override_is_answered_with_an_example(text):
         ("predict.threads=0", "predict.threads"),
         ("train.augment=3", "AugmentSettings"),
         ("train=null", "group"),
+        ("train=3", "train cannot be '3'. Known: default."),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(override, named):
