@@ -1,5 +1,7 @@
 """The whole network: encoder, decoder, mask head and label head."""
 
+from pathlib import Path
+
 import keras
 from keras import layers, ops
 
@@ -9,6 +11,7 @@ from capsule_inspect.model.encoders import find_encoder
 from capsule_inspect.model.heads import HEADS, HeadInputs
 from capsule_inspect.modelfile.outputs import IMAGE, LOGITS, MASK_LOGITS
 from capsule_inspect.settings.model_settings import ModelSettings
+from capsule_inspect.suggest import suggest_path
 
 _LABEL_STRIDE = 8
 """Stride of the features and of the mask that the label head looks at."""
@@ -74,6 +77,11 @@ def _mask_head(
 
 
 def _load_weights(network: keras.Model, path: str) -> None:
+    if not Path(path).is_file():
+        raise ConfigError(
+            f"There is no file of weights '{path}'.{suggest_path(Path(path))} model.weights can be "
+            "imagenet, none, or the .weights.h5 file of a network with the same settings."
+        )
     try:
         network.load_weights(path)
     except (OSError, ValueError) as error:

@@ -11,7 +11,7 @@ def find_model(path: Path) -> Path:
     """Returns a `.keras` file, or the one of a run folder.
 
     Raises:
-        ModelFileError: There is no such file.
+        ModelFileError: There is no such file, or it is converted already.
     """
     run = RunFolder(path)
     file = run.model if path.is_dir() else path
@@ -24,5 +24,10 @@ def find_model(path: Path) -> Path:
         raise ModelFileError(
             f"There is no model '{file}'.{suggest_path(file)} "
             "Give a .keras file or a run folder of `train`."
+        )
+    if file.suffix == ".tflite":
+        raise ModelFileError(
+            f"'{file}' is a converted file already. Give the .keras file or the run folder that it "
+            "came from."
         )
     return file

@@ -1,13 +1,10 @@
 import keras
 import numpy as np
 import pytest
+from tiny_network import numpy_of
 
 from capsule_inspect.model.encoder import PREFIX
 from capsule_inspect.model.encoder_adamw import EncoderAdamW
-
-
-def numpy_of(variable) -> np.ndarray:
-    return np.array(keras.ops.convert_to_numpy(variable))
 
 
 def variables() -> list:

@@ -3,28 +3,12 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
+from tiny_network import TINY, numpy_of, outputs, pictures
 
-from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.model.heads import HEADS
 from capsule_inspect.model.keras_runner import KerasRunner
 from capsule_inspect.model.network import build_network
-from capsule_inspect.settings.model_settings import LABEL_HEADS, ModelSettings
-
-TINY = ModelSettings(
-    weights="none", roi=Roi("capsule", 96, 64, 80), decoder_filters=[8, 8, 8, 8], head_units=[8]
-)
-
-
-def numpy_of(value) -> np.ndarray:
-    return np.array(keras.ops.convert_to_numpy(value))
-
-
-def outputs(model: keras.Model, images: np.ndarray) -> dict[str, np.ndarray]:
-    return {name: numpy_of(value) for name, value in model(images, training=False).items()}
-
-
-def pictures(count: int = 2) -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, (count, 64, 96, 3)).astype(np.uint8)
+from capsule_inspect.settings.model_settings import LABEL_HEADS
 
 
 @pytest.mark.parametrize("head", list(HEADS))

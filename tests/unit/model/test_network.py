@@ -4,20 +4,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tiny_network import TINY, numpy_of, outputs, pictures
 
 from capsule_inspect.errors import ConfigError
-from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.model.network import build_network
-from capsule_inspect.settings.model_settings import ModelSettings
-
-
-def numpy_of(value) -> np.ndarray:
-    return np.array(keras.ops.convert_to_numpy(value))
-
-
-TINY = ModelSettings(
-    weights="none", roi=Roi("capsule", 96, 64, 80), decoder_filters=[8, 8, 8, 8], head_units=[8]
-)
 
 
 @pytest.fixture(scope="module")
@@ -29,14 +19,6 @@ def network() -> keras.Model:
         if not layer.name.startswith("encoder_"):
             layer.set_weights([3 * w if w.ndim > 1 else w for w in layer.get_weights()])
     return built
-
-
-def pictures(count: int = 2) -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, (count, 64, 96, 3)).astype(np.uint8)
-
-
-def outputs(model: keras.Model, images: np.ndarray) -> dict[str, np.ndarray]:
-    return {name: numpy_of(value) for name, value in model(images, training=False).items()}
 
 
 def test_input_and_outputs_have_the_names_and_shapes_of_the_contract(network):
@@ -121,7 +103,7 @@ def test_weights_of_ones_own_are_loaded(network, tmp_path):
     [
         ({"decoder_filters": [8, 8, 8, 8, 8]}, "at most 4 levels for efficientnet_lite0"),
         ({"encoder": "resnet"}, r"model.encoder.*efficientnet_lite0.*convnext_tiny"),
-        ({"weights": "nowhere.weights.h5"}, "model.weights"),
+        ({"weights": "nowhere.weights.h5"}, "no file of weights.*model.weights can be imagenet"),
     ],
 )
 def test_settings_that_make_no_network_are_refused_by_name(changes, named):

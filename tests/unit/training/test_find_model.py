@@ -18,3 +18,10 @@ def test_a_network_that_is_not_there_is_named_with_the_one_that_was_meant(tmp_pa
         find_model(tmp_path / "frist")
     with pytest.raises(ModelFileError, match=r"There is no model '.*model\.keras'\. Give"):
         find_model(tmp_path)
+
+
+def test_a_converted_file_is_no_network(tmp_path):
+    file = tmp_path / "model.tflite"
+    file.touch()
+    with pytest.raises(ModelFileError, match="is a converted file already"):
+        find_model(file)
