@@ -3,11 +3,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scored_evidence import cut, evidence_of
 
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.evaluation.choose_operating_point import choose_operating_point
-from capsule_inspect.evaluation.evidence import Evidence, gather_evidence
+from capsule_inspect.evaluation.evidence import gather_evidence
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.operating_point import OperatingPoint
@@ -59,15 +60,6 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path, save_picture) -> Bench:
     return Bench(tmp_path, save_picture)
-
-
-def logit(probability: float) -> float:
-    return math.log(probability / (1 - probability))
-
-
-def cut(point: OperatingPoint) -> float:
-    """The threshold as a logit before the temperature."""
-    return logit(point.threshold) * point.temperature
 
 
 def best_limit(goods: list[float], defects: list[float]) -> float:
@@ -197,15 +189,6 @@ def test_where_all_scores_are_the_same_the_threshold_keeps_its_default(bench):
         bench.add("good", 0.5)
         bench.add("crack", 0.5)
     assert bench.choose().threshold == OperatingPoint().threshold
-
-
-def evidence_of(goods: list[float], defects: list[float]) -> list[Evidence]:
-    """Pictures with the given logits of crack over good."""
-    logits = [(0, score) for score in goods] + [(1, score) for score in defects]
-    return [
-        Evidence(truth, np.array([-np.logaddexp(0, s), s - np.logaddexp(0, s)]), None)
-        for truth, s in logits
-    ]
 
 
 # Twenty defects, the faintest at -4 and -2, among goods that reach up to -1.

@@ -1,5 +1,5 @@
-import numpy as np
 import pytest
+from scored_evidence import cut, evidence_of
 
 from capsule_inspect.evaluation.evidence import Evidence
 from capsule_inspect.settings.settings import Settings
@@ -11,19 +11,10 @@ from capsule_inspect.training.study import make_study
 
 def fold(middle: float, stray: bool = False) -> list[Evidence]:
     """Six pictures whose logits of the defect lie around a middle; a stray good one above."""
-    scores = [(0, middle - 3 + n / 2) for n in range(3)] + [
-        (1, middle + 2 + n / 2) for n in (0, 1, 2)
-    ]
+    goods = [middle - 3 + n / 2 for n in range(3)]
     if stray:
-        scores.append((0, middle + 9))
-    return [
-        Evidence(truth, np.array([-np.logaddexp(0, s), s - np.logaddexp(0, s)]), None)
-        for truth, s in scores
-    ]
-
-
-def cut(point) -> float:
-    return float(np.log(point.threshold / (1 - point.threshold))) * point.temperature
+        goods.append(middle + 9)
+    return evidence_of(goods, [middle + 2 + n / 2 for n in range(3)])
 
 
 def test_points_come_from_the_other_folds_of_the_same_seed(tmp_path):
