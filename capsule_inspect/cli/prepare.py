@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from capsule_inspect.cli.options import ConfigDir, Overrides, PrintConfig, settings_from
+from capsule_inspect.counted import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -80,8 +81,9 @@ def prepare(
     if folds:
         results.print(f"Pictures per fold: {', '.join(f'{fold}: {n}' for fold, n in folds)}")
     page = "" if no_page else f", and {_write_page(prepared)} to look through,"
+    pictures = counted(len(prepared.data.samples), "picture")
     say(
-        f"Wrote {len(prepared.data.samples)} pictures to {out / 'manifest.csv'}{page} in "
+        f"Wrote {pictures} to {out / 'manifest.csv'}{page} in "
         f"{perf_counter() - start:.1f} s. Next: {command_line('train', f'data.dir={out}')}"
     )
 

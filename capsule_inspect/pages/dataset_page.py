@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from capsule_inspect.classes import GOOD
+from capsule_inspect.counted import counted
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.problem import Problem
 from capsule_inspect.dataset.sample import SPLITS, Sample
@@ -71,7 +72,7 @@ def make_dataset_page(data: DataSet, surveyed: Survey, problems: Sequence[Proble
     """
     missing = surveyed.without_capsule
     page = _Page(
-        title=f"Data set of {len(data.samples)} pictures",
+        title=f"Data set of {counted(len(data.samples), 'picture')}",
         about=f"Source: {data.source}. Licence: {data.licence}. Split by seed {data.seed}.",
         facts=tuple(_facts(data, missing)),
         splits=SPLITS,
