@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from picture_parts import exif, png_chunk, with_app1
-from whole_files import HEIGHT, WHOLE, WIDTH, encode, extended_webp, riff, tiff, with_png_chunk
+from whole_files import HEIGHT, WHOLE, WIDTH, encoded, extended_webp, riff, tiff, with_png_chunk
 
 from capsule_inspect.errors import PictureError
 from capsule_inspect.imaging.header import Header
@@ -16,7 +16,7 @@ FORMATS = {".png": "png", ".jpg": "jpeg", ".bmp": "bmp", ".tiff": "tiff", ".webp
 
 @pytest.mark.parametrize("extension", FORMATS)
 def test_format_and_size_are_told_from_the_content(extension):
-    header = read_header(encode(extension), "misnamed.txt")
+    header = read_header(encoded(extension), "misnamed.txt")
 
     assert header == Header(FORMATS[extension], WIDTH, HEIGHT, 1)
 
@@ -88,8 +88,8 @@ def test_foreign_bytes_behind_a_true_beginning(kind, kept, rest):
 def test_orientation_is_found_in_every_format_that_has_one(orientation, order):
     block = exif(orientation, order)
     files = [
-        with_app1(encode(".jpg"), block),
-        with_png_chunk(encode(".png"), b"eXIf", block),
+        with_app1(encoded(".jpg"), block),
+        with_png_chunk(encoded(".png"), b"eXIf", block),
         extended_webp(block),
         extended_webp(b"Exif\0\0" + block),
         tiff(order, extra=((274, orientation),)),
@@ -103,7 +103,7 @@ def test_orientation_is_found_in_every_format_that_has_one(orientation, order):
     [exif(0), exif(9), exif(6, kind=2), exif(6)[:20], b"II*\0", b"", b"XX*\0" + exif(6, ">")[4:]],
 )
 def test_an_invalid_orientation_spoils_no_picture(block):
-    assert read_header(with_app1(encode(".jpg"), block), "x") == Header("jpeg", WIDTH, HEIGHT, 1)
+    assert read_header(with_app1(encoded(".jpg"), block), "x") == Header("jpeg", WIDTH, HEIGHT, 1)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_what_is_no_readable_picture(content, message):
 
 
 def test_structures_without_pixels_or_size():
-    png = encode(".png")
+    png = encoded(".png")
     no_pixels = png[:33] + png[-12:]
     no_size = b"\xff\xd8\xff\xda\x00\x02\xff\xd9"
     only_canvas = riff((b"VP8X", bytes(10)))
@@ -139,7 +139,7 @@ def test_structures_without_pixels_or_size():
 
 def test_a_side_of_zero_pixels():
     header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 0, 5, 8, 0, 0, 0, 0))
-    png = encode(".png")
+    png = encoded(".png")
 
     with pytest.raises(PictureError, match="0 x 5 pixels"):
         read_header(png[:8] + header + png[33:], "x")

@@ -1,7 +1,8 @@
 import struct
 
 import pytest
-from whole_files import encode, noise, tiff
+from picture_bytes import encode, noise
+from whole_files import tiff
 
 from capsule_inspect.imaging.header import Header
 from capsule_inspect.imaging.refusal import Refusal
@@ -13,7 +14,7 @@ def test_a_tiff_without_strip_sizes_is_read():
 
 
 def test_a_grey_tiff_with_transparency_is_refused():
-    data = encode(".tiff", picture=noise()[:, :, 0])
+    data = encode(".tiff", noise(14, 23)[:, :, 0])
     samples = data.index(struct.pack("<HHI", 277, 3, 1)) + 8
     data = data[:samples] + struct.pack("<H", 2) + data[samples + 2 :]
 
