@@ -1,6 +1,5 @@
 """environment.json: what a run was made with, beside its settings."""
 
-import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,7 @@ from pathlib import Path
 from capsule_inspect import __version__
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.passwords import mask_passwords
-from capsule_inspect.replacing import replace_text
+from capsule_inspect.replacing import replace_json
 from capsule_inspect.runs.git_state import GitState, read_git_state
 from capsule_inspect.runs.package_versions import package_versions
 
@@ -74,4 +73,4 @@ def look_around(command: str, overrides: Sequence[str], data: DataSet) -> Enviro
 
 def write_environment(folder: Path, environment: Environment) -> None:
     """Writes environment.json into a run folder."""
-    replace_text(folder / ENVIRONMENT_FILE, json.dumps(asdict(environment), indent=2) + "\n")
+    replace_json(folder / ENVIRONMENT_FILE, asdict(environment))

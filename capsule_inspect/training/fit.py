@@ -1,6 +1,5 @@
 """Training one network."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from capsule_inspect.evaluation.evidence import gather_evidence
 from capsule_inspect.evaluation.judge import judge
 from capsule_inspect.evaluation.metrics import measure
 from capsule_inspect.modelfile.metric import Metric
-from capsule_inspect.replacing import replace_text
+from capsule_inspect.replacing import replace_json
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.settings.settings import Settings
 from capsule_inspect.training.begin_training import begin_training
@@ -70,5 +69,4 @@ def _finish(trainer: Trainer) -> tuple[Metric, ...]:
 
 
 def _write_validation(path: Path, metrics: Sequence[Metric]) -> None:
-    document = {"metrics": [asdict(metric) for metric in metrics]}
-    replace_text(path, json.dumps(document, indent=2) + "\n")
+    replace_json(path, {"metrics": [asdict(metric) for metric in metrics]})
