@@ -1,6 +1,6 @@
 """Printing the rows of a batch to stdout."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -10,6 +10,7 @@ from rich.text import Text
 
 from capsule_inspect.classes import GOOD
 from capsule_inspect.cli.console import results
+from capsule_inspect.dataset.on_one_line import on_one_line
 from capsule_inspect.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,7 +54,6 @@ class RecordPrinter:
 
 
 def _table(records: "Sequence[Record]", width: int) -> Table:
-
     table = Table(box=box.SIMPLE_HEAD, collapse_padding=width < _WIDE)
     table.add_column("picture", overflow="fold")
     table.add_column("label", no_wrap=True)
@@ -64,10 +64,15 @@ def _table(records: "Sequence[Record]", width: int) -> Table:
         colour = "green" if record.label == GOOD else "red"
         area = record.defect_area_pct
         table.add_row(
-            Text.assemble(record.path, *([(f"\n{record.error}", "dim")] if record.error else [])),
+            Text.assemble(on_one_line(record.path), *_error(record)),
             Text(record.label or record.status.replace("_", " "), colour),
             "" if record.confidence is None else f"{record.confidence:.3f}",
             "" if record.defect_score is None else f"{record.defect_score:.3f}",
             "" if area is None else f"{area:.2f} %",
         )
     return table
+
+
+def _error(record: "Record") -> Iterator[tuple[str, str]]:
+    if record.error:
+        yield f"\n{on_one_line(record.error)}", "dim"

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.text import Text
 
 from capsule_inspect.cli.console import results
-from capsule_inspect.printable import printable
+from capsule_inspect.dataset.on_one_line import on_one_line
 from capsule_inspect.runs.run import Run
 from capsule_inspect.runs.sort_runs import MAIN_METRICS
 
@@ -40,24 +40,22 @@ def print_runs(runs: Sequence[Run], root: Path, sorted_by: str | None) -> None:
 
 
 def _header(shown: Sequence[str]) -> Iterator[Text]:
-
     upper, lower = zip(*map(_head, shown), strict=True)
     yield Text(_columns("", upper, shown), "bold")
     yield Text(_columns("run", lower, shown), "bold")
 
 
 def _lines(run: Run, root: Path, shown: Sequence[str]) -> Iterator[Text]:
-
     found, place = run.status, run.path.relative_to(root)
     # Where the folder says which command it is of, it need not be said again.
     said = run.command if place.parts[:1] != (run.command,) else ""
     late = found.note if found.metrics and found.state == "unfinished" else ""
-    facts = ", ".join(filter(None, (said, found.state, late)))
-    name = printable(place.as_posix() if place.parts else run.name)
+    facts = on_one_line(", ".join(filter(None, (said, found.state, late))))
+    name = on_one_line(place.as_posix() if place.parts else run.name)
     yield Text.assemble((name, "bold"), f"  {facts}" if facts else "")
     values = [run.value(name) for name in shown]
     numbers = ["" if value is None else f"{value:.3f}" for value in values]
-    about = found.measured_on if any(numbers) else found.note
+    about = on_one_line(found.measured_on if any(numbers) else found.note)
     yield Text(_columns(f"  {run.began:%Y-%m-%d %H:%M} {about}", numbers, shown).rstrip())
 
 

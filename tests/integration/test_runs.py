@@ -266,6 +266,14 @@ def test_a_name_that_is_no_text_is_listed(invoke, tmp_path):
         assert "udcff" in done.out
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows refuses such names")
+def test_a_name_tells_the_terminal_nothing(invoke, tmp_path):
+    write(tmp_path / "red\x1b[31m", config__yaml="train:\n  epochs: 9\n", history__csv=HISTORY)
+    shown = invoke("runs", tmp_path).out
+    assert "red?[31m" in shown
+    assert "\x1b" not in shown
+
+
 def test_an_empty_folder_of_a_command_is_unfinished(listed, tmp_path):
     (tmp_path / "runs/evaluate/20250101-120000-caps").mkdir(parents=True)
     (run,) = listed(tmp_path)

@@ -77,3 +77,13 @@ def test_rows_fit_with_their_paths_and_numbers(printed):
     assert "nocapsule" in text
     assert "Itisnopicture." in text
     assert "…" not in text
+
+
+def test_a_file_name_in_a_table_tells_the_terminal_nothing(printed):
+    printer = RecordPrinter(CLASSES, as_json=False, as_table=True)
+    printer.take([Record("no\x1b[31m.png", "error", error="'no\x1b[31m.png' is\nempty.")])
+    printer.finish()
+    text = printed()
+    assert "no?[31m.png" in text
+    assert "'no?[31m.png'is?empty." in text
+    assert "\x1b" not in text
