@@ -93,7 +93,7 @@ def _check_picture(
 def _name_problems(found: FoundPicture) -> Iterator[Problem]:
     for name in (found.path, *found.masks):
         if name != on_one_line(name):
-            message = "Its name holds a line break or is not UTF-8; rename it."
+            message = "Its name holds a control character, or is not UTF-8; rename it."
             yield Problem(on_one_line(name), message, fatal=True)
     if not found.label.strip():
         message = "The name of its class folder is blank; rename that."

@@ -191,7 +191,7 @@ def test_a_picture_outside_the_classes_is_worth_a_warning(root: Path, save_pictu
     assert (found.path, found.fatal) == ("loose.png", False)
 
 
-@pytest.mark.parametrize("name", [b"line\nbreak.png", b"latin\xe9.png"])
+@pytest.mark.parametrize("name", [b"line\nbreak.png", b"red\x1b[31m.png", b"latin\xe9.png"])
 def test_a_name_no_manifest_can_hold_is_fatal(root: Path, name: bytes) -> None:
     path = root / "good" / os.fsdecode(name)
     try:
