@@ -50,13 +50,11 @@ def choose_point(
     )
 
 
-def validation_samples(converted: Converted, data: DataSet) -> list[Sample]:
+def validation_samples(converted: Converted, data: DataSet) -> tuple[Sample, ...]:
     """Returns the validation split; nothing where the network may have seen it.
 
     Args:
         converted: The network's model file.
         data: The data set.
     """
-    if not converted.was_trained_on(data):
-        return []
-    return [sample for sample in data.samples if sample.split == "val"]
+    return data.of_split("val") if converted.was_trained_on(data) else ()

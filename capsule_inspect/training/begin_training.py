@@ -41,7 +41,7 @@ def begin_training(settings: Settings, data: DataSet, run: RunFolder, watcher: W
         ModelFileError: The checkpoint is damaged or of another version.
     """
     train = settings.train
-    if train.patience and not any(sample.split == "val" for sample in data.samples):
+    if train.patience and not data.of_split("val"):
         raise DataError(
             "train.patience goes by the validation split, and this data set has none. "
             "Prepare it with data.val above 0, or leave train.patience at 0."
@@ -52,8 +52,7 @@ def begin_training(settings: Settings, data: DataSet, run: RunFolder, watcher: W
         _new_network(settings, data) if is_new else load_network(run.checkpoint, compiled=True)
     )
     watcher.note(f"Reading the training pictures of {settings.data.dir}.")
-    learned = [sample for sample in data.samples if sample.split == "train"]
-    crops = load_crops(data, learned, settings.model.roi)
+    crops = load_crops(data, data.of_split("train"), settings.model.roi)
     batches = _make_batches(settings, data, network, crops)
     if is_new:
         if not any(stage.trains_encoder for stage in plan_stages(train)):
@@ -63,7 +62,7 @@ def begin_training(settings: Settings, data: DataSet, run: RunFolder, watcher: W
 
 
 def _new_network(settings: Settings, data: DataSet) -> keras.Model:
-    with_mask = any(sample.mask for sample in data.samples if sample.split == "train")
+    with_mask = any(sample.mask for sample in data.of_split("train"))
     network = build_network(settings.model, len(data.classes), with_mask)
     start_stage(network, plan_stages(settings.train)[0], settings.train)
     return network

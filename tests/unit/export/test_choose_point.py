@@ -55,7 +55,7 @@ def test_without_unseen_pictures_the_networks_point_is_kept(data, converted):
     other = replace(data, samples=data.samples[1:])
     unsplit = replace(data, samples=tuple(s for s in data.samples if s.split != "val"))
     for pictures in (other, unsplit):
-        assert validation_samples(converted, pictures) == []
+        assert validation_samples(converted, pictures) == ()
         assert choose_point(converted, pictures, ThresholdSettings()) == POINT
         with pytest.raises(ConfigError, match=r"threshold\.policy=best_f1 cannot be followed"):
             choose_point(converted, pictures, ThresholdSettings(policy="best_f1"))
