@@ -16,6 +16,7 @@ from capsule_inspect.errors import PictureError
 from capsule_inspect.imaging.header import Header
 from capsule_inspect.imaging.pixel_limit import describe_limit
 from capsule_inspect.imaging.read_header import read_header
+from capsule_inspect.imaging.refusal import COPY_AGAIN
 
 Decoded: TypeAlias = NDArray[Any]
 """uint8 or uint16: grey [H, W], BGR [H, W, 3] or BGRA [H, W, 4]."""
@@ -60,8 +61,7 @@ def decode_upright(data: bytes, name: str, max_pixels: int) -> tuple[Header, Dec
     stored = (header.width, header.height) if sideways else (header.height, header.width)
     if decoded.shape[:2] != stored:
         raise PictureError(
-            f"{name} is damaged: its pixels are not of the size it declares; copy it again, or "
-            "save it as PNG."
+            f"{name} is damaged: its pixels are not of the size it declares; {COPY_AGAIN}."
         )
     if decoded.dtype not in (np.uint8, np.uint16):
         raise PictureError(
