@@ -24,6 +24,7 @@ from capsule_inspect.inference.tally import Tally
 from capsule_inspect.printable import printable
 
 OnPicture = Callable[[Sequence[Record]], None]
+"""Called with the rows of one picture."""
 
 
 def inspect_batch(
