@@ -82,7 +82,6 @@ class Interpreter:
                 f"the image is {image.dtype} {image.shape}, not uint8 {self._input_shape}"
             )
         # The runtime copies each result out of its own memory.
-        # The runtime copies each result out of its own memory.
         return Outputs.of(self._run(**{IMAGE: image[None]}))
 
 
