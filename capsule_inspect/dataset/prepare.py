@@ -9,6 +9,7 @@ from typing import Final
 
 from capsule_inspect import __version__
 from capsule_inspect.classes import GOOD
+from capsule_inspect.counted import counted
 from capsule_inspect.dataset.advance import Advance
 from capsule_inspect.dataset.check import check_pictures
 from capsule_inspect.dataset.checked_picture import CheckedPicture
@@ -74,7 +75,7 @@ def prepare_dataset(
     fatal = sum(problem.fatal for problem in problems)
     if fatal and not skip_bad:
         raise UnfitDataError(
-            f"'{source}' has {fatal} problem{'s' if fatal > 1 else ''}, so nothing was written. "
+            f"'{source}' has {counted(fatal, 'problem')}, so nothing was written. "
             "Mend what is listed, or leave those pictures out with --skip-bad.",
             problems,
         )
