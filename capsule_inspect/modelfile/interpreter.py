@@ -66,7 +66,7 @@ class Interpreter:
         _check_interface(bundle, self._run)
 
     def run(self, image: NDArray[np.uint8]) -> Outputs:
-        """Execute the model on one window.
+        """Executes the model on one window.
 
         Args:
             image: uint8 RGB [roi.height, roi.width, 3].

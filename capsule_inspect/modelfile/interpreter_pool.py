@@ -41,7 +41,7 @@ class InterpreterPool:
         self._idle.put(first)
 
     def run(self, image: NDArray[np.uint8]) -> Outputs:
-        """Execute the model on one window, as `Interpreter.run` does."""
+        """Executes the model on one window, as `Interpreter.run` does."""
         try:
             interpreter = self._idle.get_nowait()
         except Empty:

@@ -20,7 +20,7 @@ _TURNS = RLock()
 
 @contextmanager
 def without_info_lines() -> Iterator[None]:
-    """Drop the notes that TensorFlow's C++ code writes to stderr meanwhile; pass on all else.
+    """Drops the notes that TensorFlow's C++ code writes to stderr meanwhile; passes on the rest.
 
     TensorFlow Lite announces its XNNPACK delegate there and has no switch for it: neither
     TF_CPP_MIN_LOG_LEVEL nor an option reaches that line. File descriptor 2 is turned to a file and

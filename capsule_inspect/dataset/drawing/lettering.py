@@ -45,7 +45,7 @@ _SUBPIXEL_BITS = 4
 
 
 def print_texture(text: str, height: float, weight: float, pixels: float) -> Texture:
-    """Letter a text on a flat strip.
+    """Letters a text on a flat strip.
 
     Args:
         text: Characters with a glyph: the digits and some lower-case letters.
