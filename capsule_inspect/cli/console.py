@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from unicodedata import category
 
 from rich.console import Console
 from rich.markup import escape
 
 from capsule_inspect.errors import CapsuleInspectError, UsageError
+from capsule_inspect.on_one_line import on_one_line
 
 if TYPE_CHECKING:
     import logging
@@ -45,7 +45,7 @@ def complain(sentence: str) -> None:
 
 def _spell(sentence: str) -> str:
     """Escapes Rich's markup, and what a file name could tell the terminal to do."""
-    return escape("".join("?" if c != "\n" and category(c) == "Cc" else c for c in sentence))
+    return escape("\n".join(map(on_one_line, sentence.split("\n"))))
 
 
 def note(sentence: str) -> None:

@@ -10,8 +10,8 @@ from rich.text import Text
 
 from capsule_inspect.classes import GOOD
 from capsule_inspect.cli.console import results
-from capsule_inspect.dataset.on_one_line import on_one_line
 from capsule_inspect.errors import UsageError
+from capsule_inspect.on_one_line import on_one_line
 
 if TYPE_CHECKING:
     from capsule_inspect.inference.record import Record

@@ -50,7 +50,6 @@ def runs(
     """
     from capsule_inspect.cli.console import say
     from capsule_inspect.cli.runs_table import print_runs
-    from capsule_inspect.printable import printable
     from capsule_inspect.runs.find_runs import find_runs
     from capsule_inspect.runs.sort_runs import sort_runs
     from capsule_inspect.suggest import suggest_path
@@ -69,7 +68,7 @@ def runs(
         return
     if found:
         print_runs(found, folder, sort)
-    say(printable(_hint(found, folder, sort)))
+    say(_hint(found, folder, sort))
 
 
 def _document(run: "Run") -> dict[str, object]:

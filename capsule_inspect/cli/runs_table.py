@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.text import Text
 
 from capsule_inspect.cli.console import results
-from capsule_inspect.dataset.on_one_line import on_one_line
+from capsule_inspect.on_one_line import on_one_line
 from capsule_inspect.runs.run import Run
 from capsule_inspect.runs.sort_runs import MAIN_METRICS
 

@@ -10,13 +10,13 @@ from capsule_inspect.classes import GOOD
 from capsule_inspect.dataset.advance import Advance
 from capsule_inspect.dataset.checked_picture import CheckedPicture, hash_pixels
 from capsule_inspect.dataset.discovery import Discovery, FoundPicture
-from capsule_inspect.dataset.on_one_line import on_one_line
 from capsule_inspect.dataset.problem import Problem
 from capsule_inspect.dataset.set_problems import copy_problems, set_problems
 from capsule_inspect.errors import PictureError
 from capsule_inspect.imaging.picture_file import name_file
 from capsule_inspect.imaging.read_mask import read_mask
 from capsule_inspect.imaging.read_picture import read_picture
+from capsule_inspect.on_one_line import on_one_line
 
 
 def check_pictures(

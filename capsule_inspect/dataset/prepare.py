@@ -17,13 +17,13 @@ from capsule_inspect.dataset.data_set import DataSet, class_order
 from capsule_inspect.dataset.discover import discover
 from capsule_inspect.dataset.draw_set import MASKS, PICTURES, draw_set
 from capsule_inspect.dataset.manifest import MANIFEST
-from capsule_inspect.dataset.on_one_line import on_one_line
 from capsule_inspect.dataset.problem import Problem, UnfitDataError
 from capsule_inspect.dataset.sample import Sample
 from capsule_inspect.dataset.set_problems import set_problems
 from capsule_inspect.dataset.split import split_pictures
 from capsule_inspect.dataset.write_dataset import DESCRIPTION, write_dataset
 from capsule_inspect.errors import UsageError
+from capsule_inspect.on_one_line import on_one_line
 from capsule_inspect.settings.data_settings import DataSettings
 
 DRAWN: Final = "drawn"

@@ -1,6 +1,6 @@
 import pytest
 
-from capsule_inspect.dataset.on_one_line import on_one_line
+from capsule_inspect.on_one_line import on_one_line
 
 
 @pytest.mark.parametrize(
