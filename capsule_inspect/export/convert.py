@@ -18,7 +18,7 @@ def convert(network: Any, quantization: str, calibration: Sequence[NDArray[np.ui
 
     Args:
         network: Keras model from `image` to a dict of outputs; its names survive.
-        quantization: One of `metadata.QUANTIZATIONS`.
+        quantization: One of `QUANTIZATIONS`.
         calibration: Windows uint8 [H, W, 3] that int8 activation ranges are measured on.
 
     Returns:

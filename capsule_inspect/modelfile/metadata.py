@@ -12,6 +12,7 @@ from capsule_inspect.imaging.roi import ROI_MODES, Roi
 from capsule_inspect.modelfile.fields import Fields, parse_object
 from capsule_inspect.modelfile.metric import Metric
 from capsule_inspect.modelfile.operating_point import POLICIES, OperatingPoint
+from capsule_inspect.modelfile.quantizations import QUANTIZATIONS
 from capsule_inspect.modelfile.training_statistics import (
     RANGE_NAMES,
     Range,
@@ -20,9 +21,6 @@ from capsule_inspect.modelfile.training_statistics import (
 
 FORMAT_VERSION = 3
 """The version of `metadata.json` that this package writes and reads."""
-
-QUANTIZATIONS = ("int8", "float32", "float16", "dynamic")
-"""The ways weights and activations can be stored."""
 
 
 @dataclass(frozen=True)

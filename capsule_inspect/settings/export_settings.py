@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 
 from capsule_inspect.allowed import require_choice, require_range
-
-FORMATS = ("int8", "float32", "float16", "dynamic")
-"""What `export.format` can be."""
+from capsule_inspect.modelfile.quantizations import QUANTIZATIONS
 
 
 @dataclass(frozen=True)
@@ -13,7 +11,7 @@ class ExportSettings:
     """A conversion to TFLite.
 
     Attributes:
-        format: `int8`, `float32`, `float16` or `dynamic`.
+        format: One of `QUANTIZATIONS`.
         calibration: Number of training pictures the int8 ranges are measured on; at least 1.
         min_agreement: Least share of pictures on which both models must give the same label; in
             [0, 1].
@@ -31,7 +29,7 @@ class ExportSettings:
 
     def __post_init__(self) -> None:
         """Raises ValueError if the format is unknown or a limit impossible."""
-        require_choice("export.format", self.format, FORMATS)
+        require_choice("export.format", self.format, QUANTIZATIONS)
         require_range("export.calibration", self.calibration, at_least=1)
         require_range("export.min_agreement", self.min_agreement, at_least=0, at_most=1)
         require_range("export.max_dice_drop", self.max_dice_drop, at_least=0, at_most=1)

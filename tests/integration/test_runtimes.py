@@ -22,7 +22,7 @@ from capsule_inspect.dataset.drawing.draw_labels import draw_labels
 from capsule_inspect.imaging.crop import find_crops
 from capsule_inspect.imaging.read_picture import read_picture
 from capsule_inspect.modelfile.bundle import read_bundle
-from capsule_inspect.modelfile.metadata import QUANTIZATIONS
+from capsule_inspect.modelfile.quantizations import QUANTIZATIONS
 from capsule_inspect.modelfile.shipped_model import SHIPPED_MODEL
 
 ROOT = Path(__file__).parents[2]

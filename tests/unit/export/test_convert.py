@@ -8,7 +8,7 @@ from capsule_inspect.export.convert import convert
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.modelfile.bundle import ModelBundle, read_bundle
 from capsule_inspect.modelfile.interpreter import Interpreter
-from capsule_inspect.modelfile.metadata import QUANTIZATIONS
+from capsule_inspect.modelfile.quantizations import QUANTIZATIONS
 
 SIZE = (32, 96)
 

@@ -3,10 +3,10 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from capsule_inspect.imaging.roi import Roi
-from capsule_inspect.modelfile.metadata import QUANTIZATIONS
+from capsule_inspect.modelfile.quantizations import QUANTIZATIONS
 from capsule_inspect.settings.augment_settings import AugmentSettings
 from capsule_inspect.settings.data_settings import DataSettings
-from capsule_inspect.settings.export_settings import FORMATS, ExportSettings
+from capsule_inspect.settings.export_settings import ExportSettings
 from capsule_inspect.settings.model_settings import ModelSettings
 from capsule_inspect.settings.predict_settings import PredictSettings
 from capsule_inspect.settings.settings import Settings
@@ -178,8 +178,9 @@ def test_the_extremes_of_conversions_are_allowed():
     ExportSettings(min_agreement=1.0, max_dice_drop=0.0)
 
 
-def test_every_format_of_model_files_can_be_exported():
-    assert FORMATS == QUANTIZATIONS
+@pytest.mark.parametrize("quantization", QUANTIZATIONS)
+def test_every_format_of_model_files_can_be_exported(quantization):
+    assert ExportSettings(format=quantization).format == quantization
 
 
 def test_a_random_encoder_must_be_trained():
