@@ -22,7 +22,6 @@ from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.settings.settings import Settings
 from capsule_inspect.training.averaged_weights import NORM_BATCHES, averaged_weights
 from capsule_inspect.training.callbacks.draw_history import DrawHistory
-from capsule_inspect.training.callbacks.save_best import SaveBest
 from capsule_inspect.training.callbacks.save_checkpoint import SaveCheckpoint
 from capsule_inspect.training.callbacks.seed_epoch import SeedEpoch
 from capsule_inspect.training.callbacks.stop_early import StopEarly, has_stalled
@@ -31,6 +30,7 @@ from capsule_inspect.training.callbacks.validate_average import ValidateAverage
 from capsule_inspect.training.callbacks.write_history import WriteHistory
 from capsule_inspect.training.callbacks.write_tensorboard import WriteTensorBoard
 from capsule_inspect.training.network_file import load_network
+from capsule_inspect.training.save_best import save_best
 from capsule_inspect.training.stages import Stage, epochs_done, plan_stages, start_stage
 from capsule_inspect.training.watcher import Watcher
 
@@ -105,12 +105,10 @@ class Trainer:
     def _callbacks(self, stage: Stage) -> list[keras.callbacks.Callback]:
         train, run = self.settings.train, self.run
         last = self._stages[-1]
-        best = [SaveBest(run.best, run.history, self._averaged)] if train.patience else []
         callbacks = [
             SeedEpoch(self.batches, train.seed),
             StopIfDiverged(),
             ValidateAverage(self._validate, train.validate_every, last.end),
-            *best,
             WriteHistory(run.history, PICTURE_METRICS),
             DrawHistory(run.history),
             WriteTensorBoard(run.tensorboard),
@@ -124,11 +122,15 @@ class Trainer:
         return callbacks
 
     def _validate(self) -> dict[str, float]:
+        """Measures the averaged weights, and keeps the best where training may stop early."""
         if not self.held_out:
             return {}
         with self._averaged():
-            metrics = measure(judge(self.data, self.held_out, self.inspector))
-        return {metric.name: metric.value for metric in metrics}
+            measured = measure(judge(self.data, self.held_out, self.inspector))
+            metrics = {metric.name: metric.value for metric in measured}
+            if self.settings.train.patience:
+                save_best(self.network, metrics, self.run)
+        return metrics
 
     def _averaged(self) -> AbstractContextManager[None]:
         return averaged_weights(self.network, self._norm_images)

@@ -95,6 +95,23 @@ def test_patience_stops_a_run_that_gets_no_better_and_keeps_the_best(
     assert not any("from epoch" in note for note in notes)
 
 
+def test_the_best_are_the_averaged_weights(small_settings, few_pictures, tmp_path):
+    short = replace(small_settings.train, epochs=1, steps=3)
+    weights = []
+    for name, patience in (("to the end", 0), ("patient", 1)):
+        run = new_run(tmp_path / name)
+        settings = replace(small_settings, train=replace(short, patience=patience))
+        fit(settings, few_pictures, run, SILENT)
+        weights.append(load_network(run.model, compiled=False).get_weights())
+    best = load_network(run.best, compiled=False).get_weights()
+    live = load_network(run.checkpoint, compiled=False).get_weights()
+    for averaged, kept, mine in zip(*weights, best, strict=True):
+        assert np.array_equal(kept, mine)
+        assert mine == pytest.approx(averaged, abs=1e-6)
+    apart = [np.abs(mine - theirs).max() for mine, theirs in zip(best, live, strict=True)]
+    assert max(apart) > 1e-4
+
+
 def test_the_encoder_learns_in_the_second_stage_alone(small_settings, few_pictures, tmp_path):
     staged = replace(
         small_settings.train,
