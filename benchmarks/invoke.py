@@ -23,7 +23,7 @@ from rich.table import Table
 from runtimes import Call, open_litert, open_onnx, open_openvino, others_are_installed
 from timing import seconds
 
-from capsule_inspect.modelfile.shipped_model import SHIPPED_MODEL
+from capsule_inspect.choices import SHIPPED_MODEL
 
 RUNTIMES = {"LiteRT": open_litert, "ONNX Runtime": open_onnx, "OpenVINO": open_openvino}
 SHIPPED = ("shipped, int8", "LiteRT")
@@ -56,9 +56,9 @@ def main(rounds: Annotated[int, typer.Argument()] = 10) -> None:
 
 def convert(older: Path, float32: Path, shipped: Path, with_onnx: bool) -> None:
     """Writes the files of the networks that are not shipped, and ONNX twins of ours."""
-    from capsule_inspect.compose import compose
     from capsule_inspect.export.convert import convert as to_flatbuffer
     from capsule_inspect.model.network import build_network
+    from capsule_inspect.settings.compose import compose
 
     for file, overrides, quantization in (
         (older, ["experiment=seed_baseline", "model.weights=none"], "dynamic"),

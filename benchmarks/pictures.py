@@ -5,12 +5,11 @@ from pathlib import Path
 
 import cv2
 
-from capsule_inspect.dataset.drawing.defects import DEFECTS
-from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
+from capsule_inspect.drawing.capsules import draw_capsule
+from capsule_inspect.drawing.defects import DEFECTS
 from capsule_inspect.imaging.picture import Picture
-from capsule_inspect.imaging.read_picture import read_picture
-from capsule_inspect.inference.expand_inputs import expand_inputs
-from capsule_inspect.inference.input_picture import InputPicture
+from capsule_inspect.imaging.read import read_picture
+from capsule_inspect.inference.inputs import InputPicture, expand_inputs
 
 DISTINCT = 40
 

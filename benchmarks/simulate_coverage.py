@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from coverage_models import Floats, OverlapModel, ScoreModel
 
-from capsule_inspect.evaluation.estimates import estimate_average_precision
 from capsule_inspect.evaluation.intervals import Interval, newcombe_auroc
+from capsule_inspect.evaluation.metrics import estimate_average_precision
 
 _SEED = 1
 _HUGE = 2000

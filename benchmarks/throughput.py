@@ -23,14 +23,12 @@ from rich.console import Console
 from rich.table import Table
 from timing import seconds
 
-from capsule_inspect.imaging.decode_picture import decode_picture
 from capsule_inspect.imaging.encode import encode_picture
-from capsule_inspect.inference.input_picture import InputPicture
-from capsule_inspect.inference.inspect_batch import inspect_batch
-from capsule_inspect.inference.inspect_options import InspectOptions, Overlays
-from capsule_inspect.inference.inspector import Inspector
-from capsule_inspect.inference.load_model_file import load_model_file
-from capsule_inspect.inference.map_in_order import map_in_order
+from capsule_inspect.imaging.read import decode_picture
+from capsule_inspect.inference.batch import inspect_batch, map_in_order
+from capsule_inspect.inference.inputs import InputPicture
+from capsule_inspect.inference.inspect_file import InspectOptions, Overlays
+from capsule_inspect.inference.inspector import Inspector, load_model_file
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from capsule_inspect.imaging.encode import encode_picture
-from capsule_inspect.imaging.read_picture import read_picture
-from capsule_inspect.inference.read_records import read_records
+from capsule_inspect.imaging.read import read_picture
+from capsule_inspect.inference.records import read_records
 
 SIDE = 440
 

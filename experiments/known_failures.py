@@ -15,11 +15,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from capsule_inspect.dataset.drawing.draw_capsule import DrawnCapsule, draw_capsule
-from capsule_inspect.imaging.draw_overlay import draw_overlay
-from capsule_inspect.inference.annotate import annotate
-from capsule_inspect.inference.inspector import Finding, Inspector
-from capsule_inspect.inference.load_model_file import load_model_file
+from capsule_inspect.drawing.capsules import DrawnCapsule, draw_capsule
+from capsule_inspect.imaging.overlay import draw_overlay
+from capsule_inspect.inference.inspector import Finding, Inspector, annotate, load_model_file
 
 SEEDS = range(90_000, 90_040)
 """Of drawn capsules that no training has seen."""

@@ -1,29 +1,76 @@
 """The `capsule-inspect` command."""
 
 import errno
+import inspect
+import platform
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from io import TextIOWrapper
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
+from capsule_inspect import __version__
 from capsule_inspect.cli.evaluate import evaluate
 from capsule_inspect.cli.export_tflite import export_tflite
 from capsule_inspect.cli.info import info
-from capsule_inspect.cli.plain_help import (
-    PlainCommand,
-    PlainGroup,
-    as_epilog,
-    epilog_of,
-    help_of,
-)
 from capsule_inspect.cli.predict import predict
 from capsule_inspect.cli.prepare import prepare
 from capsule_inspect.cli.runs import runs
 from capsule_inspect.cli.train import train
 from capsule_inspect.cli.tune import tune
 from capsule_inspect.errors import CapsuleInspectError, InterruptedRunError, UsageError
+from capsule_inspect.runs.environment import package_versions
+from capsule_inspect.settings.groups import Settings
+from capsule_inspect.settings.keys import keys_named
+from capsule_inspect.text import suggest
+
+_EXAMPLES = "\n\nExamples:\n"
+
+
+def help_of(docstring: str | None) -> str:
+    """Returns what a docstring says before its examples, without line breaks in paragraphs."""
+    prose = inspect.cleandoc(docstring or "").partition(_EXAMPLES)[0]
+    return re.sub(r"(?<!\n)\n(?!\n)", " ", prose)
+
+
+def epilog_of(docstring: str | None) -> str:
+    """Returns the examples of a docstring, for the end of the help."""
+    examples = inspect.cleandoc(docstring or "").partition(_EXAMPLES)[2]
+    return as_epilog("Examples:", examples.splitlines()) if examples else ""
+
+
+def as_epilog(title: str, commands: Sequence[str]) -> str:
+    """Lays out a title and commands below it; Typer tells lines apart by empty ones between."""
+    return "\n\n".join([title, *(command.strip() for command in commands)])
+
+
+class _Plain:
+    def get_params(self, ctx: Any) -> Any:
+        """Returns the parameters, with `--help`; switches have no type to show."""
+        parameters = super().get_params(ctx)  # type: ignore[misc]  # of the class it is mixed into
+        for parameter in parameters:
+            if getattr(parameter, "is_flag", False):
+                parameter.metavar = ""
+        return parameters
+
+
+class PlainCommand(_Plain, TyperCommand):
+    """A command whose help is laid out for reading."""
+
+
+class PlainGroup(_Plain, TyperGroup):
+    """The command that holds the others."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Takes the command line apart; shows the help where there is nothing to take apart."""
+        if not args and not ctx.resilient_parsing:  # which is what completion sets
+            typer.echo(ctx.get_help())
+            ctx.exit(UsageError.exit_code)
+        return super().parse_args(ctx, args)
+
 
 _TyperUsageError: type[Exception] = typer.BadParameter.__bases__[0]
 """What Typer raises for a wrong command line; it has no public name."""
@@ -76,8 +123,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except CapsuleInspectError as error:
         _fail(str(error), error.exit_code)
     except _TyperUsageError as error:
-        from capsule_inspect.cli.usage_error import describe_usage_error
-
         _fail(describe_usage_error(error), UsageError.exit_code)
     except OSError as error:
         if error.errno not in _DISK_ERRORS:
@@ -107,8 +152,6 @@ def _print_whatever_comes() -> None:
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from capsule_inspect.cli.versions import versions
-
         typer.echo("\n".join(versions()))
         raise typer.Exit
 
@@ -124,3 +167,47 @@ def _root(
     ),
 ) -> None:
     del version  # shown by its callback
+
+
+_CHOICE = re.compile(r"'(?P<given>[^']*)' is not one of (?P<known>'.*')")
+
+
+def describe_usage_error(error: Any) -> str:
+    """Returns a sentence on what is wrong, what was probably meant, and where to read more.
+
+    Args:
+        error: What Typer raised.
+    """
+    command = error.ctx.command_path if error.ctx else "capsule-inspect"
+    return f"{_what_is_wrong(error)} See {command} -h."
+
+
+def _what_is_wrong(error: Any) -> str:
+    if hasattr(error, "possibilities") and hasattr(error, "option_name"):
+        return f"There is no option {error.option_name}.{_meant(error)}"
+    said: str = error.format_message().replace("Value error, ", "")
+    said = said if said.endswith((".", "?")) else f"{said}."
+    choice = _CHOICE.search(said)
+    if choice:
+        said += suggest(choice["given"], re.findall(r"'([^']*)'", choice["known"]))
+    return said
+
+
+def _meant(error: Any) -> str:
+    """Tells which option, or which setting, was probably meant by one that there is not."""
+    parameters = error.ctx.command.get_params(error.ctx) if error.ctx else []
+    name = error.option_name.lstrip("-")
+    settings = keys_named(Settings(), name.replace("-", "_"))
+    if settings and any(parameter.name in {"overrides", "inputs"} for parameter in parameters):
+        written = " or ".join(f"{key}=VALUE" for key in settings)
+        return f" It is a setting: write {written}, without dashes."
+    options = (option for parameter in parameters for option in parameter.opts)
+    return suggest(error.option_name, (o for o in options if o.startswith("--") and o != "--help"))
+
+
+def versions() -> Iterator[str]:
+    """Yields a line for the program, Python and each package that results depend on."""
+    yield f"capsule-inspect {__version__}"
+    yield f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
+    for name, version in package_versions().items():
+        yield f"{name} {version}"

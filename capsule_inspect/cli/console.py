@@ -1,18 +1,29 @@
-"""Where the commands speak: results to stdout, messages to stderr and, if asked, a log file."""
+"""Speak to the terminal and the log file, and show progress."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from capsule_inspect.errors import CapsuleInspectError, UsageError
-from capsule_inspect.on_one_line import on_one_line
+from capsule_inspect.text import on_one_line
 
 if TYPE_CHECKING:
     import logging
+
 
 results = Console(highlight=False, soft_wrap=True)
 """Data a person or a program asked for."""
@@ -110,3 +121,57 @@ def _logging(log_file: Path | None) -> Iterator[None]:
     finally:
         _logs.remove(log)
         handler.close()
+
+
+class RateColumn(ProgressColumn):
+    """How many are done in a second, such as `12.3 pictures/s`.
+
+    Args:
+        unit: What is counted, in the plural.
+    """
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self._unit = unit
+
+    def render(self, task: Task) -> Text:
+        """Returns the rate; nothing until one is known."""
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:.1f} {self._unit}/s" if speed else "", style="progress.data.speed")
+
+
+def progress_bar(unit: str = "pictures") -> Progress:
+    """Makes a bar with a count, the rate and the time left; it vanishes when done.
+
+    Args:
+        unit: What is counted, in the plural.
+    """
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        RateColumn(unit),
+        TimeRemainingColumn(compact=True),
+        TextColumn("left"),
+        console=messages,
+        transient=True,
+        expand=True,
+        disable=not messages.is_terminal or messages.is_dumb_terminal,
+        redirect_stdout=False,  # rows of --json are data for a program, not lines above the bar
+    )
+
+
+@contextmanager
+def watch_pictures(total: int, verb: str) -> Iterator[Callable[[], None]]:
+    """Shows a bar over pictures.
+
+    Args:
+        total: How many pictures there are.
+        verb: What is being done to them.
+
+    Yields:
+        What to call after each picture.
+    """
+    with progress_bar() as bar:
+        task = bar.add_task(verb, total=total)
+        yield lambda: bar.advance(task)

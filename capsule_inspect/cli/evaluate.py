@@ -5,17 +5,17 @@ from typing import Annotated
 
 import typer
 
-from capsule_inspect.cli.complete import complete_split
-from capsule_inspect.cli.extras import require_train_extra
+from capsule_inspect.choices import RuntimeName
 from capsule_inspect.cli.options import (
     ConfigDir,
     DataRoot,
     Overrides,
     PrintConfig,
+    complete_split,
     settings_from,
 )
 from capsule_inspect.cli.predict import split_arguments
-from capsule_inspect.modelfile.runtime_name import RuntimeName
+from capsule_inspect.workflows.extras import require_train_extra
 
 
 def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parameter)
@@ -85,12 +85,15 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
             f"MODEL is missing before '{model}': a .tflite or .keras file, or the folder of a run."
         )
     say(f"Measuring {model}.")  # what follows takes seconds to load
-    from capsule_inspect.cli.evaluate_model import evaluate_model
-    from capsule_inspect.cli.evaluate_stored import evaluate_stored, find_stored
-    from capsule_inspect.cli.evaluate_study import evaluate_study
-    from capsule_inspect.cli.evaluation_request import EvaluationRequest
-    from capsule_inspect.dataset.read_dataset import read_dataset
+    from capsule_inspect.dataset.data_set import read_dataset
     from capsule_inspect.training.study import open_study
+    from capsule_inspect.workflows.evaluate import (
+        EvaluationRequest,
+        evaluate_model,
+        evaluate_stored,
+        evaluate_study,
+        find_stored,
+    )
 
     stored = find_stored(model)
     if stored:

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from capsule_inspect.cli.extras import load_training_stack
 from capsule_inspect.cli.options import ConfigDir, DataRoot, Overrides, PrintConfig, settings_from
+from capsule_inspect.workflows.extras import load_training_stack
 
 
 def export_tflite(
@@ -38,9 +38,9 @@ def export_tflite(
         capsule-inspect export-tflite runs/first threshold.policy=max_miss_rate threshold.value=.02
     """
     settings = settings_from(overrides, config_dir, print_config, data_root, heavy=True)
-    from capsule_inspect.dataset.read_dataset import read_dataset
+    from capsule_inspect.dataset.data_set import read_dataset
     from capsule_inspect.errors import UsageError
-    from capsule_inspect.training.find_model import find_model
+    from capsule_inspect.training.saved import find_model
     from capsule_inspect.training.study import open_study, require_finished
 
     data = read_dataset(Path(settings.data.dir), settings.data.root)
@@ -52,8 +52,7 @@ def export_tflite(
     else:
         require_finished(study)
     load_training_stack("export-tflite", "tensorflow")  # last, so that a slip is told at once
-    from capsule_inspect.cli.export_network import export_network
-    from capsule_inspect.cli.export_study import export_study
+    from capsule_inspect.workflows.export import export_network, export_study
 
     if study is None:
         export_network(model, out, data, settings, force)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from capsule_inspect.cli.expected import describe_expected
+from capsule_inspect.choices import SHIPPED_MODEL
 from capsule_inspect.errors import MissingExtraError, ModelFileError, UsageError
-from capsule_inspect.modelfile.shipped_model import SHIPPED_MODEL
+from capsule_inspect.workflows.models import describe_expected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from capsule_inspect.imaging.roi import Roi
+    from capsule_inspect.imaging.crop import Roi
     from capsule_inspect.modelfile.bundle import ModelBundle
     from capsule_inspect.modelfile.metadata import ModelMetadata
 
@@ -85,7 +85,7 @@ def _look_at(file: Path, bundle: "ModelBundle") -> _FileFacts:
 
 def _try_runtime(bundle: "ModelBundle") -> tuple[str | None, str | None]:
     """Loads the model, since what a runtime refuses shows in no version number."""
-    from capsule_inspect.modelfile.interpreter import Interpreter
+    from capsule_inspect.modelfile.runtime import Interpreter
 
     try:
         return Interpreter(bundle).runtime, None

@@ -1,4 +1,4 @@
-"""Options that several commands share, and composing their settings."""
+"""Options that several commands share, and their completion."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,8 +6,52 @@ from typing import Annotated
 
 import typer
 
-from capsule_inspect.cli.complete import complete_setting
-from capsule_inspect.settings.settings import Settings
+from capsule_inspect.settings.groups import Settings
+from capsule_inspect.settings.keys import keys
+
+
+def complete_setting(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Completes `KEY=VALUE`: a key, or the option of a group such as `model=`.
+
+    Bash takes `=` for a word of its own and wants what follows it alone, and Typer keeps a final
+    `=` from us; so a group's name without a value is taken for one that waits for it. For any other
+    empty word nothing is offered, so that the shell offers files.
+
+    Args:
+        ctx: What was typed before, taken apart.
+        incomplete: The word typed so far.
+    """
+    settings = ctx.params.get("overrides") or ()
+    before = [*settings, *(ctx.params.get("inputs") or ())]
+    if len(before) > 1 and before[-1] == "=":
+        return _options(before[-2], incomplete)
+    if not incomplete:
+        return _options(settings[-1], "") if settings else []
+    group, equals, option = incomplete.partition("=")
+    if equals:
+        return [f"{group}={name}" for name in _options(group, option)]
+    return [f"{key}=" for key in _settable() if key.startswith(incomplete)]
+
+
+def complete_split(incomplete: str) -> list[str]:
+    """Completes the name of a split, or `all`."""
+    from capsule_inspect.dataset.manifest import SPLITS
+
+    return [name for name in (*SPLITS, "all") if name.startswith(incomplete)]
+
+
+def _options(group: str, start: str) -> list[str]:
+    from capsule_inspect.settings.compose import config_folders, group_options
+
+    return [name for name in group_options(group, config_folders()) if name.startswith(start)]
+
+
+def _settable() -> list[str]:
+    """Returns the keys that take a value: plain settings, and groups with options."""
+    known = ["experiment", *keys(Settings())]
+    inner = {key.rpartition(".")[0] for key in known}
+    return [key for key in known if "." not in key or key not in inner]
+
 
 _SETTINGS = "Settings"
 """The panel of options that every command has."""
@@ -73,12 +117,12 @@ def settings_from(
         ConfigError: An override or config file is malformed, unknown, or of the wrong type.
         typer.Exit: The settings were printed.
     """
-    from capsule_inspect.config_folders import config_folders
+    from capsule_inspect.settings.compose import config_folders
 
     if not (overrides or print_config or heavy) and len(config_folders(config_dir)) == 1:
         return Settings()
-    from capsule_inspect.compose import compose
-    from capsule_inspect.settings.as_yaml import to_yaml
+    from capsule_inspect.settings.compose import compose
+    from capsule_inspect.settings.yaml_text import to_yaml
 
     settings = compose(overrides or [], config_dir)
     if data_root is not None:

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from capsule_inspect.cli.options import ConfigDir, Overrides, PrintConfig, settings_from
-from capsule_inspect.counted import counted
+from capsule_inspect.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rich.table import Table
 
+    from capsule_inspect.dataset.check import Problem
     from capsule_inspect.dataset.data_set import DataSet
     from capsule_inspect.dataset.prepare import Prepared
-    from capsule_inspect.dataset.problem import Problem
 
 
 def prepare(
@@ -54,11 +54,10 @@ def prepare(
     from collections import Counter
     from time import perf_counter
 
-    from capsule_inspect.cli.command_line import command_line
-    from capsule_inspect.cli.console import results, say
-    from capsule_inspect.cli.progress import progress_bar
+    from capsule_inspect.cli.console import progress_bar, results, say
+    from capsule_inspect.dataset.check import UnfitDataError
     from capsule_inspect.dataset.prepare import DRAWN, prepare_dataset
-    from capsule_inspect.dataset.problem import UnfitDataError
+    from capsule_inspect.text import command_line
 
     start = perf_counter()
     verb = "Drawing" if source == DRAWN else "Checking"
@@ -90,10 +89,10 @@ def prepare(
 
 def _write_page(prepared: "Prepared") -> Path:
     """Writes dataset.html beside the manifest; returns its path."""
-    from capsule_inspect.cli.progress import watch_pictures
+    from capsule_inspect.cli.console import watch_pictures
     from capsule_inspect.dataset.survey import choose_roi, survey
+    from capsule_inspect.files import replace_text
     from capsule_inspect.pages.dataset_page import DATASET_PAGE_FILE, make_dataset_page
-    from capsule_inspect.replacing import replace_text
 
     data = prepared.data
     with watch_pictures(len(data.samples), "Looking") as advance:
@@ -119,7 +118,7 @@ def _table(data: "DataSet") -> "Table":
     """Builds the table of counts per class and split."""
     from rich.table import Table
 
-    from capsule_inspect.dataset.sample import SPLITS
+    from capsule_inspect.dataset.manifest import SPLITS
 
     table = Table(show_footer=True)
     table.add_column("class", footer="all")

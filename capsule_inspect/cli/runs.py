@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from capsule_inspect.cli.command_line import command_line
-from capsule_inspect.counted import counted
 from capsule_inspect.errors import UsageError
-from capsule_inspect.runs.new_folder import RUNS
 from capsule_inspect.runs.run import Command
+from capsule_inspect.runs.run_folder import RUNS
+from capsule_inspect.text import command_line, counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,10 +48,10 @@ def runs(
         capsule-inspect runs measured --command evaluate --json
     """
     from capsule_inspect.cli.console import say
-    from capsule_inspect.cli.runs_table import print_runs
+    from capsule_inspect.cli.tables import print_runs
     from capsule_inspect.runs.find_runs import find_runs
-    from capsule_inspect.runs.sort_runs import sort_runs
-    from capsule_inspect.suggest import suggest_path
+    from capsule_inspect.runs.run import sort_runs
+    from capsule_inspect.text import suggest_path
 
     if not folder.is_dir():
         raise UsageError(

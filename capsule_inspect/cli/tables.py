@@ -1,21 +1,26 @@
-"""Tables that several commands print."""
+"""Tables for the terminal."""
 
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from capsule_inspect.cli.console import results
+from capsule_inspect.runs.run import MAIN_METRICS, Run
+from capsule_inspect.text import on_one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
-    from capsule_inspect.evaluation.confusion_matrix import ConfusionMatrix
     from capsule_inspect.evaluation.evaluate import Evaluation
-    from capsule_inspect.evaluation.per_class import ClassMetrics
-    from capsule_inspect.modelfile.metric import Metric
+    from capsule_inspect.evaluation.metrics import ClassMetrics, ConfusionMatrix
+    from capsule_inspect.modelfile.metadata import Metric
+
 
 _WIDE = 75
 """Characters to a line that let a table of six classes stand at its ease."""
@@ -70,7 +75,7 @@ def print_classes(per_class: "Sequence[ClassMetrics]") -> None:
     Args:
         per_class: One for each class, in order.
     """
-    from capsule_inspect.evaluation.per_class import CLASS_METRICS
+    from capsule_inspect.evaluation.metrics import CLASS_METRICS
 
     table = Table(
         box=box.SIMPLE_HEAD,
@@ -130,3 +135,67 @@ def _two_lines(metric: "Metric") -> str:
     known = metric.low is not None and metric.low != metric.high
     interval = f"\n{metric.low:.2f}-{metric.high:.2f}" if known else ""
     return f"{metric.value:.3f}{interval}"
+
+
+_WIDTH = 80
+_HEADS = {
+    "accuracy": ("", "accuracy"),
+    "defect_only_accuracy": ("defect", "only"),
+    "presence_accuracy": ("", "presence"),
+    "average_precision": ("avg", "prec"),
+    "miss_rate": ("miss", "rate"),
+    "false_alarm_rate": ("false", "alarm"),
+}
+"""What metrics are called where there is little room; others by their own words."""
+
+
+def print_runs(runs: Sequence[Run], root: Path, sorted_by: str | None) -> None:
+    """Prints runs to stdout, two lines for each: its folder, then when it began and its metrics.
+
+    Args:
+        runs: The runs, in order.
+        root: The folder they were found in; paths are shown relative to it.
+        sorted_by: The metric they are sorted by, which is shown first.
+    """
+    others = [name for name in MAIN_METRICS if name != sorted_by]
+    shown = [sorted_by, *others][: len(MAIN_METRICS)] if sorted_by else others
+    for line in (*_header(shown), Text("─" * _WIDTH)):
+        results.print(line)
+    for run in runs:
+        for line in _lines(run, root, shown):
+            results.print(line, soft_wrap=False, overflow="fold")
+
+
+def _header(shown: Sequence[str]) -> Iterator[Text]:
+    upper, lower = zip(*map(_head, shown), strict=True)
+    yield Text(_columns("", upper, shown), "bold")
+    yield Text(_columns("run", lower, shown), "bold")
+
+
+def _lines(run: Run, root: Path, shown: Sequence[str]) -> Iterator[Text]:
+    found, place = run.status, run.path.relative_to(root)
+    # Where the folder says which command it is of, it need not be said again.
+    said = run.command if place.parts[:1] != (run.command,) else ""
+    late = found.note if found.metrics and found.state == "unfinished" else ""
+    facts = on_one_line(", ".join(filter(None, (said, found.state, late))))
+    name = on_one_line(place.as_posix() if place.parts else run.name)
+    yield Text.assemble((name, "bold"), f"  {facts}" if facts else "")
+    values = [run.value(name) for name in shown]
+    numbers = ["" if value is None else f"{value:.3f}" for value in values]
+    about = on_one_line(found.measured_on if any(numbers) else found.note)
+    yield Text(_columns(f"  {run.began:%Y-%m-%d %H:%M} {about}", numbers, shown).rstrip())
+
+
+def _columns(left: str, cells: Sequence[str], shown: Sequence[str]) -> str:
+    """Puts cells below the metrics' heads, at the right, and a text before them."""
+    right = "".join(
+        cell.rjust(1 + max(5, *map(len, _head(name))))
+        for cell, name in zip(cells, shown, strict=True)
+    )
+    return left.ljust(_WIDTH - len(right)) + right if right.strip() else left
+
+
+def _head(metric: str) -> tuple[str, str]:
+    """Returns the two lines of a metric's head."""
+    words = metric.split("_", 1)
+    return _HEADS.get(metric) or (("", metric) if len(words) == 1 else (words[0], words[1]))

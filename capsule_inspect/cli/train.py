@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from capsule_inspect.cli.command_line import command_line
-from capsule_inspect.cli.extras import choose_backend, load_training_stack
 from capsule_inspect.cli.options import ConfigDir, DataRoot, Overrides, PrintConfig, settings_from
+from capsule_inspect.text import command_line
+from capsule_inspect.workflows.extras import choose_backend, load_training_stack
 
 if TYPE_CHECKING:
     from capsule_inspect.dataset.data_set import DataSet
     from capsule_inspect.runs.run_folder import RunFolder
-    from capsule_inspect.settings.settings import Settings
+    from capsule_inspect.settings.groups import Settings
 
 
 def train(
@@ -38,7 +38,7 @@ def train(
     """
     settings = settings_from(overrides, config_dir, print_config, data_root, heavy=True)
     choose_backend("train")
-    from capsule_inspect.cli.start_run import start_run
+    from capsule_inspect.workflows.train import start_run
 
     settings, data, run = start_run("train", settings, out, overrides or ())
     load_training_stack("train")  # last, so that a slip is told at once
@@ -48,8 +48,8 @@ def train(
 def _train_one(settings: "Settings", data: "DataSet", run: "RunFolder") -> None:
     from capsule_inspect.cli.console import say
     from capsule_inspect.cli.tables import print_metrics
-    from capsule_inspect.cli.watch_training import watch_training
     from capsule_inspect.training.fit import fit
+    from capsule_inspect.workflows.train import watch_training
 
     with watch_training(settings.train) as watcher:
         metrics = fit(settings, data, run, watcher)
@@ -63,12 +63,10 @@ def _train_one(settings: "Settings", data: "DataSet", run: "RunFolder") -> None:
 
 
 def _train_study(settings: "Settings", data: "DataSet", run: "RunFolder") -> None:
-    from capsule_inspect.cli.console import say
-    from capsule_inspect.cli.progress import watch_pictures
-    from capsule_inspect.cli.watch_training import watch_training
+    from capsule_inspect.cli.console import say, watch_pictures
     from capsule_inspect.training.calibrate import calibrate
-    from capsule_inspect.training.fit_members import fit_members
-    from capsule_inspect.training.study import make_study
+    from capsule_inspect.training.study import fit_members, make_study
+    from capsule_inspect.workflows.train import watch_training
 
     study = make_study(run.path, settings)
     say(f"Cross-validating with {len(study.members)} runs in {run.path}.")

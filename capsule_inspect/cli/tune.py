@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from capsule_inspect.cli.extras import choose_backend, load_training_stack
 from capsule_inspect.cli.options import ConfigDir, DataRoot, Overrides, PrintConfig, settings_from
+from capsule_inspect.workflows.extras import choose_backend, load_training_stack
 
 
 def tune(
@@ -34,16 +34,15 @@ def tune(
     """
     settings = settings_from(overrides, config_dir, print_config, data_root, heavy=True)
     choose_backend("tune")
-    from capsule_inspect.cli.command_line import command_line
     from capsule_inspect.cli.console import results, say
-    from capsule_inspect.cli.start_run import start_run
+    from capsule_inspect.text import command_line
+    from capsule_inspect.workflows.train import start_run
 
     settings, data, run = start_run("tune", settings, out, overrides or (), ("tune.trials",))
     load_training_stack("tune")  # so late, so that a slip is told at once
-    from capsule_inspect.training import tune as search
-    from capsule_inspect.training.search_figures import draw_search
-    from capsule_inspect.training.search_report import BEST
-    from capsule_inspect.training.trial_trainer import trial_trainer
+    from capsule_inspect.search import tune as search
+    from capsule_inspect.search.report import BEST, draw_search
+    from capsule_inspect.search.tune import trial_trainer
 
     tuned = search.tune(settings, run, say, trial_trainer(data, say))
     for key, value in sorted(tuned.best.items()):

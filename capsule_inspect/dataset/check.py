@@ -1,22 +1,117 @@
-"""Checking every picture and mask of a data set, and telling all problems at once."""
+"""Check pictures and masks, and report all problems at once."""
 
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 
-from capsule_inspect.classes import GOOD
-from capsule_inspect.dataset.advance import Advance
-from capsule_inspect.dataset.checked_picture import CheckedPicture, hash_pixels
-from capsule_inspect.dataset.discovery import Discovery, FoundPicture
-from capsule_inspect.dataset.problem import Problem
-from capsule_inspect.dataset.set_problems import copy_problems, set_problems
-from capsule_inspect.errors import PictureError
-from capsule_inspect.imaging.picture_file import name_file
-from capsule_inspect.imaging.read_mask import read_mask
-from capsule_inspect.imaging.read_picture import read_picture
-from capsule_inspect.on_one_line import on_one_line
+from capsule_inspect.choices import GOOD
+from capsule_inspect.dataset.data_set import class_order
+from capsule_inspect.dataset.layouts import Discovery, FoundPicture
+from capsule_inspect.dataset.split import MIN_TO_SPLIT
+from capsule_inspect.errors import DataError, PictureError
+from capsule_inspect.imaging.picture import Picture, name_file
+from capsule_inspect.imaging.read import read_mask, read_picture
+from capsule_inspect.reporter import Advance
+from capsule_inspect.text import on_one_line
+
+
+@dataclass(frozen=True)
+class CheckedPicture:
+    """A picture that can be used.
+
+    Attributes:
+        path: POSIX path relative to the root.
+        label: Class name.
+        mask: POSIX path of its mask; empty where there is none.
+        sha256: Of its pixels, see `hash_pixels`.
+        width: Width in pixels.
+        height: Height in pixels.
+    """
+
+    path: str
+    label: str
+    mask: str
+    sha256: str
+    width: int
+    height: int
+
+
+def hash_pixels(picture: Picture) -> str:
+    """Returns the sha256 of a picture's shape and RGB values, the same for every file format."""
+    height, width, _ = picture.shape
+    digest = sha256(f"rgb uint8 {height} {width}\n".encode())
+    digest.update(np.ascontiguousarray(picture).data)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong with a file or a class.
+
+    Attributes:
+        path: POSIX path relative to the source; empty where it is about no single file.
+        message: What is wrong, as a sentence.
+        fatal: No data set is made with this file in it.
+    """
+
+    path: str
+    message: str
+    fatal: bool = field(kw_only=True)
+
+
+class UnfitDataError(DataError):
+    """Files of a data set have fatal problems.
+
+    Attributes:
+        problems: All that were found, fatal or not.
+    """
+
+    def __init__(self, message: str, problems: tuple[Problem, ...]) -> None:
+        super().__init__(message)
+        self.problems = problems
+
+
+def set_problems(fit: Collection[CheckedPicture]) -> Iterator[Problem]:
+    """Finds what is worth a warning about a set as a whole."""
+    distinct = {(picture.label, picture.sha256) for picture in fit}
+    counts = Counter(label for label, _ in distinct)
+    few = [label for label in class_order(counts) if counts[label] < MIN_TO_SPLIT]
+    if few:
+        listed = ", ".join(f"{label} ({counts[label]})" for label in few)
+        message = (
+            f"Classes of fewer than {MIN_TO_SPLIT} distinct pictures all go to train: {listed}."
+        )
+        yield Problem("", message, fatal=False)
+    if not set(counts) - {GOOD}:
+        yield Problem(
+            "", "There is no class of defects; no model can be trained on this.", fatal=False
+        )
+    elif not any(picture.mask for picture in fit):
+        message = "There are no masks; where a defect is cannot be learned or measured."
+        yield Problem("", message, fatal=False)
+
+
+def copy_problems(pictures: Iterable[CheckedPicture]) -> list[Problem]:
+    """Finds pictures of the same pixels: fatal where their labels differ, else worth a warning."""
+    groups: dict[str, list[CheckedPicture]] = defaultdict(list)
+    for picture in pictures:
+        groups[picture.sha256].append(picture)
+    problems: list[Problem] = []
+    for group in (group for group in groups.values() if len(group) > 1):
+        if len({picture.label for picture in group}) > 1:
+            for picture in group:
+                rivals = ", ".join(rival.path for rival in group if rival.label != picture.label)
+                message = f"It is the same picture as {rivals}, under another label. Keep one."
+                problems.append(Problem(picture.path, message, fatal=True))
+        else:
+            for picture in group[1:]:
+                message = f"It is a copy of {group[0].path}; both go to the same split."
+                problems.append(Problem(picture.path, message, fatal=False))
+    return problems
 
 
 def check_pictures(

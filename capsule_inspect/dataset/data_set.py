@@ -1,12 +1,27 @@
-"""A data set: its pictures, and what is known of them."""
+"""The data set folder that `prepare` writes and all other commands read."""
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Final
 
-from capsule_inspect.classes import GOOD
-from capsule_inspect.dataset.sample import Sample
+import numpy as np
+from numpy.typing import NDArray
+
+from capsule_inspect.choices import GOOD
+from capsule_inspect.dataset.manifest import (
+    MANIFEST,
+    SPLITS,
+    Sample,
+    format_manifest,
+    read_manifest,
+)
+from capsule_inspect.errors import DataError
+from capsule_inspect.files import replace_json, replace_text
+from capsule_inspect.imaging.read import read_mask
+from capsule_inspect.modelfile.strict_json import Fields, parse_object
+from capsule_inspect.text import suggest_path
 
 
 @dataclass(frozen=True)
@@ -58,3 +73,152 @@ def class_order(labels: Iterable[str]) -> tuple[str, ...]:
 def _sha256_of(samples: Iterable[Sample]) -> str:
     hashes = sorted(sample.sha256 for sample in samples)
     return hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+
+DESCRIPTION: Final = "dataset.json"
+
+
+def write_dataset(folder: Path, data: DataSet) -> None:
+    """Writes dataset.json and manifest.csv.
+
+    Each file appears whole or not at all, manifest.csv last, so that a folder with a manifest is
+    complete. The same samples give the same manifest, byte for byte. A root inside `folder` is
+    written relative to it, so that such a folder can be moved; any other root is absolute.
+
+    Raises:
+        OSError: The folder cannot be made or written to.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    replace_json(folder / DESCRIPTION, _describe(folder, data))
+    replace_text(folder / MANIFEST, format_manifest(data.samples))
+
+
+def _describe(folder: Path, data: DataSet) -> dict[str, Any]:
+    root, here = data.root.resolve(), folder.resolve()
+    inside = root.is_relative_to(here)
+    return {
+        "root": (root.relative_to(here) if inside else root).as_posix(),
+        "classes": list(data.classes),
+        "counts": {
+            label: {split: data.count(label, split) for split in SPLITS} for label in data.classes
+        },
+        "seed": data.seed,
+        "source": data.source,
+        "licence": data.licence,
+        "tool_version": data.version,
+    }
+
+
+_KEYS: Final = frozenset({"root", "classes", "seed", "source", "licence", "tool_version"})
+
+
+def read_dataset(folder: Path, data_root: Path | str = "") -> DataSet:
+    """Reads a data set folder.
+
+    Args:
+        folder: A folder written by `write_dataset`.
+        data_root: Where the pictures are now; unless empty, overrides the root in dataset.json.
+
+    Returns:
+        The data set, its root absolute.
+
+    Raises:
+        DataError: The folder is none of ours, damaged, or its pictures' root is not there.
+    """
+    _require_files(folder)
+    data = _read_description(folder / DESCRIPTION, read_manifest(folder / MANIFEST))
+    if str(data_root):
+        data = replace(data, root=Path(data_root).resolve())
+    unknown = sorted({sample.label for sample in data.samples} - set(data.classes))
+    if unknown:
+        raise DataError(
+            f"'{folder / MANIFEST}' has labels that {DESCRIPTION} does not name: "
+            f"{', '.join(unknown)}. Prepare the data again."
+        )
+    if not data.root.is_dir():
+        raise DataError(
+            f"The pictures of '{folder}' should be in '{data.root}', which is not there. "
+            f"If they moved, say where to with --data-root.{suggest_path(data.root)}"
+        )
+    return data
+
+
+def _require_files(folder: Path) -> None:
+    if not folder.is_dir():
+        raise DataError(
+            f"There is no data set folder '{folder}'.{suggest_path(folder, _is_dataset)} "
+            f"Name one with data.dir=FOLDER, or make it: capsule-inspect prepare SOURCE {folder}"
+        )
+    if not (folder / MANIFEST).is_file() or not (folder / DESCRIPTION).is_file():
+        raise DataError(
+            f"'{folder}' is not a data set folder: it lacks {MANIFEST} or {DESCRIPTION}. "
+            f"Make one with `capsule-inspect prepare SOURCE {folder}`."
+        )
+
+
+def _is_dataset(folder: Path) -> bool:
+    return (folder / MANIFEST).is_file()
+
+
+def _read_description(path: Path, samples: tuple[Sample, ...]) -> DataSet:
+    try:
+        document = parse_object(path.read_bytes())
+        # What else it says, such as by a later version, is nobody's harm.
+        fields = Fields({key: document[key] for key in _KEYS & set(document)}, "", _KEYS)
+        return DataSet(
+            root=(path.parent / _root(fields)).resolve(),
+            classes=_classes(fields),
+            samples=samples,
+            seed=fields.count("seed", low=0),
+            source=fields.text("source"),
+            licence=fields.text("licence"),
+            version=fields.text("tool_version"),
+        )
+    except OSError as error:
+        raise DataError(f"'{path}' cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise DataError(f"'{path}' is damaged: {error}. Prepare the data again.") from error
+
+
+def _root(fields: Fields) -> str:
+    """Reads `root`: any text, for a folder's name may hold what no message could show."""
+    root = fields["root"]
+    if not isinstance(root, str):
+        raise ValueError("`root` is not a text")
+    return root
+
+
+def _classes(fields: Fields) -> tuple[str, ...]:
+    """Reads `classes`: unlike a model's, they may be `good` alone, to measure false alarms on."""
+    classes = fields.texts("classes")
+    if classes[:1] != (GOOD,):
+        raise ValueError("`classes` does not start with `good`")
+    if len(set(classes)) != len(classes):
+        raise ValueError("`classes` names a class twice")
+    return classes
+
+
+def true_mask(data: DataSet, sample: Sample, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
+    """Reads which pixels of a sample are defect.
+
+    Args:
+        data: The data set the sample is of.
+        sample: A picture of it.
+        shape: Height and width of the decoded picture.
+
+    Returns:
+        Of that shape: empty for a good picture; None for a defect whose place is not known.
+
+    Raises:
+        PictureError: The mask cannot be read.
+        DataError: It is not of the picture's size, so it belongs to another picture.
+    """
+    if not sample.mask:
+        return np.zeros(shape, np.bool_) if sample.label == GOOD else None
+    mask = read_mask(data.root / sample.mask)
+    if mask.shape != shape:
+        raise DataError(
+            f"The mask '{sample.mask}' is not of the size of its picture '{sample.path}': "
+            f"{mask.shape} against {shape}. Prepare the data again, or check --data-root."
+        )
+    return mask > 0

@@ -1,14 +1,41 @@
-"""manifest.csv: the pictures of a data set folder, one row each."""
+"""The samples of a data set, and the file that lists them."""
 
 import csv
 import io
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple, fields
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from capsule_inspect.dataset.sample import SPLITS, Sample
 from capsule_inspect.errors import DataError
+
+SPLITS: Final = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One picture of a data set: one row of manifest.csv.
+
+    Attributes:
+        path: POSIX path relative to the data set's root.
+        label: Class name.
+        mask: POSIX path of the mask relative to the root; empty where there is none.
+        split: `train`, `val` or `test`.
+        fold: Cross-validation fold from 0; None without folds.
+        sha256: Of the decoded pixels.
+        width: Width in pixels.
+        height: Height in pixels.
+    """
+
+    path: str
+    label: str
+    mask: str
+    split: str
+    fold: int | None
+    sha256: str
+    width: int
+    height: int
+
 
 MANIFEST: Final = "manifest.csv"
 

@@ -1,4 +1,4 @@
-"""Making a data set folder of pictures on disk, or of drawn ones."""
+"""Prepare a data set folder from pictures, or from drawn capsules."""
 
 import shutil
 from collections.abc import Iterable, Iterator
@@ -8,23 +8,67 @@ from pathlib import Path
 from typing import Final
 
 from capsule_inspect import __version__
-from capsule_inspect.classes import GOOD
-from capsule_inspect.counted import counted
-from capsule_inspect.dataset.advance import Advance
-from capsule_inspect.dataset.check import check_pictures
-from capsule_inspect.dataset.checked_picture import CheckedPicture
-from capsule_inspect.dataset.data_set import DataSet, class_order
-from capsule_inspect.dataset.discover import discover
-from capsule_inspect.dataset.draw_set import MASKS, PICTURES, draw_set
-from capsule_inspect.dataset.manifest import MANIFEST
-from capsule_inspect.dataset.problem import Problem, UnfitDataError
-from capsule_inspect.dataset.sample import Sample
-from capsule_inspect.dataset.set_problems import set_problems
+from capsule_inspect.choices import GOOD
+from capsule_inspect.dataset.check import (
+    CheckedPicture,
+    Problem,
+    UnfitDataError,
+    check_pictures,
+    hash_pixels,
+    set_problems,
+)
+from capsule_inspect.dataset.data_set import DESCRIPTION, DataSet, class_order, write_dataset
+from capsule_inspect.dataset.layouts import discover
+from capsule_inspect.dataset.manifest import MANIFEST, Sample
 from capsule_inspect.dataset.split import split_pictures
-from capsule_inspect.dataset.write_dataset import DESCRIPTION, write_dataset
+from capsule_inspect.drawing.capsules import draw_capsule, draw_labels
 from capsule_inspect.errors import UsageError
-from capsule_inspect.on_one_line import on_one_line
-from capsule_inspect.settings.data_settings import DataSettings
+from capsule_inspect.imaging.encode import encode_mask, encode_picture
+from capsule_inspect.reporter import Advance
+from capsule_inspect.settings.groups import DataSettings
+from capsule_inspect.text import counted, on_one_line
+
+PICTURES: Final = "pictures"
+MASKS: Final = "masks"
+
+
+def draw_set(
+    out: Path, settings: DataSettings, advance: Advance | None = None
+) -> list[CheckedPicture]:
+    """Draws capsules into `out/pictures/0000.png` and on, masks of defects into `out/masks/`.
+
+    The files' names say nothing of the labels, which come from `draw_labels`; picture number i is
+    drawn from the seed (settings.seed, i).
+
+    Args:
+        out: Folder to write into; made if missing.
+        settings: How many, how large, and the seed.
+        advance: Told after every picture.
+
+    Returns:
+        The pictures, sorted by path, with paths relative to `out`.
+
+    Raises:
+        OSError: A file cannot be written.
+        PictureError: A picture cannot be encoded.
+    """
+    (out / PICTURES).mkdir(parents=True, exist_ok=True)
+    (out / MASKS).mkdir(exist_ok=True)
+    drawn: list[CheckedPicture] = []
+    digits = max(4, len(str(settings.count - 1)))
+    for i, label in enumerate(draw_labels(settings.count, settings.seed)):
+        capsule = draw_capsule(label, (settings.seed, i), settings.size)
+        path, mask = f"{PICTURES}/{i:0{digits}}.png", ""
+        (out / path).write_bytes(encode_picture(capsule.picture))
+        if capsule.mask.any():
+            mask = f"{MASKS}/{i:0{digits}}.png"
+            (out / mask).write_bytes(encode_mask(capsule.mask))
+        height, width, _ = capsule.picture.shape
+        drawn.append(CheckedPicture(path, label, mask, hash_pixels(capsule.picture), width, height))
+        if advance is not None:
+            advance(i + 1, settings.count)
+    return drawn
+
 
 DRAWN: Final = "drawn"
 """The source that stands for drawn capsules; a folder of that name is `./drawn`."""

@@ -1,4 +1,4 @@
-"""What the pictures of a data set look like, in numbers and maps."""
+"""Survey a data set: sizes, colours and where its defects are."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -6,14 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from capsule_inspect.dataset.data_set import DataSet
-from capsule_inspect.dataset.sample import Sample
-from capsule_inspect.dataset.true_mask import true_mask
-from capsule_inspect.imaging.crop import Crop, find_crops
+from capsule_inspect.dataset.data_set import DataSet, true_mask
+from capsule_inspect.dataset.manifest import Sample
+from capsule_inspect.imaging.appearance import Look, measure_look
+from capsule_inspect.imaging.crop import Crop, Roi, find_crops
 from capsule_inspect.imaging.find_capsules import find_capsules
-from capsule_inspect.imaging.look import Look, measure_look
-from capsule_inspect.imaging.read_picture import read_picture
-from capsule_inspect.imaging.roi import Roi
+from capsule_inspect.imaging.read import read_picture
 
 _FEW = 20
 """Pictures that tell whether a data set is of capsules."""

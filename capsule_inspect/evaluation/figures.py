@@ -1,4 +1,4 @@
-"""Pictures of an evaluation, for people."""
+"""Figures of an evaluation."""
 
 from pathlib import Path
 
@@ -9,8 +9,12 @@ from matplotlib.figure import Figure
 
 from capsule_inspect.evaluation.curves import OperatingCurves, trace_curves
 from capsule_inspect.evaluation.evaluate import Evaluation
-from capsule_inspect.evaluation.palette import BLUE, VERMILLION
-from capsule_inspect.replacing import replacing
+from capsule_inspect.files import replacing
+
+BLUE = "#0072B2"
+VERMILLION = "#D55E00"
+REDDISH_PURPLE = "#CC79A7"
+
 
 CONFUSION_FILE = "confusion_matrix.png"
 ROC_FILE = "roc.png"

@@ -1,11 +1,15 @@
-"""95 % confidence intervals."""
+"""95 % intervals."""
 
 import math
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from capsule_inspect.evaluation.arrays import Flags, Floats
+Floats: TypeAlias = NDArray[np.float64]
+Flags: TypeAlias = NDArray[np.bool_]
+
 
 _Z = 1.959963984540054
 """The normal distribution's 97.5 % point."""

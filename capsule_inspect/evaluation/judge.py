@@ -1,17 +1,18 @@
-"""Inspecting pictures whose truth is known."""
+"""Judge a model on samples with known truth."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from capsule_inspect.dataset.data_set import DataSet
-from capsule_inspect.dataset.sample import Sample
-from capsule_inspect.dataset.true_mask import true_mask
-from capsule_inspect.evaluation.overlap import Overlap, measure_overlap
-from capsule_inspect.evaluation.pixel_tally import PixelTally, tally_findings
-from capsule_inspect.imaging.read_picture import read_picture
+from capsule_inspect.dataset.data_set import DataSet, true_mask
+from capsule_inspect.dataset.manifest import Sample
+from capsule_inspect.evaluation.intervals import Floats
+from capsule_inspect.evaluation.pixels import Overlap, PixelTally, measure_overlap, tally_findings
+from capsule_inspect.imaging.crop import find_crops
+from capsule_inspect.imaging.read import read_picture
+from capsule_inspect.inference.decide import defect_map, softmax
 from capsule_inspect.inference.inspector import Finding, Inspector
 
 NO_CAPSULE = "no_capsule"
@@ -111,4 +112,136 @@ def judge_findings(
         overlap=None
         if truth is None or not masks
         else measure_overlap(np.logical_or.reduce(masks), truth),
+    )
+
+
+MASK_THRESHOLDS = np.arange(0.05, 0.81, 0.05)
+"""The mask thresholds that are tried."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a network says of one picture.
+
+    Attributes:
+        truth: Index of its class.
+        log_probabilities: float64 [classes], at temperature 1, of its worst capsule.
+        dice: float64, Dice at each of `MASK_THRESHOLDS`; None for a picture without a true defect
+            pixel, or a network without a mask head.
+    """
+
+    truth: int
+    log_probabilities: Floats
+    dice: Floats | None
+
+
+def gather_evidence(
+    data: DataSet,
+    samples: Iterable[Sample],
+    inspector: Inspector,
+    advance: Callable[[], None] = lambda: None,
+) -> tuple[Evidence, ...]:
+    """Runs a network on pictures that it was not trained on.
+
+    Args:
+        data: The data set the samples are of.
+        samples: The pictures; those without a capsule give no evidence.
+        inspector: The network; its operating point is not used.
+        advance: Called after each picture.
+
+    Raises:
+        PictureError: A picture or mask cannot be read.
+        DataError: A mask is not of its picture's size.
+    """
+    gathered = []
+    for sample in samples:
+        evidence = _look_at(data, sample, inspector)
+        if evidence is not None:
+            gathered.append(evidence)
+        advance()
+    return tuple(gathered)
+
+
+def _look_at(data: DataSet, sample: Sample, inspector: Inspector) -> Evidence | None:
+    picture = read_picture(data.root / sample.path)
+    shape = picture.shape[0], picture.shape[1]
+    truth = true_mask(data, sample, shape)
+    logs, maps = [], []
+    for crop in find_crops(picture, inspector.roi):
+        outputs = inspector.run(crop.take(picture))
+        logs.append(_log_softmax(outputs.logits.astype(np.float64)))
+        if outputs.mask_logits is not None and truth is not None and truth.any():
+            maps.append(defect_map(outputs.mask_logits, crop, shape))
+    if not logs:
+        return None
+    dice = None
+    if maps and truth is not None:
+        probability = np.maximum.reduce(maps)
+        dice = np.array(
+            [measure_overlap(probability >= t, truth).dice for t in MASK_THRESHOLDS], np.float64
+        )
+    worst = min(logs, key=lambda each: each[0])
+    return Evidence(data.classes.index(sample.label), worst, dice)
+
+
+def _log_softmax(logits: Floats) -> Floats:
+    return np.asarray(np.log(np.maximum(softmax(logits), np.finfo(np.float64).tiny)), np.float64)
+
+
+_PROBABILITY = "p_"
+
+
+def judgement_columns(classes: Sequence[str]) -> list[str]:
+    """Returns the names of the columns, one probability for each class."""
+    probabilities = [f"{_PROBABILITY}{name}" for name in classes]
+    areas = ["dice", "iou", "true_area_px", "predicted_area_px", "common_area_px"]
+    return ["path", "sha256", "truth", "label", "defect_score", *probabilities, *areas]
+
+
+def judgement_cells(judgement: Judgement, class_count: int) -> list[object]:
+    """Returns the cells of a row; those of what does not exist are empty."""
+    probabilities = judgement.probabilities or ("",) * class_count
+    overlap = judgement.overlap
+    areas: list[object] = [""] * 5
+    if overlap is not None:
+        areas = [overlap.dice, overlap.iou, overlap.true, overlap.predicted, overlap.intersection]
+    return [
+        judgement.path,
+        judgement.sha256,
+        judgement.truth,
+        judgement.label,
+        judgement.defect_score,
+        *probabilities,
+        *areas,
+    ]
+
+
+def read_classes(columns: Sequence[str]) -> tuple[str, ...]:
+    """Returns the classes that the columns name."""
+    return tuple(c.removeprefix(_PROBABILITY) for c in columns if c.startswith(_PROBABILITY))
+
+
+def read_judgement(row: Mapping[str, str], classes: Sequence[str]) -> Judgement:
+    """Reads a row; Dice and IoU follow from the areas.
+
+    Raises:
+        KeyError: A column is missing.
+        ValueError: A cell is not a number.
+    """
+    probabilities = [row[f"{_PROBABILITY}{name}"] for name in classes]
+    overlap = None
+    if row["true_area_px"]:
+        overlap = Overlap(
+            intersection=int(row["common_area_px"]),
+            predicted=int(row["predicted_area_px"]),
+            true=int(row["true_area_px"]),
+        )
+    return Judgement(
+        path=row["path"],
+        sha256=row["sha256"],
+        truth=row["truth"],
+        label=row["label"],
+        defect_score=float(row["defect_score"]),
+        probabilities=tuple(float(p) for p in probabilities) if probabilities[0] else (),
+        overlap=overlap,
     )

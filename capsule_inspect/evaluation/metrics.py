@@ -1,18 +1,133 @@
-"""The metrics of a set of judgements; their names and definitions are a contract."""
+"""The metrics, each with a 95 % interval."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from capsule_inspect.classes import GOOD
-from capsule_inspect.evaluation.estimates import (
-    estimate_auroc,
-    estimate_average_precision,
-    estimate_mean,
-    estimate_share,
+import numpy as np
+
+from capsule_inspect.choices import GOOD
+from capsule_inspect.evaluation.intervals import (
+    RESAMPLES,
+    Flags,
+    Floats,
+    bootstrap_mean,
+    newcombe_auroc,
+    percentiles,
+    resample,
+    wilson,
 )
-from capsule_inspect.evaluation.judge import Judgement
+from capsule_inspect.evaluation.judge import NO_CAPSULE, Judgement
 from capsule_inspect.evaluation.pixels import PIXEL_METRICS, measure_pixels
-from capsule_inspect.evaluation.segmented import segmented
-from capsule_inspect.modelfile.metric import Metric
+from capsule_inspect.modelfile.metadata import Metric
+
+
+def estimate_share(name: str, outcomes: Sequence[bool]) -> Metric | None:
+    """Returns the share of true outcomes, with Wilson's interval; None without outcomes.
+
+    Args:
+        name: Of the metric.
+        outcomes: One per picture.
+    """
+    if not outcomes:
+        return None
+    successes, n = sum(outcomes), len(outcomes)
+    return Metric(name, successes / n, n, *wilson(successes, n))
+
+
+def estimate_mean(name: str, values: Sequence[float]) -> Metric | None:
+    """Returns the mean, with a bootstrap interval; None without values.
+
+    Args:
+        name: Of the metric.
+        values: One per picture.
+    """
+    if not values:
+        return None
+    return Metric(name, sum(values) / len(values), len(values), *bootstrap_mean(values))
+
+
+def estimate_auroc(goods: Sequence[float], defects: Sequence[float]) -> Metric | None:
+    """Returns the chance that a defective picture scores above a good one; ties count half.
+
+    Args:
+        goods: Defect scores of the good pictures.
+        defects: Of the defective ones.
+
+    Returns:
+        `auroc` with Newcombe's interval; None without pictures of both kinds.
+    """
+    if not goods or not defects:
+        return None
+    from sklearn.metrics import roc_auc_score
+
+    truth = [0] * len(goods) + [1] * len(defects)
+    value = float(roc_auc_score(truth, [*goods, *defects]))
+    low, high = newcombe_auroc(value, len(defects), len(goods))
+    return Metric("auroc", value, len(truth), low, high)
+
+
+def estimate_average_precision(goods: Sequence[float], defects: Sequence[float]) -> Metric | None:
+    """Returns the mean precision over the steps of recall, as scikit-learn defines it.
+
+    Close to 1 the interval holds the true value far too seldom, since resampling a ranking without
+    mistakes makes none; AUROC's does better there (`benchmarks/interval_coverage.py`).
+
+    Args:
+        goods: Defect scores of the good pictures.
+        defects: Of the defective ones.
+
+    Returns:
+        `average_precision` with a bootstrap interval; None without pictures of both kinds.
+    """
+    if not goods or not defects:
+        return None
+    scores = np.array([*goods, *defects], np.float64)
+    defective = np.arange(scores.size) >= len(goods)
+    value = _average_precision(scores, defective, np.ones((1, scores.size)))[0]
+    samples = _average_precision(scores, defective, resample(defective, RESAMPLES))
+    return Metric("average_precision", float(value), scores.size, *percentiles(samples))
+
+
+def _average_precision(scores: Floats, defective: Flags, weights: Floats) -> Floats:
+    """Computes sum over thresholds of (recall's step) x precision for each row of weights.
+
+    Args:
+        scores: float64 [n].
+        defective: bool [n].
+        weights: float64 [samples, n]; how often each picture counts.
+
+    Returns:
+        float64 [samples].
+    """
+    order = np.argsort(-scores)
+    # Equal scores pass a threshold together.
+    last = np.flatnonzero(np.diff(scores[order], append=-np.inf))
+    called = np.cumsum(weights[:, order], axis=1)[:, last]
+    hits = np.cumsum((weights * defective)[:, order], axis=1)[:, last]
+    # Before the first picture of a sample nothing is called defective, and recall does not step.
+    precision = hits / np.maximum(called, 1)
+    steps = np.diff(hits, axis=1, prepend=0)
+    return np.asarray((steps * precision).sum(axis=1) / hits[:, -1], np.float64)
+
+
+def segmented(judgements: Sequence[Judgement]) -> tuple[Judgement, ...]:
+    """Returns the judgements whose predicted masks are held against true ones.
+
+    Args:
+        judgements: One per picture.
+
+    Returns:
+        Those with an overlap; none at all where no picture has a true defect pixel, since empty
+        masks of good pictures alone say nothing, and none of a model without a mask head.
+    """
+    # A picture without a capsule has an empty mask whatever the model can do.
+    has_mask_head = any(each.overlap for each in judgements if each.label != NO_CAPSULE)
+    has_true_masks = any(each.defect_overlap for each in judgements)
+    if not has_mask_head or not has_true_masks:
+        return ()
+    return tuple(each for each in judgements if each.overlap)
+
 
 METRICS = (
     "accuracy",
@@ -85,3 +200,95 @@ def measure(judgements: Sequence[Judgement]) -> tuple[Metric, ...]:
         estimate_share("miss_rate", [each.label == GOOD for each in defects]),
     )
     return tuple(metric for metric in metrics if metric is not None)
+
+
+CLASS_METRICS = ("recall", "precision", "presence", "dice", "iou")
+"""Every metric of a class by name, in the order of tables."""
+
+
+@dataclass(frozen=True)
+class ClassMetrics:
+    """How a model did on the pictures of one class.
+
+    Attributes:
+        name: The class.
+        n: How many pictures are of it.
+        metrics: In the order of `CLASS_METRICS`, those that the pictures allow.
+    """
+
+    name: str
+    n: int
+    metrics: tuple[Metric, ...]
+
+
+def measure_classes(
+    judgements: Sequence[Judgement], classes: Sequence[str]
+) -> tuple[ClassMetrics, ...]:
+    """Computes the metrics of each class.
+
+    `recall` is the share of its pictures that are labelled so, `precision` the share of the
+    pictures labelled so that are of it, `presence` the share of its pictures that are called
+    defective, `dice` and `iou` means over its pictures with a true defect pixel. What no picture
+    carries is left out.
+
+    Args:
+        judgements: One per picture.
+        classes: Class names, `good` first.
+
+    Returns:
+        One for each class, in their order.
+    """
+    return tuple(
+        ClassMetrics(
+            name,
+            sum(each.truth == name for each in judgements),
+            tuple(_metrics(judgements, name)),
+        )
+        for name in classes
+    )
+
+
+def _metrics(judgements: Sequence[Judgement], name: str) -> Iterator[Metric]:
+    members = [each for each in judgements if each.truth == name]
+    labelled = [each for each in judgements if each.label == name]
+    overlaps = [
+        overlap
+        for each in segmented(judgements)
+        if each.truth == name and (overlap := each.defect_overlap)
+    ]
+    estimates = (
+        estimate_share("recall", [each.label == name for each in members]),
+        estimate_share("precision", [each.truth == name for each in labelled]),
+        estimate_share("presence", [each.label != GOOD for each in members]),
+        estimate_mean("dice", [overlap.dice for overlap in overlaps]),
+        estimate_mean("iou", [overlap.iou for overlap in overlaps]),
+    )
+    return (estimate for estimate in estimates if estimate is not None)
+
+
+@dataclass(frozen=True)
+class ConfusionMatrix:
+    """The pictures of each true class by what was decided.
+
+    Attributes:
+        rows: The true classes.
+        columns: What can be decided: the same classes, and that there is no capsule.
+        counts: Number of judgements, row by row: that of pictures, where each was judged once.
+    """
+
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+
+def confusion_matrix(judgements: Sequence[Judgement], classes: tuple[str, ...]) -> ConfusionMatrix:
+    """Counts the confusion matrix.
+
+    Args:
+        judgements: Of pictures of these classes.
+        classes: Class names, `good` first.
+    """
+    pairs = Counter((each.truth, each.label) for each in judgements)
+    columns = (*classes, NO_CAPSULE)
+    counts = tuple(tuple(pairs[truth, label] for label in columns) for truth in classes)
+    return ConfusionMatrix(classes, columns, counts)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from capsule_inspect.errors import ConditionNotMetError, UsageError
 from capsule_inspect.evaluation.metrics import METRICS
-from capsule_inspect.modelfile.metric import Metric
-from capsule_inspect.suggest import suggest
+from capsule_inspect.modelfile.metadata import Metric
+from capsule_inspect.text import suggest
 
 _HOLDS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 _FORM = re.compile(r"\s*(\w+)\s*(>=|<=|>|<)\s*(\d+\.?\d*|\.\d+)\s*", re.ASCII)

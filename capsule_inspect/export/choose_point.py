@@ -1,15 +1,26 @@
-"""The operating point of a model file, chosen on pictures its network has not seen."""
+"""Choose the operating point of an exported file."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from capsule_inspect.dataset.data_set import DataSet
-from capsule_inspect.dataset.sample import Sample
-from capsule_inspect.errors import ConfigError
-from capsule_inspect.evaluation.cross_fit import choose_on_split
-from capsule_inspect.evaluation.evidence import gather_evidence
-from capsule_inspect.export.converted import Converted
-from capsule_inspect.modelfile.operating_point import OperatingPoint
-from capsule_inspect.settings.threshold_settings import AUTO, ThresholdSettings
+from capsule_inspect.dataset.manifest import Sample
+from capsule_inspect.errors import ConfigError, DataError
+from capsule_inspect.evaluation.evaluation_folder import METRICS_FILE
+from capsule_inspect.evaluation.judge import gather_evidence
+from capsule_inspect.evaluation.operating_point import choose_on_split
+from capsule_inspect.export.convert import Converted
+from capsule_inspect.modelfile.metadata import (
+    Metric,
+    OperatingPoint,
+    read_metrics,
+    read_operating_point,
+)
+from capsule_inspect.modelfile.strict_json import Fields, parse_object
+from capsule_inspect.runs.run_folder import RunFolder
+from capsule_inspect.settings.groups import AUTO, Settings, ThresholdSettings
+from capsule_inspect.settings.yaml_text import read_settings
 
 
 def choose_point(
@@ -58,3 +69,89 @@ def validation_samples(converted: Converted, data: DataSet) -> tuple[Sample, ...
         data: The data set.
     """
     return data.of_split("val") if converted.was_trained_on(data) else ()
+
+
+_KEYS = ("operating_point", "metrics", "measured_on", "pictures_sha256")
+
+
+@dataclass(frozen=True)
+class CrossValidated:
+    """The part of a cross-validation that goes into a model file.
+
+    Attributes:
+        point: The operating point, chosen on all folds.
+        metrics: Pooled over the folds.
+        measured_on: Which pictures these are, for people.
+        pictures_sha256: Identifies them.
+        settings: Those of the study.
+    """
+
+    point: OperatingPoint
+    metrics: tuple[Metric, ...]
+    measured_on: str
+    pictures_sha256: str
+    settings: Settings
+
+
+def read_cross_validated(folder: Path) -> CrossValidated:
+    """Reads what `evaluate` wrote of a study.
+
+    Raises:
+        DataError: The folder holds no evaluation of a study, or a damaged one.
+        ConfigError: Its config.yaml is missing or damaged.
+    """
+    path = folder / METRICS_FILE
+    try:
+        document = parse_object(path.read_bytes())
+        fields = Fields({key: document[key] for key in _KEYS}, "", frozenset(_KEYS))
+        return CrossValidated(
+            point=read_operating_point(fields["operating_point"]),
+            metrics=read_metrics(fields, "metrics"),
+            measured_on=fields.text("measured_on"),
+            pictures_sha256=fields.sha256("pictures_sha256"),
+            settings=read_settings(RunFolder(folder).config),
+        )
+    except OSError as error:
+        raise DataError(
+            f"'{path}' cannot be read ({error.strerror}). export.cross_validation names a folder "
+            "that `capsule-inspect evaluate STUDY` wrote."
+        ) from error
+    except KeyError as error:
+        raise DataError(
+            f"'{path}' lacks {error}: it is no evaluation of a study. Make one with "
+            "`capsule-inspect evaluate STUDY`."
+        ) from error
+    except ValueError as error:
+        raise DataError(f"'{path}' is damaged: {error}. Evaluate the study again.") from error
+
+
+def require_same_recipe(
+    measured: CrossValidated, training_data_sha256: str, settings: Settings
+) -> None:
+    """Checks that a network is what its cross-validation measured, but for its share of pictures.
+
+    Args:
+        measured: The cross-validation.
+        training_data_sha256: Identifies the pictures the network was trained on.
+        settings: Those of its run.
+
+    Raises:
+        DataError: It was trained on other pictures, or in another way.
+    """
+    if measured.pictures_sha256 != training_data_sha256:
+        raise DataError(
+            "The network was not trained on all pictures of the cross-validation and no others. "
+            "Prepare the data with data.val=0 data.test=0, and train on that."
+        )
+    if _recipe(measured.settings) != _recipe(settings):
+        raise DataError(
+            "The network was trained with other settings of model or train than the "
+            "cross-validation, which therefore says nothing of it. Train with the config.yaml of "
+            "the study, but for train.folds, seeds and seed."
+        )
+
+
+def _recipe(settings: Settings) -> Settings:
+    """Returns the settings that make a network what it is, with defaults for all others."""
+    train = replace(settings.train, folds=0, seeds=1, seed=0, validate_every=1, resume="")
+    return Settings(model=settings.model, train=train)

@@ -1,17 +1,16 @@
-"""Holding an exported model against the network it came from."""
+"""Compare a converted file with its network."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from capsule_inspect.dataset.data_set import DataSet
-from capsule_inspect.dataset.sample import Sample
-from capsule_inspect.dataset.true_mask import true_mask
+from capsule_inspect.dataset.data_set import DataSet, true_mask
+from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.evaluation.judge import Judgement, judge_findings
-from capsule_inspect.imaging.read_picture import read_picture
+from capsule_inspect.imaging.read import read_picture
 from capsule_inspect.inference.inspector import Inspector
-from capsule_inspect.modelfile.outputs import LOGITS, MASK_LOGITS, Outputs
+from capsule_inspect.modelfile.runtime import LOGITS, MASK_LOGITS, Outputs
 
 
 @dataclass(frozen=True)

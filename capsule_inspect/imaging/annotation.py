@@ -1,11 +1,12 @@
-"""What an overlay says of one capsule."""
+"""An annotation of a finding, and its colours."""
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from capsule_inspect.imaging.capsule_box import CapsuleBox
+from capsule_inspect.imaging.find_capsules import CapsuleBox
 
 
 @dataclass(frozen=True)
@@ -25,3 +26,12 @@ class Annotation:
     confidence: float | None
     is_defect: bool
     mask: NDArray[np.bool_] | None
+
+
+Colour: TypeAlias = tuple[int, int, int]
+"""RGB, each from 0 to 255."""
+
+DEFECT: Colour = (204, 62, 8)
+GOOD: Colour = (0, 130, 92)
+NOTE: Colour = (80, 80, 80)
+WHITE: Colour = (255, 255, 255)

@@ -1,20 +1,194 @@
-"""Finding the capsules of a picture.
-
-Colour distance to the border's median colour, Otsu's threshold and the connected components of a
-small copy of the picture give candidates; a candidate is a capsule when it is shaped like one and
-its outline is a step, which a gradient or noise is not.
-"""
+"""Find the capsules in a picture."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from capsule_inspect.imaging.capsule_box import CapsuleBox
-from capsule_inspect.imaging.component import Component, find_components
-from capsule_inspect.imaging.is_capsule import is_capsule
 from capsule_inspect.imaging.picture import Picture
+
+
+@dataclass(frozen=True)
+class CapsuleBox:
+    """Where a capsule lies, in native pixels of its picture.
+
+    Coordinates are continuous: a pixel covers [i, i + 1), so a picture of W pixels spans [0, W].
+
+    Attributes:
+        x: Centre of the box, rightwards.
+        y: Centre of the box, downwards.
+        length: Side along the capsule's long axis, in pixels.
+        width: Side across it, in pixels.
+        angle: Direction from the dark end to the light end, in degrees clockwise from rightwards,
+            in (-180, 180].
+        area: Area of the capsule in square pixels.
+        is_cut: The capsule reaches the picture's border, so that a part of it may be missing.
+    """
+
+    x: float
+    y: float
+    length: float
+    width: float
+    angle: float
+    area: float
+    is_cut: bool = False
+
+    @classmethod
+    def of_whole(cls, picture: Picture) -> "CapsuleBox":
+        """Returns the box of a whole picture [H, W, 3]: its length runs rightwards, at angle 0."""
+        height, width = (float(side) for side in picture.shape[:2])
+        return cls(width / 2, height / 2, width, height, 0.0, width * height)
+
+
+_MIN_AREA = 0.004
+"""Smallest share of the picture that can be a capsule: below it the crop would be mostly blur."""
+_MIN_OF_LARGEST = 0.25
+"""Capsules of one picture are of one kind: smaller components are dust and debris."""
+_OPENING = np.ones((3, 3), np.uint8)
+"""What is thinner than this is noise or a scratch of the ground, not a part of a capsule."""
+
+
+@dataclass(frozen=True)
+class Component:
+    """One component of the small copy, and the box along its long axis; all in its pixels.
+
+    Attributes:
+        mask: uint8 [h, w] of the whole copy, 255 inside the component and 0 outside.
+        bounds: Left, top, width and height of its pixels.
+        centre: Of the box, float64 [2], x and y.
+        axis: Unit vector along it, float64 [2], x and y.
+        length: Side along the axis.
+        width: Side across it.
+    """
+
+    mask: NDArray[np.uint8]
+    bounds: Sequence[int]
+    centre: NDArray[np.float64]
+    axis: NDArray[np.float64]
+    length: float
+    width: float
+
+    def coordinates(
+        self, left: int, top: int, shape: tuple[int, ...]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Returns how far pixels lie from the centre.
+
+        Args:
+            left: First column of the pixels.
+            top: First row of the pixels.
+            shape: Rows and columns.
+
+        Returns:
+            Distances along the axis and across it, each float32 of `shape`.
+        """
+        x = (np.arange(shape[1], dtype=np.float32) + (left + 0.5 - self.centre[0]))[None]
+        y = (np.arange(shape[0], dtype=np.float32) + (top + 0.5 - self.centre[1]))[:, None]
+        along, up = self.axis.astype(np.float32)
+        return x * along + y * up, y * along - x * up
+
+
+def find_components(distance: NDArray[np.float32]) -> list[Component]:
+    """Splits the pixels far from the ground into filled components, leaving out the small ones.
+
+    Args:
+        distance: float32 [h, w], how far each pixel's colour is from the ground's, in grey levels.
+
+    Returns:
+        The components, in no order.
+    """
+    grey = np.minimum(distance, 255).astype(np.uint8)
+    _, mask = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, _OPENING)
+    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    filled = []
+    for contour in contours:
+        component = np.zeros_like(grey)
+        cv2.drawContours(component, [contour], -1, 255, cv2.FILLED)
+        filled.append((int(np.count_nonzero(component)), component, contour))
+    largest = max((area for area, _, _ in filled), default=0)
+    least = max(_MIN_AREA * grey.size, _MIN_OF_LARGEST * largest)
+    return [_measure(mask, contour) for area, mask, contour in filled if area >= least]
+
+
+def _measure(mask: NDArray[np.uint8], contour: NDArray[Any]) -> Component:
+    moments = cv2.moments(mask, binaryImage=True)
+    # The angle of the longer principal axis, of the second central moments.
+    turn = 0.5 * math.atan2(2 * moments["mu11"], moments["mu20"] - moments["mu02"])
+    axis = np.array([math.cos(turn), math.sin(turn)])
+    across = np.array([-axis[1], axis[0]])
+    points = contour[:, 0] + 0.5  # the outermost pixels are on the contour
+    along_range, across_range = _extent(points @ axis), _extent(points @ across)
+    centre = axis * sum(along_range) / 2 + across * sum(across_range) / 2
+    length, width = (high - low for low, high in (along_range, across_range))
+    return Component(mask, cv2.boundingRect(contour), centre, axis, length, width)
+
+
+def _extent(positions: NDArray[np.float64]) -> tuple[float, float]:
+    return float(positions.min()) - 0.5, float(positions.max()) + 0.5
+
+
+_MIN_CONTRAST = 18.0
+"""Least mean colour distance between capsule and ground, in grey levels of 255."""
+_MIN_EDGE = 0.3
+"""Least share of that contrast that falls within a few pixels of the outline: MVTec's capsules
+reach 0.43 to 0.51, linear and radial gradients 0.08 to 0.12."""
+_MIN_STADIUM_IOU = 0.75
+"""Least overlap with the stadium fitted to the component: MVTec's squeezed capsules reach 0.87, the
+worst of the drawn ones 0.79."""
+_MIN_ASPECT, _MAX_ASPECT = 1.5, 5.0
+"""Length over width; capsules of sizes 000 to 5 lie between 1.9 and 3.2."""
+_BAND = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9))
+"""The bands on both sides of an outline, which are compared, reach 4 pixels of the small copy."""
+_GAP = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
+"""The outer one leaves out the 2 pixels next to the outline, over which a soft edge fades."""
+
+
+def is_capsule(component: Component, distance: NDArray[np.float32]) -> bool:
+    """Tells whether a component is shaped like a capsule and has an outline.
+
+    Args:
+        component: What stands out of the ground.
+        distance: float32 [h, w], how far each pixel's colour is from the ground's, in grey levels;
+            of the size of the component's mask.
+    """
+    aspect = component.length / max(component.width, 1e-6)
+    return (
+        _MIN_ASPECT <= aspect <= _MAX_ASPECT
+        and _edge_is_sharp(component.mask, distance)
+        and _stadium_iou(component) >= _MIN_STADIUM_IOU
+    )
+
+
+def _edge_is_sharp(component: NDArray[np.uint8], distance: NDArray[np.float32]) -> bool:
+    """Tells whether the contrast of a component stands at its outline rather than builds up."""
+    inside = component > 0
+    # The border of the picture is no outline: erosion must not start from it.
+    inner = inside & (cv2.erode(component, _BAND, borderValue=255) == 0)
+    grown = cv2.dilate(component, _GAP)
+    outer = (cv2.dilate(component, _BAND) > 0) & (grown == 0)
+    if not outer.any() or inside.all():
+        return False
+    contrast = float(distance[inside].mean() - distance[~inside].mean())
+    step = float(distance[inner].mean() - distance[outer].mean())
+    return contrast >= _MIN_CONTRAST and step >= _MIN_EDGE * contrast
+
+
+def _stadium_iou(component: Component) -> float:
+    """Overlap of a component with the stadium (a rectangle with round ends) of its box."""
+    # Nothing of the stadium is farther from the centre than half the length.
+    reach, (x, y) = math.ceil(component.length / 2) + 1, component.centre
+    left, top = max(0, int(x) - reach), max(0, int(y) - reach)
+    window = (slice(top, int(y) + reach + 1), slice(left, int(x) + reach + 1))
+    inside = component.mask[window] > 0
+    along, across = component.coordinates(left, top, inside.shape)
+    beyond = np.maximum(np.abs(along) - (component.length - component.width) / 2, 0)
+    stadium = beyond**2 + across**2 <= component.width**2 / 4
+    return float((stadium & inside).sum() / (stadium | inside).sum())
+
 
 _WORKING_SIDE = 250
 """Longer side of the copy that is searched, in pixels: enough on all 351 MVTec capsule pictures."""

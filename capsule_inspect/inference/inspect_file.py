@@ -1,25 +1,44 @@
-"""One picture file → its rows, overlay and mask."""
+"""Inspect one file: its rows, its overlay and its mask."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from capsule_inspect.errors import PictureError
-from capsule_inspect.imaging.draw_overlay import draw_overlay
 from capsule_inspect.imaging.encode import PictureFormat, encode_mask, encode_picture
-from capsule_inspect.imaging.picture import Picture
-from capsule_inspect.imaging.read_picture import load_picture
-from capsule_inspect.inference.annotate import annotate
-from capsule_inspect.inference.input_picture import InputPicture
-from capsule_inspect.inference.inspect_options import InspectOptions, Overlays
-from capsule_inspect.inference.inspector import Finding, Inspector
-from capsule_inspect.inference.observation import Observation
-from capsule_inspect.inference.record import Record
-from capsule_inspect.inference.record_finding import record_finding
+from capsule_inspect.imaging.overlay import draw_overlay
+from capsule_inspect.imaging.picture import MAX_PIXELS, Picture
+from capsule_inspect.imaging.read import load_picture
+from capsule_inspect.inference.decide import Observation
+from capsule_inspect.inference.inputs import InputPicture
+from capsule_inspect.inference.inspector import Finding, Inspector, annotate
+from capsule_inspect.inference.records import Record, record_finding
 from capsule_inspect.inference.results_folder import ResultsFolder
-from capsule_inspect.printable import printable
+from capsule_inspect.text import printable
+
+Overlays: TypeAlias = Literal["all", "defects", "none"]
+"""Which pictures get an overlay; `defects` are those with a defective capsule, or with none."""
+
+
+@dataclass(frozen=True)
+class InspectOptions:
+    """Which pictures to read, and what to make of them beside their rows.
+
+    Attributes:
+        overlays: Which pictures get their findings drawn in.
+        overlay_format: What they are written as.
+        masks: A mask for each, 0 for background and the class index for a defect.
+        max_pixels: Larger pictures are refused before they are decoded.
+    """
+
+    overlays: Overlays = "all"
+    overlay_format: PictureFormat = "png"
+    masks: bool = False
+    max_pixels: int = MAX_PIXELS
+
 
 WriteFile = Callable[[str, bytes], None]
 """Writes content under a name relative to the results folder."""

@@ -1,21 +1,22 @@
-"""A picture → findings: the way that training, evaluation and prediction share."""
+"""Inspect a picture: find its capsules and decide on each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from capsule_inspect.imaging.crop import Crop, find_crops
-from capsule_inspect.imaging.look import measure_look
+from capsule_inspect.choices import SHIPPED_MODEL, RuntimeName
+from capsule_inspect.errors import ModelFileError
+from capsule_inspect.imaging.annotation import Annotation
+from capsule_inspect.imaging.appearance import measure_look
+from capsule_inspect.imaging.crop import Crop, Roi, find_crops
 from capsule_inspect.imaging.picture import Picture
-from capsule_inspect.imaging.roi import Roi
-from capsule_inspect.inference.decide import Decision, decide
-from capsule_inspect.inference.find_warnings import find_warnings
-from capsule_inspect.inference.observation import Observation
-from capsule_inspect.modelfile.operating_point import OperatingPoint
-from capsule_inspect.modelfile.outputs import Outputs
-from capsule_inspect.modelfile.training_statistics import TrainingStatistics
+from capsule_inspect.inference.decide import Decision, Observation, decide, find_warnings
+from capsule_inspect.modelfile.bundle import read_bundle
+from capsule_inspect.modelfile.metadata import ModelMetadata, OperatingPoint, TrainingStatistics
+from capsule_inspect.modelfile.runtime import InterpreterPool, Outputs
 
 RunNetwork = Callable[[NDArray[np.uint8]], Outputs]
 """Maps a uint8 RGB window [roi.height, roi.width, 3] to the network's outputs."""
@@ -85,3 +86,71 @@ class Inspector:
         if self.training_statistics is not None and outputs.features is not None:
             ood_score = self.training_statistics.ood_score(outputs.features)
         return Observation(measure_look(window, crop.box.length), ood_score)
+
+
+def annotate(finding: Finding) -> Annotation:
+    """Returns what to draw for a finding."""
+    decision = finding.decision
+    return Annotation(
+        finding.crop.box, decision.label, decision.confidence, decision.is_defect, decision.mask
+    )
+
+
+@dataclass(frozen=True)
+class LoadedModelFile:
+    """A model file that can inspect pictures, from any number of threads.
+
+    Attributes:
+        inspector: The network and its operating point.
+        metadata: What the file says of itself.
+        runtime: Name and version of what executes it.
+    """
+
+    inspector: Inspector
+    metadata: ModelMetadata
+    runtime: str
+
+
+def load_model_file(
+    file: Path = SHIPPED_MODEL, runtime: RuntimeName = "auto", threads: int = 1
+) -> LoadedModelFile:
+    """Loads a model file, and makes sure that a runtime here executes it.
+
+    Args:
+        file: Made by `export-tflite`; the one that ships if not given.
+        runtime: What executes it.
+        threads: How many threads the runtime may use for each capsule; at least 1.
+
+    Returns:
+        What inspects pictures with it, at the file's own operating point.
+
+    Raises:
+        ModelFileError: The file is missing, damaged or foreign, or cannot be executed.
+        MissingExtraError: The runtime is not installed.
+
+    Example:
+        >>> import numpy as np
+        >>> loaded = load_model_file()
+        >>> loaded.inspector.classes
+        ('good', 'crack', 'faulty_imprint', 'poke', 'scratch', 'squeeze')
+        >>> bare_table = np.full((300, 400, 3), 230, np.uint8)
+        >>> loaded.inspector.inspect(bare_table)  # there is no capsule on it
+        ()
+    """
+    if file == SHIPPED_MODEL and not file.is_file():
+        raise ModelFileError(
+            f"The model that ships with capsule-inspect is missing from '{file}'. "
+            "Install the package again, or name a model of your own."
+        )
+    bundle = read_bundle(file)
+    meta = bundle.metadata
+    pool = InterpreterPool(bundle, runtime, threads)
+    inspector = Inspector(
+        run=pool.run,
+        classes=meta.classes,
+        roi=meta.roi,
+        point=meta.operating_point,
+        model_sha256=meta.flatbuffer_sha256,
+        training_statistics=meta.training_statistics,
+    )
+    return LoadedModelFile(inspector, meta, pool.runtime)

@@ -1,4 +1,4 @@
-"""Label heads: what the capsule is, from what encoder, decoder and mask head see of it."""
+"""The label heads of the network."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import keras
 from keras import layers, ops
 
-from capsule_inspect.modelfile.outputs import LOGITS
-from capsule_inspect.settings.model_settings import ModelSettings
+from capsule_inspect.modelfile.runtime import FEATURES, LOGITS
+from capsule_inspect.settings.groups import ModelSettings
 
 WIDE, WHOLE = "head_wide_conv", "head_whole"
 """Layers of the heads; the first of them that a head has looks at the features at stride 32."""
@@ -159,3 +159,14 @@ def _further_layers(
         hidden = layers.Dense(units, activation="relu", name=f"head_{place}_dense")(hidden)
         hidden = layers.Dropout(settings.head_dropout, name=f"head_{place}_dropout")(hidden)
     return hidden
+
+
+def pool_features(network: keras.Model) -> keras.KerasTensor:
+    """Returns the means of a network's features at stride 32, [B, channels], with any head.
+
+    Args:
+        network: As `build_network` makes it, or as loaded.
+    """
+    names = {layer.name for layer in network.layers}
+    coarse = network.get_layer(WIDE if WIDE in names else WHOLE).input
+    return layers.GlobalAveragePooling2D(name=FEATURES)(coarse)

@@ -1,7 +1,4 @@
-"""The losses of the mask head, by name.
-
-Where a mask is not known its target is zero for all classes, and the picture adds nothing.
-"""
+"""The losses of the mask and of the label."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from capsule_inspect.settings.train_settings import TrainSettings
+from capsule_inspect.settings.groups import TrainSettings
 
 
 # Named in checkpoints as it was when the first of them were written.

@@ -1,10 +1,4 @@
-"""The `.tflite` file: a flatbuffer with its metadata appended as a zip archive.
-
-TensorFlow Lite ignores what follows the flatbuffer, so the file runs anywhere, and any zip tool
-lists its one member, `metadata.json`. The archive has exactly one possible form for given metadata.
-A reader builds that form anew and compares, so that no bit of the file can change unnoticed; this
-matters since tflite-runtime does not refuse a damaged file but crashes the process.
-"""
+"""Pack a model file, and verify one before any runtime sees it."""
 
 import hashlib
 import os
@@ -15,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from capsule_inspect.errors import ModelFileError
+from capsule_inspect.files import replacing
 from capsule_inspect.modelfile.metadata import ModelMetadata
-from capsule_inspect.replacing import replacing
-from capsule_inspect.suggest import suggest_path
+from capsule_inspect.text import suggest_path
 
 MAX_FILE_BYTES = 256 * 2**20
 """The largest model file that is read: some fifty times the shipped one."""

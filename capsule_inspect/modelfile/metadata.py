@@ -1,4 +1,4 @@
-"""What a model file says about itself."""
+"""The metadata that a model file carries."""
 
 import dataclasses
 import json
@@ -6,18 +6,122 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from capsule_inspect.classes import GOOD
+import numpy as np
+from numpy.typing import NDArray
+
+from capsule_inspect.choices import GOOD, QUANTIZATIONS
 from capsule_inspect.errors import ModelFileError
-from capsule_inspect.imaging.roi import ROI_MODES, Roi
-from capsule_inspect.modelfile.fields import Fields, parse_object
-from capsule_inspect.modelfile.metric import Metric
-from capsule_inspect.modelfile.operating_point import POLICIES, OperatingPoint
-from capsule_inspect.modelfile.quantizations import QUANTIZATIONS
-from capsule_inspect.modelfile.training_statistics import (
-    RANGE_NAMES,
-    Range,
-    TrainingStatistics,
-)
+from capsule_inspect.imaging.crop import ROI_MODES, Roi
+from capsule_inspect.modelfile.strict_json import Fields, parse_object
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A measured quality with its 95 % interval.
+
+    Attributes:
+        name: One of the metric names of `capsule-inspect evaluate`.
+        value: The value; finite.
+        n: How many pictures it was measured on; at least 1.
+        low: Lower end of the 95 % interval; None where none was computed.
+        high: Upper end; given exactly where `low` is.
+    """
+
+    name: str
+    value: float
+    n: int
+    low: float | None
+    high: float | None
+
+
+POLICIES = ("best_f1", "max_miss_rate")
+"""What a threshold can be chosen for."""
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """Where a model draws the line between good and defective.
+
+    Attributes:
+        temperature: Divides the label logits before the softmax; above 0.
+        threshold: A capsule is good exactly where its defect score is below this; in [0, 1].
+        mask_threshold: A pixel is defect where its defect probability is at least this; in [0, 1].
+        chosen_by: How and on which pictures the numbers were chosen, for people.
+        policy: What the threshold was chosen for, one of `POLICIES`.
+        policy_value: The miss rate that `max_miss_rate` allows; 0 with `best_f1`.
+        expected: `false_alarm_rate` and `miss_rate` to expect, measured on pictures that had no
+            part in the choice of the threshold they were judged by; empty where nothing is known.
+    """
+
+    temperature: float = 1.0
+    threshold: float = 0.5
+    mask_threshold: float = 0.5
+    chosen_by: str = "defaults, not chosen on data"
+    policy: str = "best_f1"
+    policy_value: float = 0.0
+    expected: tuple[Metric, ...] = ()
+
+
+RANGE_NAMES = ("red", "green", "blue", "length", "sharpness", "ood_score")
+"""The quantities whose ranges are known: the fields of `imaging.look.Look`, and the score."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """The values that a quantity took on the training pictures.
+
+    Attributes:
+        name: One of `RANGE_NAMES`.
+        low: The least.
+        high: The greatest.
+    """
+
+    name: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class TrainingStatistics:
+    """Statistics of the training pictures.
+
+    Attributes:
+        feature_means: Of the network's output `features`, one per channel.
+        feature_deviations: Standard deviations of the same; above 0.
+        ood_limit: The out-of-distribution score above which a picture is unlike those of the
+            training.
+        ranges: Of looks and scores.
+    """
+
+    feature_means: tuple[float, ...]
+    feature_deviations: tuple[float, ...]
+    ood_limit: float
+    ranges: tuple[Range, ...]
+
+    def ood_score(self, features: NDArray[np.float32]) -> float:
+        """Returns how unlike the training pictures a picture is: 1 on average over those.
+
+        The Mahalanobis distance of Lee et al., "A simple unified framework for detecting
+        out-of-distribution samples" (2018), squared, divided by the number of channels, for one
+        class and a diagonal covariance, which a few hundred pictures can support.
+
+        Args:
+            features: float32 [channels].
+        """
+        apart = (features - np.array(self.feature_means)) / np.array(self.feature_deviations)
+        return float(np.mean(apart**2))
+
+    def range_of(self, name: str) -> Range:
+        """Returns the range of a quantity.
+
+        Args:
+            name: One of `RANGE_NAMES`.
+
+        Raises:
+            KeyError: There is no such quantity.
+        """
+        return {each.name: each for each in self.ranges}[name]
+
 
 FORMAT_VERSION = 3
 """The version of `metadata.json` that this package writes and reads."""

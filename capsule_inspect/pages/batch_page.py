@@ -8,18 +8,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from capsule_inspect.classes import GOOD
-from capsule_inspect.counted import counted
+from capsule_inspect.choices import GOOD
 from capsule_inspect.errors import PictureError
-from capsule_inspect.imaging.pixel_limit import MAX_PIXELS
-from capsule_inspect.imaging.read_picture import read_picture
-from capsule_inspect.inference.read_records import read_records
-from capsule_inspect.inference.record import Record
+from capsule_inspect.imaging.picture import MAX_PIXELS
+from capsule_inspect.imaging.read import read_picture
+from capsule_inspect.inference.records import Record, read_records
 from capsule_inspect.inference.results_folder import ResultsFolder
 from capsule_inspect.pages.charts import Chart, Curve, histogram
-from capsule_inspect.pages.elements import MOST_ROWS, Card, Column, Fact, Row, Shown
-from capsule_inspect.pages.render import render
-from capsule_inspect.pages.thumbnails import make_thumbnail
+from capsule_inspect.pages.elements import MOST_ROWS, Card, Column, Fact, Row, Shown, render
+from capsule_inspect.pages.pictures import make_thumbnail
+from capsule_inspect.text import counted
 
 _MOST_DEFECTS = 60
 _MOST_DOUBTFUL = 24

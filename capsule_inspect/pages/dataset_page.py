@@ -3,17 +3,15 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from capsule_inspect.classes import GOOD
-from capsule_inspect.counted import counted
+from capsule_inspect.choices import GOOD
+from capsule_inspect.dataset.check import Problem
 from capsule_inspect.dataset.data_set import DataSet
-from capsule_inspect.dataset.problem import Problem
-from capsule_inspect.dataset.sample import SPLITS, Sample
+from capsule_inspect.dataset.manifest import SPLITS, Sample
 from capsule_inspect.dataset.survey import Survey
 from capsule_inspect.pages.charts import Chart, histogram
-from capsule_inspect.pages.elements import Card, Fact, Shown
-from capsule_inspect.pages.illustrate import show_truth
-from capsule_inspect.pages.render import render
-from capsule_inspect.pages.thumbnails import colour_map, make_thumbnail
+from capsule_inspect.pages.elements import Card, Fact, Shown, render
+from capsule_inspect.pages.pictures import colour_map, make_thumbnail, show_truth
+from capsule_inspect.text import counted
 
 DATASET_PAGE_FILE = "dataset.html"
 

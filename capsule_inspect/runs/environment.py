@@ -1,18 +1,83 @@
-"""environment.json: what a run was made with, beside its settings."""
+"""The environment of a run: versions, git commit and data."""
 
 import os
 import platform
+import shutil
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from importlib import metadata
 from pathlib import Path
 
 from capsule_inspect import __version__
 from capsule_inspect.dataset.data_set import DataSet
-from capsule_inspect.passwords import mask_passwords
-from capsule_inspect.replacing import replace_json
-from capsule_inspect.runs.git_state import GitState, read_git_state
-from capsule_inspect.runs.package_versions import package_versions
+from capsule_inspect.files import replace_json
+from capsule_inspect.text import mask_passwords
+
+_SECONDS = 5
+"""A repository on a slow disk must not hold up a run."""
+
+
+@dataclass(frozen=True)
+class GitState:
+    """A commit, and whether files differ from it.
+
+    Attributes:
+        commit: Its full hash.
+        dirty: Whether tracked files differ from it; None if that could not be told in time.
+    """
+
+    commit: str
+    dirty: bool | None
+
+
+def read_git_state() -> GitState | None:
+    """Reads the state; None outside a repository, before its first commit, or without git."""
+    commit = _git("rev-parse", "--verify", "HEAD")
+    if not commit:
+        return None
+    changes = _git("status", "--porcelain", "--untracked-files=no")
+    return GitState(commit, None if changes is None else bool(changes))
+
+
+def _git(*arguments: str) -> str | None:
+    """Returns what a git command printed; None if it failed."""
+    program = shutil.which("git")
+    if program is None:
+        return None
+    try:
+        done = subprocess.run(  # noqa: S603  (the arguments are ours)
+            [program, *arguments],
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=_SECONDS,
+            check=True,
+            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.decode(errors="replace").strip()
+
+
+_PACKAGES = (
+    *("numpy", "opencv-python-headless", "opencv-python", "ai-edge-litert", "tflite-runtime"),
+    *("hydra-core", "tensorflow", "keras", "jax", "optuna", "albumentations", "scikit-learn"),
+)
+
+
+def package_versions() -> dict[str, str]:
+    """Returns the version of each that is installed, by its name in pip; imports none."""
+    found = ((name, _version(name)) for name in _PACKAGES)
+    return {name: installed for name, installed in found if installed}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
 
 ENVIRONMENT_FILE = "environment.json"
 

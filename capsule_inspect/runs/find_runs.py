@@ -1,21 +1,146 @@
-"""Finding run folders, and reading what they say."""
+"""Find runs, and read what came of each."""
 
 import os
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
+from capsule_inspect.choices import GOOD
 from capsule_inspect.errors import DataError
+from capsule_inspect.inference.results_folder import ResultsFolder
 from capsule_inspect.runs.environment import ENVIRONMENT_FILE
-from capsule_inspect.runs.new_folder import TIME_FORMAT
-from capsule_inspect.runs.read_evaluate import read_evaluate
-from capsule_inspect.runs.read_predict import read_predict
-from capsule_inspect.runs.read_train import read_train
-from capsule_inspect.runs.read_tune import read_tune
-from capsule_inspect.runs.run import COMMANDS, Run, RunStatus
-from capsule_inspect.runs.run_folder import MEMBER
-from capsule_inspect.runs.stored import read_json
+from capsule_inspect.runs.history import read_history
+from capsule_inspect.runs.run import COMMANDS, MetricValue, Run, RunStatus, State, score
+from capsule_inspect.runs.run_folder import MEMBER, TIME_FORMAT, RunFolder
+from capsule_inspect.runs.stored import (
+    metric_values,
+    number,
+    read_json,
+    read_rows,
+    read_settings,
+    require_columns,
+    whole_number,
+)
+
+_METRICS = "metrics.json"
+
+
+def read_evaluate(path: Path) -> RunStatus:
+    """Reads the folder of an evaluation: its metrics, and the split they were measured on.
+
+    Raises:
+        DataError: Its metrics.json is damaged.
+    """
+    file = path / _METRICS
+    if not file.exists():
+        return RunStatus("unfinished", f"no {_METRICS} yet")
+    document = read_json(file)
+    metrics = metric_values(document, "metrics", file)
+    n = document.get("n")
+    counts = {"pictures": n} if type(n) is int else {}
+    pictures = f", n={n}" if counts else ""
+    return RunStatus(
+        "finished", measured_on=f"{document.get('split')}{pictures}", metrics=metrics, counts=counts
+    )
+
+
+def read_predict(path: Path) -> RunStatus:
+    """Reads the folder of a batch: how many rows it has, and how many of them are defective.
+
+    Whether all pictures have their row it does not say.
+
+    Raises:
+        DataError: A file is damaged.
+    """
+    folder = ResultsFolder(path)
+    if folder.run_file.exists():
+        read_json(folder.run_file)
+    if not folder.records.exists():
+        return RunStatus("unfinished", "no rows yet")
+    rows = read_rows(folder.records)
+    require_columns(folder.records, rows, "label")
+    defective = sum(row["label"] not in ("", GOOD) for row in rows)
+    return RunStatus(
+        None,
+        f"{len(rows)} {'row' if len(rows) == 1 else 'rows'}, {defective} defective",
+        counts={"rows": len(rows), "defective": defective},
+    )
+
+
+def read_train(path: Path) -> RunStatus:
+    """Reads the folder of a run or study.
+
+    The metrics of a finished run are those at its operating point. Those of another are of its last
+    validation, of the best where training may stop early; those of a study are the rates that its
+    decision.json expects.
+
+    Raises:
+        DataError: A file is damaged.
+    """
+    run = RunFolder(path)
+    settings = read_settings(run.config)
+    if whole_number(settings, "train.folds"):
+        return _read_study(run, settings)
+    epochs = read_history(run.history)
+    planned = whole_number(settings, "train.epochs") + whole_number(settings, "train.frozen_epochs")
+    finished = run.decision.is_file()
+    counts = {"epochs": len(epochs), "planned_epochs": planned}
+    note = f"{len(epochs)} of {planned} epochs"
+    if finished:
+        read_json(run.decision)
+        if not run.model.is_file():
+            return RunStatus("damaged", f"{run.model.name} is missing", counts=counts)
+    state: State = "finished" if finished else "unfinished"
+    if run.validation.is_file():
+        metrics = metric_values(read_json(run.validation), "metrics", run.validation)
+        return RunStatus(state, note, "validation split", metrics, counts)
+    validated = [epoch for epoch in epochs if epoch.metrics]
+    if not validated:
+        return RunStatus(state, note, counts=counts)
+    keeps_best = run.best.exists()
+    chosen = max(validated, key=lambda each: score(each.metrics)) if keeps_best else validated[-1]
+    metrics = tuple(MetricValue(name, value) for name, value in chosen.metrics.items())
+    return RunStatus(state, note, f"val, epoch {chosen.number}", metrics, counts)
+
+
+def _read_study(run: RunFolder, settings: Mapping[str, object]) -> RunStatus:
+    planned = whole_number(settings, "train.folds") * whole_number(settings, "train.seeds")
+    done = sum(member.decision.is_file() for member in run.members())
+    counts = {"folds": done, "planned_folds": planned}
+    note = f"{done} of {planned} folds"
+    if not run.decision.is_file():
+        return RunStatus("unfinished", note, counts=counts)
+    point = read_json(run.decision).get("operating_point")
+    metrics = metric_values(point if isinstance(point, dict) else {}, "expected", run.decision)
+    return RunStatus("finished", note, "out of fold" if metrics else "", metrics, counts)
+
+
+_TABLE = "trials.csv"
+_FINISHED = ("complete", "pruned")
+
+
+def read_tune(path: Path) -> RunStatus:
+    """Reads the folder of a search: the best score, and how many of its trials are finished.
+
+    Raises:
+        DataError: A file is damaged.
+    """
+    planned = whole_number(read_settings(RunFolder(path).config), "tune.trials")
+    table = path / _TABLE
+    rows = read_rows(table) if table.exists() else []
+    require_columns(table, rows, "state", "score")
+    done = sum(row["state"] in _FINISHED for row in rows)
+    scores = [number(row, "score", table) for row in rows if row["state"] == "complete"]
+    best = f", best score {max(scores):.3f}" if scores else ""
+    return RunStatus(
+        state="finished" if done >= planned else "unfinished",
+        note=f"{done} of {planned} trials{best}",
+        measured_on="val" if scores else "",
+        metrics=(MetricValue("score", max(scores)),) if scores else (),
+        counts={"trials": done, "planned_trials": planned},
+    )
+
 
 _READERS: dict[str, Callable[[Path], RunStatus]] = {
     "train": read_train,

@@ -1,10 +1,10 @@
-"""history.csv: what a training run measured, a row per epoch."""
+"""history.csv: the losses and metrics of every epoch."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from capsule_inspect.runs.score import score
+from capsule_inspect.runs.run import score
 from capsule_inspect.runs.stored import number, read_rows, require_columns
 
 LOSSES = ("loss", "logits_loss", "mask_logits_loss")

@@ -1,10 +1,13 @@
-"""What is told of a run in a list of runs."""
+"""A run in a list: its command, its state and its score."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
+
+from capsule_inspect.errors import UsageError
+from capsule_inspect.text import suggest
 
 State: TypeAlias = Literal["finished", "unfinished", "damaged"]
 
@@ -75,3 +78,49 @@ class Run:
     def value(self, metric: str) -> float | None:
         """Returns a metric by name; None if the run has none of that name."""
         return next((each.value for each in self.status.metrics if each.name == metric), None)
+
+
+def score(metrics: Mapping[str, float]) -> float:
+    """Returns the mean of accuracy and Dice; accuracy alone where there are no true masks.
+
+    Args:
+        metrics: Values by metric name, `accuracy` among them.
+    """
+    accuracy = metrics["accuracy"]
+    return (accuracy + metrics["dice"]) / 2 if "dice" in metrics else accuracy
+
+
+MAIN_METRICS = (
+    *("accuracy", "defect_only_accuracy", "presence_accuracy"),
+    *("dice", "miss_rate", "false_alarm_rate"),
+)
+"""Those that are shown."""
+
+_LESS_IS_BETTER = ("miss_rate", "false_alarm_rate")
+
+
+def sort_runs(runs: Iterable[Run], metric: str) -> list[Run]:
+    """Returns runs with the best first, those without the metric last; equals keep their order.
+
+    Args:
+        runs: The runs.
+        metric: Name of a metric, or `score` of a search.
+
+    Raises:
+        UsageError: There is no such metric.
+    """
+    runs = list(runs)
+    found = {metric.name for run in runs for metric in run.status.metrics}
+    known = [*MAIN_METRICS, *sorted({*found, "score"} - set(MAIN_METRICS))]
+    if metric not in known:
+        raise UsageError(
+            f"Runs cannot be sorted by '{metric}'.{suggest(metric, known)} "
+            f"Known: {', '.join(known)}."
+        )
+    sign = 1 if metric in _LESS_IS_BETTER else -1
+
+    def rank(run: Run) -> tuple[bool, float]:
+        value = run.value(metric)
+        return value is None, 0.0 if value is None else sign * value
+
+    return sorted(runs, key=rank)

@@ -1,4 +1,4 @@
-"""Reading what runs have stored, which may be damaged or half written."""
+"""Read the files of a run that may be damaged."""
 
 import csv
 import io
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from capsule_inspect.errors import DataError
-from capsule_inspect.modelfile.fields import Fields, parse_object
+from capsule_inspect.modelfile.strict_json import Fields, parse_object
 from capsule_inspect.runs.run import MetricValue
 
 _METRIC = frozenset({"name", "value", "n", "low", "high"})

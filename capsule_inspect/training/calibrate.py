@@ -1,4 +1,4 @@
-"""Choosing the operating points of a study from what its networks say of unseen pictures."""
+"""Choose the operating points of a study's networks."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -6,16 +6,14 @@ from dataclasses import dataclass, replace
 import keras
 
 from capsule_inspect.dataset.data_set import DataSet
-from capsule_inspect.evaluation.choose_operating_point import choose_operating_point
-from capsule_inspect.evaluation.cross_fit import cross_fit
 from capsule_inspect.evaluation.cross_validation import mean_metrics
-from capsule_inspect.evaluation.evidence import Evidence, gather_evidence
+from capsule_inspect.evaluation.judge import Evidence, gather_evidence
+from capsule_inspect.evaluation.operating_point import choose_operating_point, cross_fit
 from capsule_inspect.inference.inspector import Inspector
-from capsule_inspect.modelfile.operating_point import OperatingPoint
+from capsule_inspect.modelfile.metadata import OperatingPoint
 from capsule_inspect.runs.run_folder import RunFolder
-from capsule_inspect.settings.threshold_settings import ThresholdSettings
-from capsule_inspect.training.decision import DecisionRule, read_decision, write_decision
-from capsule_inspect.training.load_trained import load_trained
+from capsule_inspect.settings.groups import ThresholdSettings
+from capsule_inspect.training.saved import DecisionRule, load_trained, read_decision, write_decision
 from capsule_inspect.training.study import Member, Study
 
 

@@ -1,24 +1,254 @@
-"""Training one network."""
+"""Fit a network to a data set, or resume a run."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
 from capsule_inspect.dataset.data_set import DataSet
-from capsule_inspect.errors import InterruptedRunError
-from capsule_inspect.evaluation.cross_fit import choose_on_split
-from capsule_inspect.evaluation.evidence import gather_evidence
-from capsule_inspect.evaluation.judge import judge
-from capsule_inspect.evaluation.metrics import measure
-from capsule_inspect.modelfile.metric import Metric
-from capsule_inspect.replacing import replace_json
+from capsule_inspect.dataset.manifest import Sample
+from capsule_inspect.errors import DataError, InterruptedRunError
+from capsule_inspect.evaluation.judge import gather_evidence, judge
+from capsule_inspect.evaluation.metrics import PICTURE_METRICS, measure
+from capsule_inspect.evaluation.operating_point import choose_on_split
+from capsule_inspect.files import replace_json
+from capsule_inspect.inference.inspector import Inspector
+from capsule_inspect.model.encoders.encoder import round_kernels
+from capsule_inspect.model.network import build_network
+from capsule_inspect.model.runner import KerasRunner
+from capsule_inspect.modelfile.metadata import Metric, OperatingPoint
+from capsule_inspect.modelfile.runtime import MASK_LOGITS
+from capsule_inspect.reporter import Note
+from capsule_inspect.runs.history import read_scores
 from capsule_inspect.runs.run_folder import RunFolder
-from capsule_inspect.settings.settings import Settings
-from capsule_inspect.training.begin_training import begin_training
-from capsule_inspect.training.decision import DecisionRule, write_decision
-from capsule_inspect.training.network_file import save_network
-from capsule_inspect.training.trainer import Trainer
-from capsule_inspect.training.watcher import Watcher
+from capsule_inspect.settings.groups import Settings
+from capsule_inspect.training.batches import Batches
+from capsule_inspect.training.callbacks import (
+    NORM_BATCHES,
+    SaveCheckpoint,
+    SeedEpoch,
+    StopEarly,
+    StopIfDiverged,
+    ValidateAverage,
+    WriteHistory,
+    WriteTensorBoard,
+    averaged_weights,
+    has_stalled,
+)
+from capsule_inspect.training.crops import MARGIN, TrainingCrop, draw_crops, load_crops
+from capsule_inspect.training.curves import DrawHistory
+from capsule_inspect.training.saved import (
+    DecisionRule,
+    load_network,
+    save_best,
+    save_network,
+    write_decision,
+)
+from capsule_inspect.training.stages import Stage, epochs_done, plan_stages, start_stage
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """What the caller wants to hear of a training run.
+
+    Attributes:
+        note: Told in sentences what goes on.
+        callbacks: Further Keras callbacks, such as a progress display.
+    """
+
+    note: Note
+    callbacks: tuple[keras.callbacks.Callback, ...] = ()
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """One run on its way; `begin_training` makes it.
+
+    Attributes:
+        settings: All settings.
+        data: Its split `val` is validated on.
+        run: Where checkpoint, history and the best network go.
+        watcher: Hears of the progress.
+        network: New, or as it was at the last checkpoint; compiled.
+        batches: What it learns from.
+    """
+
+    settings: Settings
+    data: DataSet
+    run: RunFolder
+    watcher: Watcher
+    network: keras.Model
+    batches: Batches
+
+    def train(self) -> None:
+        """Trains the stages that are not finished yet."""
+        network, train = self.network, self.settings.train
+        for stage in self._stages:
+            done = epochs_done(network, train)
+            if done >= stage.end or self._has_stalled(stage):
+                continue
+            if network.optimizer.first_epoch != stage.start:
+                # Keras leaves the averaged weights at the end of a stage; a resumed run has to.
+                network.optimizer.finalize_variable_values(network.trainable_variables)
+                start_stage(network, stage, train)
+            self.watcher.note(f"Training from epoch {done + 1} to {stage.end}.")
+            network.fit(
+                self.batches,
+                epochs=stage.end,
+                initial_epoch=done,
+                shuffle=False,  # the order of the batches goes by the seed
+                verbose=0,
+                callbacks=self._callbacks(stage),
+            )
+
+    @contextmanager
+    def final_weights(self) -> Iterator[None]:
+        """Puts the weights to keep into the network: the best, or the last averaged ones."""
+        if self.settings.train.patience and self.run.best.exists():
+            best = load_network(self.run.best, compiled=False)
+            self.network.set_weights(best.get_weights())
+            yield
+        else:
+            with self._averaged():
+                yield
+
+    @property
+    def inspector(self) -> Inspector:
+        """The network at work with the weights it has, before an operating point is chosen."""
+        return Inspector(
+            KerasRunner(self.network),
+            self.data.classes,
+            self.settings.model.roi,
+            OperatingPoint(),
+        )
+
+    @cached_property
+    def held_out(self) -> tuple[Sample, ...]:
+        """The validation split."""
+        return self.data.of_split("val")
+
+    def _callbacks(self, stage: Stage) -> list[keras.callbacks.Callback]:
+        train, run = self.settings.train, self.run
+        last = self._stages[-1]
+        callbacks = [
+            SeedEpoch(self.batches, train.seed),
+            StopIfDiverged(),
+            ValidateAverage(self._validate, train.validate_every, last.end),
+            WriteHistory(run.history, PICTURE_METRICS),
+            DrawHistory(run.history),
+            WriteTensorBoard(run.tensorboard),
+            # Last of ours: an epoch that is not in the checkpoint is trained again, and its row,
+            # if there is one, written anew.
+            SaveCheckpoint(run.checkpoint),
+            *self.watcher.callbacks,
+        ]
+        if train.patience and stage is last:
+            callbacks.append(StopEarly(run.history, stage.start, train.patience))
+        return callbacks
+
+    def _validate(self) -> dict[str, float]:
+        """Measures the averaged weights, and keeps the best where training may stop early."""
+        if not self.held_out:
+            return {}
+        with self._averaged():
+            measured = measure(judge(self.data, self.held_out, self.inspector))
+            metrics = {metric.name: metric.value for metric in measured}
+            if self.settings.train.patience:
+                save_best(self.network, metrics, self.run)
+        return metrics
+
+    def _averaged(self) -> AbstractContextManager[None]:
+        return averaged_weights(self.network, self._norm_images)
+
+    def _has_stalled(self, stage: Stage) -> bool:
+        """Says whether the last stage ended early before the run was stopped."""
+        patience = self.settings.train.patience
+        if not patience or stage is not self._stages[-1]:
+            return False
+        return has_stalled(read_scores(self.run.history, stage.start), patience)
+
+    @cached_property
+    def _stages(self) -> tuple[Stage, ...]:
+        return plan_stages(self.settings.train)
+
+    @cached_property
+    def _norm_images(self) -> list[NDArray[np.uint8]]:
+        count = min(NORM_BATCHES, self.settings.train.steps)
+        return self.batches.peek_images(self._stages[-1].end, count)
+
+
+_PEEKED = 16
+"""As many training pictures tell how rounding a frozen encoder changes its features."""
+
+
+def begin_training(settings: Settings, data: DataSet, run: RunFolder, watcher: Watcher) -> Trainer:
+    """Makes a network, or loads that of the checkpoint, and reads the pictures.
+
+    A new network is saved as the first checkpoint.
+
+    Args:
+        settings: All settings.
+        data: Whose split `train` is learned from, and whose split `val` is validated on.
+        run: The run folder.
+        watcher: Hears of the progress.
+
+    Raises:
+        DataError: The data set does not suit training.
+        ConfigError: The settings make no network.
+        ModelFileError: The checkpoint is damaged or of another version.
+    """
+    train = settings.train
+    if train.patience and not data.of_split("val"):
+        raise DataError(
+            "train.patience goes by the validation split, and this data set has none. "
+            "Prepare it with data.val above 0, or leave train.patience at 0."
+        )
+    keras.utils.set_random_seed(train.seed)
+    is_new = not run.checkpoint.exists()
+    network = (
+        _new_network(settings, data) if is_new else load_network(run.checkpoint, compiled=True)
+    )
+    watcher.note(f"Reading the training pictures of {settings.data.dir}.")
+    crops = load_crops(data, data.of_split("train"), settings.model.roi)
+    batches = _make_batches(settings, data, network, crops)
+    if is_new:
+        if not any(stage.trains_encoder for stage in plan_stages(train)):
+            round_kernels(network, _some_windows(crops))
+        save_network(network, run.checkpoint, compiled=True)
+    return Trainer(settings, data, run, watcher, network, batches)
+
+
+def _new_network(settings: Settings, data: DataSet) -> keras.Model:
+    with_mask = any(sample.mask for sample in data.of_split("train"))
+    network = build_network(settings.model, len(data.classes), with_mask)
+    start_stage(network, plan_stages(settings.train)[0], settings.train)
+    return network
+
+
+def _make_batches(
+    settings: Settings, data: DataSet, network: keras.Model, crops: Sequence[TrainingCrop]
+) -> Batches:
+    model, train = settings.model, settings.train
+    return Batches(
+        real=crops,
+        drawn=draw_crops(train.drawn, train.seed, data.classes, model.roi),
+        classes=data.classes,
+        roi=model.roi,
+        settings=train,
+        mask_stride=model.mask_stride if MASK_LOGITS in network.output else None,
+        first_epoch=epochs_done(network, train),
+    )
+
+
+def _some_windows(crops: Sequence[TrainingCrop]) -> NDArray[np.uint8]:
+    """Returns some of the pictures as the network sees them, uint8 [n, H, W, 3]."""
+    some = crops[:: max(1, len(crops) // _PEEKED)][:_PEEKED]
+    return np.stack([crop.image[MARGIN:-MARGIN, MARGIN:-MARGIN] for crop in some])
 
 
 def fit(settings: Settings, data: DataSet, run: RunFolder, watcher: Watcher) -> tuple[Metric, ...]:

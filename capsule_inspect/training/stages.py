@@ -1,14 +1,14 @@
-"""The stages of a training run: decoder and heads alone first, if asked for, then the rest too."""
+"""The stages of a schedule: a frozen encoder first, all weights after."""
 
 from dataclasses import dataclass
 
 import keras
 
-from capsule_inspect.model.encoder import set_encoder_trainable
-from capsule_inspect.model.encoder_adamw import EncoderAdamW
+from capsule_inspect.model.encoders.encoder import set_encoder_trainable
 from capsule_inspect.model.losses import MASK_LOSSES
-from capsule_inspect.modelfile.outputs import LOGITS, MASK_LOGITS
-from capsule_inspect.settings.train_settings import TrainSettings
+from capsule_inspect.model.optimizer import EncoderAdamW
+from capsule_inspect.modelfile.runtime import LOGITS, MASK_LOGITS
+from capsule_inspect.settings.groups import TrainSettings
 
 _WARM_UP = 0.15
 """Share of a stage's steps in which the learning rate of `one_cycle` rises."""

@@ -1,15 +1,21 @@
-"""Studies: a cross-validation with a run for every fold and seed, in one folder."""
+"""Cross-validation: one run for every fold and seed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import keras
+from filelock import FileLock, Timeout
+
 from capsule_inspect.dataset.data_set import DataSet
-from capsule_inspect.dataset.folds import leave_out
-from capsule_inspect.errors import UsageError
+from capsule_inspect.dataset.split import leave_out
+from capsule_inspect.errors import InterruptedRunError, UsageError
+from capsule_inspect.files import replace_text
 from capsule_inspect.runs.run_folder import RunFolder
-from capsule_inspect.settings.as_yaml import read_settings
-from capsule_inspect.settings.settings import Settings
+from capsule_inspect.settings.groups import Settings
+from capsule_inspect.settings.yaml_text import read_settings, to_yaml
+from capsule_inspect.training.fit import Watcher, fit
 
 
 @dataclass(frozen=True)
@@ -125,3 +131,48 @@ def model_files(members: Sequence[Member]) -> list[Path]:
             "networks."
         )
     return [member.run.model for member in members] if missing else exported
+
+
+def fit_members(
+    study: Study, data: DataSet, watch: Callable[[str], AbstractContextManager[Watcher]]
+) -> tuple[Member, ...]:
+    """Trains every run that is not finished and that no other process is at.
+
+    Args:
+        study: The study; what was begun is gone on with.
+        data: The data set.
+        watch: Makes the watcher of a run, given its name.
+
+    Returns:
+        The runs that other processes are still at.
+
+    Raises:
+        InterruptedRunError: The user stopped the study; the message says how to go on.
+    """
+    elsewhere = []
+    for member in study.members:
+        if member.is_finished:
+            continue
+        member.run.path.mkdir(parents=True, exist_ok=True)
+        try:
+            with (
+                FileLock(member.run.path / ".lock", blocking=False),
+                watch(member.run.path.name) as watcher,
+            ):
+                _fit_member(study, member, data, watcher)
+        except Timeout:
+            elsewhere.append(member)
+        except InterruptedRunError:
+            raise InterruptedRunError(
+                "Stopped; the finished epochs of all runs are saved. Go on with: "
+                f"capsule-inspect train train.resume={study.path}"
+            ) from None
+    return tuple(member for member in elsewhere if not member.is_finished)
+
+
+def _fit_member(study: Study, member: Member, data: DataSet, watcher: Watcher) -> None:
+    if member.is_finished:  # by another process, between the look and the lock
+        return
+    keras.backend.clear_session()
+    replace_text(member.run.config, to_yaml(member.settings))
+    fit(member.settings, study.view(data, member), member.run, watcher)

@@ -19,7 +19,7 @@ BACKENDS = ("tensorflow", "jax")
 # What the backends draw from a seed differs, so both begin with these, and drop nothing.
 SAVE_WEIGHTS = """
 import sys, keras
-from capsule_inspect.compose import compose
+from capsule_inspect.settings.compose import compose
 from capsule_inspect.model.network import build_network
 
 file, *overrides = sys.argv[1:]

@@ -20,19 +20,16 @@ import yaml
 from console_blocks import Step, read_steps, run_step
 
 from capsule_inspect import __version__
+from capsule_inspect.choices import SHIPPED_MODEL
 from capsule_inspect.cli.app import app
-from capsule_inspect.dataset.drawing.defects import DEFECTS
 from capsule_inspect.dataset.prepare import prepare_dataset
-from capsule_inspect.evaluation.cross_validation import pool_predictions
-from capsule_inspect.evaluation.metrics import METRICS
-from capsule_inspect.evaluation.out_of_fold import read_out_of_fold
-from capsule_inspect.evaluation.per_class import CLASS_METRICS
-from capsule_inspect.evaluation.write_evaluation import StudyFacts, write_cross_validation
+from capsule_inspect.drawing.defects import DEFECTS
+from capsule_inspect.evaluation.cross_validation import pool_predictions, read_out_of_fold
+from capsule_inspect.evaluation.evaluation_folder import StudyFacts, write_cross_validation
+from capsule_inspect.evaluation.metrics import CLASS_METRICS, METRICS
 from capsule_inspect.modelfile.bundle import read_bundle
-from capsule_inspect.modelfile.operating_point import OperatingPoint
-from capsule_inspect.modelfile.shipped_model import SHIPPED_MODEL
-from capsule_inspect.modelfile.training_statistics import RANGE_NAMES
-from capsule_inspect.settings.data_settings import DataSettings
+from capsule_inspect.modelfile.metadata import RANGE_NAMES, OperatingPoint
+from capsule_inspect.settings.groups import DataSettings
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

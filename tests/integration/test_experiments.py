@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from capsule_inspect.choices import SHIPPED_MODEL
 from capsule_inspect.modelfile.bundle import read_bundle
-from capsule_inspect.modelfile.shipped_model import SHIPPED_MODEL
 
 ROOT = Path(__file__).parents[2]
 STUDIES = {form: ROOT / "experiments" / f"cross_validation_{form}" for form in ("float32", "int8")}

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from capsule_inspect.modelfile import find_runtime
+from capsule_inspect.choices import SHIPPED_MODEL
+from capsule_inspect.modelfile import runtime as find_runtime
 from capsule_inspect.modelfile.bundle import pack_bundle, read_bundle
-from capsule_inspect.modelfile.metric import Metric
-from capsule_inspect.modelfile.shipped_model import SHIPPED_MODEL
+from capsule_inspect.modelfile.metadata import Metric
 
 
 def words(text: str) -> str:

@@ -26,8 +26,8 @@ from simulate_coverage import (
     true_average_precision,
 )
 
-from capsule_inspect.evaluation.estimates import estimate_auroc, estimate_average_precision
 from capsule_inspect.evaluation.intervals import bootstrap_mean, percentiles, resample, wilson
+from capsule_inspect.evaluation.metrics import estimate_auroc, estimate_average_precision
 
 SIZES = (DEFECTIVE, GOOD, DEFECTIVE + GOOD)
 RESAMPLED = resample(np.arange(GOOD + DEFECTIVE) >= GOOD, 500)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from capsule_inspect.modelfile.shipped_model import SHIPPED_MODEL
+from capsule_inspect.choices import SHIPPED_MODEL
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 

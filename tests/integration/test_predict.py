@@ -6,8 +6,8 @@ import pytest
 
 from capsule_inspect.cli import predict as command
 from capsule_inspect.cli.predict import split_arguments
-from capsule_inspect.inference import load_model_file
-from capsule_inspect.inference.read_records import read_records
+from capsule_inspect.inference import inspector as load_model_file
+from capsule_inspect.inference.records import read_records
 
 
 def test_a_folder_gives_rows_overlays_and_a_last_line(predict, pictures, tmp_path):

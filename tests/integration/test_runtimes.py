@@ -17,13 +17,11 @@ import numpy as np
 import pytest
 from other_pythons import find_python, output_of
 
-from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
-from capsule_inspect.dataset.drawing.draw_labels import draw_labels
+from capsule_inspect.choices import QUANTIZATIONS, SHIPPED_MODEL
+from capsule_inspect.drawing.capsules import draw_capsule, draw_labels
 from capsule_inspect.imaging.crop import find_crops
-from capsule_inspect.imaging.read_picture import read_picture
+from capsule_inspect.imaging.read import read_picture
 from capsule_inspect.modelfile.bundle import read_bundle
-from capsule_inspect.modelfile.quantizations import QUANTIZATIONS
-from capsule_inspect.modelfile.shipped_model import SHIPPED_MODEL
 
 ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "tests/fixtures"

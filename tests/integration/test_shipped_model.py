@@ -7,13 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
-from capsule_inspect.dataset.drawing.draw_labels import draw_labels
-from capsule_inspect.imaging.read_picture import read_picture
-from capsule_inspect.inference.inspector import Inspector
-from capsule_inspect.inference.load_model_file import load_model_file
+from capsule_inspect.choices import SHIPPED_MODEL
+from capsule_inspect.drawing.capsules import draw_capsule, draw_labels
+from capsule_inspect.imaging.read import read_picture
+from capsule_inspect.inference.inspector import Inspector, load_model_file
 from capsule_inspect.modelfile.bundle import read_bundle
-from capsule_inspect.modelfile.shipped_model import SHIPPED_MODEL
 
 DEFECTS = ("crack", "faulty_imprint", "poke", "scratch", "squeeze")
 

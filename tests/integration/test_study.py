@@ -11,7 +11,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.read_dataset import read_dataset
+from capsule_inspect.dataset.data_set import read_dataset
 from capsule_inspect.modelfile.bundle import read_bundle
 
 pytestmark = pytest.mark.slow

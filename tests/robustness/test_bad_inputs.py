@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from capsule_inspect.inference.read_records import read_records
+from capsule_inspect.inference.records import read_records
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
-from capsule_inspect.dataset.drawing.draw_labels import draw_labels
+from capsule_inspect.drawing.capsules import draw_capsule, draw_labels
 from capsule_inspect.imaging.picture import Picture
-from capsule_inspect.inference.load_model_file import load_model_file
+from capsule_inspect.inference.inspector import load_model_file
 
 pytestmark = pytest.mark.slow
 

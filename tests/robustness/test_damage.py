@@ -7,8 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
-from capsule_inspect.inference.read_records import read_records
+from capsule_inspect.drawing.capsules import draw_capsule
+from capsule_inspect.inference.records import read_records
 
 COUNT = 1000
 
@@ -65,7 +65,7 @@ import sys
 from pathlib import Path
 from capsule_inspect.errors import ModelFileError
 from capsule_inspect.modelfile.bundle import read_bundle
-from capsule_inspect.modelfile.interpreter import Interpreter
+from capsule_inspect.modelfile.runtime import Interpreter
 
 for file in sorted(Path(sys.argv[1]).iterdir()):
     try:

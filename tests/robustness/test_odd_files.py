@@ -5,8 +5,8 @@ import sys
 import pytest
 from odd_files import make_odd_files
 
-from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
-from capsule_inspect.inference.read_records import read_records
+from capsule_inspect.drawing.capsules import draw_capsule
+from capsule_inspect.inference.records import read_records
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="makes pipes and links")
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.drawing.defects import DEFECTS
-from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
-from capsule_inspect.inference.read_records import read_records
+from capsule_inspect.drawing.capsules import draw_capsule
+from capsule_inspect.drawing.defects import DEFECTS
+from capsule_inspect.inference.records import read_records
 
 
 @pytest.fixture(scope="module")

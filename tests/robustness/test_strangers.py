@@ -4,11 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
-from capsule_inspect.inference.expand_inputs import expand_inputs
-from capsule_inspect.inference.inspect_batch import inspect_batch
-from capsule_inspect.inference.inspect_options import InspectOptions
-from capsule_inspect.inference.load_model_file import load_model_file
-from capsule_inspect.inference.read_records import read_records
+from capsule_inspect.inference.batch import inspect_batch
+from capsule_inspect.inference.inputs import expand_inputs
+from capsule_inspect.inference.inspect_file import InspectOptions
+from capsule_inspect.inference.inspector import load_model_file
+from capsule_inspect.inference.records import read_records
 
 SIDE = 800
 CAPSULE = (700, 260)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
-from capsule_inspect.inference.read_records import read_records
+from capsule_inspect.drawing.capsules import draw_capsule
+from capsule_inspect.inference.records import read_records
 
 
 def with_alpha(picture: Image.Image) -> Image.Image:

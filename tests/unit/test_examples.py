@@ -22,4 +22,4 @@ def test_examples_give_what_they_show(module):
 
 
 def test_there_are_examples():
-    assert "capsule_inspect.inference.load_model_file" in WITH_EXAMPLES
+    assert "capsule_inspect.inference.inspector" in WITH_EXAMPLES

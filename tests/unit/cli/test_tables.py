@@ -3,13 +3,12 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from capsule_inspect.cli import record_printer, tables
-from capsule_inspect.cli.record_printer import RecordPrinter
-from capsule_inspect.evaluation.confusion_matrix import ConfusionMatrix
-from capsule_inspect.evaluation.metrics import METRICS
-from capsule_inspect.evaluation.per_class import CLASS_METRICS, ClassMetrics
-from capsule_inspect.inference.record import Record
-from capsule_inspect.modelfile.metric import Metric
+from capsule_inspect.cli import print_rows as record_printer
+from capsule_inspect.cli import tables
+from capsule_inspect.cli.print_rows import RecordPrinter
+from capsule_inspect.evaluation.metrics import CLASS_METRICS, METRICS, ClassMetrics, ConfusionMatrix
+from capsule_inspect.inference.records import Record
+from capsule_inspect.modelfile.metadata import Metric
 
 CLASSES = ("good", "crack", "faulty_imprint", "poke", "scratch", "squeeze")
 

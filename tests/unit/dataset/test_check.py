@@ -1,14 +1,22 @@
+import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from capsule_inspect.dataset.check import check_pictures
-from capsule_inspect.dataset.checked_picture import hash_pixels
-from capsule_inspect.dataset.discover import discover
-from capsule_inspect.dataset.problem import Problem
+from capsule_inspect.dataset.check import (
+    CheckedPicture,
+    Problem,
+    check_pictures,
+    copy_problems,
+    hash_pixels,
+    set_problems,
+)
+from capsule_inspect.dataset.layouts import discover
+from capsule_inspect.imaging.read import read_picture
 
 
 def picture(seed: int, height: int = 12, width: int = 16) -> NDArray[np.uint8]:
@@ -225,3 +233,64 @@ def test_all_problems_are_told_at_once_by_path(root: Path, save_picture) -> None
         "masks/crack/0.png",
         "masks/poke/0.png",
     ]
+
+
+PICTURE = np.random.default_rng(0).integers(0, 256, (2, 3, 3), np.uint8)
+
+
+def test_the_hash_covers_size_and_rgb_values() -> None:
+    expected = hashlib.sha256(b"rgb uint8 2 3\n" + PICTURE.tobytes()).hexdigest()
+    assert hash_pixels(PICTURE) == expected
+    assert hash_pixels(PICTURE.reshape(3, 2, 3)) != expected
+
+
+def test_the_hash_is_of_pixels_not_of_files(tmp_path: Path, save_picture) -> None:
+    files = [save_picture(tmp_path / f"a.{ending}", PICTURE) for ending in ("png", "bmp")]
+    assert [hash_pixels(read_picture(file)) for file in files] == [hash_pixels(PICTURE)] * 2
+
+
+def test_a_view_hashes_as_its_copy() -> None:
+    mirrored = PICTURE[:, ::-1]
+    assert hash_pixels(mirrored) == hash_pixels(mirrored.copy()) != hash_pixels(PICTURE)
+
+
+def pictures(label: str, count: int, mask: str = "") -> list[CheckedPicture]:
+    """Pictures that all differ."""
+    return [
+        CheckedPicture(f"{label}/{i}.png", label, mask, f"{label}{i}", 4, 4) for i in range(count)
+    ]
+
+
+def test_a_set_of_enough_pictures_with_masks_is_sound() -> None:
+    assert list(set_problems([*pictures("good", 3), *pictures("dent", 3, "m.png")])) == []
+
+
+def test_classes_too_small_to_split_are_counted_by_distinct_pictures() -> None:
+    first, second = pictures("dent", 2, "m.png")
+    (problem,) = set_problems([*pictures("good", 3), first, second, replace(first, path="x.png")])
+    assert "fewer than 3" in problem.message
+    assert problem.message.endswith("dent (2).")
+    assert not problem.fatal
+
+
+def test_what_a_model_cannot_learn_is_worth_a_warning() -> None:
+    (alone,) = set_problems(pictures("good", 3))
+    (unmarked,) = set_problems([*pictures("good", 3), *pictures("dent", 3)])
+    assert "no class of defects" in alone.message
+    assert "no masks" in unmarked.message
+    assert not alone.fatal
+    assert not unmarked.fatal
+
+
+def test_a_copy_is_worth_a_warning_and_a_contradiction_is_fatal() -> None:
+    (first, *_), (dent,) = pictures("good", 2), pictures("dent", 1)
+    copy = replace(first, path="good/9.png")
+    (warned,) = copy_problems([first, copy, dent])
+    assert (warned.path, warned.fatal) == ("good/9.png", False)
+    rival = replace(dent, sha256=first.sha256)
+    both = copy_problems([first, rival])
+    assert [(problem.path, problem.fatal) for problem in both] == [
+        ("good/0.png", True),
+        ("dent/0.png", True),
+    ]
+    assert "dent/0.png" in both[0].message

@@ -1,9 +1,21 @@
+import json
+import shutil
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from capsule_inspect.dataset.data_set import DataSet, class_order
-from capsule_inspect.dataset.sample import Sample
+import numpy as np
+import pytest
+
+from capsule_inspect.dataset.data_set import (
+    DataSet,
+    class_order,
+    read_dataset,
+    true_mask,
+    write_dataset,
+)
+from capsule_inspect.dataset.manifest import Sample
+from capsule_inspect.errors import DataError, PictureError
 
 GOOD = Sample("test/good/1.png", "good", "", "test", None, "ab" * 32, 40, 30)
 CRACK = Sample("test/crack/1.png", "crack", "masks/1.png", "train", 2, "cd" * 32, 640, 480)
@@ -35,3 +47,183 @@ def test_neither_order_nor_names_nor_splits_change_the_hash_of_all() -> None:
     samples = [replace(s, path=f"{i}.png", split="train") for i, s in enumerate(DATA.samples)]
     moved = replace(DATA, samples=tuple(reversed(samples)))
     assert moved.pictures_sha256 == moved.training_sha256 == DATA.pictures_sha256
+
+
+def data_set(root: Path, *samples: Sample) -> DataSet:
+    labels = [sample.label for sample in samples]
+    return DataSet(root, class_order(labels), samples, 5, "somewhere", "CC0-1.0", "0.1.0")
+
+
+@pytest.mark.parametrize("fold", [None, 0, 7])
+@pytest.mark.parametrize("name", ["plain", "with, comma", '"quoted"', "=1+1", "Prüfung 品"])
+def test_what_is_written_is_read(tmp_path: Path, name: str, fold: int | None) -> None:
+    odd = replace(CRACK, path=f"{name}/1.png", label=name, mask=f"m/{name}.png", fold=fold)
+    samples = sorted([odd, GOOD], key=lambda sample: sample.path)
+    data = data_set(tmp_path.resolve(), *samples)
+    write_dataset(tmp_path / "out", data)
+    assert read_dataset(tmp_path / "out") == data
+
+
+def test_good_alone_is_a_data_set(tmp_path: Path) -> None:
+    write_dataset(tmp_path, data_set(tmp_path.resolve(), GOOD))
+    assert read_dataset(tmp_path).classes == ("good",)
+
+
+def test_a_folder_that_holds_its_pictures_can_be_moved(tmp_path: Path) -> None:
+    write_dataset(tmp_path / "out", data_set(tmp_path / "out", GOOD))
+    shutil.move(tmp_path / "out", tmp_path / "moved")
+    assert read_dataset(tmp_path / "moved").root == (tmp_path / "moved").resolve()
+
+
+def test_the_given_root_overrides(tmp_path: Path) -> None:
+    write_dataset(tmp_path / "out", data_set(tmp_path / "gone", GOOD))
+    with pytest.raises(DataError, match=r"gone.*--data-root"):
+        read_dataset(tmp_path / "out")
+    (tmp_path / "here").mkdir()
+    read = read_dataset(tmp_path / "out", tmp_path / "here")
+    assert read.root == (tmp_path / "here").resolve()
+
+
+def test_a_folder_that_is_none_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="capsule-inspect prepare"):
+        read_dataset(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("missing", ["manifest.csv", "dataset.json"])
+def test_a_folder_that_lacks_one_of_the_files_is_refused(tmp_path: Path, missing: str) -> None:
+    write_dataset(tmp_path, data_set(tmp_path, GOOD))
+    (tmp_path / missing).unlink()
+    with pytest.raises(DataError, match=r"lacks manifest\.csv or dataset\.json"):
+        read_dataset(tmp_path)
+
+
+def test_labels_without_a_class_are_refused(tmp_path: Path) -> None:
+    write_dataset(tmp_path, data_set(tmp_path, GOOD))
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text(manifest.read_text().replace("good,,", "bad,,"))
+    with pytest.raises(DataError, match=r"labels that dataset\.json does not name: bad"):
+        read_dataset(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"{", "is not JSON"),
+        (b"[]", "JSON object"),
+        (b"\xff", "not UTF-8"),
+        (b'{"root": "."}', "damaged"),
+        (b'{"root": ".", "classes": 3}', "damaged"),
+    ],
+)
+def test_a_damaged_description_is_refused(tmp_path: Path, content: bytes, complaint: str) -> None:
+    write_dataset(tmp_path, data_set(tmp_path, GOOD))
+    (tmp_path / "dataset.json").write_bytes(content)
+    with pytest.raises(DataError, match=complaint):
+        read_dataset(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "complaint"),
+    [
+        ("classes", ["crack", "good"], "does not start with `good`"),
+        ("classes", [], "does not start with `good`"),
+        ("classes", ["good", "crack", "crack"], "names a class twice"),
+        ("classes", ["good", 3], "an entry of `classes` is 3, not a text"),
+        ("classes", "good", "`classes` is 'good', not a list"),
+        ("seed", 2.9, "`seed` is 2.9, not a whole number"),
+        ("seed", "5", "`seed` is '5', not a whole number"),
+        ("seed", -1, "`seed` is -1, out of range"),
+        ("root", None, "`root` is not a text"),
+        ("licence", 1, "`licence` is 1, not a text"),
+    ],
+)
+def test_a_value_that_prepare_never_writes_is_refused(
+    tmp_path: Path, key: str, value: object, complaint: str
+) -> None:
+    write_dataset(tmp_path, data_set(tmp_path, GOOD, CRACK))
+    description = tmp_path / "dataset.json"
+    description.write_text(json.dumps(json.loads(description.read_text()) | {key: value}))
+    with pytest.raises(DataError, match=complaint) as refusal:
+        read_dataset(tmp_path)
+    assert str(refusal.value).startswith(f"'{description}' is damaged: ")
+
+
+def test_what_is_not_needed_may_be_missing_and_more_may_be_said(tmp_path: Path) -> None:
+    write_dataset(tmp_path, data_set(tmp_path, GOOD, CRACK))
+    before = read_dataset(tmp_path)
+    description = tmp_path / "dataset.json"
+    document = json.loads(description.read_text()) | {"note": "mine"}
+    del document["counts"]
+    description.write_text(json.dumps(document))
+    assert read_dataset(tmp_path) == before
+
+
+def data_set_of_write_dataset(root: Path) -> DataSet:
+    return DataSet(root, ("good", "crack"), (CRACK, GOOD), 5, "somewhere", "CC0-1.0", "0.1.0")
+
+
+def test_the_description_has_these_keys(tmp_path: Path) -> None:
+    write_dataset(tmp_path / "out", data_set_of_write_dataset(tmp_path))
+    text = (tmp_path / "out" / "dataset.json").read_text()
+    description = json.loads(text)
+    assert description == {
+        "classes": ["good", "crack"],
+        "counts": {
+            "crack": {"test": 0, "train": 1, "val": 0},
+            "good": {"test": 1, "train": 0, "val": 0},
+        },
+        "licence": "CC0-1.0",
+        "root": tmp_path.as_posix(),
+        "seed": 5,
+        "source": "somewhere",
+        "tool_version": "0.1.0",
+    }
+    assert text == json.dumps(description, indent=2, sort_keys=True) + "\n"
+
+
+def test_nothing_but_the_two_files_is_left(tmp_path: Path) -> None:
+    write_dataset(tmp_path / "out", data_set_of_write_dataset(tmp_path))
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["dataset.json", "manifest.csv"]
+
+
+def test_a_root_inside_is_written_relative_to_the_folder(tmp_path: Path) -> None:
+    write_dataset(tmp_path, data_set_of_write_dataset(tmp_path / "pictures"))
+    assert json.loads((tmp_path / "dataset.json").read_text())["root"] == "pictures"
+
+
+def sample(label: str, mask: str = "") -> Sample:
+    return Sample("a.png", label, mask, "test", None, "", 8, 4)
+
+
+@pytest.fixture
+def data(tmp_path: Path, save_picture) -> DataSet:
+    mask = np.zeros((4, 8), np.uint8)
+    mask[1, 2:5] = 1, 7, 255
+    save_picture(tmp_path / "mask.png", mask)
+    return DataSet(tmp_path, ("good", "crack"), (), 0, "", "", "1")
+
+
+def test_a_pixel_of_any_value_but_0_is_defect(data):
+    truth = true_mask(data, sample("crack", "mask.png"), (4, 8))
+    assert truth.dtype == np.bool_
+    assert [tuple(place) for place in np.argwhere(truth)] == [(1, 2), (1, 3), (1, 4)]
+
+
+def test_a_good_picture_has_no_defect_pixel(data):
+    truth = true_mask(data, sample("good"), (4, 8))
+    assert truth.shape == (4, 8)
+    assert not truth.any()
+
+
+def test_of_an_unmasked_defect_nothing_is_known(data):
+    assert true_mask(data, sample("crack"), (4, 8)) is None
+
+
+def test_a_mask_of_another_picture_is_refused(data):
+    with pytest.raises(DataError, match=r"mask 'mask.png' is not of the size"):
+        true_mask(data, sample("crack", "mask.png"), (5, 8))
+
+
+def test_a_missing_mask_is_named(data):
+    with pytest.raises(PictureError, match=r"nowhere.png"):
+        true_mask(data, sample("crack", "nowhere.png"), (4, 8))

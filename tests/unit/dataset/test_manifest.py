@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capsule_inspect.dataset.manifest import format_manifest, read_manifest
-from capsule_inspect.dataset.sample import Sample
+from capsule_inspect.dataset.manifest import Sample, format_manifest, read_manifest
 from capsule_inspect.errors import DataError
 
 GOOD = Sample("test/good/1.png", "good", "", "test", None, "ab" * 32, 40, 30)

@@ -1,12 +1,11 @@
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.data_set import DataSet
-from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
-from capsule_inspect.dataset.read_dataset import read_dataset
-from capsule_inspect.dataset.sample import Sample
+from capsule_inspect.dataset.data_set import DataSet, read_dataset
+from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.dataset.survey import choose_roi, survey
-from capsule_inspect.imaging.roi import Roi
+from capsule_inspect.drawing.capsules import draw_capsule
+from capsule_inspect.imaging.crop import Roi
 
 
 def test_capsules_are_measured_and_masks_laid_over_each_other(dataset_folder):

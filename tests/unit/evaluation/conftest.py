@@ -8,7 +8,6 @@ collect_ignore = (
     else [
         "test_cross_validation.py",
         "test_curves.py",
-        "test_estimates.py",
         "test_evaluate.py",
         "test_figures.py",
         "test_metrics.py",

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from capsule_inspect.evaluation import figures as palette
 from capsule_inspect.evaluation.evaluate import Evaluation, summarize
 from capsule_inspect.evaluation.figures import draw_figures
 from capsule_inspect.evaluation.judge import NO_CAPSULE, Judgement
@@ -81,3 +82,11 @@ def test_names_of_classes_are_no_formulas(tmp_path):
     strange = evaluation(("good", "a_b^c", 0.9), classes=("good", r"$\frac$", "a_b^c"))
     (drawn,) = draw_figures(tmp_path, strange)
     assert near(read(drawn), (0x08, 0x30, 0x6B)).any()  # of the one cell that holds all of its row
+
+
+@pytest.mark.parametrize(
+    ("name", "red", "green", "blue"),
+    [("BLUE", 0, 114, 178), ("VERMILLION", 213, 94, 0), ("REDDISH_PURPLE", 204, 121, 167)],
+)
+def test_colours_are_those_of_okabe_and_ito(name, red, green, blue):
+    assert bytes.fromhex(getattr(palette, name).removeprefix("#")) == bytes((red, green, blue))

@@ -1,21 +1,31 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from capsule_inspect.dataset.data_set import DataSet
-from capsule_inspect.dataset.sample import Sample
+from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.errors import PictureError
-from capsule_inspect.evaluation.judge import NO_CAPSULE, judge, judge_findings
-from capsule_inspect.evaluation.overlap import Overlap
-from capsule_inspect.imaging.crop import find_crops
-from capsule_inspect.imaging.look import Look
-from capsule_inspect.imaging.roi import Roi
-from capsule_inspect.inference.decide import Decision
+from capsule_inspect.evaluation.judge import (
+    MASK_THRESHOLDS,
+    NO_CAPSULE,
+    Judgement,
+    gather_evidence,
+    judge,
+    judge_findings,
+    judgement_cells,
+    judgement_columns,
+    read_classes,
+    read_judgement,
+)
+from capsule_inspect.evaluation.pixels import Overlap
+from capsule_inspect.imaging.appearance import Look
+from capsule_inspect.imaging.crop import Roi, find_crops
+from capsule_inspect.inference.decide import Decision, Observation
 from capsule_inspect.inference.inspector import Finding, Inspector
-from capsule_inspect.inference.observation import Observation
-from capsule_inspect.modelfile.operating_point import OperatingPoint
-from capsule_inspect.modelfile.outputs import Outputs
+from capsule_inspect.modelfile.metadata import OperatingPoint
+from capsule_inspect.modelfile.runtime import Outputs
 
 CLASSES = ("good", "crack", "poke")
 ROI = Roi("whole", 8, 4, 7)
@@ -142,3 +152,118 @@ def test_a_picture_without_a_capsule_is_judged(data):
 def test_a_missing_picture_is_named(data):
     with pytest.raises(PictureError, match=r"nowhere\.png"):
         judge(data, [sample(path="nowhere.png")], inspector())
+
+
+CLASSES_of_evidence = ("good", "crack")
+SHAPE_of_evidence = (16, 32)
+P_DEFECT = 0.42
+
+
+def inspector_of_evidence(mode: str = "whole", masks: bool = True) -> Inspector:
+    """Says the same of every picture: a crack with odds of 3 to 1, each pixel defect with .42."""
+
+    def run(window):
+        pixel = np.log([1 - P_DEFECT, P_DEFECT]).astype(np.float32)
+        logits = np.array([5.0, 5.0 + np.log(3)], np.float32)
+        return Outputs(logits, np.broadcast_to(pixel, (*window.shape[:2], 2)) if masks else None)
+
+    point = OperatingPoint(temperature=3.0, threshold=0.9, mask_threshold=0.9)
+    return Inspector(run, CLASSES_of_evidence, Roi(mode, 32, 16, 32), point)
+
+
+@pytest.fixture
+def data_of_evidence(tmp_path: Path, save_picture) -> DataSet:
+    """A crack whose left half is defect, and a good picture."""
+    mask = np.zeros(SHAPE_of_evidence, np.uint8)
+    mask[:, :16] = 255
+    save_picture(tmp_path / "mask.png", mask)
+    for name in ("crack", "good"):
+        save_picture(tmp_path / f"{name}.png", np.zeros((*SHAPE_of_evidence, 3), np.uint8))
+    samples = tuple(
+        Sample(
+            f"{label}.png", label, mask, "val", None, "", SHAPE_of_evidence[1], SHAPE_of_evidence[0]
+        )
+        for label, mask in (("crack", "mask.png"), ("good", ""))
+    )
+    return DataSet(tmp_path, CLASSES_of_evidence, samples, 0, "", "", "")
+
+
+def test_a_network_is_heard_before_any_threshold_or_temperature(data_of_evidence):
+    seen = []
+    crack, good = gather_evidence(
+        data_of_evidence, data_of_evidence.samples, inspector_of_evidence(), lambda: seen.append(1)
+    )
+    assert len(seen) == 2
+    assert (crack.truth, good.truth) == (1, 0)
+    assert np.exp(crack.log_probabilities) == pytest.approx([0.25, 0.75])
+    # All pixels are called up to their probability, half of them rightly: 2 x 1/2 / (1 + 1/2).
+    expected = np.where(MASK_THRESHOLDS <= P_DEFECT, 2 / 3, 0)
+    assert crack.dice == pytest.approx(expected, abs=0.03)
+    assert good.dice is None  # every mask is as far from an empty one as any other
+
+
+def test_without_a_mask_head_there_is_no_dice(data_of_evidence):
+    crack, _ = gather_evidence(
+        data_of_evidence, data_of_evidence.samples, inspector_of_evidence(masks=False)
+    )
+    assert crack.dice is None
+
+
+def test_a_picture_without_a_capsule_says_nothing(data_of_evidence):
+    seen = []
+    assert (
+        gather_evidence(
+            data_of_evidence,
+            data_of_evidence.samples,
+            inspector_of_evidence("capsule"),
+            lambda: seen.append(1),
+        )
+        == ()
+    )
+    assert len(seen) == 2
+
+
+def test_a_missing_picture_is_named_evidence(data_of_evidence):
+    (data_of_evidence.root / "good.png").unlink()
+    with pytest.raises(PictureError, match=r"good\.png"):
+        gather_evidence(data_of_evidence, data_of_evidence.samples, inspector_of_evidence())
+
+
+CLASSES_of_judgement_rows = ("good", "crack")
+SEEN = Judgement("a.png", "aa", "crack", "crack", 0.75, (0.25, 0.75), Overlap(3, 4, 5))
+
+
+def row(judgement: Judgement) -> dict[str, str]:
+    """What a CSV file makes of the cells: text, by column."""
+    cells = map(str, judgement_cells(judgement, len(CLASSES_of_judgement_rows)))
+    return dict(zip(judgement_columns(CLASSES_of_judgement_rows), cells, strict=True))
+
+
+def test_areas_stand_by_their_names():
+    cells = row(SEEN)
+    names = ("true_area_px", "predicted_area_px", "common_area_px")
+    assert [cells[name] for name in names] == ["5", "4", "3"]
+    assert float(cells["dice"]) == pytest.approx(6 / 9)
+    assert float(cells["iou"]) == 0.5
+    assert (cells["p_good"], cells["p_crack"]) == ("0.25", "0.75")
+
+
+@pytest.mark.parametrize(
+    "judgement",
+    [SEEN, replace(SEEN, overlap=None), replace(SEEN, label=NO_CAPSULE, probabilities=())],
+)
+def test_a_row_is_read_back(judgement):
+    assert read_judgement(row(judgement), CLASSES_of_judgement_rows) == judgement
+
+
+def test_columns_name_the_classes():
+    assert read_classes(judgement_columns(CLASSES_of_judgement_rows)) == CLASSES_of_judgement_rows
+
+
+def test_what_is_no_row_is_refused():
+    without = row(SEEN)
+    del without["common_area_px"]
+    with pytest.raises(KeyError):
+        read_judgement(without, CLASSES_of_judgement_rows)
+    with pytest.raises(ValueError, match="half"):
+        read_judgement(row(SEEN) | {"defect_score": "half"}, CLASSES_of_judgement_rows)

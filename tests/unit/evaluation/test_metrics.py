@@ -4,12 +4,26 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, roc_auc_score
 
-from capsule_inspect.evaluation.intervals import bootstrap_mean, wilson
+from capsule_inspect.evaluation.intervals import bootstrap_mean, newcombe_auroc, wilson
 from capsule_inspect.evaluation.judge import NO_CAPSULE, Judgement
-from capsule_inspect.evaluation.metrics import METRICS, PICTURE_METRICS, measure
-from capsule_inspect.evaluation.overlap import Overlap
-from capsule_inspect.evaluation.pixel_tally import PixelTally, tally_pixels
+from capsule_inspect.evaluation.metrics import (
+    CLASS_METRICS,
+    METRICS,
+    PICTURE_METRICS,
+    ConfusionMatrix,
+    confusion_matrix,
+    estimate_auroc,
+    estimate_average_precision,
+    estimate_mean,
+    estimate_share,
+    measure,
+    measure_classes,
+    segmented,
+)
+from capsule_inspect.evaluation.pixels import Overlap, PixelTally, tally_pixels
+from capsule_inspect.modelfile.metadata import Metric
 
 CLASSES = ("good", "crack", "poke")
 
@@ -227,3 +241,178 @@ def test_class_folders_without_masks_have_no_figures_of_segmentation():
     pairs = [("good", "good"), ("crack", "crack"), ("good", "poke")]
     measured = by_name([with_pixels(*pair, true_mask=False) for pair in pairs])
     assert not SEGMENTATION & set(measured)
+
+
+SCORES = st.lists(st.sampled_from([0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0]), min_size=1, max_size=15)
+RANKINGS = {"auroc": estimate_auroc, "average_precision": estimate_average_precision}
+
+
+@settings(deadline=None, max_examples=60)
+@given(SCORES, SCORES)
+def test_rankings_are_those_of_scikit_learn(goods, defects):
+    truth, scores = [0] * len(goods) + [1] * len(defects), goods + defects
+    auroc, precision = (estimate(goods, defects) for estimate in RANKINGS.values())
+    assert auroc.value == pytest.approx(roc_auc_score(truth, scores), abs=1e-9)
+    assert precision.value == pytest.approx(average_precision_score(truth, scores), abs=1e-9)
+    assert auroc.n == precision.n == len(scores)
+    assert 0 <= precision.low <= precision.high <= 1
+    assert (auroc.low, auroc.high) == newcombe_auroc(auroc.value, len(defects), len(goods))
+
+
+@settings(deadline=None, max_examples=25)
+@given(SCORES, SCORES, st.randoms(use_true_random=False))
+def test_rankings_know_only_the_order_of_scores(goods, defects, random):
+    for name, estimate in RANKINGS.items():
+        value = estimate(goods, defects).value
+        bent = estimate([s**3 / 2 for s in goods], [s**3 / 2 for s in defects]).value
+        mixed = estimate(
+            random.sample(goods, len(goods)), random.sample(defects, len(defects))
+        ).value
+        assert bent == pytest.approx(value, abs=1e-12), name
+        assert mixed == pytest.approx(value, abs=1e-12), name
+
+
+@pytest.mark.parametrize("defects", [1, 7, 15, 49])
+def test_a_perfect_ranking_is_exactly_one(defects):
+    for estimate in RANKINGS.values():
+        assert estimate([0.1] * 31, list(np.linspace(0.5, 1, defects))).value == 1
+
+
+def test_average_precision_worked_out_by_hand():
+    # Recall steps to 1/2 at precision 1, and to 1 at precision 2/4.
+    metric = estimate_average_precision([0.8, 0.7, 0.1], [0.9, 0.5])
+    assert metric.value == pytest.approx(0.5 * 1 + 0.5 * 2 / 4)
+
+
+def test_the_interval_of_average_precision_is_that_of_resampled_pictures():
+    generator = np.random.default_rng(4)
+    goods, defects = list(generator.beta(2, 4, 40)), list(generator.beta(4, 3, 25))
+    metric = estimate_average_precision(goods, defects)
+    assert metric == estimate_average_precision(goods, defects)
+    samples = []
+    for _ in range(1000):
+        scores = [*generator.choice(goods, 40), *generator.choice(defects, 25)]
+        samples.append(average_precision_score([0] * 40 + [1] * 25, scores))
+    low, high = np.quantile(samples, (0.025, 0.975))
+    assert (metric.low, metric.high) == pytest.approx((low, high), abs=0.15 * (high - low))
+
+
+def test_shares_and_means_bring_their_intervals():
+    assert estimate_share("x", [True, False, True]) == Metric("x", 2 / 3, 3, *wilson(2, 3))
+    values = [0.25, 0.5, 1.0]
+    mean = estimate_mean("x", values)
+    assert mean == Metric("x", pytest.approx(1.75 / 3), 3, *bootstrap_mean(values))
+
+
+def test_nothing_is_estimated_from_nothing():
+    assert estimate_share("x", []) is None
+    assert estimate_mean("x", []) is None
+    for estimate in RANKINGS.values():
+        assert estimate([], [0.5]) is None
+        assert estimate([0.5], []) is None
+
+
+CLASSES_of_per_class = ("good", "crack", "poke", "squeeze")
+
+
+def judgement_of_per_class(truth: str, label: str, overlap: Overlap | None = None) -> Judgement:
+    return Judgement("a.png", "0" * 64, truth, label, 0.5, (), overlap)
+
+
+JUDGEMENTS_of_per_class = [
+    judgement_of_per_class("good", "good", Overlap(0, 0, 0)),
+    judgement_of_per_class("good", "good"),
+    judgement_of_per_class("good", "crack", Overlap(0, 5, 0)),
+    judgement_of_per_class("crack", "crack", Overlap(2, 3, 5)),  # dice 4/8, iou 2/6
+    judgement_of_per_class("crack", "poke", Overlap(3, 3, 3)),  # 1
+    judgement_of_per_class("crack", "good", Overlap(0, 0, 4)),  # 0
+    judgement_of_per_class("crack", NO_CAPSULE),
+    judgement_of_per_class("poke", "crack"),
+]
+
+
+def test_classes_worked_out_by_hand():
+    classes = measure_classes(JUDGEMENTS_of_per_class, CLASSES_of_per_class)
+    assert [(each.name, each.n) for each in classes] == [
+        ("good", 3),
+        ("crack", 4),
+        ("poke", 1),
+        ("squeeze", 0),
+    ]
+    values = [{metric.name: metric.value for metric in each.metrics} for each in classes]
+    good, crack, poke, squeeze = values
+    assert good == pytest.approx({"recall": 2 / 3, "precision": 2 / 3, "presence": 1 / 3})
+    assert crack == pytest.approx(
+        {
+            "recall": 1 / 4,
+            "precision": 1 / 3,
+            "presence": 3 / 4,
+            "dice": 1.5 / 3,
+            "iou": (1 / 3 + 1) / 3,
+        }
+    )
+    assert tuple(crack) == CLASS_METRICS
+    assert poke == {"recall": 0, "precision": 0, "presence": 1}
+    # No picture is of it and none was taken for it.
+    assert squeeze == {}
+
+
+def test_intervals_and_sizes_are_those_of_the_pictures_that_count():
+    crack = {
+        metric.name: metric
+        for metric in measure_classes(JUDGEMENTS_of_per_class, CLASSES_of_per_class)[1].metrics
+    }
+    sizes = {name: metric.n for name, metric in crack.items()}
+    assert sizes == {"recall": 4, "precision": 3, "presence": 4, "dice": 3, "iou": 3}
+    assert (crack["recall"].low, crack["recall"].high) == wilson(1, 4)
+    assert (crack["precision"].low, crack["precision"].high) == wilson(1, 3)
+    assert (crack["presence"].low, crack["presence"].high) == wilson(3, 4)
+    assert (crack["dice"].low, crack["dice"].high) == bootstrap_mean([0.5, 1, 0])
+
+
+def test_a_model_without_a_mask_head_has_no_overlap_in_any_class():
+    judgements = [
+        judgement_of_per_class("crack", "crack"),
+        judgement_of_per_class("crack", NO_CAPSULE, Overlap(0, 0, 9)),
+    ]
+    crack = measure_classes(judgements, CLASSES_of_per_class)[1]
+    assert [metric.name for metric in crack.metrics] == ["recall", "precision", "presence"]
+
+
+def judged(truth: str, label: str, overlap: Overlap | None) -> Judgement:
+    return Judgement("a.png", "aa", truth, label, 0.5, (), overlap)
+
+
+FOUND = judged("crack", "crack", Overlap(2, 3, 4))
+EMPTY = judged("good", "good", Overlap(0, 0, 0))
+NOWHERE = judged("crack", NO_CAPSULE, Overlap(0, 0, 4))
+UNKNOWN = judged("poke", "poke", None)
+
+
+def test_pictures_whose_truth_is_known_are_scored_the_empty_ones_too():
+    assert segmented([FOUND, UNKNOWN, EMPTY, NOWHERE]) == (FOUND, EMPTY, NOWHERE)
+
+
+def test_without_a_true_defect_pixel_nothing_is_scored():
+    assert segmented([EMPTY, UNKNOWN]) == ()
+
+
+def test_a_picture_without_a_capsule_gives_a_model_no_mask_head():
+    assert segmented([UNKNOWN, NOWHERE]) == ()
+
+
+def test_pictures_are_counted_by_what_they_are_and_what_they_were_taken_for():
+    pairs = [
+        *[("good", "good")] * 3,
+        ("good", "poke"),
+        ("crack", "crack"),
+        ("crack", "poke"),
+        ("crack", "poke"),
+        ("poke", NO_CAPSULE),
+    ]
+    judgements = [Judgement("", "", truth, label, 0.5, (), None) for truth, label in pairs]
+    assert confusion_matrix(judgements, ("good", "crack", "poke")) == ConfusionMatrix(
+        rows=("good", "crack", "poke"),
+        columns=("good", "crack", "poke", "no_capsule"),
+        counts=((3, 0, 1, 0), (0, 1, 2, 0), (0, 0, 0, 1)),
+    )

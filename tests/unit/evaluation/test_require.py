@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from capsule_inspect.errors import ConditionNotMetError, UsageError
 from capsule_inspect.evaluation.metrics import METRICS
 from capsule_inspect.evaluation.require import Condition, parse_condition, require
-from capsule_inspect.modelfile.metric import Metric
+from capsule_inspect.modelfile.metadata import Metric
 
 MEANINGS = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt}
 

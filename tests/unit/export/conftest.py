@@ -5,8 +5,7 @@ import importlib.util
 _EXPORTING = [
     "test_choose_point.py",
     "test_convert.py",
-    "test_converted.py",
-    "test_write_verified.py",
+    "test_write.py",
 ]
 
 collect_ignore = [] if importlib.util.find_spec("tensorflow") else _EXPORTING

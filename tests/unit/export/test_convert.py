@@ -4,11 +4,17 @@ import keras
 import numpy as np
 import pytest
 
-from capsule_inspect.export.convert import convert
-from capsule_inspect.imaging.roi import Roi
+from capsule_inspect.choices import QUANTIZATIONS
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.manifest import Sample
+from capsule_inspect.errors import DataError
+from capsule_inspect.export.convert import convert, convert_trained
+from capsule_inspect.imaging.crop import Roi
 from capsule_inspect.modelfile.bundle import ModelBundle, read_bundle
-from capsule_inspect.modelfile.interpreter import Interpreter
-from capsule_inspect.modelfile.quantizations import QUANTIZATIONS
+from capsule_inspect.modelfile.metadata import OperatingPoint
+from capsule_inspect.modelfile.runtime import Interpreter
+from capsule_inspect.settings.groups import ExportSettings
+from capsule_inspect.training.saved import DecisionRule, TrainedModel
 
 SIZE = (32, 96)
 
@@ -47,3 +53,95 @@ def test_a_file_of_any_format_says_what_the_network_says(network, tiny_model, qu
         assert found.features == pytest.approx(
             features.predict_on_batch(window[None])[0], abs=tolerance
         )
+
+
+CLASSES = ("good", "crack", "scratch")
+RULE = DecisionRule(
+    CLASSES, Roi("whole", 48, 16, 42), OperatingPoint(1.5, 0.4, 0.6, "tests"), "ab" * 32, "none"
+)
+
+
+@pytest.fixture
+def model() -> TrainedModel:
+    """Sees the mean colour: red is good, green a crack, blue a scratch."""
+    image = keras.Input((16, 48, 3), dtype="uint8", name="image")
+    pixels = keras.layers.Rescaling(1 / 64)(image)
+    whole = keras.layers.GlobalAveragePooling2D(name="head_whole")(pixels)
+    logits = keras.layers.Dense(3, kernel_initializer="identity", name="logits")(whole)
+    return TrainedModel(keras.Model(image, {"logits": logits}), RULE)
+
+
+@pytest.fixture
+def data(tmp_path, paint) -> DataSet:
+    """Four good pictures to train on and one of each defect; a good one to test."""
+    samples = []
+    for name, label, split in (
+        *((f"g{i}", "good", "train") for i in range(4)),
+        ("c", "crack", "train"),
+        ("s", "scratch", "train"),
+        ("t", "good", "test"),
+    ):
+        paint(tmp_path / f"{name}.png", label)
+        samples.append(Sample(f"{name}.png", label, "", split, None, "00" * 32, 96, 32))
+    return DataSet(tmp_path, CLASSES, tuple(samples), 0, "", "", "")
+
+
+def test_the_file_carries_the_rule_and_decides_as_the_network_does(model, data, tmp_path):
+    out = tmp_path / "new" / "model.tflite"
+    converted = convert_trained(model, data, out, ExportSettings(format="float32"))
+    metadata = converted.bundle.metadata
+    assert (metadata.classes, metadata.roi) == (RULE.classes, RULE.roi)
+    assert metadata.operating_point == RULE.operating_point
+    assert metadata.training_data_sha256 == RULE.training_data_sha256
+    assert metadata.quantization == "float32"
+    assert not out.exists()  # nothing is measured yet
+    assert converted.inspector.point == RULE.operating_point
+    green = np.full((32, 96, 3), (0, 255, 0), np.uint8)
+    for inspector in (converted.inspector, model.inspector):
+        (finding,) = inspector.inspect(green)
+        assert finding.decision.label == "crack"
+
+
+def test_it_knows_the_split_that_the_network_was_trained_on(model, data, tmp_path):
+    rule = replace(RULE, training_data_sha256=data.training_sha256)
+    out, settings = tmp_path / "model.tflite", ExportSettings(format="float32")
+    converted = convert_trained(replace(model, rule=rule), data, out, settings)
+    assert converted.was_trained_on(data)
+    moved = replace(data.samples[0], split="test", sha256="11" * 32)
+    assert not converted.was_trained_on(replace(data, samples=(moved, *data.samples[1:])))
+
+
+@pytest.mark.parametrize(
+    ("count", "seen"),
+    [
+        (3, {"good": 1, "crack": 1, "scratch": 1}),
+        (4, {"good": 2, "crack": 1, "scratch": 1}),
+        (99, {"good": 4, "crack": 1, "scratch": 1}),
+    ],
+)
+def test_int8_ranges_are_measured_on_training_pictures_of_all_classes(
+    model, data, tmp_path, monkeypatch, count, seen
+):
+    class ConvertedError(Exception):
+        """Enough is known."""
+
+    shown = []
+
+    def record(network, quantization, windows):
+        del network, quantization
+        shown.extend(windows)
+        raise ConvertedError
+
+    monkeypatch.setattr("capsule_inspect.export.convert.convert", record)
+    with pytest.raises(ConvertedError):
+        convert_trained(model, data, tmp_path / "m.tflite", ExportSettings(calibration=count))
+    labels = [CLASSES[int(np.argmax(window.mean(axis=(0, 1))))] for window in shown]
+    assert {label: labels.count(label) for label in labels} == seen
+    assert all(window.shape == (16, 48, 3) for window in shown)
+
+
+def test_an_unknown_class_is_refused(model, data, tmp_path):
+    out = tmp_path / "model.tflite"
+    stranger = replace(data.samples[0], label="poke")
+    with pytest.raises(DataError, match="poke"):
+        convert_trained(model, replace(data, samples=(stranger,)), out, ExportSettings())

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.read_dataset import read_dataset
+from capsule_inspect.dataset.data_set import read_dataset
 from capsule_inspect.export.parity import compare
-from capsule_inspect.imaging.roi import Roi
+from capsule_inspect.imaging.crop import Roi
 from capsule_inspect.inference.inspector import Inspector
-from capsule_inspect.modelfile.operating_point import OperatingPoint
-from capsule_inspect.modelfile.outputs import Outputs
+from capsule_inspect.modelfile.metadata import OperatingPoint
+from capsule_inspect.modelfile.runtime import Outputs
 
 ROI = Roi("capsule", 96, 64, 86)
 

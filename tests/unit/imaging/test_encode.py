@@ -2,11 +2,11 @@ import cv2
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
+from capsule_inspect.drawing.capsules import draw_capsule
 from capsule_inspect.errors import PictureError
-from capsule_inspect.imaging.decode_picture import decode_picture
 from capsule_inspect.imaging.encode import encode_mask, encode_picture
-from capsule_inspect.imaging.read_header import read_header
+from capsule_inspect.imaging.headers import read_header
+from capsule_inspect.imaging.read import decode_picture
 
 FORMATS = {"png": "png", "jpg": "jpeg", "webp": "webp"}
 

@@ -8,10 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from capsule_inspect.dataset.drawing.defects import DEFECTS
-from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
-from capsule_inspect.imaging.find_capsules import find_capsules
-from capsule_inspect.imaging.read_picture import read_picture
+from capsule_inspect.drawing.capsules import draw_capsule
+from capsule_inspect.drawing.defects import DEFECTS
+from capsule_inspect.imaging.find_capsules import (
+    CapsuleBox,
+    find_capsules,
+    find_components,
+    is_capsule,
+)
+from capsule_inspect.imaging.read import read_picture
 
 DARK, LIGHT, WHITE = (60, 70, 90), (200, 120, 60), (235, 235, 235)
 
@@ -241,3 +246,93 @@ def test_every_real_picture_holds_exactly_one_capsule(real_data: Path):
     assert files
     counts = {path.name: len(find_capsules(read_picture(path))) for path in files}
     assert {name: count for name, count in counts.items() if count != 1} == {}
+
+
+def blobs(*rectangles: tuple[int, int, int, int]) -> np.ndarray:
+    """Distances of 100 grey levels in rectangles (left, top, width, height) on ground."""
+    distance = np.zeros((200, 250), np.float32)
+    for left, top, width, height in rectangles:
+        distance[top : top + height, left : left + width] = 100
+    return distance
+
+
+def test_a_component_is_measured_along_its_long_axis():
+    (lying,) = find_components(blobs((50, 60, 100, 40)))
+    assert lying.centre == pytest.approx([100, 80])
+    assert (lying.length, lying.width) == pytest.approx((100, 40))
+    assert np.abs(lying.axis) == pytest.approx([1, 0])
+    assert tuple(lying.bounds) == (50, 60, 100, 40)
+    (standing,) = find_components(blobs((50, 60, 30, 90)))
+    assert (standing.length, standing.width) == pytest.approx((90, 30))
+    assert np.abs(standing.axis) == pytest.approx([0, 1])
+
+
+def test_holes_are_filled():
+    ring = blobs((50, 60, 100, 40))
+    ring[70:90, 70:130] = 0
+    (component,) = find_components(ring)
+    assert np.count_nonzero(component.mask) == 100 * 40
+
+
+def test_what_is_small_or_thin_is_left_out():
+    whole = (50, 60, 100, 40)
+    assert len(find_components(blobs(whole, (10, 150, 50, 21)))) == 2  # over a quarter of 4000
+    assert len(find_components(blobs(whole, (10, 150, 50, 19)))) == 1
+    assert len(find_components(blobs(whole, (0, 190, 250, 2)))) == 1  # a hair
+    assert len(find_components(blobs((10, 10, 20, 10)))) == 1  # 0.4 % of the picture
+    assert find_components(blobs((10, 10, 19, 10))) == []
+
+
+def test_coordinates_run_along_the_axis_and_across_it():
+    turned = cv2.warpAffine(
+        blobs((50, 60, 100, 40)), cv2.getRotationMatrix2D((100, 80), -30, 1), (250, 200)
+    )
+    (component,) = find_components(turned)
+    along, across = component.coordinates(0, 0, turned.shape)
+    inside = component.mask > 0
+    assert np.abs(along[inside]).max() == pytest.approx(50, abs=1.5)
+    assert np.abs(across[inside]).max() == pytest.approx(20, abs=1.5)
+    part = component.coordinates(40, 30, (60, 70))
+    assert np.array_equal(part[0], along[30:90, 40:110])
+    assert np.array_equal(part[1], across[30:90, 40:110])
+
+
+def stadium_of_is_capsule(length: float, width: float, contrast: float = 100) -> np.ndarray:
+    """Distances to the ground of a capsule in the middle, in grey levels."""
+    x, y = np.meshgrid(np.arange(250) + 0.5 - 125, np.arange(200) + 0.5 - 100)
+    inside = np.hypot(np.maximum(np.abs(x) - (length - width) / 2, 0), y) <= width / 2
+    return np.where(inside, contrast, 0).astype(np.float32)
+
+
+def judge(distance: np.ndarray) -> bool:
+    (component,) = find_components(distance)
+    return is_capsule(component, distance)
+
+
+@pytest.mark.parametrize(
+    ("aspect", "expected"), [(1.4, False), (1.6, True), (4.8, True), (5.3, False)]
+)
+def test_length_over_width_decides(aspect, expected):
+    assert judge(stadium_of_is_capsule(40 * aspect, 40)) == expected
+
+
+@pytest.mark.parametrize(("contrast", "expected"), [(17, False), (19, True)])
+def test_contrast_decides(contrast, expected):
+    assert judge(stadium_of_is_capsule(160, 60, contrast)) == expected
+
+
+def test_an_outline_that_fades_is_none():
+    soft = cv2.GaussianBlur(stadium_of_is_capsule(160, 60), (0, 0), 20)
+    assert not judge(soft)
+    assert judge(cv2.GaussianBlur(stadium_of_is_capsule(160, 60), (0, 0), 1.5))
+
+
+def test_a_bow_is_no_capsule():
+    bow = stadium_of_is_capsule(160, 60)
+    bow[:100, 85:165] = 0  # its overlap with a stadium is about two thirds
+    assert not judge(bow)
+
+
+def test_the_box_of_a_whole_picture_runs_along_its_rows():
+    box = CapsuleBox.of_whole(np.zeros((30, 50, 3), np.uint8))
+    assert box == CapsuleBox(x=25, y=15, length=50, width=30, angle=0, area=1500)

@@ -2,15 +2,14 @@ import cv2
 import numpy as np
 import pytest
 
-from capsule_inspect.imaging.look import Look
-from capsule_inspect.imaging.roi import Roi
-from capsule_inspect.inference.input_picture import InputPicture
-from capsule_inspect.inference.inspect_file import inspect_file
-from capsule_inspect.inference.inspect_options import InspectOptions
+from capsule_inspect.imaging.appearance import Look
+from capsule_inspect.imaging.crop import Roi
+from capsule_inspect.inference.inputs import InputPicture
+from capsule_inspect.inference.inspect_file import InspectOptions, inspect_file
 from capsule_inspect.inference.inspector import Inspector
-from capsule_inspect.inference.record import Record
-from capsule_inspect.modelfile.operating_point import OperatingPoint
-from capsule_inspect.modelfile.outputs import Outputs
+from capsule_inspect.inference.records import Record
+from capsule_inspect.modelfile.metadata import OperatingPoint
+from capsule_inspect.modelfile.runtime import Outputs
 
 CLASSES = ("good", "crack")
 

@@ -1,12 +1,23 @@
 import numpy as np
 import pytest
 
-from capsule_inspect.dataset.drawing.draw_capsule import draw_capsule
-from capsule_inspect.imaging.roi import Roi
-from capsule_inspect.inference.inspector import Inspector
-from capsule_inspect.modelfile.operating_point import OperatingPoint
-from capsule_inspect.modelfile.outputs import Outputs
-from capsule_inspect.modelfile.training_statistics import RANGE_NAMES, Range, TrainingStatistics
+from capsule_inspect.drawing.capsules import draw_capsule
+from capsule_inspect.errors import ModelFileError
+from capsule_inspect.imaging.annotation import Annotation
+from capsule_inspect.imaging.appearance import Look
+from capsule_inspect.imaging.crop import Roi, crop_capsule
+from capsule_inspect.imaging.find_capsules import CapsuleBox
+from capsule_inspect.inference import inspector as module
+from capsule_inspect.inference.decide import Decision, Observation
+from capsule_inspect.inference.inspector import Finding, Inspector, annotate, load_model_file
+from capsule_inspect.modelfile.bundle import read_bundle
+from capsule_inspect.modelfile.metadata import (
+    RANGE_NAMES,
+    OperatingPoint,
+    Range,
+    TrainingStatistics,
+)
+from capsule_inspect.modelfile.runtime import Outputs
 
 CLASSES = ("good", "crack")
 
@@ -91,3 +102,50 @@ def test_what_is_unlike_the_training_pictures_is_warned_of(features, is_known, s
     assert (seen.look.red, seen.look.green, seen.look.blue) == (10, 20, 30)
     assert len(finding.warnings) == len(warnings)
     assert all(words in said for said, words in zip(finding.warnings, warnings, strict=True))
+
+
+@pytest.mark.parametrize(("label", "is_defect"), [("good", False), ("crack", True)])
+def test_a_finding_is_drawn_with_its_label_the_labels_probability_and_its_mask(label, is_defect):
+    box, mask = CapsuleBox(50, 40, 60, 20, 0, 1000), np.zeros((80, 100), bool)
+    decision = Decision(label, 0.6, 0.4, np.array([0.6, 0.4]), mask)
+    outputs = Outputs(np.zeros(2, np.float32), None)
+    finding = Finding(
+        crop_capsule(box, Roi()), decision, outputs, Observation(Look(0, 0, 0, 60, 0))
+    )
+    assert annotate(finding) == Annotation(box, label, 0.6, is_defect, mask)
+
+
+def test_the_file_says_how_it_inspects(tiny_model):
+    loaded = load_model_file(tiny_model)
+    meta = read_bundle(tiny_model).metadata
+    inspector = loaded.inspector
+    assert loaded.metadata == meta
+    assert (inspector.classes, inspector.roi) == (meta.classes, meta.roi)
+    assert inspector.point == meta.operating_point
+    assert inspector.model_sha256 == meta.flatbuffer_sha256
+    assert inspector.training_statistics is None
+    assert loaded.runtime.split()[0] in {"ai-edge-litert", "tflite-runtime"}
+
+
+def test_it_inspects(tiny_model):
+    green = np.full((32, 96, 3), (0, 255, 0), np.uint8)
+    (finding,) = load_model_file(tiny_model).inspector.inspect(green)
+    assert finding.decision.label == "crack"
+
+
+def test_the_model_that_ships_knows_its_training():
+    inspector = load_model_file().inspector
+    assert inspector.classes[0] == "good"
+    assert inspector.training_statistics.ood_limit > 1
+
+
+def test_an_incomplete_installation_is_told(tmp_path, monkeypatch):
+    gone = tmp_path / "gone.tflite"
+    monkeypatch.setattr(module, "SHIPPED_MODEL", gone)
+    with pytest.raises(ModelFileError, match=r"ships with .* missing from .*Install the package"):
+        load_model_file(gone)
+
+
+def test_a_model_of_ones_own_that_is_missing_is_told(tmp_path):
+    with pytest.raises(ModelFileError, match=r"none\.tflite' does not exist"):
+        load_model_file(tmp_path / "none.tflite")

@@ -1,10 +1,21 @@
+import json
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from capsule_inspect.errors import UsageError
-from capsule_inspect.inference.results_folder import ResultsFolder
+from capsule_inspect.inference.results_folder import (
+    ResultsFolder,
+    RunSettings,
+    check_results,
+    mark_name,
+    open_results,
+    safe_name,
+    sentences_for,
+)
 
 
 def test_pictures_are_named_by_their_source_and_format():
@@ -50,8 +61,219 @@ def test_folders_of_runs_are_known_by_run_json(tmp_path, text, is_of_a_run):
 
 def test_it_is_light_enough_for_a_list_of_runs():
     code = (
-        "import sys, capsule_inspect.inference.results_folder, capsule_inspect.inference.record\n"
+        "import sys, capsule_inspect.inference.results_folder, capsule_inspect.inference.records\n"
         "sys.exit(sorted({'numpy', 'cv2', 'filelock'} & sys.modules.keys()) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+SETTINGS = RunSettings(
+    version="1.0",
+    model="a" * 64,
+    classes=("good", "crack"),
+    temperature=1.0,
+    threshold=0.5,
+    mask_threshold=0.5,
+    overlays="all",
+    overlay_format="png",
+    masks=False,
+    max_pixels=100,
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder that holds the results of a run, and a file of the user's own."""
+    folder = ResultsFolder(tmp_path / "out")
+    with open_results(folder, SETTINGS):
+        folder.write("overlays/a/b.png", b"overlay")
+        folder.records.write_bytes(b"rows")
+        folder.report.write_bytes(b"page")
+    (folder.path / "notes.txt").write_text("mine")
+    return folder
+
+
+def test_a_new_folder_says_what_it_was_made_with(tmp_path):
+    folder = ResultsFolder(tmp_path / "deep/out")
+    with open_results(folder, SETTINGS):
+        assert folder.run_file.read_bytes() == SETTINGS.to_json()
+        assert folder.is_of_a_run()
+
+
+def test_results_are_refused_unless_asked_for(folder):
+    with pytest.raises(UsageError, match=r"not empty.*--resume.*--overwrite.*-o"):
+        check_results(folder, "refuse")
+
+
+def test_resuming_keeps_them_and_removes_the_report_and_what_was_cut_short(folder):
+    (folder.path / "overlays/a/.unfinished-123").write_bytes(b"half")
+    with open_results(folder, SETTINGS, "resume"):
+        assert (folder.path / "overlays/a/b.png").is_file()
+        assert folder.records.is_file()
+        assert not folder.report.exists()  # or it could be of fewer rows
+    assert not list(folder.path.rglob(".unfinished*"))
+
+
+@pytest.mark.parametrize("changed", [{"threshold": 0.4}, {"masks": True}])
+def test_resuming_otherwise_than_before_is_refused_and_says_what_differs(folder, changed):
+    (key,) = changed
+    with (
+        pytest.raises(UsageError, match=rf"{key} was .*, now {changed[key]}.*--overwrite"),
+        open_results(folder, replace(SETTINGS, **changed), "resume"),
+    ):
+        pass
+
+
+def test_a_run_of_an_earlier_version_says_what_it_lacks(folder):
+    before = json.loads(folder.run_file.read_bytes())
+    del before["masks"]
+    folder.run_file.write_text(json.dumps(before))
+    with (
+        pytest.raises(UsageError, match="masks was None, now False"),
+        open_results(folder, SETTINGS, "resume"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("how", ["resume", "overwrite"])
+@pytest.mark.parametrize("text", ["{", "{}", "[]", '{"made_by": "me"}'])
+def test_a_folder_whose_settings_are_not_of_this_command_is_never_taken(folder, text, how):
+    folder.run_file.write_text(text)
+    with pytest.raises(UsageError, match=r"run\.json"), open_results(folder, SETTINGS, how):
+        pass
+    assert (folder.path / "overlays/a/b.png").exists()
+
+
+@pytest.mark.parametrize("how", ["refuse", "resume", "overwrite"])
+def test_a_run_that_ended_before_it_wrote_anything_is_no_obstacle(tmp_path, how):
+    for name in (".lock", ".unfinished-123"):
+        (tmp_path / name).touch()
+    with open_results(ResultsFolder(tmp_path), SETTINGS, how):
+        assert sorted(file.name for file in tmp_path.iterdir()) == [".lock", "run.json"]
+
+
+def test_overwriting_removes_the_run_and_nothing_else(folder):
+    with open_results(folder, replace(SETTINGS, threshold=0.4), "overwrite"):
+        assert not folder.records.exists()
+        assert not folder.report.exists()
+        assert not (folder.path / "overlays").exists()
+    assert (folder.path / "notes.txt").read_text() == "mine"
+    assert json.loads(folder.run_file.read_bytes())["threshold"] == 0.4
+
+
+def test_a_run_that_wrote_no_row_can_be_overwritten(tmp_path):
+    folder = ResultsFolder(tmp_path / "out")
+    for threshold in (0.5, 0.4):
+        with open_results(folder, replace(SETTINGS, threshold=threshold), "overwrite"):
+            assert json.loads(folder.run_file.read_bytes())["threshold"] == threshold
+
+
+@pytest.mark.parametrize("how", ["resume", "overwrite"])
+def test_a_folder_of_others_is_never_taken(tmp_path, how):
+    (tmp_path / "overlays").mkdir()
+    (tmp_path / "overlays/mine.png").touch()
+    with pytest.raises(UsageError, match=r"run\.json"):
+        check_results(ResultsFolder(tmp_path), how)
+    assert (tmp_path / "overlays/mine.png").exists()
+
+
+@pytest.mark.parametrize("how", ["refuse", "resume", "overwrite"])
+def test_two_runs_do_not_share_a_folder(tmp_path, how):
+    folder = ResultsFolder(tmp_path / "out")
+    with (
+        open_results(folder, SETTINGS),
+        pytest.raises(UsageError, match="not empty" if how == "refuse" else "Another run"),
+        open_results(folder, SETTINGS, how),
+    ):
+        pass
+
+
+def test_resuming_what_is_not_there_begins_it(tmp_path):
+    folder = ResultsFolder(tmp_path / "out")
+    with open_results(folder, SETTINGS, "resume"):
+        assert folder.run_file.is_file()
+
+
+@pytest.mark.parametrize(
+    ("way", "name"),
+    [
+        ("line/a.png", "line/a.png"),
+        ("/etc/a.png", "etc/a.png"),
+        ("../../x/../y.png", "x/y.png"),
+        ("caf\udce9.png", r"caf\udce9.png"),
+    ],
+)
+def test_ways_are_kept_but_for_what_leads_out(way, name):
+    assert safe_name(PurePosixPath(way)) == name
+
+
+def test_long_parts_are_cut_and_marked():
+    one, other = (safe_name(PurePosixPath(f"{'é' * 200}{last}.png")) for last in "ab")
+    assert one != other
+    assert one.startswith("é" * 100)
+    for name in (one, other):
+        assert len(name.encode()) <= 240
+        assert name.endswith(".png")
+
+
+def test_long_ways_become_a_name_of_one_part():
+    ways = [PurePosixPath(*["d" * 200] * 6, last, "a.png") for last in "xy"]
+    names = {safe_name(way) for way in ways}
+    assert len(names) == 2
+    assert all("/" not in name and name.startswith("a-") for name in names)
+
+
+def test_a_mark_is_of_the_source_and_stands_before_the_extension():
+    marked = mark_name("line/a.png", "one/line/a.png")
+    assert marked != mark_name("line/a.png", "two/line/a.png")
+    assert marked == mark_name("line/a.png", "one/line/a.png")
+    assert marked.startswith("line/a-")
+    assert marked.endswith(".png")
+
+
+def test_run_json_is_as_runs_before_have_written_it():
+    settings = RunSettings(
+        "1.0", "ab" * 32, ("good", "crack"), 1.5, 0.4, 0.6, "all", "png", True, 9
+    )
+    text = settings.to_json().decode()
+    assert text.endswith("\n}\n")
+    assert list(json.loads(text).items()) == [
+        ("made_by", "capsule-inspect predict"),
+        ("version", "1.0"),
+        ("model", "ab" * 32),
+        ("classes", ["good", "crack"]),
+        ("temperature", 1.5),
+        ("threshold", 0.4),
+        ("mask_threshold", 0.6),
+        ("overlays", "all"),
+        ("overlay_format", "png"),
+        ("masks", True),
+        ("max_pixels", 9),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "start"),
+    [
+        (
+            OSError(28, "No space left on device", "out/a.png"),
+            "'out/a.png' cannot be written: No sp",
+        ),
+        (
+            OSError(28, "No space left on device"),
+            "'out' cannot be written: No space left on device.",
+        ),
+        (OSError("odd"), "'out' cannot be written: odd."),
+    ],
+)
+def test_errors_of_writing_say_where_and_why_and_what_to_do(error, start):
+    with pytest.raises(UsageError) as caught, sentences_for(Path("out")):
+        raise error
+    assert str(caught.value).startswith(start)
+    assert "--resume" in str(caught.value)
+
+
+def test_other_errors_pass(tmp_path):
+    with pytest.raises(KeyError), sentences_for(tmp_path):
+        raise KeyError("x")

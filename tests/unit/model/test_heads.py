@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from tiny_network import TINY, numpy_of, outputs, pictures
 
-from capsule_inspect.model.heads import HEADS
-from capsule_inspect.model.keras_runner import KerasRunner
+from capsule_inspect.imaging.crop import Roi
+from capsule_inspect.model.heads import HEADS, pool_features
 from capsule_inspect.model.network import build_network
-from capsule_inspect.settings.model_settings import LABEL_HEADS
+from capsule_inspect.model.runner import KerasRunner
+from capsule_inspect.settings.groups import LABEL_HEADS, ModelSettings
 
 
 @pytest.mark.parametrize("head", list(HEADS))
@@ -119,3 +120,17 @@ def test_the_region_heads_kernels_are_held_small():
         layer.set_weights([kernel + 0.1 * stride, *bias])
         squares += kernel.size * (0.1 * stride) ** 2
     assert float(sum(built.losses)) == pytest.approx(0.25 * squares, rel=1e-4)
+
+
+@pytest.mark.parametrize("head", list(HEADS))
+def test_with_any_head_they_are_the_means_of_the_encoders_last_features(head):
+    settings = ModelSettings(
+        weights="none", roi=Roi("capsule", 96, 64, 80), decoder_filters=[8, 8], head=head
+    )
+    network = build_network(settings, 3)
+    last = network.get_layer("encoder_6_0_project_norm").output
+    probe = keras.Model(network.input, [pool_features(network), last])
+    image = np.random.default_rng(0).integers(0, 256, (1, 64, 96, 3)).astype(np.uint8)
+    pooled, features = (np.array(value)[0] for value in probe(image))
+    assert features.shape == (2, 3, 320)
+    assert pooled == pytest.approx(features.mean(axis=(0, 1)), abs=1e-5)

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from capsule_inspect.model.losses import MASK_LOSSES, AnyDefectLoss, ClassesLoss
-from capsule_inspect.settings import train_settings
+from capsule_inspect.settings import groups as train_settings
 
 
 def shares(labels: np.ndarray, classes: int) -> np.ndarray:

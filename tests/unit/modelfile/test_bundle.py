@@ -12,13 +12,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from capsule_inspect.errors import ModelFileError
-from capsule_inspect.modelfile.bundle import (
-    MAX_FILE_BYTES,
-    pack_bundle,
-    read_bundle,
-    write_bundle,
-)
-from capsule_inspect.modelfile.operating_point import OperatingPoint
+from capsule_inspect.modelfile.bundle import MAX_FILE_BYTES, pack_bundle, read_bundle, write_bundle
+from capsule_inspect.modelfile.metadata import OperatingPoint
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from capsule_inspect.inference.record import Record
+from capsule_inspect.inference.records import Record
 from capsule_inspect.pages.batch_page import make_batch_page
 
 

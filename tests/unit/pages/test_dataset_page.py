@@ -3,13 +3,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from capsule_inspect.dataset.check import Problem
+from capsule_inspect.dataset.data_set import read_dataset
 from capsule_inspect.dataset.prepare import prepare_dataset
-from capsule_inspect.dataset.problem import Problem
-from capsule_inspect.dataset.read_dataset import read_dataset
 from capsule_inspect.dataset.survey import Survey, SurveyedPicture, choose_roi, survey
-from capsule_inspect.imaging.roi import Roi
+from capsule_inspect.imaging.crop import Roi
 from capsule_inspect.pages.dataset_page import make_dataset_page
-from capsule_inspect.settings.data_settings import DataSettings
+from capsule_inspect.settings.groups import DataSettings
 
 
 def test_a_data_set_is_counted_measured_and_shown(dataset_folder):

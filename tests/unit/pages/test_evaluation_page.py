@@ -4,7 +4,7 @@ import pytest
 
 from capsule_inspect.evaluation.evaluate import Evaluation, summarize
 from capsule_inspect.evaluation.judge import Judgement
-from capsule_inspect.evaluation.overlap import Overlap
+from capsule_inspect.evaluation.pixels import Overlap
 from capsule_inspect.pages.elements import Shown
 from capsule_inspect.pages.evaluation_page import make_evaluation_page
 

@@ -7,9 +7,13 @@ import pytest
 
 from capsule_inspect import __version__
 from capsule_inspect.dataset.data_set import DataSet
-from capsule_inspect.dataset.sample import Sample
-from capsule_inspect.runs.environment import look_around, write_environment
-from capsule_inspect.runs.git_state import GitState, read_git_state
+from capsule_inspect.dataset.manifest import Sample
+from capsule_inspect.runs.environment import (
+    GitState,
+    look_around,
+    read_git_state,
+    write_environment,
+)
 
 DATA = DataSet(
     Path("here"),

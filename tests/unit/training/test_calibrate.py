@@ -1,10 +1,8 @@
 import pytest
 from scored_evidence import cut, evidence_of
 
-from capsule_inspect.evaluation.evidence import Evidence
-from capsule_inspect.settings.settings import Settings
-from capsule_inspect.settings.threshold_settings import ThresholdSettings
-from capsule_inspect.settings.train_settings import TrainSettings
+from capsule_inspect.evaluation.judge import Evidence
+from capsule_inspect.settings.groups import Settings, ThresholdSettings, TrainSettings
 from capsule_inspect.training.calibrate import choose_study_points
 from capsule_inspect.training.study import make_study
 

@@ -1,0 +1,115 @@
+"""The folder that `evaluate` writes to."""
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from capsule_inspect import __version__
+from capsule_inspect.evaluation.cross_validation import (
+    OUT_OF_FOLD_FILE,
+    CrossValidation,
+    write_out_of_fold,
+)
+from capsule_inspect.evaluation.evaluate import Evaluation
+from capsule_inspect.evaluation.judge import judgement_cells, judgement_columns
+from capsule_inspect.files import replace_csv, replace_json
+from capsule_inspect.modelfile.metadata import Metric, OperatingPoint
+
+METRICS_FILE = "metrics.json"
+PICTURES_FILE = "pictures.csv"
+
+
+def write_evaluation(
+    folder: Path, evaluation: Evaluation, model: Path, model_sha256: str, as_trained: bool = True
+) -> None:
+    """Writes metrics.json and pictures.csv.
+
+    Args:
+        folder: An existing folder.
+        evaluation: What to write.
+        model: The evaluated model, for people.
+        model_sha256: SHA-256 of its file.
+        as_trained: Whether the model was trained on this data set's split `train`; if not, it may
+            have seen what it is measured on.
+
+    Raises:
+        OSError: A file cannot be written.
+    """
+    facts = {
+        "model": str(model),
+        "model_sha256": model_sha256,
+        "n": len(evaluation.judgements),
+        "trained_on_this_split": as_trained,
+    }
+    replace_json(folder / METRICS_FILE, {**_document(evaluation), **facts})
+    replace_csv(folder / PICTURES_FILE, _rows(evaluation, model_sha256))
+
+
+@dataclass(frozen=True)
+class StudyFacts:
+    """Which study was measured, and what it says of a network trained on all its pictures.
+
+    Attributes:
+        study: Its folder, for people.
+        file: Name of the file of each run that was measured.
+        point: The operating point chosen on all folds.
+        pictures_sha256: Identifies its pictures.
+        measured_on: How they were measured, for people.
+    """
+
+    study: Path
+    file: str
+    point: OperatingPoint
+    pictures_sha256: str
+    measured_on: str
+
+
+def write_cross_validation(folder: Path, measured: CrossValidation, facts: StudyFacts) -> None:
+    """Writes metrics.json, with every seed's metrics beside the pooled, and out_of_fold.csv.
+
+    Args:
+        folder: An existing folder.
+        measured: What to write.
+        facts: The study.
+
+    Raises:
+        OSError: A file cannot be written.
+    """
+    pooled = measured.pooled
+    document = {
+        **_document(pooled),
+        "study": str(facts.study),
+        "file": facts.file,
+        "n": measured.pictures,
+        "measured_on": facts.measured_on,
+        "pictures_sha256": facts.pictures_sha256,
+        "operating_point": dataclasses.asdict(facts.point),
+        "spread": measured.spread,
+        "by_seed": [
+            {"seed": seed, "metrics": _as_dicts(evaluation.metrics)}
+            for seed, evaluation in measured.by_seed.items()
+        ],
+    }
+    replace_json(folder / METRICS_FILE, document)
+    write_out_of_fold(folder / OUT_OF_FOLD_FILE, measured.predictions, pooled.classes)
+
+
+def _document(evaluation: Evaluation) -> dict[str, object]:
+    return {
+        "split": evaluation.split,
+        "metrics": _as_dicts(evaluation.metrics),
+        "per_class": [dataclasses.asdict(each) for each in evaluation.per_class],
+        "confusion": dataclasses.asdict(evaluation.confusion),
+        "tool_version": __version__,
+    }
+
+
+def _as_dicts(metrics: Iterable[Metric]) -> list[dict[str, object]]:
+    return [dataclasses.asdict(metric) for metric in metrics]
+
+
+def _rows(evaluation: Evaluation, model_sha256: str) -> Iterator[list[object]]:
+    yield [*judgement_columns(evaluation.classes), "model_sha256"]
+    for each in evaluation.judgements:
+        yield [*judgement_cells(each, len(evaluation.classes)), model_sha256]

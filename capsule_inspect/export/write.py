@@ -1,0 +1,131 @@
+"""Write a model file after it has been verified."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.errors import ModelFileError
+from capsule_inspect.evaluation.metrics import measure
+from capsule_inspect.export.choose_point import CrossValidated
+from capsule_inspect.export.convert import Converted
+from capsule_inspect.export.parity import Parity, compare
+from capsule_inspect.export.statistics import measure_training_statistics
+from capsule_inspect.modelfile.bundle import write_bundle
+from capsule_inspect.modelfile.metadata import Metric, OperatingPoint
+from capsule_inspect.settings.groups import ExportSettings
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A model file, and how it compares with the network it came from.
+
+    Attributes:
+        path: The file.
+        size: Its size in bytes.
+        runtime: The small runtime that read it back.
+        parity: The comparison, over all pictures of the data set.
+        metrics: Of the model file, on the pictures `measured_on` names.
+        measured_on: Which pictures these are.
+        complaints: Limits that were broken; empty unless the export was forced.
+    """
+
+    path: Path
+    size: int
+    runtime: str
+    parity: Parity
+    metrics: tuple[Metric, ...]
+    measured_on: str
+    complaints: tuple[str, ...]
+
+
+def write_verified(
+    converted: Converted,
+    data: DataSet,
+    point: OperatingPoint,
+    settings: ExportSettings,
+    *,
+    cross_validated: CrossValidated | None = None,
+    force: bool = False,
+    advance: Callable[[], None] = lambda: None,
+) -> Exported:
+    """Holds a converted network against the original, and writes the model file.
+
+    Args:
+        converted: The model file in memory.
+        data: Pictures to compare on: all.
+        point: The operating point of the file.
+        settings: How far both may disagree.
+        cross_validated: Whose metrics go into the file; None to measure it on a split of `data`.
+        force: Write the file even if it breaks the limits.
+        advance: Called after each picture compared, and after each of the training.
+
+    Raises:
+        ModelFileError: The exported model disagrees with the network beyond the limits, or the file
+            cannot be written.
+        PictureError: A picture or mask cannot be read.
+    """
+    original = replace(converted.model.inspector, point=point)
+    exported = replace(converted.inspector, point=point)
+    parity = compare(data, data.samples, original, exported, advance)
+    complaints = tuple(_complaints(parity, settings.min_agreement, settings.max_dice_drop))
+    if complaints and not force:
+        is_coarse = converted.bundle.metadata.quantization in {"int8", "dynamic"}
+        mend = "Export as float16, train longer," if is_coarse else "Train longer,"
+        raise ModelFileError(
+            f"{' '.join(complaints)} Nothing was written. {mend} or insist with --force."
+        )
+    if cross_validated:
+        metrics, measured_on = cross_validated.metrics, cross_validated.measured_on
+    else:
+        metrics, measured_on = _measure(converted, data, parity)
+    statistics = None
+    if converted.was_trained_on(data):
+        statistics = measure_training_statistics(data, data.of_split("train"), exported, advance)
+    metadata = replace(
+        converted.bundle.metadata,
+        operating_point=point,
+        training_statistics=statistics,
+        metrics=metrics,
+        measured_on=measured_on,
+    )
+    write_bundle(converted.out, converted.bundle.flatbuffer, metadata)
+    return Exported(
+        converted.out,
+        converted.out.stat().st_size,
+        converted.interpreter.runtime,
+        parity,
+        metrics,
+        measured_on,
+        complaints,
+    )
+
+
+def _complaints(parity: Parity, min_agreement: float, max_dice_drop: float) -> Iterator[str]:
+    if parity.agreement < min_agreement:
+        yield (
+            f"The exported model gives {parity.agreement:.1%} of {parity.pictures} pictures the "
+            f"label the network gives; at least {min_agreement:.1%} is asked for."
+        )
+    if parity.dice_drop > max_dice_drop:
+        yield (
+            f"Dice falls from {parity.dice_before:.3f} to {parity.dice_after:.3f}; "
+            f"a fall of {max_dice_drop} at most is asked for."
+        )
+
+
+def _measure(converted: Converted, data: DataSet, parity: Parity) -> tuple[tuple[Metric, ...], str]:
+    """Measures the test split, or the validation split where there is none."""
+    split = "test" if data.of_split("test") else "val"
+    pairs = zip(data.samples, parity.after, strict=True)
+    judgements = [judgement for sample, judgement in pairs if sample.split == split]
+    if not judgements:
+        return (), "nothing: the data set has neither a test nor a validation split"
+    note = {
+        "test": "the test split, unseen in training",
+        "val": "the validation split, on which the operating point was chosen",
+    }[split]
+    measured_on = f"{note}: {len(judgements)} pictures"
+    if not converted.was_trained_on(data):
+        measured_on = f"another split than the model was trained on: {measured_on}"
+    return measure(judgements), measured_on

@@ -1,0 +1,40 @@
+"""Measure what a window looks like: colour, size and sharpness."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colour, size and sharpness of one capsule's picture.
+
+    Attributes:
+        red: Mean over the window, in grey levels from 0 to 255.
+        green: Likewise.
+        blue: Likewise.
+        length: Of the capsule, in native pixels.
+        sharpness: Variance of the window's Laplacian (Pech-Pacheco et al., "Diatom autofocusing in
+            brightfield microscopy", 2000), in squared grey levels; less where it is blurred.
+    """
+
+    red: float
+    green: float
+    blue: float
+    length: float
+    sharpness: float
+
+
+def measure_look(window: NDArray[np.uint8], length: float) -> Look:
+    """Measures a window.
+
+    Args:
+        window: uint8 RGB, [roi.height, roi.width, 3].
+        length: Of the capsule in it, in native pixels.
+    """
+    red, green, blue, _ = cv2.mean(window)
+    grey = cv2.cvtColor(window, cv2.COLOR_RGB2GRAY)
+    _, deviation = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_32F))
+    return Look(red, green, blue, length, float(deviation[0, 0]) ** 2)

@@ -1,0 +1,182 @@
+"""Captions of an overlay: their text and their place."""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from capsule_inspect.imaging.annotation import WHITE, Colour
+from capsule_inspect.imaging.picture import Picture
+
+_TEXT_HEIGHT = 20.0
+"""Height of a capital, in pixels of a picture of the nominal size; a fiftieth of its side."""
+_MIN_TEXT_HEIGHT = 11.0
+"""In pixels; below it OpenCV's strokes run into each other."""
+_MAX_SHARE_OF_WIDTH = 0.9
+"""Of the picture; longer captions are set smaller."""
+_MAX_LABEL = 24
+"""Letters; what is longer would be set too small to be read. `faulty_imprint` has 14."""
+_FONT = cv2.FONT_HERSHEY_DUPLEX
+
+
+@dataclass(frozen=True)
+class Caption:
+    """A text and the size of its plate; lengths in pixels.
+
+    Attributes:
+        text: ASCII, on one line.
+        scale: Of the font.
+        stroke: Thickness of its lines.
+        pad: Room around the text.
+        text_height: Height of a capital.
+        width: Of the plate.
+        height: Of the plate.
+    """
+
+    text: str
+    scale: float
+    stroke: int
+    pad: int
+    text_height: int
+    width: int
+    height: int
+
+
+def make_caption(text: str, picture_width: int, unit: float) -> Caption:
+    """Sizes a caption for its picture, and smaller where it would be wider than that.
+
+    Args:
+        text: What it says, in ASCII; see `spell_label`.
+        picture_width: In pixels.
+        unit: Pixels per pixel of a picture of the nominal size.
+    """
+    (full, tall), _ = cv2.getTextSize(text, _FONT, 1.0, 1)
+    wanted = max(_MIN_TEXT_HEIGHT, _TEXT_HEIGHT * unit)
+    scale = min(wanted / tall, _MAX_SHARE_OF_WIDTH * picture_width / full)
+    text_height = max(1, round(scale * tall))
+    pad = max(3, round(0.45 * text_height))
+    stroke = max(1, round(text_height / 16))
+    (text_width, _), _ = cv2.getTextSize(text, _FONT, scale, stroke)
+    return Caption(
+        text, scale, stroke, pad, text_height, text_width + 2 * pad, text_height + 2 * pad
+    )
+
+
+def draw_caption(drawn: Picture, caption: Caption, corner: tuple[int, int], colour: Colour) -> None:
+    """Draws a caption into a picture.
+
+    Args:
+        drawn: uint8 RGB, [H, W, 3]; changed.
+        caption: What to draw.
+        corner: x and y of the plate's top left pixel.
+        colour: Of the plate, whose corners are round.
+    """
+    x, y = corner
+    radius = max(1, caption.pad // 2)
+    right, bottom = x + caption.width - 1, y + caption.height - 1
+    cv2.rectangle(drawn, (x + radius, y), (right - radius, bottom), colour, cv2.FILLED)
+    cv2.rectangle(drawn, (x, y + radius), (right, bottom - radius), colour, cv2.FILLED)
+    for centre_x in (x + radius, right - radius):
+        for centre_y in (y + radius, bottom - radius):
+            cv2.circle(drawn, (centre_x, centre_y), radius, colour, cv2.FILLED, cv2.LINE_AA)
+    foot = (x + caption.pad, y + caption.pad + caption.text_height)
+    cv2.putText(drawn, caption.text, foot, _FONT, caption.scale, WHITE, caption.stroke, cv2.LINE_AA)
+
+
+def spell_label(label: str) -> str:
+    """Spells a label with the letters that OpenCV's font has: accents go, others become `?`."""
+    plain = unicodedata.normalize("NFKD", label)
+    letters = (c for c in plain if not unicodedata.combining(c))
+    text = "".join(c if c.isascii() and c.isprintable() else "?" for c in letters)
+    return text if len(text) <= _MAX_LABEL else f"{text[: _MAX_LABEL - 2]}.."
+
+
+# What a caption pays for each pixel that it covers: to hide a defect is ten times as bad as to hide
+# another caption, and to hide a box, which is mostly capsule, hardly matters.
+_COST_OF_DEFECT = 1000
+_COST_OF_CAPTION = 100
+_COST_OF_BOX = 1
+
+_PROFILE_STEPS = 33
+"""Places at which the height of an outline above a caption is measured."""
+
+
+def cover_costs(
+    shape: tuple[int, ...],
+    outlines: Sequence[NDArray[np.float64]],
+    masks: Sequence[NDArray[np.bool_] | None],
+) -> NDArray[np.int16]:
+    """Returns what it costs to cover each pixel before any caption is placed.
+
+    Args:
+        shape: Height and width of the picture.
+        outlines: float64 [4, 2] each, the corners of the boxes as they are drawn.
+        masks: bool [H, W] each, the defects; None where there is no mask.
+
+    Returns:
+        int16 [H, W].
+    """
+    costs = np.zeros(shape, np.int16)
+    for outline in outlines:
+        cv2.fillConvexPoly(costs, np.rint(outline).astype(np.int32), _COST_OF_BOX)
+    for mask in masks:
+        if mask is not None:
+            costs[mask] = _COST_OF_DEFECT
+    return costs
+
+
+def place_caption(
+    caption: Caption, outline: NDArray[np.float64], costs: NDArray[np.int16], gap: int
+) -> tuple[int, int]:
+    """Places a caption above its box if there is room, else at the next best place.
+
+    Args:
+        caption: What to place.
+        outline: float64 [4, 2], the corners of its box, in native pixels.
+        costs: int16 [H, W], what it costs to cover each pixel; the caption's pixels are raised.
+        gap: Pixels between box and caption.
+
+    Returns:
+        x and y of its top left pixel.
+    """
+    spots = _spots(caption, outline, costs.shape, gap)
+    x, y = min(spots, key=lambda spot: _cost(caption, spot, costs))
+    costs[y : y + caption.height, x : x + caption.width] += _COST_OF_CAPTION
+    return x, y
+
+
+def _spots(
+    caption: Caption, outline: NDArray[np.float64], shape: tuple[int, ...], gap: int
+) -> list[tuple[int, int]]:
+    """Returns the places to try inside a picture, the best first."""
+    room_x, room_y = max(0, shape[1] - caption.width), max(0, shape[0] - caption.height)
+    left, right = outline[:, 0].min(), outline[:, 0].max() - caption.width
+    candidates = []
+    for x in (left, right, (left + right) / 2):
+        column = float(np.clip(round(x), 0, room_x))
+        above, below = _profile(outline, column, column + caption.width)
+        candidates += [(column, above - gap - caption.height), (column, below + gap)]
+    candidates.sort(key=lambda spot: spot[1] > outline[:, 1].mean())  # those above the box first
+    candidates += [(x, y) for y in (0, room_y) for x in (0, room_x)]
+    return [(round(min(max(x, 0), room_x)), round(min(max(y, 0), room_y))) for x, y in candidates]
+
+
+def _cost(caption: Caption, spot: tuple[int, int], costs: NDArray[np.int16]) -> float:
+    x, y = spot
+    return float(costs[y : y + caption.height, x : x + caption.width].sum())
+
+
+def _profile(outline: NDArray[np.float64], start: float, end: float) -> tuple[float, float]:
+    """Returns the least and greatest y of a convex outline between two x."""
+    x = np.linspace(start, end, _PROFILE_STEPS)
+    ys = []
+    for (x0, y0), (x1, y1) in zip(outline, np.roll(outline, 1, axis=0), strict=True):
+        if x0 != x1:
+            share = (x - x0) / (x1 - x0)
+            ys.append((y0 + share * (y1 - y0))[(share >= 0) & (share <= 1)])
+    within = np.concatenate(ys)
+    within = within if within.size else outline[:, 1]
+    return float(within.min()), float(within.max())

@@ -1,0 +1,253 @@
+"""The headers of JPEG, PNG, BMP and WebP files, read without decoding the pixels."""
+
+import re
+import struct
+import zlib
+from collections.abc import Callable
+
+from capsule_inspect.errors import PictureError
+from capsule_inspect.imaging.picture import Header, Refusal
+from capsule_inspect.imaging.tiff import (
+    EXIF_PREFIX,
+    TIFF_SIGNATURES,
+    exif_orientation,
+    read_tiff_header,
+)
+
+_CORE_HEADER_SIZE = 12
+"""Of OS/2's BITMAPCOREHEADER, whose sides have 16 bits; all later headers begin alike."""
+_RUN_LENGTHS = {1, 2}
+"""BI_RLE8 and BI_RLE4, of which only the header says how many bytes they take."""
+
+
+def read_bmp_header(data: bytes) -> Header:
+    """Works out where the pixels of a BMP end.
+
+    Args:
+        data: The whole file, which begins with BM.
+
+    Raises:
+        Refusal: The file is truncated.
+        struct.error: The file ends inside its header.
+    """
+    pixels, header_size = struct.unpack_from("<II", data, 10)
+    compression, declared = 0, 0
+    if header_size == _CORE_HEADER_SIZE:
+        width, height, _, bits = struct.unpack_from("<HHHH", data, 18)
+    else:
+        width, height, _, bits, compression, declared = struct.unpack_from("<iiHHII", data, 18)
+    height = abs(height)  # negative where the rows run from top to bottom
+    row_bytes = (width * bits + 31) // 32 * 4
+    end = pixels + (declared if compression in _RUN_LENGTHS else row_bytes * height)
+    if end > len(data):
+        raise Refusal(f"is truncated: {len(data)} of the {end} bytes its BMP header declares")
+    return Header("bmp", width, height)
+
+
+_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")
+"""A marker with a meaning here: not a stuffed zero, TEM, a restart marker or a fill byte."""
+_SOI, _EOI, _SOS, _APP1 = 0xD8, 0xD9, 0xDA, 0xE1
+_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""Start of frame, C0 to CF without DHT (C4), JPG (C8) and DAC (CC): table B.1."""
+
+
+def read_jpeg_header(data: bytes) -> Header:
+    """Walks the markers of a JPEG to the end of its image.
+
+    Args:
+        data: The whole file, which begins with SOI.
+
+    Raises:
+        Refusal: The file is truncated or damaged.
+        struct.error: The file ends inside a marker's segment.
+    """
+    size: tuple[int, int] | None = None
+    orientation, scan_seen, end_seen, position = 0, False, False, 2
+    while match := _MARKER.search(data, position):
+        marker, position = match[1][0], match.end()
+        if marker == _EOI:
+            end_seen = True
+            break
+        if marker == _SOI:
+            raise Refusal("is damaged: a second JPEG begins before the first one ends")
+        (length,) = struct.unpack_from(">H", data, position)
+        end = position + length
+        if end > len(data):
+            break
+        if marker in _FRAMES and size is None:
+            size = struct.unpack_from(">HH", data, position + 3)
+        elif marker == _APP1 and data.startswith(EXIF_PREFIX, position + 2):
+            # Skipped as a whole, so that the markers of a thumbnail inside are never seen.
+            orientation = orientation or exif_orientation(data[position + 2 : end])
+        scan_seen |= marker == _SOS
+        position = end
+    if not (end_seen and scan_seen):
+        raise Refusal("is truncated: the JPEG ends before its end-of-image marker")
+    if size is None:
+        raise Refusal("is damaged: the JPEG declares no size")
+    return Header("jpeg", size[1], size[0], orientation or 1)
+
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+def read_png_header(data: bytes) -> Header:
+    """Walks the chunks of a PNG to its end, and checks their CRCs.
+
+    Args:
+        data: The whole file, which begins with the signature.
+
+    Raises:
+        Refusal: The file is truncated or damaged.
+        struct.error: The file ends inside a chunk's header.
+    """
+    view = memoryview(data)
+    position, orientation, pixels_seen, more = len(PNG_SIGNATURE), 1, False, False
+    length, kind, width, height = struct.unpack_from(">I4sII", data, position)
+    if kind != b"IHDR" or length != 13:
+        raise Refusal("is damaged: the PNG does not start with its header")
+    while kind != b"IEND":
+        length, kind = struct.unpack_from(">I4s", data, position)
+        end = position + 12 + length
+        if end > len(data):
+            raise Refusal("is truncated: the PNG ends before its last chunk")
+        (crc,) = struct.unpack_from(">I", data, end - 4)
+        if zlib.crc32(view[position + 4 : end - 4]) != crc:
+            raise Refusal(f"is damaged: the checksum of a PNG chunk at byte {position} is wrong")
+        if kind == b"eXIf":
+            orientation = exif_orientation(data[position + 8 : end - 4])
+        elif kind == b"acTL":
+            more = struct.unpack_from(">I", data, position + 8) > (1,)
+        pixels_seen |= kind == b"IDAT"
+        position = end
+    if not pixels_seen:
+        raise Refusal("is damaged: the PNG holds no pixels")
+    return Header("png", width, height, orientation, more)
+
+
+def read_webp_header(data: bytes) -> Header:
+    """Walks the chunks of a WebP to the end it declares.
+
+    Args:
+        data: The whole file, which begins with RIFF.
+
+    Raises:
+        Refusal: The file is truncated or damaged.
+        struct.error: The file ends inside the header of its pixels.
+    """
+    end = 8 + int.from_bytes(data[4:8], "little")
+    if end > len(data):
+        raise Refusal(f"is truncated: {len(data)} of the {end} bytes its WebP header declares")
+    size: tuple[int, int] | None = None
+    position, orientation, pixels_seen, frames = 12, 1, False, 0
+    while position + 8 <= end:
+        kind, length = struct.unpack_from("<4sI", data, position)
+        body, position = position + 8, position + 8 + length + length % 2
+        if body + length > end:
+            raise Refusal("is damaged: a WebP chunk is longer than the file")
+        if kind == b"EXIF":
+            orientation = exif_orientation(data[body : body + length])
+        size = size or _read_size(kind, data, body)
+        pixels_seen |= kind in {b"VP8 ", b"VP8L", b"ANMF"}
+        frames += kind == b"ANMF"
+    if size is None or not pixels_seen:
+        raise Refusal("is damaged: the WebP holds no pixels")
+    return Header("webp", *size, orientation, frames > 1)
+
+
+def _read_size(kind: bytes, data: bytes, body: int) -> tuple[int, int] | None:
+    """Returns width and height, if the chunk whose body begins there declares them."""
+    if kind == b"VP8X":  # two 24-bit numbers, each one less than the side
+        sides = (data[body + 4 : body + 7], data[body + 7 : body + 10])
+        return 1 + int.from_bytes(sides[0], "little"), 1 + int.from_bytes(sides[1], "little")
+    if kind == b"VP8L":  # after the signature byte two 14-bit numbers, each one less than the side
+        (bits,) = struct.unpack_from("<I", data, body + 1)
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    if kind == b"VP8 ":
+        # After the frame tag and start code two 14-bit sides, each with a 2-bit scale.
+        width, height = struct.unpack_from("<HH", data, body + 6)
+        return width & 0x3FFF, height & 0x3FFF
+    return None
+
+
+_READERS: dict[str, Callable[[bytes], Header]] = {
+    "png": read_png_header,
+    "jpeg": read_jpeg_header,
+    "bmp": read_bmp_header,
+    "tiff": read_tiff_header,
+    "webp": read_webp_header,
+}
+
+_BMP_HEADER_SIZES = {12, 40, 52, 56, 64, 108, 124}
+"""Bytes of the information header in every published version of BMP."""
+
+_FOREIGN = (
+    (0, b"GIF8", "GIF"),
+    (0, b"%PDF", "PDF"),
+    (0, b"8BPS", "Photoshop"),
+    (0, b"II+\0", "BigTIFF"),
+    (0, b"MM\0+", "BigTIFF"),
+    (4, b"ftyp", "HEIC, AVIF or video"),
+    (4, b"jP  ", "JPEG 2000"),
+)
+"""Where a foreign format's mark sits, the mark, and what people call the format."""
+
+
+def read_header(data: bytes, name: str) -> Header:
+    """Reads the header of a picture and checks that the file is whole.
+
+    Truncation is found in every format: PNG chunks are walked to IEND with their CRCs, JPEG
+    markers to the end of the image, and the sizes that BMP, WebP and TIFF (first page) declare must
+    fit the file. Bytes after the end are ignored. Not found: changed bytes inside the pixel data of
+    anything but a PNG (a decoder may notice, but a JPEG goes on with wrong colours and a TIFF with
+    black); an end marker forged after a cut JPEG; a cut in a run-length BMP or a TIFF that does not
+    declare the size of its data.
+
+    Args:
+        data: The whole file.
+        name: What to call the file in messages.
+
+    Returns:
+        Format, stored size and orientation.
+
+    Raises:
+        PictureError: The content is empty, no picture, of another format, truncated or damaged.
+    """
+    try:
+        return _read(data)
+    except Refusal as refusal:
+        raise PictureError(f"{name} {refusal}") from None
+
+
+def _read(data: bytes) -> Header:
+    picture_format = _tell_format(data)
+    try:
+        header = _READERS[picture_format](data)
+    except struct.error:
+        raise Refusal(f"is truncated: it ends inside a {picture_format.upper()} header") from None
+    if header.width <= 0 or header.height <= 0:
+        raise Refusal(f"declares a size of {header.width} x {header.height} pixels")
+    return header
+
+
+def _tell_format(data: bytes) -> str:
+    if not data:
+        raise Refusal("is empty (0 bytes)")
+    if data.startswith(PNG_SIGNATURE):
+        return "png"
+    if data.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    if data.startswith(TIFF_SIGNATURES):
+        return "tiff"
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "webp"
+    # Two letters are too few to tell a BMP from a text, so the header's size must fit as well.
+    if data.startswith(b"BM") and int.from_bytes(data[14:18], "little") in _BMP_HEADER_SIZES:
+        return "bmp"
+    for position, mark, foreign in _FOREIGN:
+        if data.startswith(mark, position):
+            raise Refusal(f"is a {foreign} file", "convert it to PNG or JPEG")
+    raise Refusal(
+        "is not a picture: its content is no PNG, JPEG, BMP, TIFF or WebP",
+        "leave it out, or convert it to PNG",
+    )

@@ -1,0 +1,126 @@
+"""Draw the overlay of a picture: boxes, defects and captions."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from capsule_inspect.imaging.annotation import DEFECT, GOOD, NOTE, WHITE, Annotation, Colour
+from capsule_inspect.imaging.captions import (
+    cover_costs,
+    draw_caption,
+    make_caption,
+    place_caption,
+    spell_label,
+)
+from capsule_inspect.imaging.find_capsules import CapsuleBox
+from capsule_inspect.imaging.picture import Picture
+
+_Points = NDArray[np.float64]
+
+_NOMINAL_SIDE = 1000
+"""Longer side, in pixels, of the pictures that the sizes below are meant for; others scale."""
+_LINE = 2.0
+"""Thickness of a defect's contour; a box has three quarters of it."""
+_BOX_MARGIN = 6.0
+"""Between a capsule's box and the line that is drawn around it."""
+_CAPTION_GAP = 4
+"""Between that line and the caption."""
+_TINT = 0.28
+"""Share of the defect's colour over its pixels: to be seen, but the defect as well."""
+_SUBPIXEL_BITS = 4
+"""OpenCV draws at sixteenths of a pixel."""
+
+
+def draw_overlay(picture: Picture, annotations: Sequence[Annotation]) -> Picture:
+    """Draws boxes, defects and captions; a picture without any gets a note that says so.
+
+    The defect's contour runs just outside its pixels, so that it hides none of them, and captions
+    avoid defects wherever the picture has room elsewhere.
+
+    Args:
+        picture: uint8 RGB, [H, W, 3]; left as it is.
+        annotations: One per capsule, in any order.
+
+    Returns:
+        uint8 RGB, [H, W, 3].
+    """
+    drawn: Picture = picture.copy()
+    height, width = picture.shape[:2]
+    unit = max(height, width) / _NOMINAL_SIDE
+    if not annotations:
+        note = make_caption("no capsule found", width, unit)
+        draw_caption(drawn, note, (note.pad, note.pad), NOTE)
+        return drawn
+    outlines = [_outline(annotation.box, unit) for annotation in annotations]
+    for annotation, outline in zip(annotations, outlines, strict=True):
+        _draw_lines(drawn, [outline], _colour(annotation), _thickness(0.75 * _LINE * unit))
+    masks = [annotation.mask for annotation in annotations]
+    for mask in masks:
+        if mask is not None and mask.any():
+            _draw_defect(drawn, mask, unit)
+    costs = cover_costs((height, width), outlines, masks)
+    for annotation, outline in zip(annotations, outlines, strict=True):
+        caption = make_caption(_text(annotation), width, unit)
+        corner = place_caption(caption, outline, costs, round(_CAPTION_GAP * unit))
+        draw_caption(drawn, caption, corner, _colour(annotation))
+    return drawn
+
+
+def _text(annotation: Annotation) -> str:
+    label = spell_label(annotation.label)
+    return label if annotation.confidence is None else f"{label} {annotation.confidence:.2f}"
+
+
+def _colour(annotation: Annotation) -> Colour:
+    return DEFECT if annotation.is_defect else GOOD
+
+
+def _thickness(width: float) -> int:
+    return max(1, round(width))
+
+
+def _outline(box: CapsuleBox, unit: float) -> _Points:
+    """Returns the corners of a capsule's box, drawn a little larger than it: [4, 2]."""
+    turn = np.deg2rad(box.angle)
+    along = np.array([np.cos(turn), np.sin(turn)]) * (box.length / 2 + _BOX_MARGIN * unit)
+    across = np.array([-np.sin(turn), np.cos(turn)]) * (box.width / 2 + _BOX_MARGIN * unit)
+    signs = ((-1, -1), (1, -1), (1, 1), (-1, 1))
+    return np.array([(box.x, box.y) + a * along + b * across for a, b in signs])
+
+
+def _draw_lines(
+    drawn: Picture, outlines: Sequence[_Points], colour: Colour, line: int, halo: int = 0
+) -> None:
+    """Draws closed outlines, given in continuous coordinates, with an optional white rim."""
+    scale = 1 << _SUBPIXEL_BITS
+    fixed = [np.rint((points - 0.5) * scale).astype(np.int32) for points in outlines]
+    strokes = [(WHITE, line + 2 * halo)] if halo else []
+    for stroke, width in [*strokes, (colour, line)]:
+        cv2.polylines(drawn, fixed, True, stroke, width, cv2.LINE_AA, _SUBPIXEL_BITS)
+
+
+def _draw_defect(drawn: Picture, mask: NDArray[np.bool_], unit: float) -> None:
+    line, rim = _thickness(_LINE * unit), round(unit)  # no rim on pictures under 500 pixels
+    margin = 4 * (line + rim)
+    x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
+    top, left = max(0, y - margin), max(0, x - margin)
+    window = (slice(top, y + height + margin), slice(left, x + width + margin))
+    part, inside = drawn[window], mask[window]
+    tinted = part[inside] * (1 - _TINT) + np.array(DEFECT) * _TINT
+    part[inside] = np.rint(tinted).astype(np.uint8)
+    origin = np.array([left, top]) + 0.5
+    contours = [contour + origin for contour in _contours(inside, line / 2 + rim, unit)]
+    _draw_lines(drawn, contours, DEFECT, line, rim)
+
+
+def _contours(mask: NDArray[np.bool_], gap: float, unit: float) -> list[_Points]:
+    """Traces a mask at a distance, without the steps of its pixels; in pixel indices."""
+    reach = int(np.ceil(gap))
+    padded = np.pad(mask.astype(np.uint8) * 255, 3 * reach)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    smooth = cv2.GaussianBlur(cv2.dilate(padded, kernel), (0, 0), max(0.6, 1.2 * unit))
+    _, grown = cv2.threshold(smooth, 127, 255, cv2.THRESH_BINARY)
+    found, _ = cv2.findContours(grown, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    return [contour[:, 0].astype(np.float64) - 3 * reach for contour in found]

@@ -1,0 +1,222 @@
+"""Read pictures and masks from bytes and files."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from capsule_inspect.errors import PictureError
+from capsule_inspect.imaging.headers import read_header
+from capsule_inspect.imaging.picture import (
+    COPY_AGAIN,
+    MAX_PIXELS,
+    Header,
+    Picture,
+    describe_limit,
+    name_file,
+    read_picture_file,
+)
+
+Decoded: TypeAlias = NDArray[Any]
+"""uint8 or uint16: grey [H, W], BGR [H, W, 3] or BGRA [H, W, 4]."""
+
+_SILENT = 0
+_TURN_TO_CV = {3: cv2.ROTATE_180, 6: cv2.ROTATE_90_CLOCKWISE, 8: cv2.ROTATE_90_COUNTERCLOCKWISE}
+_FLIP_TO_CV = {2: 1, 4: 0}
+
+
+def _silence_opencv() -> None:
+    if "OPENCV_LOG_LEVEL" in os.environ:
+        return
+    # OpenCV 4 has the function at the top, OpenCV 5 in a submodule.
+    set_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel
+    set_level(_SILENT)
+
+
+_silence_opencv()
+
+
+def decode_upright(data: bytes, name: str, max_pixels: int) -> tuple[Header, Decoded]:
+    """Decodes a picture file and applies its orientation; values and channels stay as stored.
+
+    Args:
+        data: The whole file.
+        name: What to call the file in messages.
+        max_pixels: The most pixels to decode; checked before any pixel is.
+
+    Raises:
+        PictureError: The content is no whole picture, too large, not of 8- or 16-bit values, not of
+            1, 3 or 4 channels, or cannot be decoded.
+    """
+    header = read_header(data, name)
+    if header.width * header.height > max_pixels:
+        raise PictureError(
+            f"{name} has {header.width} x {header.height} pixels, more than "
+            f"{describe_limit(max_pixels)}; scale it down or cut it."
+        )
+    decoded = _imdecode(data, name)
+    # A TIFF comes upright from OpenCV, whose flag to ignore orientations it does not heed.
+    sideways = header.format == "tiff" and header.orientation >= 5
+    stored = (header.width, header.height) if sideways else (header.height, header.width)
+    if decoded.shape[:2] != stored:
+        raise PictureError(
+            f"{name} is damaged: its pixels are not of the size it declares; {COPY_AGAIN}."
+        )
+    if decoded.dtype not in (np.uint8, np.uint16):
+        raise PictureError(
+            f"{name} holds {decoded.dtype} values, of which nobody knows the range; "
+            "save it with 8 or 16 bits per channel."
+        )
+    if decoded.ndim == 3 and decoded.shape[2] not in {3, 4}:
+        raise PictureError(f"{name} has {decoded.shape[2]} channels; save it as RGB.")
+    return header, decoded if header.format == "tiff" else _turn(decoded, header.orientation)
+
+
+def _imdecode(data: bytes, name: str) -> Decoded:
+    decoded: Decoded | None
+    try:
+        # The one flag that keeps 16 bits and alpha; in OpenCV 4 and 5 it leaves the EXIF
+        # orientation alone, except that a TIFF's is always applied.
+        decoded = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        decoded = None
+    if decoded is None:
+        raise PictureError(
+            f"{name} cannot be decoded: it is damaged or of a rare kind; save it again as PNG."
+        )
+    return decoded
+
+
+def _turn(picture: Decoded, orientation: int) -> Decoded:
+    """Undoes an EXIF orientation: Exif 3.0, tag 0x0112, where row 0 and column 0 lie."""
+    if orientation in _TURN_TO_CV:
+        return cv2.rotate(picture, _TURN_TO_CV[orientation])
+    if orientation in _FLIP_TO_CV:
+        return cv2.flip(picture, _FLIP_TO_CV[orientation])
+    if orientation == 5:
+        return cv2.transpose(picture)
+    if orientation == 7:
+        return cv2.transpose(cv2.rotate(picture, cv2.ROTATE_180))
+    return picture
+
+
+@dataclass(frozen=True)
+class LoadedPicture:
+    """A picture, and what of its file it leaves out.
+
+    Attributes:
+        pixels: RGB uint8 [H, W, 3], C-contiguous and owned by the caller.
+        warnings: Sentences about what was left out or changed.
+    """
+
+    pixels: Picture
+    warnings: tuple[str, ...] = ()
+
+
+def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> LoadedPicture:
+    """Decodes a picture file's content as 8-bit RGB, the right way up.
+
+    The EXIF orientation is applied once; 16-bit values are scaled to round(x / 257); grey, palette,
+    1-bit and CMYK pictures become RGB; alpha is blended with white. Of an animation or a file of
+    several pages the first picture is taken. The single transparent level of a grey PNG and the
+    alpha of a BMP are ignored, as OpenCV does. `read_header` says which damage is not found.
+
+    Args:
+        data: The whole file.
+        name: What to call the file in messages.
+        max_pixels: The most pixels to decode; checked before any pixel is.
+
+    Raises:
+        PictureError: The content is no whole picture, too large, not of 8- or 16-bit values, or
+            cannot be decoded.
+    """
+    header, decoded = decode_upright(data, name, max_pixels)
+    warnings = ["The file holds several pictures; this is the first."] if header.more else []
+    values = _to_8_bit(decoded)
+    if values.ndim == 2:
+        rgb = cv2.cvtColor(values, cv2.COLOR_GRAY2RGB)
+    elif values.shape[2] == 3:
+        rgb = cv2.cvtColor(values, cv2.COLOR_BGR2RGB, dst=values)  # in place
+    else:
+        # OpenCV hands out most TIFF colours multiplied by their alpha, those of PNG and WebP never.
+        rgb = _on_white(values[:, :, [2, 1, 0, 3]], header.format == "tiff")
+        if (values[:, :, 3] < 255).any():
+            warnings.append("Its transparent parts were put on white.")
+    return LoadedPicture(np.ascontiguousarray(rgb, dtype=np.uint8), tuple(warnings))
+
+
+def _to_8_bit(values: Decoded) -> Picture:
+    # 257 is odd, so x / 257 never lies halfway and rounding is the same in every convention.
+    return np.asarray(
+        values if values.dtype == np.uint8 else cv2.convertScaleAbs(values, alpha=1 / 257),
+        dtype=np.uint8,
+    )
+
+
+def _on_white(rgba: Picture, maybe_multiplied: bool) -> Picture:
+    """Blends [H, W, 4] with white.
+
+    Args:
+        rgba: Colours and alpha.
+        maybe_multiplied: The colours are multiplied by alpha already, if none exceeds its alpha.
+    """
+    rgb, alpha = rgba[:, :, :3].astype(np.uint16), rgba[:, :, 3:].astype(np.uint16)
+    white = 255 - alpha
+    if maybe_multiplied and bool((rgb <= alpha).all()):
+        return (rgb + white).astype(np.uint8)
+    return ((rgb * alpha + 255 * white + 127) // 255).astype(np.uint8)
+
+
+def read_picture(path: Path, max_pixels: int = MAX_PIXELS) -> Picture:
+    """Reads a picture file as 8-bit RGB, the right way up, as `load_picture` does.
+
+    Args:
+        path: A regular file.
+        max_pixels: The most pixels to decode.
+
+    Returns:
+        RGB uint8 [H, W, 3], C-contiguous and owned by the caller.
+
+    Raises:
+        PictureError: As for `load_picture`.
+    """
+    return load_picture(path, max_pixels).pixels
+
+
+def load_picture(path: Path, max_pixels: int = MAX_PIXELS) -> LoadedPicture:
+    """Reads a picture file, and says what of it is left out.
+
+    The format is taken from the content, not from the extension; see `decode_picture`.
+
+    Args:
+        path: A regular file.
+        max_pixels: The most pixels to decode.
+
+    Raises:
+        PictureError: The file is missing, not a regular file, unreadable, or no whole picture.
+    """
+    return decode_picture(read_picture_file(path, max_pixels), name_file(path), max_pixels)
+
+
+def read_mask(path: Path) -> NDArray[np.uint8]:
+    """Reads a mask file, the right way up.
+
+    Args:
+        path: A regular file.
+
+    Returns:
+        uint8 [H, W]: the values as stored in a single-channel file of 8 bits (fewer bits are
+        spread to 0..255 as PNG defines); values above 255 become 255, so that nothing but 0
+        becomes 0; of a colour file the largest of the three channels, without alpha.
+
+    Raises:
+        PictureError: As for `read_picture`.
+    """
+    data = read_picture_file(path, MAX_PIXELS)
+    _, decoded = decode_upright(data, name_file(path), MAX_PIXELS)
+    values = decoded if decoded.ndim == 2 else decoded[:, :, :3].max(axis=2)
+    return np.ascontiguousarray(np.minimum(values, 255), dtype=np.uint8)

@@ -1,0 +1,216 @@
+"""Expand files, folders, patterns and lists to the pictures they name."""
+
+import glob
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path, PurePath, PurePosixPath
+
+from capsule_inspect.errors import UsageError
+from capsule_inspect.imaging.encode import PICTURE_FORMATS
+from capsule_inspect.imaging.picture import PICTURE_EXTENSIONS
+from capsule_inspect.inference.results_folder import (
+    PICTURE_FOLDERS,
+    ResultsFolder,
+    mark_name,
+    safe_name,
+)
+from capsule_inspect.text import printable, suggest_path
+
+
+@dataclass(frozen=True)
+class InputPicture:
+    """One file to inspect.
+
+    Attributes:
+        path: The file as found: the input given, joined with the way from there.
+        name: What its results are called: the way from the input given, made safe. POSIX, relative,
+            never leading upwards, and another for each picture of a run.
+    """
+
+    path: Path
+    name: str
+
+
+def is_list(text: str) -> bool:
+    """Tells whether an input names a list: `-` that from stdin, `@LIST` that in a file."""
+    return text == "-" or text.startswith("@")
+
+
+def read_list(text: str) -> list[str]:
+    """Returns the inputs that a list names, a line each.
+
+    File names need not be text: bytes that are not UTF-8 are kept as Python keeps those of
+    arguments.
+
+    Args:
+        text: `-` or `@LIST`.
+
+    Raises:
+        UsageError: The list cannot be read or is empty.
+    """
+    if text == "-" and sys.stdin is None:
+        raise UsageError("There is no stdin to read a list from.")
+    try:
+        data = sys.stdin.buffer.read() if text == "-" else Path(text[1:]).read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        hint = suggest_path(Path(text[1:])) if isinstance(error, FileNotFoundError) else ""
+        raise UsageError(f"The list '{text[1:]}' cannot be read: {reason}.{hint}") from None
+    lines = [line.removesuffix(b"\r") for line in data.split(b"\n")]
+    if not any(lines):
+        name = "stdin" if text == "-" else f"'{text[1:]}'"
+        raise UsageError(f"The list from {name} is empty: it should hold a path per line.")
+    return [os.fsdecode(line) for line in lines if line]
+
+
+def expand_inputs(
+    inputs: Sequence[str],
+    recursive: bool = False,
+    leave_out: Callable[[Path], bool] = lambda _: False,
+) -> tuple[InputPicture, ...]:
+    """Finds the pictures that inputs stand for.
+
+    A folder stands for its files with a picture extension, hidden ones left out; a pattern such as
+    `'line-*/**/*.png'` likewise for those it matches; `@LIST` for the lines of a file, each taken
+    as an input, and `-` for those of stdin; any other input for itself, even if it does not exist,
+    so that reading it says so.
+
+    Args:
+        inputs: Files, folders, patterns and lists.
+        recursive: Whether folders stand for their subfolders as well.
+        leave_out: Tells which files in folders and of patterns not to take.
+
+    Returns:
+        Each picture once, sorted by path as `printable` spells it.
+
+    Raises:
+        UsageError: There are no inputs, none of them exists, a folder or pattern stands for no
+            picture, or a list cannot be read.
+    """
+    if not inputs:
+        raise UsageError("Nothing to inspect: give picture files, folders or patterns.")
+    found: dict[str, InputPicture] = {}
+    named = (read_list(text) if is_list(text) else (text,) for text in inputs)
+    for text in chain.from_iterable(named):
+        for picture in _expand(text, recursive, leave_out):
+            found.setdefault(os.path.abspath(picture.path), picture)  # noqa: PTH100  (resolve() follows links)
+    if not found:
+        raise UsageError("There is nothing to inspect but the run's own overlays and masks.")
+    if not any(os.path.lexists(picture.path) for picture in found.values()):
+        raise _nothing_there([picture.path for picture in found.values()])
+    pictures = sorted(found.values(), key=lambda picture: printable(str(picture.path)))
+    return tuple(_name_apart(pictures))
+
+
+def _nothing_there(paths: Sequence[Path]) -> UsageError:
+    """Returns what to say where none of the inputs exists, the first few by name."""
+    named = ", ".join(f"'{path}'" for path in paths[:3]).replace("\0", r"\0")
+    more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+    verb = "does" if len(paths) == 1 else "do"
+    hint = suggest_path(paths[0]) or " Check the path."
+    return UsageError(f"There is nothing to inspect: {named}{more} {verb} not exist.{hint}")
+
+
+def _expand(
+    text: str, recursive: bool, leave_out: Callable[[Path], bool]
+) -> Iterator[InputPicture]:
+    if not text:
+        raise UsageError("One of the inputs is empty. Check the variable that should hold it.")
+    path = Path(text)
+    if os.path.isdir(path):  # noqa: PTH112  (Path's raises for names that are too long)
+        yield from (p for p in _in_folder(path, recursive) if not leave_out(p.path))
+    elif not os.path.lexists(path) and glob.has_magic(text):
+        yield from (p for p in _matching(text) if not leave_out(p.path))
+    else:
+        yield InputPicture(path, safe_name(PurePath(path.name)))
+
+
+def _in_folder(folder: Path, recursive: bool) -> Iterator[InputPicture]:
+    files = [file for file in _walk(folder, recursive) if _is_picture(file)]
+    if not files:
+        deeper = not recursive and any(_is_picture(file) for file in _walk(folder, True))
+        hint = "only its subfolders do: use -r" if deeper else "check the path"
+        known = ", ".join(sorted(PICTURE_EXTENSIONS))
+        raise UsageError(f"The folder '{folder}' holds no picture ({known}); {hint}.")
+    for file in files:
+        yield InputPicture(file, safe_name(file.relative_to(folder)))
+
+
+def _matching(pattern: str) -> Iterator[InputPicture]:
+    if "\0" in pattern:
+        raise UsageError(f"The pattern {pattern!r} cannot be used: it holds a null character.")
+    files = [Path(match) for match in glob.glob(pattern, recursive=True)]  # noqa: PTH207  (takes absolute patterns)
+    files = [file for file in files if _is_picture(file) and not file.is_dir()]
+    if not files:
+        raise UsageError(f"The pattern '{pattern}' matches no picture. Check it, and its quotes.")
+    base = _fixed_part(Path(pattern))
+    for file in files:
+        yield InputPicture(file, safe_name(file.relative_to(base)))
+
+
+def _fixed_part(pattern: Path) -> Path:
+    """Returns the folder that a pattern starts from."""
+    parts = pattern.parts[:-1]
+    fixed = next((i for i, part in enumerate(parts) if glob.has_magic(part)), len(parts))
+    return Path(*parts[:fixed])
+
+
+def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
+    """Yields the files of a folder; links are followed, but none twice.
+
+    A subfolder that is not looked into counts as a file: its name may be a picture's, and then
+    reading it says what it is.
+    """
+    seen: set[str] = set()
+    for root, folders, files in os.walk(folder, followlinks=True, onerror=_refuse):
+        seen.add(os.path.realpath(root))
+        yield from (Path(root, file) for file in files)
+        yield from (Path(root, folder) for folder in folders if not recursive)
+        visible = sorted(name for name in folders if recursive and not name.startswith("."))
+        folders[:] = [n for n in visible if os.path.realpath(Path(root, n)) not in seen]
+
+
+def _refuse(error: OSError) -> None:
+    raise UsageError(f"The folder '{error.filename}' cannot be listed: {error.strerror}.")
+
+
+def _is_picture(file: Path) -> bool:
+    return file.suffix.lower() in PICTURE_EXTENSIONS and not file.name.startswith(".")
+
+
+def _name_apart(pictures: Iterable[InputPicture]) -> Iterator[InputPicture]:
+    """Gives pictures from different inputs, whose results would have one name, names of their own.
+
+    An extension comes on top of a name, so that of `a.png` and `a.png.png/b.png` one must yield.
+    Masks need no look: they are named as overlays in PNG are.
+    """
+    pictures = tuple(pictures)
+    count = Counter(picture.name for picture in pictures)
+    folders = {
+        str(folder)
+        for name in count
+        for folder in PurePosixPath(ResultsFolder.overlay_name(name, "png")).parents
+    }
+    for picture in pictures:
+        results = {ResultsFolder.overlay_name(picture.name, each) for each in PICTURE_FORMATS}
+        if count[picture.name] > 1 or results & folders:
+            yield replace(picture, name=mark_name(picture.name, printable(str(picture.path))))
+        else:
+            yield picture
+
+
+def is_result(file: Path) -> bool:
+    """Tells whether a file, however spelled, lies where some run keeps its overlays or masks."""
+    folders = (
+        folder
+        for spell in (os.path.abspath, os.path.realpath)
+        for folder in Path(spell(file)).parents
+    )
+    return any(
+        folder.name in PICTURE_FOLDERS and ResultsFolder(folder.parent).is_of_a_run()
+        for folder in folders
+    )

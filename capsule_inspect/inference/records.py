@@ -1,0 +1,346 @@
+"""The rows of `predictions.csv`: make, write, read and recover them."""
+
+import csv
+import io
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, TypeAlias, cast
+
+from capsule_inspect.errors import DataError
+from capsule_inspect.inference.inspector import Finding
+from capsule_inspect.inference.results_folder import sentences_for
+from capsule_inspect.text import printable
+
+Status: TypeAlias = Literal["ok", "no_capsule", "error"]
+
+PROBABILITY = "p_"
+"""How the names of the columns begin that hold the probability of a class."""
+
+_DECISION = ("path", "capsule", "status", "label", "confidence", "defect_score", "threshold")
+_GEOMETRY = ("defect_area_px", "defect_area_pct", "x", "y", "width", "height", "angle")
+_FILES_AND_NOTES = ("overlay", "mask", "warning", "error")
+_TEXTS = ("path", "status", "label", *_FILES_AND_NOTES)
+_WHOLE_NUMBERS = ("capsule", "defect_area_px")
+_FORMULA_STARTS = ("=", "+", "-", "@", "'", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One row: a capsule, or a file that gave none.
+
+    Attributes:
+        path: The file as found, spelled by `printable`.
+        status: `ok`, `no_capsule` or `error`; the last two leave label and numbers empty.
+        capsule: Which capsule of its picture, from 0.
+        label: `good` or a defect class.
+        confidence: The label's probability; for `good`, 1 - defect_score. In [0, 1].
+        defect_score: 1 - p(good), in [0, 1].
+        threshold: The label is `good` exactly where defect_score is below it.
+        probabilities: One per class, in the model's order; empty without a capsule.
+        defect_area_px: Defect pixels; None for a model without masks.
+        defect_area_pct: The same in percent of the capsule's area; for a model that looks at whole
+            pictures, of the picture's.
+        x: Centre of the capsule's box in native pixels, rightwards.
+        y: Centre of the box, downwards.
+        width: Side of the box along the capsule, in pixels.
+        height: Side across it.
+        angle: Degrees clockwise, in (-180, 180].
+        overlay: The overlay's file, relative to the results folder; empty without one.
+        mask: The mask's file, likewise.
+        warning: What makes this row less sure.
+        error: Why the file could not be read.
+    """
+
+    path: str
+    status: Status
+    capsule: int | None = None
+    label: str = ""
+    confidence: float | None = None
+    defect_score: float | None = None
+    threshold: float | None = None
+    probabilities: tuple[float, ...] = ()
+    defect_area_px: int | None = None
+    defect_area_pct: float | None = None
+    x: float | None = None
+    y: float | None = None
+    width: float | None = None
+    height: float | None = None
+    angle: float | None = None
+    overlay: str = ""
+    mask: str = ""
+    warning: str = ""
+    error: str = ""
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, str]) -> "Record":
+        """Reads a row of the file, by column.
+
+        Raises:
+            ValueError: It has too many or too few cells, or one that is not a number.
+        """
+        if None in row or None in row.values():
+            raise ValueError("a row has too many or too few cells")
+        names = (*_DECISION, *_GEOMETRY, *_FILES_AND_NOTES)
+        values: dict[str, Any] = {name: _from_text(name, row[name]) for name in names}
+        shares = [text for column, text in row.items() if column.startswith(PROBABILITY)]
+        values["probabilities"] = tuple(float(text) for text in shares if text)
+        return cls(**values)
+
+    def to_csv(self, classes: Sequence[str]) -> bytes:
+        """Writes the row as a line of the file.
+
+        A text that starts with `= + - @ '`, tab or CR gets one leading `'`, so that no spreadsheet
+        takes it for a formula; numbers are left alone, or a negative angle could not be read as
+        one.
+        """
+        return csv_line([_as_text(*cell) for cell in self._cells(classes).items()])
+
+    def to_json(self, classes: Sequence[str]) -> str:
+        """Writes the row as one line of JSON in ASCII, texts raw, empty numbers as null."""
+        return json.dumps(self._cells(classes))
+
+    def _cells(self, classes: Sequence[str]) -> dict[str, object]:
+        """Returns the values of a row by column; None where a number is empty."""
+        probabilities = self.probabilities or (None,) * len(classes)
+        by_class = (f"{PROBABILITY}{name}" for name in classes)
+        return {
+            **{name: getattr(self, name) for name in _DECISION},
+            **dict(zip(by_class, probabilities, strict=True)),
+            **{name: getattr(self, name) for name in (*_GEOMETRY, *_FILES_AND_NOTES)},
+        }
+
+
+def record_columns(classes: Sequence[str]) -> tuple[str, ...]:
+    """Returns the names of the columns, one probability for each class."""
+    by_class = (f"{PROBABILITY}{name}" for name in classes)
+    return (*_DECISION, *by_class, *_GEOMETRY, *_FILES_AND_NOTES)
+
+
+def csv_line(cells: Sequence[str]) -> bytes:
+    """Returns a line of the file, in UTF-8, ended by LF."""
+    line = io.StringIO()
+    # Some versions of csv quote CR and LF only where they are part of the line's end.
+    csv.writer(line, lineterminator="\r\n").writerow(cells)
+    return (printable(line.getvalue().removesuffix("\r\n")) + "\n").encode("utf-8")
+
+
+def _as_text(column: str, value: object) -> str:
+    if value is None:
+        return ""
+    if column in _TEXTS:
+        text = str(value)
+        return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+    return repr(value)  # of a float, the shortest that reads back as the same number
+
+
+def _from_text(column: str, text: str) -> object:
+    if column in _TEXTS:
+        return text.removeprefix("'")
+    convert = cast("Callable[[str], object]", int if column in _WHOLE_NUMBERS else float)
+    return convert(text) if text else None
+
+
+def record_finding(
+    path: str,
+    capsule: int,
+    finding: Finding,
+    threshold: float,
+    overlay: str = "",
+    mask: str = "",
+    warnings: Sequence[str] = (),
+) -> Record:
+    """Makes the row of one capsule.
+
+    Scores keep every digit, so that a reader who compares them with the threshold gets the label;
+    lengths and the angle are rounded to hundredths, the share of area to ten-thousandths.
+
+    Args:
+        path: The file as found, spelled by `printable`.
+        capsule: Which capsule of its picture, from 0.
+        finding: What was found and decided.
+        threshold: What its defect score was compared with.
+        overlay: The overlay's file, relative to the results folder; empty without one.
+        mask: The mask's file, likewise.
+        warnings: Sentences about the picture; those about the capsule follow them.
+    """
+    decision, box = finding.decision, finding.crop.box
+    area = decision.defect_area
+    angle = round(box.angle, 2) + 0.0  # no -0.0
+    return Record(
+        path=path,
+        status="ok",
+        capsule=capsule,
+        label=decision.label,
+        confidence=decision.confidence,
+        defect_score=decision.defect_score,
+        threshold=threshold,
+        probabilities=tuple(float(value) for value in decision.probabilities),
+        defect_area_px=area,
+        defect_area_pct=None if area is None else round(100 * area / box.area, 4),
+        x=round(box.x, 2),
+        y=round(box.y, 2),
+        width=round(box.length, 2),
+        height=round(box.width, 2),
+        angle=180.0 if angle == -180.0 else angle,  # rounding must not leave (-180, 180]
+        overlay=overlay,
+        mask=mask,
+        warning=" ".join([*warnings, *finding.warnings]),
+    )
+
+
+class RecordWriter:
+    """Writes `predictions.csv` row by row; what is on disk can be read at any time.
+
+    Args:
+        path: The file.
+        classes: Class names in the model's order.
+        keep: Bytes to keep of a file that is there, from `recover_records`; 0 puts a new file in
+            its place.
+
+    Raises:
+        UsageError: The file cannot be written; likewise from `write` and at the end.
+    """
+
+    def __init__(self, path: Path, classes: Sequence[str], keep: int = 0) -> None:
+        self._folder = path.parent
+        self._classes = tuple(classes)
+        with sentences_for(self._folder):
+            if not keep:
+                path.unlink(missing_ok=True)
+            # Unbuffered: the rows of a picture are one write.
+            self._file = path.open("r+b" if keep else "xb", buffering=0)
+            if keep:
+                self._file.truncate(keep)
+                self._file.seek(keep)
+            else:
+                self._append(csv_line(record_columns(self._classes)))
+
+    def __enter__(self) -> "RecordWriter":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with sentences_for(self._folder), self._file:
+            if error is None:  # or its sentence would be lost behind another
+                os.fsync(self._file.fileno())
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Appends the rows of one picture.
+
+        Raises:
+            UsageError: The file cannot be written.
+        """
+        with sentences_for(self._folder):
+            self._append(b"".join(record.to_csv(self._classes) for record in records))
+
+    def _append(self, data: bytes) -> None:
+        left = memoryview(data)
+        while left:  # an unbuffered file may take less than it is given
+            left = left[self._file.write(left) :]
+
+
+def read_records(path: Path) -> tuple[Record, ...]:
+    """Reads back what `RecordWriter` wrote.
+
+    Args:
+        path: The file.
+
+    Returns:
+        All its rows, in order.
+
+    Raises:
+        DataError: The file cannot be read or is no `predictions.csv`.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file, strict=True)
+            columns = tuple(reader.fieldnames or ())
+            classes = [c.removeprefix(PROBABILITY) for c in columns if c.startswith(PROBABILITY)]
+            if columns != record_columns(classes):
+                raise ValueError("its columns are others")
+            return tuple(Record.from_row(row) for row in reader)
+    except (OSError, ValueError, csv.Error) as error:
+        raise DataError(f"'{path}' cannot be read as a predictions.csv: {error}.") from error
+
+
+@dataclass(frozen=True)
+class RecoveredRecords:
+    """What an unfinished `predictions.csv` surely holds.
+
+    Attributes:
+        pictures: The rows of each finished picture.
+        starts: Where the rows of each begin, in bytes.
+        size: The bytes of the file up to the end of all.
+    """
+
+    pictures: tuple[tuple[Record, ...], ...] = ()
+    starts: tuple[int, ...] = ()
+    size: int = 0
+
+    def first(self, count: int) -> "RecoveredRecords":
+        """Returns what it holds of the first pictures alone."""
+        size = (*self.starts, self.size)[count]
+        return RecoveredRecords(self.pictures[:count], self.starts[:count], size)
+
+
+def recover_records(path: Path, classes: Sequence[str]) -> RecoveredRecords:
+    """Reads what a run that was cut short has written.
+
+    What follows a row that is not whole is left out, and so is the last picture: rows of further
+    capsules of it may be missing.
+
+    Args:
+        path: The file.
+        classes: Class names in the model's order.
+
+    Returns:
+        The rows of all pictures but the last; nothing of a file that is empty.
+
+    Raises:
+        DataError: The file cannot be read, or is the `predictions.csv` of other classes.
+    """
+    columns = record_columns(classes)
+    header = csv_line(columns)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"'{path}' cannot be read: {error.strerror}.") from error
+    if not data.startswith(header):
+        if header.startswith(data):
+            return RecoveredRecords()
+        raise DataError(f"'{path}' is not a predictions.csv of this model's classes.")
+    pictures: list[list[Record]] = []
+    starts: list[int] = []
+    with suppress(ValueError, csv.Error):  # a power cut can leave zeros at the end
+        for start, end in _whole_lines(data, len(header)):
+            (cells,) = csv.reader([data[start:end].decode()], strict=True)
+            record = Record.from_row(dict(zip(columns, cells, strict=True)))
+            if not pictures or pictures[-1][0].path != record.path:
+                pictures.append([])
+                starts.append(start)
+            pictures[-1].append(record)
+    finished = tuple(tuple(records) for records in pictures[:-1])
+    return RecoveredRecords(finished, tuple(starts[:-1]), starts[-1] if starts else len(header))
+
+
+def _whole_lines(data: bytes, start: int) -> Iterator[tuple[int, int]]:
+    """Yields where each line of a CSV begins and ends; line feeds within quotes end none."""
+    quoted = False
+    for mark in re.finditer(rb'["\n]', data):
+        if mark.start() < start:
+            continue
+        if mark[0] == b'"':
+            quoted = not quoted
+        elif not quoted:
+            yield start, mark.end()
+            start = mark.end()

@@ -1,0 +1,60 @@
+"""ConvNeXt-Tiny in Keras."""
+
+from dataclasses import dataclass
+
+import keras
+from keras import layers
+
+from capsule_inspect.errors import ConfigError
+from capsule_inspect.model.encoders.encoder import PREFIX
+
+_STAGE_ENDS = ("stage_0_block_2", "stage_1_block_2", "stage_2_block_8", "stage_3_block_2")
+"""The last block at each of the strides 4, 8, 16 and 32."""
+
+
+@dataclass(frozen=True)
+class ConvNeXtTiny:
+    """ConvNeXt-Tiny with the weights that Keras downloads."""
+
+    def build(self, image: keras.KerasTensor) -> tuple[keras.KerasTensor, ...]:
+        """Applies the encoder, scaling of the pixels included.
+
+        Args:
+            image: uint8 RGB, [B, H, W, 3]; H and W divisible by 32.
+
+        Returns:
+            Features at strides 4, 8, 16 and 32.
+        """
+        name = PREFIX.removesuffix("_")
+        # Keras normalizes by ImageNet's mean and deviation itself, but takes floats alone.
+        pixels = layers.Rescaling(1.0, name="scale")(image)
+        whole = keras.applications.ConvNeXtTiny(
+            include_top=False, weights=None, input_tensor=pixels, name=name
+        )
+        return tuple(_block_output(whole, f"{name}_{end}") for end in _STAGE_ENDS)
+
+    def load_imagenet(self, network: keras.Model) -> None:
+        """Sets the encoder layers of a network to their ImageNet weights.
+
+        Raises:
+            ConfigError: They cannot be downloaded.
+        """
+        try:
+            pretrained = keras.applications.ConvNeXtTiny(include_top=False, weights="imagenet")
+        except Exception as error:  # Keras raises nothing narrower where a download fails
+            raise ConfigError(
+                f"The ImageNet weights of ConvNeXt-Tiny cannot be downloaded ({error}). Without a "
+                "network, start from none with model.weights=none, or name a local file with "
+                "model.weights=FILE.weights.h5, saved from a network with the same settings."
+            ) from error
+        weights = {layer.name: layer.get_weights() for layer in pretrained.layers}
+        for layer in network.layers:
+            if layer.name.startswith(PREFIX) and layer.weights:
+                layer.set_weights(weights[f"convnext_tiny_{layer.name.removeprefix(PREFIX)}"])
+
+
+def _block_output(whole: keras.Model, block: str) -> keras.KerasTensor:
+    """Returns what a block adds up: the layer after its last named one is an unnamed sum."""
+    last = whole.get_layer(f"{block}_identity")
+    (node,) = last._outbound_nodes  # no public way leads from a layer to its consumers
+    return node.operation.output

@@ -1,0 +1,300 @@
+"""Find a TFLite runtime, and run a model in it."""
+
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from queue import Empty, LifoQueue
+from tempfile import TemporaryFile
+from threading import RLock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capsule_inspect.choices import RuntimeName
+from capsule_inspect.errors import MissingExtraError, ModelFileError
+from capsule_inspect.modelfile.bundle import ModelBundle
+
+_PREFERRED: tuple[RuntimeName, ...] = ("ai-edge-litert", "tflite-runtime")
+_INSTALL = {
+    "ai-edge-litert": "`pip install ai-edge-litert` brings it",
+    "tflite-runtime": "`pip install 'capsule-inspect[tflite-runtime]'` brings it, on Linux with "
+    "Python 3.10 or 3.11 only",
+}
+
+
+def find_runtime(wanted: RuntimeName) -> tuple[Any, str]:
+    """Imports a runtime.
+
+    Args:
+        wanted: Which one.
+
+    Returns:
+        Its interpreter class, untyped since neither package has types; its name and version.
+
+    Raises:
+        MissingExtraError: It is not installed, or cannot work in this installation.
+    """
+    problems = []
+    for name in _PREFERRED if wanted == "auto" else (wanted,):
+        problem = _unusable(name)
+        if problem is None:
+            try:
+                module = importlib.import_module(f"{name.replace('-', '_')}.interpreter")
+            except ImportError as error:
+                problem = f"The runtime {name} is installed but does not start: {error}."
+            else:
+                return module.Interpreter, f"{name} {importlib.metadata.version(name)}"
+        problems.append(problem)
+    raise MissingExtraError(" ".join(problems))
+
+
+def _unusable(name: str) -> str | None:
+    """Why a runtime must not even be imported, as a sentence; None where it may be."""
+    if importlib.util.find_spec(name.replace("-", "_")) is None:
+        return f"The runtime {name} is not installed: {_INSTALL[name]}."
+    if name != "tflite-runtime":
+        return None
+    if np.lib.NumpyVersion(np.__version__) >= "2.0.0":
+        return (
+            f"The runtime tflite-runtime was built for NumPy 1 and cannot work with NumPy "
+            f"{np.__version__}: use ai-edge-litert, or `pip install 'numpy<2'`."
+        )
+    if "tensorflow" in sys.modules:
+        return (
+            "The runtime tflite-runtime cannot work in a process that has loaded TensorFlow: "
+            "use ai-edge-litert."
+        )
+    return None
+
+
+IMAGE = "image"
+"""The name of every network's input."""
+
+LOGITS, MASK_LOGITS, FEATURES = "logits", "mask_logits", "features"
+"""The names of a network's outputs; all but the first may be missing."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The raw outputs of a network, before any softmax.
+
+    Attributes:
+        logits: float32 [classes], `good` first.
+        mask_logits: float32 [h, w, classes], background first; None without a mask head.
+        features: float32 [channels], means of the encoder's coarsest features; None for a network
+            that does not give them.
+    """
+
+    logits: NDArray[np.float32]
+    mask_logits: NDArray[np.float32] | None
+    features: NDArray[np.float32] | None = None
+
+    @classmethod
+    def of(cls, results: Mapping[str, NDArray[Any]]) -> "Outputs":
+        """Takes what a network gives for a batch of one picture.
+
+        Args:
+            results: By name of the output, each [1, ...].
+        """
+        only = {name: np.asarray(batch[0], np.float32) for name, batch in results.items()}
+        return cls(only[LOGITS], only.get(MASK_LOGITS), only.get(FEATURES))
+
+
+_CHATTER = re.compile(
+    rb"INFO: "
+    rb"|[IW]\d{4} \d\d:"  # absl's format of information and warnings
+    rb"|WARNING: All log messages before absl"
+    rb"|fully_quantize: "  # the converter, once per file
+)
+
+_TURNS = RLock()
+"""Two threads that turn stderr to a file and back would leave it turned."""
+
+
+@contextmanager
+def without_info_lines() -> Iterator[None]:
+    """Drops the notes that TensorFlow's C++ code writes to stderr meanwhile; passes on the rest.
+
+    TensorFlow Lite announces its XNNPACK delegate there and has no switch for it: neither
+    TF_CPP_MIN_LOG_LEVEL nor an option reaches that line. File descriptor 2 is turned to a file and
+    back for the whole process, so the block should be short, and threads take turns. Where there is
+    no stderr or no room for a temporary file, nothing is held back.
+    """
+    with _TURNS, ExitStack() as stack:
+        try:
+            held = stack.enter_context(TemporaryFile())
+            stderr = os.dup(2)
+        except OSError:
+            held = None
+        if held is None:
+            yield
+            return
+        stack.callback(os.close, stderr)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            held.seek(0)
+            os.write(2, b"".join(line for line in held if not _CHATTER.match(line)))
+
+
+# What a model's interface looks like: name → (type, shape).
+_Tensors = Mapping[str, tuple[str, tuple[int | str, ...]]]
+
+
+class Interpreter:
+    """One model, ready to run; to be used by one thread at a time.
+
+    Args:
+        bundle: The verified model.
+        runtime: Which runtime to use.
+        threads: How many threads the runtime may use; at least 1.
+
+    Attributes:
+        runtime: Name and version of the runtime in use.
+
+    Raises:
+        MissingExtraError: The runtime is not installed, or cannot work in this installation.
+        ModelFileError: The runtime cannot execute the model, or the model's inputs and outputs are
+            not what its metadata implies.
+        ValueError: `threads` is below 1.
+    """
+
+    runtime: str
+
+    def __init__(
+        self, bundle: ModelBundle, runtime: RuntimeName = "auto", threads: int = 1
+    ) -> None:
+        if threads < 1:
+            raise ValueError(f"threads must be at least 1, not {threads}")
+        interpreter_class, self.runtime = find_runtime(runtime)
+        try:
+            with without_info_lines():
+                interpreter = interpreter_class(
+                    model_content=bundle.flatbuffer, num_threads=threads
+                )
+                interpreter.allocate_tensors()
+        except (RuntimeError, ValueError) as error:
+            reason = " ".join(str(error).split()).rstrip(".")
+            raise ModelFileError(
+                f"{self.runtime} cannot execute {bundle.name} ({reason}): "
+                "use another `--runtime`, or export the model as int8."
+            ) from error
+        signatures = interpreter.get_signature_list()
+        if len(signatures) != 1:
+            raise ModelFileError(
+                f"{bundle.name} has {len(signatures)} signatures, but exactly 1 is expected: "
+                "export the model again with `capsule-inspect export-tflite`."
+            )
+        self._run = interpreter.get_signature_runner()
+        self._input_shape = (bundle.metadata.roi.height, bundle.metadata.roi.width, 3)
+        _check_interface(bundle, self._run)
+
+    def run(self, image: NDArray[np.uint8]) -> Outputs:
+        """Executes the model on one window.
+
+        Args:
+            image: uint8 RGB [roi.height, roi.width, 3].
+
+        Returns:
+            Arrays of their own, which later runs leave alone.
+
+        Raises:
+            ValueError: The image has another shape or type.
+        """
+        if image.shape != self._input_shape or image.dtype != np.uint8:
+            raise ValueError(
+                f"the image is {image.dtype} {image.shape}, not uint8 {self._input_shape}"
+            )
+        # The runtime copies each result out of its own memory.
+        return Outputs.of(self._run(**{IMAGE: image[None]}))
+
+
+def _check_interface(bundle: ModelBundle, runner: Any) -> None:
+    roi, classes = bundle.metadata.roi, len(bundle.metadata.classes)
+    inputs = _describe(runner.get_input_details())
+    outputs = _describe(runner.get_output_details())
+    expected: dict[str, tuple[str, tuple[int | str, ...]]]
+    expected = {LOGITS: ("float32", (1, classes))}
+    if MASK_LOGITS in outputs:
+        shape = outputs[MASK_LOGITS][1]
+        size = shape[1:3] if len(shape) == 4 else ("height", "width")  # any size will do
+        expected[MASK_LOGITS] = ("float32", (1, *size, classes))
+    statistics = bundle.metadata.training_statistics
+    if statistics is not None:
+        expected[FEATURES] = ("float32", (1, len(statistics.feature_means)))
+    elif FEATURES in outputs:
+        expected[FEATURES] = ("float32", (1, *outputs[FEATURES][1][1:2]))
+    for kind, wanted, found in (
+        ("input", {IMAGE: ("uint8", (1, roi.height, roi.width, 3))}, inputs),
+        ("output", expected, outputs),
+    ):
+        if wanted != found:
+            raise ModelFileError(
+                f"{bundle.name} has the {kind} {_spell(found)}, but its metadata implies "
+                f"{_spell(wanted)}: export the model again with `capsule-inspect export-tflite`."
+            )
+
+
+def _describe(details: dict[str, dict[str, Any]]) -> _Tensors:
+    return {
+        name: (np.dtype(tensor["dtype"]).name, tuple(int(side) for side in tensor["shape"]))
+        for name, tensor in details.items()
+    }
+
+
+def _spell(tensors: _Tensors) -> str:
+    parts = [
+        f"{name} {kind} [{', '.join(map(str, shape))}]"
+        for name, (kind, shape) in sorted(tensors.items())
+    ]
+    return " and ".join(parts) or "(none)"
+
+
+class InterpreterPool:
+    """A model that any number of threads may run: as many interpreters as run at once.
+
+    Args:
+        bundle: The verified model.
+        runtime: Which runtime to use.
+        threads: How many threads each interpreter may use; at least 1.
+
+    Attributes:
+        runtime: Name and version of the runtime in use.
+
+    Raises:
+        MissingExtraError: As for `Interpreter`, and so are the next.
+        ModelFileError: The runtime cannot execute the model.
+        ValueError: `threads` is below 1.
+    """
+
+    runtime: str
+
+    def __init__(
+        self, bundle: ModelBundle, runtime: RuntimeName = "auto", threads: int = 1
+    ) -> None:
+        self._make = partial(Interpreter, bundle, runtime, threads)
+        self._idle: LifoQueue[Interpreter] = LifoQueue()
+        first = self._make()
+        self.runtime = first.runtime
+        self._idle.put(first)
+
+    def run(self, image: NDArray[np.uint8]) -> Outputs:
+        """Executes the model on one window, as `Interpreter.run` does."""
+        try:
+            interpreter = self._idle.get_nowait()
+        except Empty:
+            interpreter = self._make()
+        try:
+            return interpreter.run(image)
+        finally:
+            self._idle.put(interpreter)

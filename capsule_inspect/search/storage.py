@@ -1,0 +1,140 @@
+"""Where a search keeps its trials."""
+
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import optuna
+from optuna.exceptions import DuplicatedStudyError, StorageInternalError
+from optuna.study import StudyDirection
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from capsule_inspect.errors import ConfigError
+from capsule_inspect.runs.run_folder import RunFolder
+from capsule_inspect.settings.groups import TuneSettings
+
+_HIDDEN = "***"
+_SQLITE_WAIT = 60.0
+"""Seconds a worker waits for others to finish writing; SQLite's 5 are short on a busy disk."""
+
+
+def open_search(settings: TuneSettings, run: RunFolder) -> optuna.Study:
+    """Opens Optuna's study of a search, or makes it where there is none.
+
+    Within `explain_storage_errors`: a database that does not answer raises SQLAlchemy's errors.
+
+    Args:
+        settings: Storage, name and pruner of the study.
+        run: Holds the database if the settings name none.
+
+    Raises:
+        ConfigError: The storage is no URL, needs a driver, or holds a study of that name that
+            cannot go on.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    url = _url(settings, run)
+    try:
+        study = optuna.create_study(
+            storage=_connect(url),
+            study_name=settings.study,
+            direction="maximize",
+            # A database that others use too may hold a study of the same name, of other data.
+            load_if_exists=bool(settings.resume) or not settings.storage,
+            pruner=_pruner(settings),
+        )
+    except DuplicatedStudyError as error:
+        raise ConfigError(
+            f"There is a study '{settings.study}' in {_masked(url)} already. Give another "
+            "tune.study, or go on with that one: tune.resume=RUN, with its run folder."
+        ) from error
+    if study.directions != [StudyDirection.MAXIMIZE]:
+        raise ConfigError(
+            f"The study '{settings.study}' in {_masked(url)} looks for the least value, or for "
+            "several: it is not one of `tune`. Give another tune.study."
+        )
+    return study
+
+
+@contextmanager
+def explain_storage_errors(settings: TuneSettings, run: RunFolder) -> Iterator[None]:
+    """Turns errors of the database into a sentence that keeps its password.
+
+    Raises:
+        ConfigError: The database cannot be reached, written or understood.
+    """
+    try:
+        yield
+    except (SQLAlchemyError, StorageInternalError) as error:
+        url = _url(settings, run)
+        reason = error.__cause__ or error
+        text = next(iter(str(getattr(reason, "orig", reason)).strip().splitlines()), "")
+        for secret in filter(None, _secrets(url)):
+            text = text.replace(secret, _HIDDEN)
+        raise ConfigError(
+            f"The storage {_masked(url)} of the study does not answer: {text.rstrip('.')}. "
+            "Check tune.storage; finished trials are safe."
+        ) from error
+
+
+def _pruner(settings: TuneSettings) -> optuna.pruners.BasePruner:
+    if settings.pruner == "none":
+        return optuna.pruners.NopPruner()
+    # Epochs are counted from 1, and Optuna prunes from this step on.
+    return optuna.pruners.MedianPruner(settings.startup_trials, settings.warmup_epochs + 1)
+
+
+def _url(settings: TuneSettings, run: RunFolder) -> URL:
+    if not settings.storage:
+        return URL.create("sqlite", database=str(run.path / "study.db"))
+    try:
+        return make_url(settings.storage)
+    except (ArgumentError, ValueError) as error:
+        raise ConfigError(
+            "tune.storage is no URL of a database. Write it as SQLAlchemy does, such as "
+            "postgresql://USER:PASSWORD@HOST/DATABASE."
+        ) from error
+
+
+def _connect(url: URL) -> optuna.storages.RDBStorage:
+    # A server may hang up on a connection that is idle while a network trains.
+    options: dict[str, object] = {"pool_pre_ping": True}
+    if url.get_backend_name() == "sqlite":
+        options["connect_args"] = {"timeout": _SQLITE_WAIT}
+    # Optuna fills in what stands in braces.
+    text = (
+        _with_driver(url)
+        .render_as_string(hide_password=False)
+        .replace("{", "{{")
+        .replace("}", "}}")
+    )
+    try:
+        return optuna.storages.RDBStorage(text, options)
+    except ImportError as error:
+        raise ConfigError(
+            f"The storage {_masked(url)} needs a database driver that is not installed: "
+            f"{error.__cause__ or error}. Install it with pip; for PostgreSQL: "
+            "pip install psycopg2-binary"
+        ) from error
+    except RuntimeError as error:
+        raise ConfigError(
+            f"The storage {_masked(url)} was made by another version of Optuna: {error}"
+        ) from error
+
+
+def _with_driver(url: URL) -> URL:
+    """Names PostgreSQL's driver that is installed: what SQLAlchemy takes depends on its version."""
+    for driver in ("psycopg2", "psycopg"):
+        if url.drivername == "postgresql" and importlib.util.find_spec(driver):
+            return url.set(drivername=f"postgresql+{driver}")
+    return url
+
+
+def _masked(url: URL) -> str:
+    query = {key: _HIDDEN if "pass" in key.lower() else url.query[key] for key in url.query}
+    return url.set(query=query).render_as_string(hide_password=True)
+
+
+def _secrets(url: URL) -> list[str]:
+    in_query = [str(value) for key, value in url.query.items() if "pass" in key.lower()]
+    return [str(url.password or ""), *in_query]

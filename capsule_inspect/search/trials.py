@@ -1,0 +1,135 @@
+"""The trials of a search: which are finished, running or abandoned."""
+
+import platform
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import optuna
+from filelock import FileLock, Timeout
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import BaseSampler, TPESampler
+from optuna.trial import FrozenTrial, TrialState
+
+from capsule_inspect.runs.run_folder import RunFolder
+from capsule_inspect.search.space import distributions
+from capsule_inspect.settings.groups import Settings, TuneSettings
+from capsule_inspect.settings.keys import Value
+
+
+def make_sampler(settings: TuneSettings, trials: int) -> BaseSampler:
+    """Makes a sampler for one draw: the tree-structured Parzen estimator (Bergstra et al., 2011).
+
+    Args:
+        settings: Seed, and number of trials drawn at random.
+        trials: How many trials the study has. Another number gives another draw, so that neither a
+            resumed search nor a second worker draws again what was drawn before.
+    """
+    seed = int(np.random.SeedSequence([settings.seed, trials]).generate_state(1)[0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        # A "constant liar" keeps workers away from what others are trying.
+        return TPESampler(seed=seed, n_startup_trials=settings.startup_trials, constant_liar=True)
+
+
+_LOCK = ".lock"
+_WORKER, _AGAIN = "worker", "again"
+_TAKEN = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
+
+
+@dataclass(frozen=True)
+class ClaimedTrial:
+    """A trial that this process runs.
+
+    Attributes:
+        trial: The trial, with its settings drawn.
+        folder: Where its files go.
+        lock: Held until the trial is told; by it other workers know that this one lives.
+    """
+
+    trial: optuna.Trial
+    folder: RunFolder
+    lock: FileLock
+
+    @property
+    def drawn(self) -> Mapping[str, Value]:
+        """The drawn settings, by dotted key."""
+        return self.trial.params
+
+
+def run_lock(run: RunFolder) -> FileLock:
+    """Returns the lock under which workers change what they share; a context manager."""
+    return FileLock(run.path / _LOCK)
+
+
+def claim_trial(study: optuna.Study, run: RunFolder, settings: Settings) -> ClaimedTrial | None:
+    """Takes the next trial: first one whose worker died or was stopped, else one newly drawn.
+
+    Args:
+        study: The study.
+        run: The run folder that the workers share.
+        settings: Search space, and number of trials wanted in all.
+
+    Returns:
+        The trial; None if all are finished, or run in other workers.
+    """
+    with run_lock(run):
+        _give_back_dead(study, run)
+        if len(study.get_trials(deepcopy=False, states=_TAKEN)) >= settings.tune.trials:
+            return None
+        study.sampler = make_sampler(settings.tune, len(study.get_trials(deepcopy=False)))
+        trial = study.ask(distributions(settings))
+        folder = RunFolder(_folder(run, trial.number))
+        folder.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder.path / _LOCK)
+        lock.acquire()
+        trial.set_user_attr(_WORKER, [platform.node(), str(folder.path.resolve())])
+        return ClaimedTrial(trial, folder, lock)
+
+
+def give_back(study: optuna.Study, number: int) -> None:
+    """Has the settings of an unfinished trial run again, as another trial.
+
+    Args:
+        study: The study.
+        number: The trial, which the caller tells that it failed.
+    """
+    trials = study.get_trials(deepcopy=False)
+    trial = trials[number]
+    drawn = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+    # A worker may have died between here and telling the trial.
+    given_back = any(other.user_attrs.get(_AGAIN) == number for other in trials)
+    if drawn and not given_back:
+        study.enqueue_trial(drawn, user_attrs={_AGAIN: number})
+
+
+def _give_back_dead(study: optuna.Study, run: RunFolder) -> None:
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        folder = _folder_of(trial, run)
+        if folder is None:
+            continue
+        try:
+            with FileLock(folder / _LOCK).acquire(timeout=0):
+                give_back(study, trial.number)
+                study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+        except Timeout:  # its worker lives
+            continue
+
+
+def _folder_of(trial: FrozenTrial, run: RunFolder) -> Path | None:
+    """Returns where the lock of a running trial is; None on a machine that cannot be seen."""
+    folder = _folder(run, trial.number)
+    host, written = trial.user_attrs.get(_WORKER, (platform.node(), folder))
+    if Path(written).is_dir():
+        return Path(written)
+    if host != platform.node():
+        return None
+    # The run folder was moved, or the worker died before it wrote where it works.
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _folder(run: RunFolder, number: int) -> Path:
+    return run.path / f"trial-{number:03d}"

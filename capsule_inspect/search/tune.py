@@ -1,0 +1,237 @@
+"""Search settings with Optuna."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import optuna
+from optuna.trial import TrialState
+
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.errors import DataError, InterruptedRunError
+from capsule_inspect.files import replace_text
+from capsule_inspect.reporter import Note
+from capsule_inspect.runs.history import validation_metrics
+from capsule_inspect.runs.run import score
+from capsule_inspect.runs.run_folder import RunFolder
+from capsule_inspect.search.report import best_trial, write_search_report
+from capsule_inspect.search.space import trial_settings
+from capsule_inspect.search.storage import explain_storage_errors, open_search
+from capsule_inspect.search.trials import ClaimedTrial, claim_trial, give_back, run_lock
+from capsule_inspect.settings.groups import Settings
+from capsule_inspect.settings.keys import Value
+from capsule_inspect.settings.yaml_text import to_yaml
+from capsule_inspect.training.callbacks import has_diverged
+from capsule_inspect.training.fit import Watcher, fit
+
+
+class TrialReporter:
+    """Takes a trial's scores epoch by epoch, and ends a trial that is not worth going on with.
+
+    Args:
+        trial: The trial.
+        epochs: The number of its epochs.
+        note: Told in sentences what goes on.
+
+    Attributes:
+        last: The latest score; NaN before the first.
+    """
+
+    def __init__(self, trial: optuna.Trial, epochs: int, note: Note) -> None:
+        self._trial, self._epochs, self._note = trial, epochs, note
+        self.last = math.nan
+
+    def report(self, epoch: int, score: float) -> None:
+        """Stores the score after an epoch.
+
+        Args:
+            epoch: The epoch, from 1.
+            score: More is better.
+
+        Raises:
+            optuna.TrialPruned: The trial should stop here; never after its last epoch.
+        """
+        if not math.isfinite(score):
+            self.diverged()
+        self._note(
+            f"Trial {self._trial.number}, epoch {epoch} of {self._epochs}: score {score:.4f}"
+        )
+        self.last = score
+        self._trial.report(score, epoch)
+        if epoch < self._epochs and self._trial.should_prune():
+            self._note(f"Trial {self._trial.number} is stopped: others did better by now.")
+            raise optuna.TrialPruned
+
+    def diverged(self) -> None:
+        """Ends a trial whose numbers are no longer finite.
+
+        Raises:
+            optuna.TrialPruned: Always.
+        """
+        self._note(f"Trial {self._trial.number} is stopped: its loss is not finite any more.")
+        raise optuna.TrialPruned
+
+
+RunTrial = Callable[[Settings, RunFolder, TrialReporter], float]
+"""Runs a trial with its settings in its folder, reports after each epoch, and returns its score."""
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a worker leaves a search with.
+
+    Attributes:
+        best: The best trial's settings, by dotted key; empty while no trial is complete.
+        score: Its score; NaN while no trial is complete.
+        finished: Number of finished trials of the study, pruned ones included.
+        running: Number of trials that other workers still run.
+        study: All trials, for figures.
+    """
+
+    best: dict[str, Value]
+    score: float
+    finished: int
+    running: int
+    study: optuna.Study
+
+
+def tune(settings: Settings, run: RunFolder, note: Note, run_trial: RunTrial) -> Tuned:
+    """Works on a study until all its trials are finished or taken by other workers.
+
+    Any number of processes may do so at once with the same run folder. What was found is written
+    there after every trial, as `search_report` says.
+
+    Args:
+        settings: All settings; those that are searched are replaced in each trial.
+        run: Where study and trials go.
+        note: Told in sentences what goes on.
+        run_trial: Runs a trial.
+
+    Raises:
+        ConfigError: The storage cannot be used, or settings of a trial do not go together.
+        DataError: Not one trial could be completed.
+        InterruptedRunError: The user stopped the search; the message says how to go on.
+    """
+    with explain_storage_errors(settings.tune, run):
+        try:
+            with run_lock(run):
+                study = open_search(settings.tune, run)
+            while claim := claim_trial(study, run, settings):
+                with claim.lock:
+                    _run(claim, study, run, settings, note, run_trial)
+        except (KeyboardInterrupt, InterruptedRunError):
+            raise InterruptedRunError(
+                "Stopped; the finished trials are saved. Go on with: "
+                f"capsule-inspect tune tune.resume={run.path} tune.trials={settings.tune.trials}"
+            ) from None
+        tuned = _tuned(study, settings)
+        with run_lock(run):
+            # Again: a worker may have died between its last trial and its report.
+            write_search_report(study, run, settings)
+        return tuned
+
+
+def _run(
+    claim: ClaimedTrial,
+    study: optuna.Study,
+    run: RunFolder,
+    settings: Settings,
+    note: Note,
+    run_trial: RunTrial,
+) -> None:
+    trial, state, value = claim.trial, TrialState.FAIL, None
+    note(f"Trial {trial.number}: {_spell(claim.drawn)}")
+    try:
+        chosen = trial_settings(settings, claim.drawn)
+        epochs = chosen.train.frozen_epochs + chosen.train.epochs
+        result = run_trial(chosen, claim.folder, TrialReporter(trial, epochs, note))
+        if not math.isfinite(result):
+            raise optuna.TrialPruned
+        state, value = TrialState.COMPLETE, result
+        note(f"Trial {trial.number}: score {result:.4f}")
+    except optuna.TrialPruned:
+        state = TrialState.PRUNED
+    except (KeyboardInterrupt, InterruptedRunError):
+        give_back(study, trial.number)
+        raise
+    finally:
+        study.tell(trial, value, state, skip_if_finished=True)
+        with run_lock(run):
+            write_search_report(study, run, settings)
+
+
+def _tuned(study: optuna.Study, settings: Settings) -> Tuned:
+    states = [trial.state for trial in study.get_trials(deepcopy=False)]
+    finished = states.count(TrialState.COMPLETE) + states.count(TrialState.PRUNED)
+    running = states.count(TrialState.RUNNING)
+    best = best_trial(study)
+    if best is None and not running:
+        raise DataError(
+            f"None of the {finished} trials of the study '{settings.tune.study}' could be "
+            "completed. Raise tune.trials, or make the search space smaller."
+        )
+    params = dict(best.params) if best else {}
+    value = best.value if best and best.value is not None else math.nan
+    return Tuned(params, value, finished, running, study)
+
+
+def _spell(drawn: Mapping[str, Value]) -> str:
+    return ", ".join(
+        f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}"
+        for key, value in drawn.items()
+    )
+
+
+class ReportEpochs(keras.callbacks.Callback):
+    """Reports the score after every validated epoch; `optuna.TrialPruned` ends the training.
+
+    Args:
+        reporter: Of the trial.
+    """
+
+    def __init__(self, reporter: TrialReporter) -> None:
+        super().__init__()
+        self._reporter = reporter
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Ends a run that diverged before its outputs, which are no numbers, are measured."""
+        del batch
+        if has_diverged(logs or {}):
+            self._reporter.diverged()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Reports the score if the epoch was validated."""
+        metrics = validation_metrics(logs or {})
+        if metrics:
+            self._reporter.report(epoch + 1, score(metrics))
+
+
+def trial_trainer(data: DataSet, note: Note) -> RunTrial:
+    """Returns what trains a network for each trial, and scores it on the validation split.
+
+    Args:
+        data: The data set of all trials.
+        note: Told in sentences what goes on.
+
+    Raises:
+        DataError: The data set has no validation split.
+    """
+    if not data.of_split("val"):
+        raise DataError(
+            "`tune` scores trials on the validation split, and this data set has none. "
+            "Prepare it with data.val above 0."
+        )
+
+    def train(settings: Settings, folder: RunFolder, reporter: TrialReporter) -> float:
+        keras.backend.clear_session()
+        replace_text(folder.config, to_yaml(settings))
+        try:
+            fit(settings, data, folder, Watcher(note, (ReportEpochs(reporter),)))
+        finally:
+            # A trial is run whole or not at all, and the optimizer's state is the larger part.
+            folder.checkpoint.unlink(missing_ok=True)
+        return reporter.last
+
+    return train

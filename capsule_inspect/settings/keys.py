@@ -1,0 +1,73 @@
+"""Settings by dotted key, such as `train.epochs`."""
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
+from functools import reduce
+from typing import Any, TypeVar, get_type_hints
+
+Value = bool | int | float | str
+"""What a plain setting holds."""
+
+_Settings = TypeVar("_Settings")
+
+
+def keys(settings: object, prefix: str = "") -> Iterator[str]:
+    """Yields every key of a settings dataclass, groups included.
+
+    Args:
+        settings: An instance of it, or of a plain type, which has no keys.
+        prefix: What is put before each key.
+    """
+    if not is_dataclass(settings):
+        return
+    for entry in fields(settings):
+        yield prefix + entry.name
+        yield from keys(getattr(settings, entry.name), f"{prefix}{entry.name}.")
+
+
+def keys_named(settings: object, name: str) -> list[str]:
+    """Returns the keys in groups whose last part is a name, such as `train.epochs` of `epochs`."""
+    return [key for key in keys(settings) if key.endswith(f".{name}")]
+
+
+def plain_type(settings: type, key: str) -> type[Value] | None:
+    """Returns the type of a plain setting.
+
+    Args:
+        settings: A dataclass of settings, which may hold others.
+        key: Its dotted key.
+
+    Returns:
+        bool, int, float or str; None where the key names a group, a list or nothing.
+    """
+    found: Any = settings
+    for name in key.split("."):
+        found = get_type_hints(found).get(name) if is_dataclass(found) else None
+    return found if found in (bool, int, float, str) else None
+
+
+def value_of(settings: object, key: str) -> Any:
+    """Returns a setting, or a group of settings.
+
+    Args:
+        settings: An instance of a dataclass of settings.
+        key: The dotted key of a setting it has.
+    """
+    return reduce(getattr, key.split("."), settings)
+
+
+def with_value(settings: _Settings, key: str, value: Value) -> _Settings:
+    """Returns a copy of settings in which one has another value.
+
+    Args:
+        settings: An instance of a dataclass of settings.
+        key: The dotted key of a setting it has.
+        value: Of the type of the setting.
+
+    Raises:
+        ValueError: The settings do not allow the value.
+    """
+    name, _, rest = key.partition(".")
+    inner: Any = with_value(getattr(settings, name), rest, value) if rest else value
+    changed: _Settings = replace(settings, **{name: inner})  # type: ignore[type-var]  # any dataclass
+    return changed

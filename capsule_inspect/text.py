@@ -1,0 +1,116 @@
+"""Short texts for people: counts, suggestions, commands and one-line forms."""
+
+import re
+import shlex
+import unicodedata
+from collections.abc import Callable, Iterable
+from itertools import islice
+from os import scandir
+from pathlib import Path
+
+
+def counted(number: int, noun: str) -> str:
+    """Returns such as `1 picture` or `3 pictures`.
+
+    Args:
+        number: How many there are.
+        noun: What they are, in the singular; its plural ends in s.
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def printable(text: str) -> str:
+    r"""Spells a file name, or a sentence with one, so that it can be written as UTF-8.
+
+    File names need not be text: bytes of one that are not UTF-8 become `\udcXX`, as Python's
+    `backslashreplace` writes them.
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def on_one_line(text: str) -> str:
+    """Makes text printable, as `printable` does, and replaces control characters by `?`."""
+    return "".join("?" if unicodedata.category(c) == "Cc" else c for c in printable(text))
+
+
+_IN_ADDRESS = re.compile(r"(://[^:/@\s]*:).*@")
+_IN_QUERY = re.compile(
+    r"([?&](?:\w*password|passwd|pwd|token|secret|odbc_connect)=)[^&\s'\"]*", re.I
+)
+
+
+def mask_passwords(text: str) -> str:
+    """Replaces the passwords of all URLs in a text by `***`."""
+    return _IN_QUERY.sub(r"\1***", _IN_ADDRESS.sub(r"\1***@", text))
+
+
+_MOST_SIBLINGS = 2000
+"""A folder of very many pictures is not searched to its end for the sake of a hint."""
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """Returns a sentence that starts with a space, such as ` Did you mean 'train'?`, or nothing.
+
+    Args:
+        word: What was written.
+        known: What it could have been; upper and lower case count as alike.
+
+    Example:
+        >>> suggest("predct", ["prepare", "train", "predict"])
+        " Did you mean 'predict'?"
+    """
+    meant = closest(word, known)
+    return f" Did you mean '{meant}'?" if meant else ""
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """Returns the known word that is most like another one, if any is much like it."""
+    from difflib import get_close_matches
+
+    spelled = {name.casefold(): name for name in known}
+    close = get_close_matches(word.casefold(), spelled, n=1, cutoff=0.5)
+    return spelled[close[0]] if close else None
+
+
+def suggest_path(path: Path, fits: Callable[[Path], bool] = lambda _: True) -> str:
+    """Returns a sentence that names an existing path like one that does not exist, or nothing.
+
+    Each part of the path that is not there is taken for the entry most like it beside it.
+
+    Args:
+        path: What was written.
+        fits: Tells whether a path is of the kind that is wanted.
+    """
+    found = Path(path.anchor)
+    try:
+        for part in path.parts[len(found.parts) :]:
+            if not (found / part).exists():
+                name = closest(part, _entries(found))
+                if name is None:
+                    return ""
+                found /= name
+            else:
+                found /= part
+    except OSError:
+        return ""
+    return f" Did you mean '{found}'?" if found != path and fits(found) else ""
+
+
+def _entries(folder: Path) -> list[str]:
+    """Returns the names in a folder, hidden ones left out."""
+    with scandir(folder) as entries:
+        names = [entry.name for entry in islice(entries, _MOST_SIBLINGS)]
+    return [name for name in names if not name.startswith(".")]
+
+
+def command_line(*words: object) -> str:
+    """Spells a command of this program, such as `capsule-inspect info model.tflite`.
+
+    Args:
+        words: What follows `capsule-inspect`; quoted where a shell would take one apart.
+
+    Example:
+        >>> command_line("predict", "my pictures", "-o", "out")
+        "capsule-inspect predict 'my pictures' -o out"
+    """
+    return shlex.join(["capsule-inspect", *map(str, words)])

@@ -1,0 +1,146 @@
+"""Draw batches for training, balanced over the classes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from capsule_inspect.errors import DataError
+from capsule_inspect.imaging.crop import Roi
+from capsule_inspect.modelfile.runtime import LOGITS, MASK_LOGITS
+from capsule_inspect.settings.groups import TrainSettings
+from capsule_inspect.training.augment import Augmenter, transplant
+from capsule_inspect.training.crops import TrainingCrop, mask_shares
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Crops to pick from.
+
+    Attributes:
+        by_class: The crops of each class, by class index; `good` is 0.
+    """
+
+    by_class: tuple[tuple[TrainingCrop, ...], ...]
+
+    @classmethod
+    def of(cls, crops: Sequence[TrainingCrop], class_count: int) -> "Pool":
+        """Sorts crops by class."""
+        groups = ([c for c in crops if c.label == index] for index in range(class_count))
+        return cls(tuple(tuple(group) for group in groups))
+
+    @property
+    def defects(self) -> tuple[int, ...]:
+        """Indices of the defect classes that have crops."""
+        return tuple(i for i, group in enumerate(self.by_class) if i > 0 and group)
+
+    def pick(self, defective: bool, random: np.random.Generator) -> TrainingCrop:
+        """Picks a crop.
+
+        Args:
+            defective: Of a defect class, with even odds between the classes; otherwise a good one.
+            random: Decides which.
+        """
+        label = int(random.choice(self.defects)) if defective else 0
+        group = self.by_class[label]
+        return group[int(random.integers(len(group)))]
+
+
+_KEEPS_ITS_PLACE = "squeeze"
+"""The class that bends the outline: cut out and moved it would look like nothing real."""
+
+Targets = dict[str, NDArray[np.float32]]
+
+
+class Batches(keras.utils.PyDataset):
+    """An endless, seeded supply of training batches, cut into epochs.
+
+    Every batch depends on the seed, the epoch and its place alone, so that a resumed run sees what
+    an uninterrupted one would have seen.
+
+    Args:
+        real: Crops of the training split.
+        drawn: Drawn crops, mixed in.
+        classes: Class names, `good` first.
+        roi: The window the network sees.
+        settings: Batch size, shares, augmentation and seed.
+        mask_stride: Window pixels to a side of a target's pixel; None for no mask targets.
+        first_epoch: The epoch to begin with.
+
+    Attributes:
+        epoch: The epoch, which the training sets: Keras tells of ends of epochs too often to count.
+
+    Raises:
+        DataError: There are no good crops, or no defective ones.
+    """
+
+    def __init__(
+        self,
+        real: Sequence[TrainingCrop],
+        drawn: Sequence[TrainingCrop],
+        classes: Sequence[str],
+        roi: Roi,
+        settings: TrainSettings,
+        mask_stride: int | None = 2,
+        first_epoch: int = 0,
+    ) -> None:
+        super().__init__()
+        self._real, self._drawn = Pool.of(real, len(classes)), Pool.of(drawn, len(classes))
+        self._classes, self._roi, self._settings = classes, roi, settings
+        self._augment = Augmenter(settings.augment, roi)
+        self._mask_stride = mask_stride
+        self.epoch = first_epoch
+        if not self._real.by_class[0] or not self._real.defects:
+            raise DataError(
+                "The training split must hold good pictures and defective ones. Check manifest.csv."
+            )
+
+    def __len__(self) -> int:
+        return self._settings.steps
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], Targets]:
+        """Makes one batch.
+
+        Returns:
+            Images uint8 [B, roi.height, roi.width, 3], and the targets by output name: `logits`
+            one-hot [B, classes]; unless there are no mask targets, `mask_logits` the share of each
+            class in each pixel [B, roi.height / stride, roi.width / stride, classes], 0 for all
+            classes where the mask is not known.
+        """
+        return self._make(self.epoch, index)
+
+    def peek_images(self, epoch: int, count: int) -> list[NDArray[np.uint8]]:
+        """Returns the images of the first batches of an epoch, without moving on."""
+        return [self._make(epoch, index)[0] for index in range(count)]
+
+    def _make(self, epoch: int, index: int) -> tuple[NDArray[np.uint8], Targets]:
+        random = np.random.default_rng([self._settings.seed, epoch, index])
+        size, count = self._settings.batch_size, len(self._classes)
+        images = np.empty((size, self._roi.height, self._roi.width, 3), np.uint8)
+        labels = np.zeros((size, count), np.float32)
+        targets = {LOGITS: labels}
+        if self._mask_stride:
+            height, width = (s // self._mask_stride for s in (self._roi.height, self._roi.width))
+            targets[MASK_LOGITS] = np.zeros((size, height, width, count), np.float32)
+        for slot in range(size):
+            crop = self._pick(slot % 2 == 1, random)
+            images[slot], mask = self._augment(crop, int(random.integers(2**31)))
+            labels[slot, crop.label] = 1
+            if self._mask_stride and mask is not None:
+                shares = mask_shares(mask, crop.label, count, self._mask_stride)
+                targets[MASK_LOGITS][slot] = shares
+        return images, targets
+
+    def _pick(self, defective: bool, random: np.random.Generator) -> TrainingCrop:
+        drawn = random.random() < self._settings.drawn_share
+        if drawn and self._drawn.by_class[0] and self._drawn.defects:
+            return self._drawn.pick(defective, random)
+        crop = self._real.pick(defective, random)
+        if not defective and random.random() < self._settings.transplant:
+            donor = self._real.pick(True, random)
+            mask = donor.mask
+            if self._classes[donor.label] != _KEEPS_ITS_PLACE and mask is not None and mask.any():
+                return transplant(donor, mask, crop, random)
+        return crop

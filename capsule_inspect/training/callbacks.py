@@ -1,0 +1,250 @@
+"""Callbacks of Keras: what happens around epochs and batches."""
+
+import csv
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from capsule_inspect.errors import ConfigError
+from capsule_inspect.files import replace_text
+from capsule_inspect.runs.history import VALIDATION, history_columns, read_scores
+from capsule_inspect.training.batches import Batches
+from capsule_inspect.training.saved import save_network
+
+
+class SaveCheckpoint(keras.callbacks.Callback):
+    """Saves network and optimizer after every epoch.
+
+    Args:
+        path: The checkpoint.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Replaces the checkpoint."""
+        del epoch, logs
+        save_network(self.model, self._path, compiled=True)
+
+
+class SeedEpoch(keras.callbacks.Callback):
+    """Sets the batches and the random state of all dropout to those of the epoch.
+
+    So a resumed run sees and drops what an uninterrupted one would have seen and dropped.
+
+    Args:
+        batches: What the network learns from.
+        seed: Of the run.
+    """
+
+    def __init__(self, batches: Batches, seed: int) -> None:
+        super().__init__()
+        self._batches, self._seed = batches, seed
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Sets both."""
+        del logs
+        self._batches.epoch = epoch
+        for number, layer in enumerate(self.model.layers):
+            # Of a rate of 0 nothing is drawn.
+            if isinstance(layer, keras.layers.Dropout) and layer.rate > 0:
+                layer.seed_generator.state.assign([self._seed, 1000 * epoch + number])
+
+
+class StopEarly(keras.callbacks.Callback):
+    """Ends a stage after some validations without a better score.
+
+    It goes by history.csv, so that a resumed run counts on.
+
+    Args:
+        history: history.csv, with the row of the epoch that ends.
+        first_epoch: Epochs to leave out, from the beginning: those of earlier stages.
+        patience: Validations without a better score.
+    """
+
+    def __init__(self, history: Path, first_epoch: int, patience: int) -> None:
+        super().__init__()
+        self._history, self._first, self._patience = history, first_epoch, patience
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Stops training if the score has stalled."""
+        del epoch, logs
+        if has_stalled(read_scores(self._history, self._first), self._patience):
+            self.model.stop_training = True
+
+
+def has_stalled(scores: Sequence[float], patience: int) -> bool:
+    """Says whether the last `patience` scores brought nothing better than all before."""
+    if len(scores) <= patience:
+        return False
+    return max(scores[-patience:]) <= max(scores[:-patience])
+
+
+class StopIfDiverged(keras.callbacks.Callback):
+    """Ends a run whose loss is no number before it is measured or saved."""
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Raises ConfigError if the epoch's loss is not finite."""
+        if has_diverged(logs or {}):
+            raise ConfigError(
+                f"Training diverged in epoch {epoch + 1}: the loss is no longer a number. Lower "
+                "train.learning_rate, or set train.clipnorm=1, and start a new run."
+            )
+
+
+def has_diverged(logs: Mapping[str, float]) -> bool:
+    """Says whether the loss of a batch or an epoch, as Keras logs it, is not finite."""
+    return not math.isfinite(logs.get("loss", 0.0))
+
+
+class ValidateAverage(keras.callbacks.Callback):
+    """Adds validation metrics to the logs, every few epochs and after the last.
+
+    Args:
+        validate: Measures the network's averaged weights, and returns metrics by name.
+        every: Epochs between validations.
+        epochs: Number of epochs of the run.
+    """
+
+    def __init__(self, validate: Callable[[], dict[str, float]], every: int, epochs: int) -> None:
+        super().__init__()
+        self._validate, self._every, self._epochs = validate, every, epochs
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Validates if it is time to."""
+        last = epoch + 1 == self._epochs
+        if logs is not None and (last or (epoch + 1) % self._every == 0):
+            logs.update({f"{VALIDATION}{name}": value for name, value in self._validate().items()})
+
+
+class WriteHistory(keras.callbacks.Callback):
+    """Appends a row per epoch to history.csv.
+
+    Args:
+        path: history.csv.
+        metrics: Names of all metrics that a validation can bring.
+    """
+
+    def __init__(self, path: Path, metrics: tuple[str, ...]) -> None:
+        super().__init__()
+        self._path, self._columns = path, history_columns(metrics)
+        self._started = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Starts the epoch's clock, and drops rows of epochs that are trained again."""
+        del logs
+        if self._path.exists():
+            lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
+            if len(lines) > epoch + 1:
+                replace_text(self._path, "".join(lines[: epoch + 1]))
+        self._started = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Writes the epoch's row."""
+        row = {name: f"{value:.6g}" for name, value in (logs or {}).items()}
+        # A network without a mask head has one loss, which Keras does not name.
+        row.setdefault("logits_loss", row["loss"])
+        row["epoch"] = str(epoch + 1)
+        row["learning_rate"] = f"{float(self.model.optimizer.learning_rate):.3g}"
+        row["seconds"] = f"{time.monotonic() - self._started:.1f}"
+        is_new = not self._path.exists()
+        with self._path.open("a", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, self._columns, restval="", extrasaction="ignore")
+            if is_new:
+                writer.writeheader()
+            writer.writerow(row)
+
+
+class WriteTensorBoard(keras.callbacks.Callback):
+    """Writes losses, learning rate and validation metrics as TensorBoard events.
+
+    Through the `tensorboard` package itself: Keras's own callback needs TensorFlow, which is not
+    there under another backend.
+
+    Args:
+        folder: Where the events go.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Opens a new events file."""
+        del logs
+        from tensorboard.summary import Writer
+
+        self._writer = Writer(str(self._folder))
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Writes the epoch's values at its step."""
+        for name, value in (logs or {}).items():
+            split = "val" if name.startswith(VALIDATION) else "train"
+            self._writer.add_scalar(f"{split}/{name.removeprefix(VALIDATION)}", value, epoch + 1)
+        rate = float(self.model.optimizer.learning_rate)
+        self._writer.add_scalar("train/learning_rate", rate, epoch + 1)
+        self._writer.flush()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Closes the file."""
+        del logs
+        self._writer.close()
+
+
+NORM_BATCHES = 12
+"""Training batches that re-estimate the batch-norm statistics of averaged weights.
+
+Izmailov et al. pass over all training pictures. A norm sees 90 places or more of each crop, those
+of stride 32, so that with 8 crops in a batch these are over eight thousand values to a channel.
+"""
+
+
+@contextmanager
+def averaged_weights(network: keras.Model, images: list[NDArray[np.uint8]]) -> Iterator[None]:
+    """Puts the optimizer's moving average of the weights into a network for a while.
+
+    The average along the way generalizes better than the weights at its end (Izmailov et al.,
+    "Averaging Weights Leads to Wider Optima and Better Generalization", 2018); this one is
+    exponential. It leaves batch-norm statistics out, and those of the live weights do not belong to
+    it, so they are estimated anew, as Izmailov et al. do.
+
+    Args:
+        network: Compiled with an optimizer that keeps an average (`use_ema`).
+        images: Training batches, each uint8 [B, H, W, 3].
+    """
+    live = [np.array(variable) for variable in network.weights]
+    network.optimizer.finalize_variable_values(network.trainable_variables)
+    for variable in network.trainable_variables:
+        # Under JAX the average itself is in the network now, and predicting would free it.
+        variable.assign(np.array(variable))
+    _estimate_norms(network, images)
+    try:
+        yield
+    finally:
+        for variable, value in zip(network.weights, live, strict=True):
+            variable.assign(value)
+
+
+def _estimate_norms(network: keras.Model, images: list[NDArray[np.uint8]]) -> None:
+    """Sets the statistics of all trained batch norms to their mean over batches."""
+    norms = [
+        layer
+        for layer in network.layers
+        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
+    ]
+    momenta = [norm.momentum for norm in norms]
+    for number, batch in enumerate(images):
+        for norm in norms:
+            norm.momentum = number / (number + 1)  # makes the moving average a plain mean
+        network(batch, training=True)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum

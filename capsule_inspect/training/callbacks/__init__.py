@@ -1,1 +1,0 @@
-"""What happens at the beginning and the end of each epoch: a Keras callback in each file."""

@@ -1,0 +1,75 @@
+"""Draw the curves of a training run."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import keras
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from capsule_inspect.files import replacing
+from capsule_inspect.runs.history import LOSSES, read_history
+
+CURVES = "curves.png"
+"""Losses and validation metrics by epoch."""
+
+_LOSS_NAMES = dict(zip(LOSSES, ("all", "label", "mask"), strict=True))
+
+
+class DrawHistory(keras.callbacks.Callback):
+    """Draws history.csv after every epoch.
+
+    Args:
+        history: The file, as `WriteHistory` writes it.
+    """
+
+    def __init__(self, history: Path) -> None:
+        super().__init__()
+        self._history = history
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Replaces the picture beside the file."""
+        del epoch, logs
+        draw_history(self._history, self._history.with_name(CURVES))
+
+
+def draw_history(history: Path, picture: Path) -> None:
+    """Draws losses on the left and validation metrics on the right.
+
+    Args:
+        history: history.csv.
+        picture: The PNG to write; a reader never sees half of it.
+
+    Raises:
+        DataError: history.csv is damaged.
+    """
+    epochs = read_history(history)
+    figure = Figure(figsize=(12, 5), dpi=100, layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for loss, name in _LOSS_NAMES.items():
+        _draw(left, name, ((each.number, each.losses.get(loss)) for each in epochs))
+    _finish(left)
+    left.set(title="Loss on the training pictures", yscale="log")
+    for metric in dict.fromkeys(name for each in epochs for name in each.metrics):
+        _draw(right, metric, ((each.number, each.metrics.get(metric)) for each in epochs))
+    _finish(right)
+    right.set(title="Metrics on the validation split", ylim=(-0.02, 1.02))
+    with replacing(picture) as unfinished:
+        figure.savefig(unfinished, format="png")
+
+
+def _draw(axes: Axes, name: str, values: Iterable[tuple[int, float | None]]) -> None:
+    """Draws a curve, if there is anything to draw; epochs without a value are left out."""
+    points = [(number, value) for number, value in values if value is not None]
+    if points:
+        axes.plot(*zip(*points, strict=True), marker=".", label=name)
+
+
+def _finish(axes: Axes) -> None:
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(color="0.9")
+    if axes.get_lines():
+        axes.legend()

@@ -1,0 +1,84 @@
+"""Check that the packages of an extra are installed, and load them."""
+
+import importlib.util
+import os
+from collections.abc import Sequence
+
+from capsule_inspect.checks import require_choice
+from capsule_inspect.errors import ConfigError, MissingExtraError
+
+_TRAIN_PACKAGES = ("keras", "sklearn", "albumentations", "optuna")
+_BACKENDS = ("tensorflow", "jax")
+
+
+def require_train_extra(command: str, packages: Sequence[str] = _TRAIN_PACKAGES) -> None:
+    """Checks that the packages of the `train` extra are installed, without importing them.
+
+    Args:
+        command: The name of the command that needs them, for the message.
+        packages: Their import names.
+
+    Raises:
+        MissingExtraError: One of them is not installed.
+    """
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingExtraError(
+            f"`{command}` needs packages that the light install leaves out "
+            f"({', '.join(missing)}). Run: pip install 'capsule-inspect[train]'"
+        )
+
+
+def choose_backend(command: str, backend: str | None = None) -> str:
+    """Decides what Keras computes with and sets KERAS_BACKEND, without importing anything.
+
+    Args:
+        command: The name of the command that needs it, for messages.
+        backend: What Keras computes with; by default what KERAS_BACKEND says, else TensorFlow.
+
+    Returns:
+        `tensorflow` or `jax`; all that training needs is installed.
+
+    Raises:
+        MissingExtraError: A package of the `train` extra is not installed.
+        ConfigError: KERAS_BACKEND names something else than TensorFlow and JAX.
+    """
+    chosen = backend or os.environ.get("KERAS_BACKEND") or _BACKENDS[0]
+    require_choice("KERAS_BACKEND", chosen, _BACKENDS, ConfigError)
+    if chosen == "jax" and importlib.util.find_spec("jax") is None:
+        raise MissingExtraError("KERAS_BACKEND is 'jax', which is not installed: pip install jax")
+    require_train_extra(command, (chosen, *_TRAIN_PACKAGES))
+    os.environ["KERAS_BACKEND"] = chosen
+    return chosen
+
+
+def load_training_stack(command: str, backend: str | None = None) -> None:
+    """Imports Keras and what it computes with, quietly, which takes seconds, and says so before.
+
+    Args:
+        command: The name of the command that needs it, for messages.
+        backend: As `choose_backend` takes it.
+
+    Raises:
+        MissingExtraError: A package of the `train` extra is not installed.
+        ConfigError: KERAS_BACKEND names something else than TensorFlow and JAX.
+    """
+    chosen = choose_backend(command, backend)
+    from capsule_inspect.cli.console import say
+    from capsule_inspect.modelfile.runtime import without_info_lines
+
+    say(f"Loading Keras and {'TensorFlow' if chosen == 'tensorflow' else 'JAX'}.")
+    with without_info_lines():
+        if chosen == "tensorflow":
+            _load_tensorflow()
+        import keras  # noqa: F401  (after TensorFlow, or its converter loses weights)
+
+
+def _load_tensorflow() -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Otherwise every large tensor is mapped anew, and half the time of a step goes to page faults.
+    os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")
+    import tensorflow as tf
+
+    tf.get_logger().setLevel("ERROR")
+    tf.constant(0)  # the first operation looks for a GPU, and says so

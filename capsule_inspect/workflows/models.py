@@ -1,0 +1,76 @@
+"""Load a model of any kind."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from capsule_inspect.choices import RuntimeName
+from capsule_inspect.workflows.extras import load_training_stack
+
+if TYPE_CHECKING:
+    from capsule_inspect.inference.inspector import Inspector
+    from capsule_inspect.modelfile.metadata import OperatingPoint
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model that can inspect pictures.
+
+    Attributes:
+        inspector: The network and its operating point.
+        training_data_sha256: Identifies the pictures it was trained on.
+        sha256: Of its file.
+    """
+
+    inspector: "Inspector"
+    training_data_sha256: str
+    sha256: str
+
+
+def load_model(file: Path, runtime: RuntimeName, threads: int) -> LoadedModel:
+    """Loads a `.tflite` file, or a `.keras` file with the decision.json beside it.
+
+    Args:
+        file: The file; TensorFlow is imported for a `.keras` one alone.
+        runtime: What executes a `.tflite` file.
+        threads: Its number of threads.
+
+    Raises:
+        ModelFileError: The file is missing, damaged or foreign.
+        DataError: decision.json is missing or damaged.
+    """
+    if file.suffix == ".tflite":
+        from capsule_inspect.inference.inspector import load_model_file
+
+        loaded = load_model_file(file, runtime, threads)
+        return LoadedModel(loaded.inspector, loaded.metadata.training_data_sha256, _sha256(file))
+    from capsule_inspect.training.saved import find_model
+
+    find_model(file)
+    load_training_stack("evaluate")
+    from capsule_inspect.training.saved import load_trained
+
+    trained = load_trained(file)
+    return LoadedModel(trained.inspector, trained.rule.training_data_sha256, _sha256(file))
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+_WORDS = {"false_alarm_rate": "of good capsules called defective", "miss_rate": "of defects missed"}
+
+
+def describe_expected(point: "OperatingPoint") -> str:
+    """Returns the rates with their intervals, such as `1.5 % (0.5 to 4.2 %) of defects missed`."""
+    rates = [
+        f"{metric.value:.1%}{_interval(metric.low, metric.high)} {_WORDS[metric.name]}"
+        for metric in point.expected
+        if metric.name in _WORDS
+    ]
+    return ", ".join(rates) or "not known"
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f" ({low:.1%} to {high:.1%})"

@@ -1,0 +1,127 @@
+import struct
+
+import pytest
+from picture_bytes import encode, noise
+from picture_parts import exif
+from whole_files import tiff
+
+from capsule_inspect.imaging.picture import Header, Refusal
+from capsule_inspect.imaging.tiff import (
+    Field,
+    exif_orientation,
+    has_next_page,
+    read_fields,
+    read_integers,
+    read_tiff_header,
+    valid_orientation,
+)
+
+
+def test_a_tiff_without_strip_sizes_is_read():
+    assert read_tiff_header(tiff(without=279)) == Header("tiff", 16, 16, 1)
+
+
+def test_a_grey_tiff_with_transparency_is_refused():
+    data = encode(".tiff", noise(14, 23)[:, :, 0])
+    samples = data.index(struct.pack("<HHI", 277, 3, 1)) + 8
+    data = data[:samples] + struct.pack("<H", 2) + data[samples + 2 :]
+
+    with pytest.raises(Refusal, match=r"transparency, which cannot be read; convert it to PNG\.$"):
+        read_tiff_header(data)
+
+
+def compressed_tiff(compression: int) -> bytes:
+    data = tiff()
+    field = data.index(struct.pack("<HHI", 259, 4, 1)) + 8
+    return data[:field] + struct.pack("<I", compression) + data[field + 4 :]
+
+
+# None, three of CCITT, LZW, JPEG, Deflate by two numbers, and PackBits.
+@pytest.mark.parametrize("compression", [1, 2, 3, 4, 5, 7, 8, 32773, 32946])
+def test_a_tiff_of_a_usual_compression_is_read(compression):
+    assert read_tiff_header(compressed_tiff(compression)) == Header("tiff", 16, 16, 1)
+
+
+@pytest.mark.parametrize("compression", [6, 34712, 50000, 60000])
+def test_a_tiff_of_a_foreign_compression_is_refused(compression):
+    data = compressed_tiff(compression)
+    with pytest.raises(Refusal, match=f"compression {compression}, .*; convert it to PNG"):
+        read_tiff_header(data)
+
+
+def test_a_page_whose_pixels_are_not_all_there_is_truncated():
+    with pytest.raises(Refusal, match="before its pixels do; copy it again"):
+        read_tiff_header(tiff()[:-1])
+
+
+ENTRIES = [
+    (256, 3, 1, "H2x", (640,)),  # a SHORT in the entry itself
+    (273, 4, 2, "I", (50,)),  # two LONGs that begin at byte 50
+    (306, 2, 4, "4s", (b"now\0",)),  # text
+]
+
+
+def directory(order: str, next_page: int = 0) -> bytes:
+    entries = b"".join(
+        struct.pack(f"{order}HHI{code}", tag, kind, number, *values)
+        for tag, kind, number, code, values in ENTRIES
+    )
+    mark = b"II*\0" if order == "<" else b"MM\0*"
+    head = mark + struct.pack(order + "IH", 8, len(ENTRIES))
+    return head + entries + struct.pack(order + "III", next_page, 7, 70_000)
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_values_lie_in_their_entry_or_where_it_points(order):
+    data = directory(order)
+    width, strips, text = read_fields(data)
+    assert width == Field(tag=256, kind=3, number=1, position=18)
+    assert (strips.position, strips.end) == (50, 58)
+    assert read_integers(data, width) == (640,)
+    assert read_integers(data, strips) == (7, 70_000)
+    assert read_integers(data, text) == ()  # no integers
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("next_page", [0, 8])
+def test_a_second_directory_is_a_next_page(order, next_page):
+    assert has_next_page(directory(order, next_page)) == (next_page > 0)
+
+
+@pytest.mark.parametrize("length", [6, 9, 15, 40, 49])
+def test_a_cut_directory_is_noticed(length):
+    with pytest.raises(struct.error):
+        list(read_fields(directory("<")[:length]))
+
+
+def test_values_behind_the_end_are_noticed():
+    data = directory("<")
+    _, strips, _ = read_fields(data)
+    with pytest.raises(struct.error):
+        read_integers(data[:57], strips)
+
+
+def test_an_unknown_type_takes_no_room_and_gives_no_numbers():
+    field = Field(tag=1, kind=99, number=5, position=20)
+    assert field.end == 20
+    assert read_integers(directory("<"), field) == ()
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_orientation_is_found_with_and_without_the_prefix(order, orientation):
+    block = exif(orientation, order)
+    assert exif_orientation(block) == orientation
+    assert exif_orientation(b"Exif\0\0" + block) == orientation
+
+
+@pytest.mark.parametrize("block", [b"", b"Exif\0\0", b"II*\0", b"no TIFF at all", exif(6)[:24]])
+def test_a_damaged_block_says_upright(block):
+    assert exif_orientation(block) == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"), [((), 1), ((0,), 1), ((8,), 8), ((9,), 1), ((6, 6), 1)]
+)
+def test_only_one_number_from_1_to_8_is_an_orientation(values, expected):
+    assert valid_orientation(values) == expected

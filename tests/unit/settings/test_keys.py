@@ -1,0 +1,42 @@
+import pytest
+
+from capsule_inspect.settings.groups import Settings
+from capsule_inspect.settings.keys import plain_type, value_of, with_value
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"),
+    [
+        ("train.learning_rate", float),
+        ("train.augment.shift_x", int),
+        ("model.roi.mode", str),
+        ("train.epochs", int),
+        ("model.decoder_filters", None),
+        ("train.augment", None),
+        ("train", None),
+        ("train.nothing", None),
+        ("train.epochs.more", None),
+        ("", None),
+    ],
+)
+def test_only_single_values_have_a_type(key, kind):
+    assert plain_type(Settings, key) is kind
+
+
+def test_a_value_or_a_group_is_found_at_any_depth():
+    settings = Settings()
+    assert value_of(settings, "train.augment.rotate") == 4.0
+    assert value_of(settings, "train.augment") is settings.train.augment
+    assert value_of(settings, "train") is settings.train
+
+
+def test_a_value_is_replaced_at_any_depth_and_nothing_else_is():
+    changed = with_value(Settings(), "train.augment.rotate", 9.0)
+    assert changed.train.augment.rotate == 9.0
+    assert changed.train.augment.scale == Settings().train.augment.scale
+    assert with_value(changed, "train.augment.rotate", 4.0) == Settings()
+
+
+def test_a_value_that_is_not_allowed_is_refused():
+    with pytest.raises(ValueError, match="head_dropout"):
+        with_value(Settings(), "model.head_dropout", 1.5)

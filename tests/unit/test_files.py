@@ -1,0 +1,85 @@
+import threading
+
+import pytest
+
+from capsule_inspect.files import replace_bytes, replace_csv, replace_json, replace_text, replacing
+
+
+def test_until_it_is_whole_the_old_file_stands(tmp_path):
+    file = tmp_path / "model.keras"
+    file.write_bytes(b"old")
+    with replacing(file) as unfinished:
+        unfinished.write_bytes(b"half")
+        assert unfinished.suffix == ".keras"
+        assert file.read_bytes() == b"old"
+        unfinished.write_bytes(b"whole")
+    assert file.read_bytes() == b"whole"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
+    file = tmp_path / "rows.csv"
+    file.write_bytes(b"old")
+
+    def write_half(unfinished):
+        unfinished.write_bytes(b"half")
+        raise OSError("full")
+
+    with pytest.raises(OSError, match="full"), replacing(file) as unfinished:
+        write_half(unfinished)
+    assert file.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_threads_do_not_write_to_one_name(tmp_path):
+    names, both = set(), threading.Barrier(2, timeout=10)
+
+    def write(name):
+        with replacing(tmp_path / name) as unfinished:
+            both.wait()
+            names.add(unfinished)
+            unfinished.touch()
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in ("a.png", "b.png")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(names) == 2
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.png", "b.png"]
+
+
+def test_a_file_can_have_the_longest_of_names(tmp_path):
+    file = tmp_path / f"{'a' * 251}.png"
+    replace_bytes(file, b"picture")
+    assert file.read_bytes() == b"picture"
+
+
+def test_line_ends_of_a_text_stay_as_they_are(tmp_path):
+    replace_text(tmp_path / "notes", "é\nb\r\n")
+    assert (tmp_path / "notes").read_bytes() == "é\nb\r\n".encode()
+
+
+def test_json_is_indented_sorted_and_ends_its_last_line(tmp_path):
+    replace_json(tmp_path / "metrics.json", {"n": 2, "classes": ["good"]})
+    text = (tmp_path / "metrics.json").read_bytes()
+    assert text == b'{\n  "classes": [\n    "good"\n  ],\n  "n": 2\n}\n'
+
+
+def test_rows_have_line_feeds_and_quotes_where_they_must(tmp_path):
+    replace_csv(tmp_path / "rows.csv", [("path", "fold"), ('é,"1".png', 0), ("b.png", None)])
+    expected = 'path,fold\n"é,""1"".png",0\nb.png,\n'
+    assert (tmp_path / "rows.csv").read_bytes() == expected.encode()
+
+
+def test_rows_that_cannot_be_made_leave_the_old_file(tmp_path):
+    def rows():
+        yield ("path",)
+        raise ValueError("no more")
+
+    file = tmp_path / "rows.csv"
+    file.write_bytes(b"old")
+    with pytest.raises(ValueError, match="no more"):
+        replace_csv(file, rows())
+    assert file.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [file]

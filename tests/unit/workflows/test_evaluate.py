@@ -1,0 +1,124 @@
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.manifest import Sample
+from capsule_inspect.evaluation.cross_validation import (
+    OutOfFold,
+    pool_predictions,
+    write_out_of_fold,
+)
+from capsule_inspect.evaluation.evaluate import evaluate
+from capsule_inspect.evaluation.judge import Judgement
+from capsule_inspect.imaging.crop import Roi
+from capsule_inspect.inference.inspector import Inspector
+from capsule_inspect.modelfile.metadata import OperatingPoint
+from capsule_inspect.modelfile.runtime import Outputs
+from capsule_inspect.workflows.evaluate import (
+    evaluate_stored,
+    find_stored,
+    report_evaluation,
+    report_study,
+    results_sentence,
+)
+
+pytest.importorskip("sklearn", reason="evaluate needs the train extra")
+
+
+CLASSES = ("good", "crack")
+RIGHT = Judgement("a.png", "aa", "crack", "crack", 0.9, (0.1, 0.9), None)
+GOOD = Judgement("b.png", "bb", "good", "good", 0.2, (0.8, 0.2), None)
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """Two pictures, of which the second seed takes the crack for a good one."""
+    missed = replace(RIGHT, label="good", defect_score=0.3, probabilities=(0.7, 0.3))
+    rows = [
+        OutOfFold(judgement, 0, seed, 1.0, 0.5, 0.5, "cc")
+        for seed, judgements in enumerate([(RIGHT, GOOD), (missed, GOOD)])
+        for judgement in judgements
+    ]
+    write_out_of_fold(tmp_path / "out_of_fold.csv", rows, CLASSES)
+    return tmp_path / "out_of_fold.csv"
+
+
+def test_stored_predictions_are_found_by_their_folder_and_by_name(stored):
+    assert find_stored(stored) == find_stored(stored.parent) == stored
+    assert find_stored(stored.with_name("model.tflite")) is None
+    assert find_stored(stored.parent / "none") is None
+
+
+def test_metrics_are_means_over_seeds_and_the_confusion_matrix_is_summed(stored, capfd):
+    metrics = {metric.name: metric for metric in evaluate_stored(stored)}
+    assert (metrics["accuracy"].value, metrics["accuracy"].n) == (0.75, 2)
+    assert metrics["miss_rate"].value == 0.5
+    out = " ".join(capfd.readouterr().out.split())
+    assert "Measured on 2 pictures, as" in out
+    assert "sd over seeds" in out
+    assert "decided class (columns), summed over 2 seeds" in out
+    assert "good 2 · · crack 1 1 ·" in out
+
+
+pytest.importorskip("sklearn", reason="evaluate needs the train extra")
+
+
+def inspector(sees_cracks: bool = True) -> Inspector:
+    """Takes green for a crack, if it sees cracks at all."""
+
+    def run(window):
+        is_crack = sees_cracks and window[..., 1].mean() > 128
+        return Outputs(np.array([0.0, 4.0 if is_crack else -4.0], np.float32), None)
+
+    return Inspector(run, CLASSES, Roi("whole", 48, 16, 42), OperatingPoint())
+
+
+@pytest.fixture
+def data(tmp_path, paint) -> DataSet:
+    samples = []
+    for name, label in (("a", "good"), ("b", "crack"), ("c", "good")):
+        paint(tmp_path / f"{name}.png", label)
+        samples.append(Sample(f"{name}.png", label, "", "test", None, f"{name}", 96, 32))
+    return DataSet(tmp_path, CLASSES, tuple(samples), 0, "", "", "")
+
+
+def test_the_page_of_a_model_says_what_was_measured(data, tmp_path):
+    measured = evaluate(data, "test", inspector())
+    report_evaluation(tmp_path, measured, data, inspector(), tmp_path / "model.tflite")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<title>model.tflite: 3 pictures of the split &#39;test&#39;</title>" in page
+    assert "at the threshold 0.5." in page
+
+
+def test_the_page_of_several_seeds_says_of_which_its_matrix_and_pictures_are(data, tmp_path):
+    predictions = [
+        OutOfFold(judgement, 0, seed, 1.0, 0.5, 0.5, "cc")
+        for seed, sees in ((4, False), (5, True))
+        for judgement in evaluate(data, "test", inspector(sees)).judgements
+    ]
+    measured = pool_predictions(predictions, CLASSES)
+    report_study(tmp_path, measured, data, {0: inspector(False)}, "study")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "means over 2 seeds; charts, the confusion matrix and pictures are of seed 4." in page
+    assert page.count("<tr data-group=") == 3
+    matrix = page.split('class="matrix"')[1].split("</table>")[0]
+    assert re.findall(r"<td[^>]*>([^<]*)</td>", matrix) == ["2", "·", "·", "1", "·", "·"]
+    assert "<td>accuracy</td>" in page
+    assert f"{(2 / 3 + 1) / 2:.4f}" in page
+
+
+def test_one_seed_is_not_spoken_of(data, tmp_path):
+    judgements = evaluate(data, "test", inspector()).judgements
+    predictions = [OutOfFold(each, 0, 4, 1.0, 0.5, 0.5, "cc") for each in judgements]
+    measured = pool_predictions(predictions, CLASSES)
+    report_study(tmp_path, measured, data, {0: inspector()}, "study")
+    assert "seed" not in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_what_to_open_first_is_said(tmp_path):
+    assert f"Results: {tmp_path / 'report.html'}, to open in a browser" in results_sentence(
+        tmp_path
+    )

@@ -1,0 +1,77 @@
+import importlib.util
+import os
+
+import pytest
+
+from capsule_inspect.errors import ConfigError, MissingExtraError
+from capsule_inspect.workflows.extras import choose_backend, require_train_extra
+
+
+@pytest.fixture(autouse=True)
+def _backend(monkeypatch):
+    """What `choose_backend` sets must not outlive a test."""
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+
+
+@pytest.fixture
+def light(monkeypatch):
+    """As if the packages of the extra were not installed."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+
+
+@pytest.mark.usefixtures("light")
+def test_packages_that_are_missing_are_named_with_how_to_get_them():
+    with pytest.raises(MissingExtraError) as refused:
+        require_train_extra("evaluate", ("sklearn", "matplotlib"))
+    assert "`evaluate`" in str(refused.value)
+    assert "(sklearn, matplotlib)" in str(refused.value)
+    assert "pip install 'capsule-inspect[train]'" in str(refused.value)
+
+
+@pytest.mark.usefixtures("with_extra")
+def test_the_environment_chooses_the_backend_unless_the_command_does(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    assert choose_backend("train") == "jax"
+    assert choose_backend("export-tflite", "tensorflow") == "tensorflow"
+    assert os.environ["KERAS_BACKEND"] == "tensorflow"
+    monkeypatch.delenv("KERAS_BACKEND")
+    assert choose_backend("train") == "tensorflow"
+
+
+def test_other_backends_are_refused(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    with pytest.raises(ConfigError, match="tensorflow, jax"):
+        choose_backend("train")
+
+
+@pytest.mark.usefixtures("with_extra")
+@pytest.mark.parametrize("command", ["train", "tune"])
+def test_a_mistyped_data_set_is_told_before_anything_loads(command, invoke, tmp_path, monkeypatch):
+    (tmp_path / "capsules").mkdir()
+    (tmp_path / "capsules/manifest.csv").touch()
+    monkeypatch.chdir(tmp_path)
+    ended = invoke(command, "data.dir=capsule")
+    assert ended.exit_code == 2
+    assert ended.err.startswith("Error: There is no data set folder 'capsule'. Did you mean")
+    assert [path.name for path in tmp_path.iterdir()] == ["capsules"]
+
+
+@pytest.mark.usefixtures("light")
+@pytest.mark.parametrize("command", ["train", "tune"])
+def test_a_missing_extra_says_what_to_install_and_leaves_no_folder(
+    command, invoke, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    ended = invoke(command)
+    assert ended.exit_code == 2
+    assert "(tensorflow, keras, " in ended.err
+    assert "pip install 'capsule-inspect[train]'" in ended.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_evaluation_says_at_once_that_it_has_begun(invoke, tmp_path, monkeypatch):
+    pytest.importorskip("sklearn")
+    monkeypatch.chdir(tmp_path)
+    first, second = invoke("evaluate", "model.tflite", "data.dir=nowhere").err.splitlines()
+    assert first == "Measuring model.tflite."
+    assert second.startswith("Error: There is no data set folder 'nowhere'.")
