@@ -23,12 +23,13 @@ from rich.console import Console
 from rich.table import Table
 from timing import seconds
 
+from capsule_inspect.choices import OverlayChoice as Overlays
 from capsule_inspect.imaging.encode import encode_picture
 from capsule_inspect.imaging.read import decode_picture
 from capsule_inspect.inference.batch import inspect_batch, map_in_order
 from capsule_inspect.inference.inputs import InputPicture
-from capsule_inspect.inference.inspect_file import InspectOptions, Overlays
-from capsule_inspect.inference.inspector import Inspector, load_model_file
+from capsule_inspect.inference.inspect_file import InspectOptions
+from capsule_inspect.inference.inspector import Inspector, load_inspector
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def main(
     count: Annotated[int, typer.Argument()] = 200, rounds: Annotated[int, typer.Argument()] = 3
 ) -> None:
     """Prints the table."""
-    inspector = load_model_file().inspector
+    inspector = load_inspector().inspector
     table = Table("files", "overlays", "jobs", title=f"{count} pictures of 1000 x 1000 pixels")
     for title in ("bound, 1/s", "predict, 1/s", "share of the bound"):
         table.add_column(title, justify="right")

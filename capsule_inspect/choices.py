@@ -4,19 +4,51 @@ Light on purpose: `--help` reads them, so nothing here imports NumPy.
 """
 
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 GOOD: Final = "good"
-"""Of capsules without a defect; first among the classes, wherever they have an order."""
+"""The class of capsules without a defect; the first class wherever classes have an order."""
 
+SHIPPED_MODEL: Final = Path(__file__).parent / "assets" / "capsule.tflite"
+"""A model of MVTec AD's capsules; MODEL_CARD.md beside it describes it."""
 
-QUANTIZATIONS = ("int8", "float32", "float16", "dynamic")
-"""Names of them; `export.format` can be any."""
-
+SPLITS: Final = ("train", "val", "test")
+"""The splits of a data set."""
 
 RuntimeName: TypeAlias = Literal["auto", "ai-edge-litert", "tflite-runtime"]
-"""`auto` takes ai-edge-litert, which is several times faster, and else tflite-runtime."""
+"""What executes a model file: `auto` prefers ai-edge-litert, which is several times faster."""
 
+PictureFormat: TypeAlias = Literal["png", "jpg", "webp"]
+"""A format that overlays are written in, and its extension."""
 
-SHIPPED_MODEL = Path(__file__).parent / "assets" / "capsule.tflite"
-"""A model of MVTec AD's capsules; MODEL_CARD.md beside it says what it is worth."""
+PICTURE_FORMATS: Final[tuple[PictureFormat, ...]] = get_args(PictureFormat)
+
+OverlayChoice: TypeAlias = Literal["all", "defects", "none"]
+"""Which pictures `predict` draws an overlay for."""
+
+OnExisting: TypeAlias = Literal["refuse", "resume", "overwrite"]
+"""What `predict` does with a results folder that already holds a run."""
+
+Status: TypeAlias = Literal["ok", "no_capsule", "error"]
+"""The status of a row of predictions.csv."""
+
+QUANTIZATIONS: Final = ("int8", "float32", "float16", "dynamic")
+"""The values of `export.format`."""
+
+POLICIES: Final = ("best_f1", "max_miss_rate")
+"""What a threshold can be chosen for."""
+
+ROI_MODES: Final = ("capsule", "whole")
+"""The values of `model.roi.mode`."""
+
+LABEL_HEADS: Final = ("region", "views", "mask_pooling")
+"""The values of `model.head`."""
+
+SCHEDULES: Final = ("one_cycle", "constant")
+"""The values of `train.schedule`."""
+
+MASK_LOSSES: Final = ("classes", "any_defect")
+"""The values of `train.mask_loss`."""
+
+PRUNERS: Final = ("median", "none")
+"""The values of `tune.pruner`."""

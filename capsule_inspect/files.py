@@ -14,7 +14,7 @@ UNFINISHED = ".unfinished-"
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Has a file written under another name beside it, then renames it.
 
     So there is always the old file, or none, or the whole new one. If writing fails, what was
@@ -39,28 +39,31 @@ def replacing(path: Path) -> Iterator[Path]:
         unfinished.unlink(missing_ok=True)
 
 
-def replace_bytes(path: Path, data: bytes) -> None:
-    """Writes a file as `replacing` does."""
-    with replacing(path) as unfinished:
+def write_bytes(path: Path, data: bytes) -> None:
+    """Writes a file as `atomic_write` does."""
+    with atomic_write(path) as unfinished:
         unfinished.write_bytes(data)
 
 
-def replace_text(path: Path, text: str) -> None:
-    """Writes a text file as `replacing` does: UTF-8, its line ends as they are on every system."""
-    replace_bytes(path, text.encode())
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file as `atomic_write` does, in UTF-8, with the line ends it is given."""
+    write_bytes(path, text.encode())
 
 
-def replace_json(path: Path, document: dict[str, Any]) -> None:
-    """Writes a JSON file as `replacing` does: indented by 2, keys sorted, with a line end."""
-    replace_text(path, json.dumps(document, indent=2, sort_keys=True) + "\n")
+def write_json(path: Path, document: dict[str, Any]) -> None:
+    """Writes a JSON file as `atomic_write` does: indented by 2, keys sorted, with a line end."""
+    write_text(path, json.dumps(document, indent=2, sort_keys=True) + "\n")
 
 
-def replace_csv(path: Path, rows: Iterable[Sequence[object]]) -> None:
-    """Writes a CSV file as `replacing` does: UTF-8, and every line ends with a line feed.
+def write_csv(path: Path, rows: Iterable[Sequence[object]]) -> None:
+    """Writes a CSV file as `atomic_write` does: UTF-8, and every line ends with a line feed.
 
     Args:
         path: The file; its folder exists.
         rows: The cells of each line, the names of the columns first; None becomes an empty cell.
     """
-    with replacing(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
+    with (
+        atomic_write(path) as unfinished,
+        unfinished.open("w", newline="", encoding="utf-8") as file,
+    ):
         csv.writer(file, lineterminator="\n").writerows(rows)

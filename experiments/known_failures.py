@@ -17,7 +17,7 @@ from rich.table import Table
 
 from capsule_inspect.drawing.capsules import DrawnCapsule, draw_capsule
 from capsule_inspect.imaging.overlay import draw_overlay
-from capsule_inspect.inference.inspector import Finding, Inspector, annotate, load_model_file
+from capsule_inspect.inference.inspector import Finding, Inspector, annotate, load_inspector
 
 SEEDS = range(90_000, 90_040)
 """Of drawn capsules that no training has seen."""
@@ -42,7 +42,7 @@ class Shown:
 
 def main(out: Path) -> None:
     """Writes a sheet of failures, one of a kind, and prints how many defects are found."""
-    inspector = load_model_file().inspector
+    inspector = load_inspector().inspector
     defects = inspector.classes[1:]
     shown = [each for label in defects for each in show(inspector, label)]
     Console().print(count(shown, defects))

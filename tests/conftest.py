@@ -24,7 +24,7 @@ from capsule_inspect.cli.app import main
 from capsule_inspect.dataset.prepare import prepare_dataset
 from capsule_inspect.drawing.capsules import draw_capsule
 from capsule_inspect.drawing.defects import DEFECTS
-from capsule_inspect.imaging.crop import Roi
+from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.modelfile.bundle import pack_bundle
 from capsule_inspect.modelfile.metadata import OperatingPoint
 from capsule_inspect.settings.groups import DataSettings

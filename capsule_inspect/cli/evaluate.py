@@ -92,10 +92,10 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
         evaluate_model,
         evaluate_stored,
         evaluate_study,
-        find_stored,
+        find_stored_predictions,
     )
 
-    stored = find_stored(model)
+    stored = find_stored_predictions(model)
     if stored:
         if split or out:
             raise UsageError(f"'{stored}' is only read: leave --split and --out away.")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from capsule_inspect.cli.options import ConfigDir, DataRoot, Overrides, PrintConfig, settings_from
-from capsule_inspect.workflows.extras import load_training_stack
+from capsule_inspect.workflows.extras import import_training_stack
 
 
 def export_tflite(
@@ -40,18 +40,18 @@ def export_tflite(
     settings = settings_from(overrides, config_dir, print_config, data_root, heavy=True)
     from capsule_inspect.dataset.data_set import read_dataset
     from capsule_inspect.errors import UsageError
-    from capsule_inspect.training.saved import find_model
+    from capsule_inspect.training.decision import resolve_model
     from capsule_inspect.training.study import open_study, require_finished
 
     data = read_dataset(Path(settings.data.dir), settings.data.root)
     study = open_study(model)
     if study is None:
-        find_model(model)
+        resolve_model(model)
     elif out is not None:
         raise UsageError("The runs of a study each keep their file beside them. Leave --out away.")
     else:
         require_finished(study)
-    load_training_stack("export-tflite", "tensorflow")  # last, so that a slip is told at once
+    import_training_stack("export-tflite", "tensorflow")  # last, so that a slip is told at once
     from capsule_inspect.workflows.export import export_network, export_study
 
     if study is None:

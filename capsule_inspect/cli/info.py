@@ -15,7 +15,7 @@ from capsule_inspect.workflows.models import describe_expected
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from capsule_inspect.imaging.crop import Roi
+    from capsule_inspect.imaging.roi import Roi
     from capsule_inspect.modelfile.bundle import ModelBundle
     from capsule_inspect.modelfile.metadata import ModelMetadata
 

@@ -35,7 +35,7 @@ def complete_setting(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def complete_split(incomplete: str) -> list[str]:
     """Completes the name of a split, or `all`."""
-    from capsule_inspect.dataset.manifest import SPLITS
+    from capsule_inspect.choices import SPLITS
 
     return [name for name in (*SPLITS, "all") if name.startswith(incomplete)]
 

@@ -14,7 +14,7 @@ from capsule_inspect.cli.options import ConfigDir, PrintConfig, complete_setting
 from capsule_inspect.errors import InterruptedRunError, UsageError
 
 if TYPE_CHECKING:
-    from capsule_inspect.inference.results_folder import OnExisting
+    from capsule_inspect.choices import OnExisting
 
 
 _RESULTS, _DECISION, _AGAIN = "Results", "Decision", "Runs that exist"

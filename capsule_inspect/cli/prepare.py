@@ -91,14 +91,14 @@ def _write_page(prepared: "Prepared") -> Path:
     """Writes dataset.html beside the manifest; returns its path."""
     from capsule_inspect.cli.console import watch_pictures
     from capsule_inspect.dataset.survey import choose_roi, survey
-    from capsule_inspect.files import replace_text
+    from capsule_inspect.files import write_text
     from capsule_inspect.pages.dataset_page import DATASET_PAGE_FILE, make_dataset_page
 
     data = prepared.data
     with watch_pictures(len(data.samples), "Looking") as advance:
         surveyed = survey(data, choose_roi(data), advance)
     page = prepared.folder / DATASET_PAGE_FILE
-    replace_text(page, make_dataset_page(data, surveyed, prepared.problems))
+    write_text(page, make_dataset_page(data, surveyed, prepared.problems))
     return page
 
 
@@ -118,7 +118,7 @@ def _table(data: "DataSet") -> "Table":
     """Builds the table of counts per class and split."""
     from rich.table import Table
 
-    from capsule_inspect.dataset.manifest import SPLITS
+    from capsule_inspect.choices import SPLITS
 
     table = Table(show_footer=True)
     table.add_column("class", footer="all")

@@ -7,7 +7,7 @@ import typer
 
 from capsule_inspect.cli.options import ConfigDir, DataRoot, Overrides, PrintConfig, settings_from
 from capsule_inspect.text import command_line
-from capsule_inspect.workflows.extras import choose_backend, load_training_stack
+from capsule_inspect.workflows.extras import choose_backend, import_training_stack
 
 if TYPE_CHECKING:
     from capsule_inspect.dataset.data_set import DataSet
@@ -41,7 +41,7 @@ def train(
     from capsule_inspect.workflows.train import start_run
 
     settings, data, run = start_run("train", settings, out, overrides or ())
-    load_training_stack("train")  # last, so that a slip is told at once
+    import_training_stack("train")  # last, so that a slip is told at once
     (_train_study if settings.train.folds else _train_one)(settings, data, run)
 
 
@@ -65,7 +65,8 @@ def _train_one(settings: "Settings", data: "DataSet", run: "RunFolder") -> None:
 def _train_study(settings: "Settings", data: "DataSet", run: "RunFolder") -> None:
     from capsule_inspect.cli.console import say, watch_pictures
     from capsule_inspect.training.calibrate import calibrate
-    from capsule_inspect.training.study import fit_members, make_study
+    from capsule_inspect.training.fit_members import fit_members
+    from capsule_inspect.training.study import make_study
     from capsule_inspect.workflows.train import watch_training
 
     study = make_study(run.path, settings)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from capsule_inspect.cli.options import ConfigDir, DataRoot, Overrides, PrintConfig, settings_from
-from capsule_inspect.workflows.extras import choose_backend, load_training_stack
+from capsule_inspect.workflows.extras import choose_backend, import_training_stack
 
 
 def tune(
@@ -39,7 +39,7 @@ def tune(
     from capsule_inspect.workflows.train import start_run
 
     settings, data, run = start_run("tune", settings, out, overrides or (), ("tune.trials",))
-    load_training_stack("tune")  # so late, so that a slip is told at once
+    import_training_stack("tune")  # so late, so that a slip is told at once
     from capsule_inspect.search import tune as search
     from capsule_inspect.search.report import BEST, draw_search
     from capsule_inspect.search.tune import trial_trainer

@@ -9,18 +9,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from capsule_inspect.choices import GOOD
-from capsule_inspect.dataset.manifest import (
-    MANIFEST,
-    SPLITS,
-    Sample,
-    format_manifest,
-    read_manifest,
-)
+from capsule_inspect.choices import GOOD, SPLITS
+from capsule_inspect.dataset.manifest import MANIFEST, Sample, format_manifest, read_manifest
 from capsule_inspect.errors import DataError
-from capsule_inspect.files import replace_json, replace_text
+from capsule_inspect.files import write_json, write_text
 from capsule_inspect.imaging.read import read_mask
-from capsule_inspect.modelfile.strict_json import Fields, parse_object
+from capsule_inspect.modelfile.strict_json import StrictObject, parse_object
 from capsule_inspect.text import suggest_path
 
 
@@ -89,8 +83,8 @@ def write_dataset(folder: Path, data: DataSet) -> None:
         OSError: The folder cannot be made or written to.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    replace_json(folder / DESCRIPTION, _describe(folder, data))
-    replace_text(folder / MANIFEST, format_manifest(data.samples))
+    write_json(folder / DESCRIPTION, _describe(folder, data))
+    write_text(folder / MANIFEST, format_manifest(data.samples))
 
 
 def _describe(folder: Path, data: DataSet) -> dict[str, Any]:
@@ -164,7 +158,7 @@ def _read_description(path: Path, samples: tuple[Sample, ...]) -> DataSet:
     try:
         document = parse_object(path.read_bytes())
         # What else it says, such as by a later version, is nobody's harm.
-        fields = Fields({key: document[key] for key in _KEYS & set(document)}, "", _KEYS)
+        fields = StrictObject({key: document[key] for key in _KEYS & set(document)}, "", _KEYS)
         return DataSet(
             root=(path.parent / _root(fields)).resolve(),
             classes=_classes(fields),
@@ -180,7 +174,7 @@ def _read_description(path: Path, samples: tuple[Sample, ...]) -> DataSet:
         raise DataError(f"'{path}' is damaged: {error}. Prepare the data again.") from error
 
 
-def _root(fields: Fields) -> str:
+def _root(fields: StrictObject) -> str:
     """Reads `root`: any text, for a folder's name may hold what no message could show."""
     root = fields["root"]
     if not isinstance(root, str):
@@ -188,7 +182,7 @@ def _root(fields: Fields) -> str:
     return root
 
 
-def _classes(fields: Fields) -> tuple[str, ...]:
+def _classes(fields: StrictObject) -> tuple[str, ...]:
     """Reads `classes`: unlike a model's, they may be `good` alone, to measure false alarms on."""
     classes = fields.texts("classes")
     if classes[:1] != (GOOD,):

@@ -7,9 +7,8 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
+from capsule_inspect.choices import SPLITS
 from capsule_inspect.errors import DataError
-
-SPLITS: Final = ("train", "val", "test")
 
 
 @dataclass(frozen=True)

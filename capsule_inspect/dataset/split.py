@@ -6,8 +6,9 @@ from fractions import Fraction
 from hashlib import sha256
 from typing import Final
 
+from capsule_inspect.choices import SPLITS
 from capsule_inspect.dataset.data_set import DataSet, class_order
-from capsule_inspect.dataset.manifest import SPLITS, Sample
+from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.errors import DataError
 
 MIN_TO_SPLIT: Final = 3

@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from capsule_inspect.dataset.data_set import DataSet, true_mask
 from capsule_inspect.dataset.manifest import Sample
-from capsule_inspect.imaging.appearance import Look, measure_look
-from capsule_inspect.imaging.crop import Crop, Roi, find_crops
+from capsule_inspect.imaging.appearance import Appearance, measure_appearance
+from capsule_inspect.imaging.crop import Crop, find_crops
 from capsule_inspect.imaging.find_capsules import find_capsules
 from capsule_inspect.imaging.read import read_picture
+from capsule_inspect.imaging.roi import Roi
 
 _FEW = 20
 """Pictures that tell whether a data set is of capsules."""
@@ -30,7 +31,7 @@ class SurveyedPicture:
 
     sample: Sample
     has_capsule: bool
-    looks: tuple[Look, ...]
+    looks: tuple[Appearance, ...]
     widths: tuple[float, ...]
 
 
@@ -74,7 +75,7 @@ def survey(data: DataSet, roi: Roi, advance: Callable[[], None] = lambda: None) 
         picture = read_picture(data.root / sample.path)
         crops = find_crops(picture, roi)
         has_capsule = bool(crops if roi.mode == "capsule" else find_capsules(picture))
-        looks = tuple(measure_look(crop.take(picture), crop.box.length) for crop in crops)
+        looks = tuple(measure_appearance(crop.take(picture), crop.box.length) for crop in crops)
         widths = tuple(crop.box.width for crop in crops)
         pictures.append(SurveyedPicture(sample, has_capsule, looks, widths))
         mask = true_mask(data, sample, picture.shape[:2]) if sample.mask else None

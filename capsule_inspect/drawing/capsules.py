@@ -12,7 +12,7 @@ from capsule_inspect.choices import GOOD
 from capsule_inspect.drawing.canvas import NOMINAL_SIZE, Canvas, Plane, choose_pose
 from capsule_inspect.drawing.defects import DEFECTS, changed_area, choose_flaw
 from capsule_inspect.drawing.ground import draw_ground, sensor_noise, shadow
-from capsule_inspect.drawing.shell import Flaw, Rendering, render
+from capsule_inspect.drawing.shell import Flaw, Rendering, render_capsule
 from capsule_inspect.drawing.style import choose_style
 
 # Below, the pen of the digits on the smallest capsules is thinner than a pixel.
@@ -67,8 +67,8 @@ def draw_capsule(
     style = choose_style(for_style, canvas.pixels, mvtec_like=bool(for_style.random() < 0.35))
     flaw = choose_flaw(label, style, canvas, for_flaw)
 
-    clean = render(style, canvas, Flaw())
-    shown = clean if label == GOOD else render(style, canvas, flaw)
+    clean = render_capsule(style, canvas, Flaw())
+    shown = clean if label == GOOD else render_capsule(style, canvas, flaw)
 
     place = pose.placement(canvas, size)
     # Only a new outline throws a new shadow: elsewhere good and defective share theirs.

@@ -53,15 +53,15 @@ def crack(style: CapsuleStyle, canvas: Canvas, rng: np.random.Generator) -> Flaw
 
 
 def faulty_imprint(style: CapsuleStyle, canvas: Canvas, rng: np.random.Generator) -> Flaw:
-    """The strength's ink missing, scraped, smeared or blotted."""
-    ink = style.strength.texture
+    """The ink of the dose missing, scraped, smeared or blotted."""
+    ink = style.dose.texture
     kind = rng.choice(["missing", "scraped", "smeared", "blotted"], p=[0.2, 0.35, 0.2, 0.25])
     if kind == "missing":
-        return Flaw(strength=np.zeros_like(ink), join=40.0)
+        return Flaw(dose=np.zeros_like(ink), join=40.0)
     # Wide enough to fill the hollow of a letter under a blot.
     join = 16.0 if kind == "scraped" else 30.0
     spoilt = _SPOIL[str(kind)](ink, canvas.pixels, rng)
-    return Flaw(strength=spoilt, join=join)
+    return Flaw(dose=spoilt, join=join)
 
 
 def _scraped(ink: Texture, pixels: float, rng: np.random.Generator) -> Texture:

@@ -33,7 +33,7 @@ class Flaw:
         shift: How far the shell moved, (dx, dy), in nominal pixels.
         relief: Height added to the surface, in nominal pixels.
         paints: Colours laid on, the last on top.
-        strength: The strength's ink, where it is not what was to be printed.
+        dose: The ink of the dose, where it is not what was to be printed.
         extent: Above 0 where the defect is, however little it changed the colour there.
         join: Gaps up to this many nominal pixels inside the defect belong to it.
     """
@@ -41,7 +41,7 @@ class Flaw:
     shift: tuple[Plane, Plane] | None = None
     relief: Plane | None = None
     paints: tuple[Paint, ...] = ()
-    strength: Texture | None = None
+    dose: Texture | None = None
     extent: Plane | None = None
     join: float = 12.0
 
@@ -90,8 +90,8 @@ def colour_shell(
             for d, li in zip(style.dark, style.light, strict=True)
         ]
     )
-    ink = flaw.strength if flaw.strength is not None else style.strength.texture
-    _print(shell, style.strength, ink, surface, 1.0 - surface.on_dark, canvas)
+    ink = flaw.dose if flaw.dose is not None else style.dose.texture
+    _print(shell, style.dose, ink, surface, 1.0 - surface.on_dark, canvas)
     _print(shell, style.word, style.word.texture, surface, surface.on_dark, canvas)
     for paint in flaw.paints:
         _blend(shell, paint.cover, paint.rgb)
@@ -168,7 +168,7 @@ class Rendering:
     cover: Plane
 
 
-def render(style: CapsuleStyle, canvas: Canvas, flaw: Flaw) -> Rendering:
+def render_capsule(style: CapsuleStyle, canvas: Canvas, flaw: Flaw) -> Rendering:
     """Draws a capsule on its canvas.
 
     Args:

@@ -73,7 +73,7 @@ class CapsuleStyle:
         light_radius: The same of the light half.
         seam: Where along the capsule the halves meet, in nominal pixels.
         seam_tilt: By how much the seam moves along for each nominal pixel across.
-        strength: The digits on the light half.
+        dose: The digits on the light half.
         word: The letters on the dark half.
         lamp: Direction to the lamp, of length 1: along, across, towards the camera.
         ambient: Share of its colour that the shell shows where the lamp does not reach, in [0, 1].
@@ -89,7 +89,7 @@ class CapsuleStyle:
     light_radius: float
     seam: float
     seam_tilt: float
-    strength: Imprint
+    dose: Imprint
     word: Imprint
     lamp: tuple[float, float, float]
     ambient: float
@@ -107,7 +107,7 @@ class CapsuleStyle:
         Returns:
             The sign of the flank's y: -1 or 1.
         """
-        turn = self.strength.turn if side > 0.0 else self.word.turn
+        turn = self.dose.turn if side > 0.0 else self.word.turn
         if 0.1 < abs(turn) < 1.5:
             return -float(np.sign(turn))
         return float(rng.choice([-1.0, 1.0]))
@@ -142,7 +142,7 @@ def choose_style(rng: np.random.Generator, pixels: float, mvtec_like: bool) -> C
     dark, light = _MVTEC_LIKE if mvtec_like else _PALETTE[int(rng.integers(len(_PALETTE)))]
     dark, light = vary(rng, dark, 4.0), vary(rng, light, 8.0)
     radius = rng.uniform(132.0, 140.0)
-    strength = _choose_strength(rng, dark, light, pixels, mvtec_like)
+    dose = _choose_dose(rng, dark, light, pixels, mvtec_like)
     word, seam = _choose_word(rng, dark, pixels)
     lamp = np.array([rng.uniform(-0.15, 0.15), rng.uniform(-0.45, 0.1), 1.0])
     lamp /= np.linalg.norm(lamp)
@@ -155,7 +155,7 @@ def choose_style(rng: np.random.Generator, pixels: float, mvtec_like: bool) -> C
         light_radius=radius - rng.uniform(4.0, 7.0),
         seam=seam,
         seam_tilt=rng.uniform(-0.02, 0.02),
-        strength=strength,
+        dose=dose,
         word=word,
         lamp=(float(lamp[0]), float(lamp[1]), float(lamp[2])),
         ambient=rng.uniform(0.5, 0.62),
@@ -165,7 +165,7 @@ def choose_style(rng: np.random.Generator, pixels: float, mvtec_like: bool) -> C
     )
 
 
-def _choose_strength(
+def _choose_dose(
     rng: np.random.Generator, dark: Rgb, light: Rgb, pixels: float, mvtec_like: bool
 ) -> Imprint:
     """Chooses the digits on the light half, pale ones or near the colour of the dark half."""

@@ -11,13 +11,13 @@ from capsule_inspect.errors import DataError
 from capsule_inspect.evaluation.evaluate import Evaluation, evaluate, summarize
 from capsule_inspect.evaluation.judge import (
     Judgement,
+    classes_of,
     judgement_cells,
     judgement_columns,
-    read_classes,
     read_judgement,
 )
 from capsule_inspect.evaluation.metrics import ClassMetrics, ConfusionMatrix
-from capsule_inspect.files import replace_csv
+from capsule_inspect.files import write_csv
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.metadata import Metric
 
@@ -58,7 +58,7 @@ def write_out_of_fold(path: Path, predictions: Sequence[OutOfFold], classes: Seq
     Raises:
         OSError: The file cannot be written.
     """
-    replace_csv(path, _rows(predictions, classes))
+    write_csv(path, _rows(predictions, classes))
 
 
 def read_out_of_fold(path: Path) -> tuple[tuple[OutOfFold, ...], tuple[str, ...]]:
@@ -70,7 +70,7 @@ def read_out_of_fold(path: Path) -> tuple[tuple[OutOfFold, ...], tuple[str, ...]
     try:
         with path.open(newline="", encoding="utf-8") as stream:
             reader = csv.DictReader(stream, strict=True)
-            classes = read_classes(reader.fieldnames or ())
+            classes = classes_of(reader.fieldnames or ())
             predictions = tuple(
                 OutOfFold(
                     judgement=read_judgement(row, classes),

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from capsule_inspect.choices import GOOD
+from capsule_inspect.choices import GOOD, SPLITS
 from capsule_inspect.dataset.data_set import DataSet
-from capsule_inspect.dataset.manifest import SPLITS, Sample
+from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.errors import DataError, UsageError
 from capsule_inspect.evaluation.judge import Judgement, judge
 from capsule_inspect.evaluation.metrics import (

@@ -13,7 +13,7 @@ from capsule_inspect.evaluation.cross_validation import (
 )
 from capsule_inspect.evaluation.evaluate import Evaluation
 from capsule_inspect.evaluation.judge import judgement_cells, judgement_columns
-from capsule_inspect.files import replace_csv, replace_json
+from capsule_inspect.files import write_csv, write_json
 from capsule_inspect.modelfile.metadata import Metric, OperatingPoint
 
 METRICS_FILE = "metrics.json"
@@ -42,8 +42,8 @@ def write_evaluation(
         "n": len(evaluation.judgements),
         "trained_on_this_split": as_trained,
     }
-    replace_json(folder / METRICS_FILE, {**_document(evaluation), **facts})
-    replace_csv(folder / PICTURES_FILE, _rows(evaluation, model_sha256))
+    write_json(folder / METRICS_FILE, {**_document(evaluation), **facts})
+    write_csv(folder / PICTURES_FILE, _rows(evaluation, model_sha256))
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def write_cross_validation(folder: Path, measured: CrossValidation, facts: Study
             for seed, evaluation in measured.by_seed.items()
         ],
     }
-    replace_json(folder / METRICS_FILE, document)
+    write_json(folder / METRICS_FILE, document)
     write_out_of_fold(folder / OUT_OF_FOLD_FILE, measured.predictions, pooled.classes)
 
 

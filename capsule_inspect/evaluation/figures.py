@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from capsule_inspect.evaluation.curves import OperatingCurves, trace_curves
 from capsule_inspect.evaluation.evaluate import Evaluation
-from capsule_inspect.files import replacing
+from capsule_inspect.files import atomic_write
 
 BLUE = "#0072B2"
 VERMILLION = "#D55E00"
@@ -46,7 +46,7 @@ def draw_figures(folder: Path, evaluation: Evaluation) -> tuple[Path, ...]:
             figures[ROC_FILE] = _draw_roc(evaluation, curves)
             figures[PRECISION_RECALL_FILE] = _draw_precision_recall(evaluation, curves)
         for name, figure in figures.items():
-            with replacing(folder / name) as unfinished:
+            with atomic_write(folder / name) as unfinished:
                 figure.savefig(unfinished)
     return tuple(folder / name for name in figures)
 

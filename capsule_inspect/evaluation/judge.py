@@ -216,7 +216,7 @@ def judgement_cells(judgement: Judgement, class_count: int) -> list[object]:
     ]
 
 
-def read_classes(columns: Sequence[str]) -> tuple[str, ...]:
+def classes_of(columns: Sequence[str]) -> tuple[str, ...]:
     """Returns the classes that the columns name."""
     return tuple(c.removeprefix(_PROBABILITY) for c in columns if c.startswith(_PROBABILITY))
 

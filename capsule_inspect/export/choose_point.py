@@ -17,7 +17,7 @@ from capsule_inspect.modelfile.metadata import (
     read_metrics,
     read_operating_point,
 )
-from capsule_inspect.modelfile.strict_json import Fields, parse_object
+from capsule_inspect.modelfile.strict_json import StrictObject, parse_object
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.settings.groups import AUTO, Settings, ThresholdSettings
 from capsule_inspect.settings.yaml_text import read_settings
@@ -75,7 +75,7 @@ _KEYS = ("operating_point", "metrics", "measured_on", "pictures_sha256")
 
 
 @dataclass(frozen=True)
-class CrossValidated:
+class PooledResults:
     """The part of a cross-validation that goes into a model file.
 
     Attributes:
@@ -93,7 +93,7 @@ class CrossValidated:
     settings: Settings
 
 
-def read_cross_validated(folder: Path) -> CrossValidated:
+def read_pooled_results(folder: Path) -> PooledResults:
     """Reads what `evaluate` wrote of a study.
 
     Raises:
@@ -103,8 +103,8 @@ def read_cross_validated(folder: Path) -> CrossValidated:
     path = folder / METRICS_FILE
     try:
         document = parse_object(path.read_bytes())
-        fields = Fields({key: document[key] for key in _KEYS}, "", frozenset(_KEYS))
-        return CrossValidated(
+        fields = StrictObject({key: document[key] for key in _KEYS}, "", frozenset(_KEYS))
+        return PooledResults(
             point=read_operating_point(fields["operating_point"]),
             metrics=read_metrics(fields, "metrics"),
             measured_on=fields.text("measured_on"),
@@ -126,7 +126,7 @@ def read_cross_validated(folder: Path) -> CrossValidated:
 
 
 def require_same_recipe(
-    measured: CrossValidated, training_data_sha256: str, settings: Settings
+    measured: PooledResults, training_data_sha256: str, settings: Settings
 ) -> None:
     """Checks that a network is what its cross-validation measured, but for its share of pictures.
 

@@ -25,7 +25,7 @@ def measure_training_statistics(
     inspector: Inspector,
     advance: Callable[[], None] = lambda: None,
 ) -> TrainingStatistics | None:
-    """Measures features and looks of pictures.
+    """Measures features and appearances of pictures.
 
     Args:
         data: The data set.
@@ -39,12 +39,12 @@ def measure_training_statistics(
     Raises:
         PictureError: A picture cannot be read.
     """
-    features, looks = [], []
+    features, appearances = [], []
     for sample in samples:
         for finding in inspector.inspect(read_picture(data.root / sample.path)):
             if finding.outputs.features is not None:
                 features.append(finding.outputs.features)
-                looks.append(finding.observation.look)
+                appearances.append(finding.observation.appearance)
         advance()
     if not features:
         return None
@@ -58,7 +58,10 @@ def measure_training_statistics(
         ranges=(),
     )
     scores = [statistics.ood_score(each) for each in features]
-    values = [{**asdict(look), "ood_score": s} for look, s in zip(looks, scores, strict=True)]
+    values = [
+        {**asdict(appearance), "ood_score": s}
+        for appearance, s in zip(appearances, scores, strict=True)
+    ]
     ranges = [
         Range(name, min(v[name] for v in values), max(v[name] for v in values))
         for name in RANGE_NAMES

@@ -7,7 +7,7 @@ from pathlib import Path
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.errors import ModelFileError
 from capsule_inspect.evaluation.metrics import measure
-from capsule_inspect.export.choose_point import CrossValidated
+from capsule_inspect.export.choose_point import PooledResults
 from capsule_inspect.export.convert import Converted
 from capsule_inspect.export.parity import Parity, compare
 from capsule_inspect.export.statistics import measure_training_statistics
@@ -45,7 +45,7 @@ def write_verified(
     point: OperatingPoint,
     settings: ExportSettings,
     *,
-    cross_validated: CrossValidated | None = None,
+    cross_validated: PooledResults | None = None,
     force: bool = False,
     advance: Callable[[], None] = lambda: None,
 ) -> Exported:

@@ -31,7 +31,7 @@ class Annotation:
 Colour: TypeAlias = tuple[int, int, int]
 """RGB, each from 0 to 255."""
 
-DEFECT: Colour = (204, 62, 8)
-GOOD: Colour = (0, 130, 92)
-NOTE: Colour = (80, 80, 80)
+DEFECT_COLOUR: Colour = (204, 62, 8)
+GOOD_COLOUR: Colour = (0, 130, 92)
+NOTE_COLOUR: Colour = (80, 80, 80)
 WHITE: Colour = (255, 255, 255)

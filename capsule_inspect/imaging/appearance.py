@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
-class Look:
+class Appearance:
     """Colour, size and sharpness of one capsule's picture.
 
     Attributes:
@@ -27,7 +27,7 @@ class Look:
     sharpness: float
 
 
-def measure_look(window: NDArray[np.uint8], length: float) -> Look:
+def measure_appearance(window: NDArray[np.uint8], length: float) -> Appearance:
     """Measures a window.
 
     Args:
@@ -37,4 +37,4 @@ def measure_look(window: NDArray[np.uint8], length: float) -> Look:
     red, green, blue, _ = cv2.mean(window)
     grey = cv2.cvtColor(window, cv2.COLOR_RGB2GRAY)
     _, deviation = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_32F))
-    return Look(red, green, blue, length, float(deviation[0, 0]) ** 2)
+    return Appearance(red, green, blue, length, float(deviation[0, 0]) ** 2)

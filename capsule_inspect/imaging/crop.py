@@ -7,36 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from capsule_inspect.checks import require_choice, require_range
 from capsule_inspect.imaging.find_capsules import CapsuleBox, find_capsules
 from capsule_inspect.imaging.picture import Picture
-
-ROI_MODES = ("capsule", "whole")
-
-
-@dataclass(frozen=True)
-class Roi:
-    """Geometry of the network's window.
-
-    Attributes:
-        mode: `capsule` finds each capsule and brings it upright; `whole` takes the whole picture.
-        width: Width of the window in pixels; at least 1.
-        height: Height of the window in pixels; at least 1.
-        capsule_length: Length of the capsule's long axis inside the window, in pixels; at least 1.
-            The default shows MVTec's capsules (about 856 px long) at half scale.
-    """
-
-    mode: str = "capsule"
-    width: int = 480
-    height: int = 192
-    capsule_length: int = 428
-
-    def __post_init__(self) -> None:
-        """Raises ValueError if the geometry is impossible."""
-        require_choice("model.roi.mode", self.mode, ROI_MODES)
-        for name in ("width", "height", "capsule_length"):
-            require_range(f"model.roi.{name}", getattr(self, name), at_least=1)
-
+from capsule_inspect.imaging.roi import Roi
 
 _MAX_SUPERSAMPLING = 8
 """Most samples per window pixel and axis: for a window of 480 x 192 pixels that is a copy of 18 MB,

@@ -1,19 +1,14 @@
 """Pictures and masks → the bytes of a file."""
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias, get_args
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from capsule_inspect.choices import PictureFormat
 from capsule_inspect.errors import PictureError
 from capsule_inspect.imaging.picture import Picture
-
-PictureFormat: TypeAlias = Literal["png", "jpg", "webp"]
-"""What pictures can be written as; also the extension of their files."""
-
-PICTURE_FORMATS: tuple[PictureFormat, ...] = get_args(PictureFormat)
 
 _QUALITY = 90
 """Of 100, for the lossy formats: no block or blur to be seen at native size."""

@@ -6,7 +6,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from capsule_inspect.imaging.annotation import DEFECT, GOOD, NOTE, WHITE, Annotation, Colour
+from capsule_inspect.imaging.annotation import (
+    DEFECT_COLOUR,
+    GOOD_COLOUR,
+    NOTE_COLOUR,
+    WHITE,
+    Annotation,
+    Colour,
+)
 from capsule_inspect.imaging.captions import (
     cover_costs,
     draw_caption,
@@ -51,7 +58,7 @@ def draw_overlay(picture: Picture, annotations: Sequence[Annotation]) -> Picture
     unit = max(height, width) / _NOMINAL_SIDE
     if not annotations:
         note = make_caption("no capsule found", width, unit)
-        draw_caption(drawn, note, (note.pad, note.pad), NOTE)
+        draw_caption(drawn, note, (note.pad, note.pad), NOTE_COLOUR)
         return drawn
     outlines = [_outline(annotation.box, unit) for annotation in annotations]
     for annotation, outline in zip(annotations, outlines, strict=True):
@@ -74,7 +81,7 @@ def _text(annotation: Annotation) -> str:
 
 
 def _colour(annotation: Annotation) -> Colour:
-    return DEFECT if annotation.is_defect else GOOD
+    return DEFECT_COLOUR if annotation.is_defect else GOOD_COLOUR
 
 
 def _thickness(width: float) -> int:
@@ -108,11 +115,11 @@ def _draw_defect(drawn: Picture, mask: NDArray[np.bool_], unit: float) -> None:
     top, left = max(0, y - margin), max(0, x - margin)
     window = (slice(top, y + height + margin), slice(left, x + width + margin))
     part, inside = drawn[window], mask[window]
-    tinted = part[inside] * (1 - _TINT) + np.array(DEFECT) * _TINT
+    tinted = part[inside] * (1 - _TINT) + np.array(DEFECT_COLOUR) * _TINT
     part[inside] = np.rint(tinted).astype(np.uint8)
     origin = np.array([left, top]) + 0.5
     contours = [contour + origin for contour in _contours(inside, line / 2 + rim, unit)]
-    _draw_lines(drawn, contours, DEFECT, line, rim)
+    _draw_lines(drawn, contours, DEFECT_COLOUR, line, rim)
 
 
 def _contours(mask: NDArray[np.bool_], gap: float, unit: float) -> list[_Points]:

@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from capsule_inspect import __version__
+from capsule_inspect.choices import OnExisting
 from capsule_inspect.errors import InterruptedRunError, UsageError
 from capsule_inspect.inference.decide import Observation
 from capsule_inspect.inference.inputs import InputPicture
@@ -24,12 +25,7 @@ from capsule_inspect.inference.records import (
     RecoveredRecords,
     recover_records,
 )
-from capsule_inspect.inference.results_folder import (
-    OnExisting,
-    ResultsFolder,
-    RunSettings,
-    open_results,
-)
+from capsule_inspect.inference.results_folder import ResultsFolder, RunSettings, open_results
 from capsule_inspect.modelfile.metadata import RANGE_NAMES, TrainingStatistics
 from capsule_inspect.text import printable
 
@@ -117,7 +113,7 @@ class Drift:
 
     def add(self, observation: Observation) -> None:
         """Takes one capsule."""
-        values = {**asdict(observation.look), "ood_score": observation.ood_score}
+        values = {**asdict(observation.appearance), "ood_score": observation.ood_score}
         for name, value in values.items():
             if value is not None:
                 self._values[name].append(value)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsule_inspect.choices import GOOD
-from capsule_inspect.imaging.appearance import Look
+from capsule_inspect.imaging.appearance import Appearance
 from capsule_inspect.imaging.crop import Crop
 from capsule_inspect.modelfile.metadata import OperatingPoint, TrainingStatistics
 from capsule_inspect.modelfile.runtime import Outputs
@@ -115,11 +115,11 @@ class Observation:
     """What one capsule's picture is like.
 
     Attributes:
-        look: Colour, size and sharpness.
+        appearance: Colour, size and sharpness.
         ood_score: How unlike the training pictures it is; None where that is not known.
     """
 
-    look: Look
+    appearance: Appearance
     ood_score: float | None = None
 
 
@@ -150,7 +150,7 @@ def find_warnings(
         )
     if statistics is None:
         return
-    sharpness, lowest = observation.look.sharpness, statistics.range_of("sharpness").low
+    sharpness, lowest = observation.appearance.sharpness, statistics.range_of("sharpness").low
     if sharpness < _MIN_SHARE_OF_SHARPNESS * lowest:
         yield (
             f"The picture is blurred: its sharpness is {sharpness:.1f}, that of the training "

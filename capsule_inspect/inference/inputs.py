@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path, PurePath, PurePosixPath
 
+from capsule_inspect.choices import PICTURE_FORMATS
 from capsule_inspect.errors import UsageError
-from capsule_inspect.imaging.encode import PICTURE_FORMATS
 from capsule_inspect.imaging.picture import PICTURE_EXTENSIONS
 from capsule_inspect.inference.results_folder import (
     PICTURE_FOLDERS,

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from capsule_inspect.choices import OverlayChoice, PictureFormat
 from capsule_inspect.errors import PictureError
-from capsule_inspect.imaging.encode import PictureFormat, encode_mask, encode_picture
+from capsule_inspect.imaging.encode import encode_mask, encode_picture
 from capsule_inspect.imaging.overlay import draw_overlay
 from capsule_inspect.imaging.picture import MAX_PIXELS, Picture
 from capsule_inspect.imaging.read import load_picture
@@ -18,9 +18,6 @@ from capsule_inspect.inference.inspector import Finding, Inspector, annotate
 from capsule_inspect.inference.records import Record, record_finding
 from capsule_inspect.inference.results_folder import ResultsFolder
 from capsule_inspect.text import printable
-
-Overlays: TypeAlias = Literal["all", "defects", "none"]
-"""Which pictures get an overlay; `defects` are those with a defective capsule, or with none."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,7 @@ class InspectOptions:
         max_pixels: Larger pictures are refused before they are decoded.
     """
 
-    overlays: Overlays = "all"
+    overlays: OverlayChoice = "all"
     overlay_format: PictureFormat = "png"
     masks: bool = False
     max_pixels: int = MAX_PIXELS
@@ -104,7 +101,7 @@ def inspect_file(
     return InspectedFile(tuple(records), tuple(finding.observation for finding in findings))
 
 
-def _deserves_overlay(findings: Sequence[Finding], overlays: Overlays) -> bool:
+def _deserves_overlay(findings: Sequence[Finding], overlays: OverlayChoice) -> bool:
     all_good = bool(findings) and not any(finding.decision.is_defect for finding in findings)
     return overlays == "all" or (overlays == "defects" and not all_good)
 

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from capsule_inspect.choices import SHIPPED_MODEL, RuntimeName
 from capsule_inspect.errors import ModelFileError
 from capsule_inspect.imaging.annotation import Annotation
-from capsule_inspect.imaging.appearance import measure_look
-from capsule_inspect.imaging.crop import Crop, Roi, find_crops
+from capsule_inspect.imaging.appearance import measure_appearance
+from capsule_inspect.imaging.crop import Crop, find_crops
 from capsule_inspect.imaging.picture import Picture
+from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.decide import Decision, Observation, decide, find_warnings
 from capsule_inspect.modelfile.bundle import read_bundle
 from capsule_inspect.modelfile.metadata import ModelMetadata, OperatingPoint, TrainingStatistics
@@ -85,7 +86,7 @@ class Inspector:
         ood_score = None
         if self.training_statistics is not None and outputs.features is not None:
             ood_score = self.training_statistics.ood_score(outputs.features)
-        return Observation(measure_look(window, crop.box.length), ood_score)
+        return Observation(measure_appearance(window, crop.box.length), ood_score)
 
 
 def annotate(finding: Finding) -> Annotation:
@@ -111,7 +112,7 @@ class LoadedModelFile:
     runtime: str
 
 
-def load_model_file(
+def load_inspector(
     file: Path = SHIPPED_MODEL, runtime: RuntimeName = "auto", threads: int = 1
 ) -> LoadedModelFile:
     """Loads a model file, and makes sure that a runtime here executes it.
@@ -130,7 +131,7 @@ def load_model_file(
 
     Example:
         >>> import numpy as np
-        >>> loaded = load_model_file()
+        >>> loaded = load_inspector()
         >>> loaded.inspector.classes
         ('good', 'crack', 'faulty_imprint', 'poke', 'scratch', 'squeeze')
         >>> bare_table = np.full((300, 400, 3), 230, np.uint8)

@@ -10,14 +10,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from capsule_inspect.choices import Status
 from capsule_inspect.errors import DataError
-from capsule_inspect.inference.inspector import Finding
 from capsule_inspect.inference.results_folder import sentences_for
 from capsule_inspect.text import printable
 
-Status: TypeAlias = Literal["ok", "no_capsule", "error"]
+if TYPE_CHECKING:
+    from capsule_inspect.inference.inspector import Finding
 
 PROBABILITY = "p_"
 """How the names of the columns begin that hold the probability of a class."""
@@ -149,7 +150,7 @@ def _from_text(column: str, text: str) -> object:
 def record_finding(
     path: str,
     capsule: int,
-    finding: Finding,
+    finding: "Finding",
     threshold: float,
     overlay: str = "",
     mask: str = "",

@@ -8,16 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from filelock import FileLock, Timeout
-
+from capsule_inspect.choices import OnExisting, PictureFormat
 from capsule_inspect.errors import UsageError
-from capsule_inspect.files import UNFINISHED, replace_bytes
+from capsule_inspect.files import UNFINISHED, write_bytes
 from capsule_inspect.text import printable
-
-if TYPE_CHECKING:
-    from capsule_inspect.imaging.encode import PictureFormat
 
 
 @contextmanager
@@ -105,7 +100,7 @@ class ResultsFolder:
         file = self.path / name
         with sentences_for(self.path):
             file.parent.mkdir(parents=True, exist_ok=True)
-            replace_bytes(file, data)
+            write_bytes(file, data)
 
     def holds(self, name: str) -> bool:
         """Tells whether a file that `write` was given is there in full."""
@@ -163,9 +158,6 @@ class RunSettings:
         return f"{json.dumps(document, indent=2)}\n".encode()
 
 
-OnExisting: TypeAlias = Literal["refuse", "resume", "overwrite"]
-"""What to do with a results folder that holds something already."""
-
 _LOCK = ".lock"
 
 
@@ -215,6 +207,8 @@ def open_results(
         UsageError: As for `check_results`; another run uses the folder; a run to be resumed was
             made with other settings.
     """
+    from filelock import FileLock, Timeout  # a list of runs does without
+
     check_results(folder, on_existing)
     with sentences_for(folder.path):
         folder.path.mkdir(parents=True, exist_ok=True)

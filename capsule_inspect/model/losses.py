@@ -82,7 +82,7 @@ class AnyDefectLoss(keras.losses.Loss):
         return ops.mean(entropy, axis=(1, 2)) + known * soft_dice_loss(truth, ops.sigmoid(logit))
 
 
-MASK_LOSSES: dict[str, Callable[[TrainSettings], keras.losses.Loss]] = {
+MASK_LOSS_OF: dict[str, Callable[[TrainSettings], keras.losses.Loss]] = {
     "classes": lambda train: ClassesLoss(train.defect_weight),
     "any_defect": lambda _: AnyDefectLoss(),
 }

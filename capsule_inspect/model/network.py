@@ -8,7 +8,7 @@ import keras
 from keras import layers, ops
 
 from capsule_inspect.errors import ConfigError
-from capsule_inspect.model.encoders.registry import find_encoder
+from capsule_inspect.model.encoders.registry import get_encoder
 from capsule_inspect.model.heads import HEADS, HeadInputs
 from capsule_inspect.modelfile.runtime import IMAGE, LOGITS, MASK_LOGITS
 from capsule_inspect.settings.groups import ModelSettings
@@ -23,7 +23,7 @@ the decoder's learning rate is a tenth.
 
 
 @dataclass(frozen=True)
-class Decoded:
+class DecoderOutputs:
     """What the decoder makes of the encoder's features.
 
     Attributes:
@@ -37,7 +37,7 @@ class Decoded:
 
 def build_decoder(
     features: Sequence[keras.KerasTensor], filters: Sequence[int], dropout: float = 0.0
-) -> Decoded:
+) -> DecoderOutputs:
     """Merges encoder features from coarse to fine.
 
     Each level doubles the size, joins the skip of that size and applies two separable convolutions.
@@ -58,7 +58,7 @@ def build_decoder(
         if dropout:
             x = layers.SpatialDropout2D(dropout, name=f"{name}_dropout")(x)
         levels.append(x)
-    return Decoded(fine=x, stride8=levels[1])
+    return DecoderOutputs(fine=x, stride8=levels[1])
 
 
 def _separable(x: keras.KerasTensor, channels: int, name: str) -> keras.KerasTensor:
@@ -95,7 +95,7 @@ def build_network(settings: ModelSettings, class_count: int, with_mask: bool = T
         ConfigError: The settings do not make a network.
         MissingExtraError: The ImageNet weights are not installed.
     """
-    encoder = find_encoder(settings.encoder)
+    encoder = get_encoder(settings.encoder)
     shape = (settings.roi.height, settings.roi.width, 3)
     image = keras.Input(shape, dtype="uint8", name=IMAGE)
     features = encoder.build(image)
@@ -122,7 +122,7 @@ def build_network(settings: ModelSettings, class_count: int, with_mask: bool = T
 
 
 def _mask_head(
-    decoded: Decoded, settings: ModelSettings, class_count: int
+    decoded: DecoderOutputs, settings: ModelSettings, class_count: int
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """Returns the mask's logits at `model.mask_stride`, and those at stride 8 for the label."""
     stride = settings.roi.height // decoded.fine.shape[1]

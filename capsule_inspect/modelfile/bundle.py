@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from capsule_inspect.errors import ModelFileError
-from capsule_inspect.files import replacing
+from capsule_inspect.files import atomic_write
 from capsule_inspect.modelfile.metadata import ModelMetadata
 from capsule_inspect.text import suggest_path
 
@@ -79,7 +79,7 @@ def write_bundle(path: Path, flatbuffer: bytes, metadata: ModelMetadata) -> None
     """
     data = pack_bundle(flatbuffer, metadata)
     try:
-        with replacing(path) as unfinished, unfinished.open("wb") as file:
+        with atomic_write(path) as unfinished, unfinished.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

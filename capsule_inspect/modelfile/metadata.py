@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from capsule_inspect.choices import GOOD, QUANTIZATIONS
+from capsule_inspect.choices import GOOD, POLICIES, QUANTIZATIONS, ROI_MODES
 from capsule_inspect.errors import ModelFileError
-from capsule_inspect.imaging.crop import ROI_MODES, Roi
-from capsule_inspect.modelfile.strict_json import Fields, parse_object
+from capsule_inspect.imaging.roi import Roi
+from capsule_inspect.modelfile.strict_json import StrictObject, parse_object
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,6 @@ class Metric:
     n: int
     low: float | None
     high: float | None
-
-
-POLICIES = ("best_f1", "max_miss_rate")
-"""What a threshold can be chosen for."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,7 @@ class OperatingPoint:
 
 
 RANGE_NAMES = ("red", "green", "blue", "length", "sharpness", "ood_score")
-"""The quantities whose ranges are known: the fields of `imaging.look.Look`, and the score."""
+"""The quantities with a known range: the fields of `Appearance`, and the score."""
 
 
 @dataclass(frozen=True)
@@ -198,7 +194,7 @@ def _read(document: dict[str, object]) -> ModelMetadata:
         raise ValueError(
             f"its format version is {version!r}, but this capsule-inspect reads {FORMAT_VERSION}"
         )
-    fields = Fields(document, "", _keys(ModelMetadata))
+    fields = StrictObject(document, "", _keys(ModelMetadata))
     return ModelMetadata(
         flatbuffer_sha256=fields.sha256("flatbuffer_sha256"),
         classes=read_classes(fields),
@@ -218,13 +214,13 @@ def _read_statistics(value: object) -> TrainingStatistics | None:
     if value is None:
         return None
     where = "training_statistics"
-    fields = Fields(value, where, _keys(TrainingStatistics))
+    fields = StrictObject(value, where, _keys(TrainingStatistics))
     means = fields.numbers("feature_means")
     deviations = fields.numbers("feature_deviations", low=sys.float_info.min)
     if len(means) != len(deviations):
         raise ValueError(f"`{where}` has {len(means)} means, but {len(deviations)} deviations")
     ranges = [
-        _read_range(Fields(item, f"{where}.ranges[]", _keys(Range)))
+        _read_range(StrictObject(item, f"{where}.ranges[]", _keys(Range)))
         for item in fields.items("ranges")
     ]
     if tuple(each.name for each in ranges) != RANGE_NAMES:
@@ -232,7 +228,7 @@ def _read_statistics(value: object) -> TrainingStatistics | None:
     return TrainingStatistics(means, deviations, fields.number("ood_limit", 0), tuple(ranges))
 
 
-def _read_range(fields: Fields) -> Range:
+def _read_range(fields: StrictObject) -> Range:
     return Range(fields.text("name"), fields.number("low"), fields.number("high"))
 
 
@@ -240,7 +236,7 @@ def _keys(kind: type[Any]) -> frozenset[str]:
     return frozenset(field.name for field in dataclasses.fields(kind))
 
 
-def read_classes(fields: Fields) -> tuple[str, ...]:
+def read_classes(fields: StrictObject) -> tuple[str, ...]:
     """Reads `classes`; `ValueError` unless it is `good` and then other names, none twice."""
     classes = fields.texts("classes")
     if len(classes) < 2 or classes[0] != GOOD:
@@ -252,7 +248,7 @@ def read_classes(fields: Fields) -> tuple[str, ...]:
 
 def read_roi(value: object) -> Roi:
     """Reads a window; `ValueError` if a number is out of range."""
-    fields = Fields(value, "roi", _keys(Roi))
+    fields = StrictObject(value, "roi", _keys(Roi))
     return Roi(
         mode=fields.choice("mode", ROI_MODES),
         width=fields.count("width"),
@@ -263,7 +259,7 @@ def read_roi(value: object) -> Roi:
 
 def read_operating_point(value: object) -> OperatingPoint:
     """Reads temperature and thresholds; `ValueError` if one is out of range."""
-    fields = Fields(value, "operating_point", _keys(OperatingPoint))
+    fields = StrictObject(value, "operating_point", _keys(OperatingPoint))
     return OperatingPoint(
         temperature=fields.number("temperature", low=sys.float_info.min),
         threshold=fields.number("threshold", 0, 1),
@@ -275,14 +271,14 @@ def read_operating_point(value: object) -> OperatingPoint:
     )
 
 
-def read_metrics(fields: Fields, key: str) -> tuple[Metric, ...]:
+def read_metrics(fields: StrictObject, key: str) -> tuple[Metric, ...]:
     """Reads a list of metrics; `ValueError` if a number is out of range."""
     return tuple(
-        _read_metric(Fields(item, f"{key}[]", _keys(Metric))) for item in fields.items(key)
+        _read_metric(StrictObject(item, f"{key}[]", _keys(Metric))) for item in fields.items(key)
     )
 
 
-def _read_metric(fields: Fields) -> Metric:
+def _read_metric(fields: StrictObject) -> Metric:
     metric = Metric(
         name=fields.text("name"),
         value=fields.number("value"),

@@ -30,7 +30,7 @@ _INSTALL = {
 }
 
 
-def find_runtime(wanted: RuntimeName) -> tuple[Any, str]:
+def choose_runtime(wanted: RuntimeName) -> tuple[Any, str]:
     """Imports a runtime.
 
     Args:
@@ -176,7 +176,7 @@ class Interpreter:
     ) -> None:
         if threads < 1:
             raise ValueError(f"threads must be at least 1, not {threads}")
-        interpreter_class, self.runtime = find_runtime(runtime)
+        interpreter_class, self.runtime = choose_runtime(runtime)
         try:
             with without_info_lines():
                 interpreter = interpreter_class(

@@ -42,7 +42,7 @@ def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is not a number")
 
 
-class Fields:
+class StrictObject:
     """One JSON object that must have exactly the given keys, read value by value.
 
     All methods raise `ValueError` with the place and the reason, such as "`roi.width` is 0, out of

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from capsule_inspect.choices import GOOD
+from capsule_inspect.choices import GOOD, SPLITS
 from capsule_inspect.dataset.check import Problem
 from capsule_inspect.dataset.data_set import DataSet
-from capsule_inspect.dataset.manifest import SPLITS, Sample
+from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.dataset.survey import Survey
 from capsule_inspect.pages.charts import Chart, histogram
 from capsule_inspect.pages.elements import Card, Fact, Shown, render

@@ -9,11 +9,14 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from capsule_inspect import __version__
-from capsule_inspect.dataset.data_set import DataSet
-from capsule_inspect.files import replace_json
+from capsule_inspect.files import write_json
 from capsule_inspect.text import mask_passwords
+
+if TYPE_CHECKING:
+    from capsule_inspect.dataset.data_set import DataSet
 
 _SECONDS = 5
 """A repository on a slow disk must not hold up a run."""
@@ -113,7 +116,7 @@ class Environment:
     training_sha256: str
 
 
-def look_around(command: str, overrides: Sequence[str], data: DataSet) -> Environment:
+def look_around(command: str, overrides: Sequence[str], data: "DataSet") -> Environment:
     """Returns the environment of a run that begins now.
 
     Args:
@@ -138,4 +141,4 @@ def look_around(command: str, overrides: Sequence[str], data: DataSet) -> Enviro
 
 def write_environment(folder: Path, environment: Environment) -> None:
     """Writes environment.json into a run folder."""
-    replace_json(folder / ENVIRONMENT_FILE, asdict(environment))
+    write_json(folder / ENVIRONMENT_FILE, asdict(environment))

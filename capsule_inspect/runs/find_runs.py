@@ -16,9 +16,9 @@ from capsule_inspect.runs.run_folder import MEMBER, TIME_FORMAT, RunFolder
 from capsule_inspect.runs.stored import (
     metric_values,
     number,
+    read_config,
     read_json,
     read_rows,
-    read_settings,
     require_columns,
     whole_number,
 )
@@ -79,7 +79,7 @@ def read_train(path: Path) -> RunStatus:
         DataError: A file is damaged.
     """
     run = RunFolder(path)
-    settings = read_settings(run.config)
+    settings = read_config(run.config)
     if whole_number(settings, "train.folds"):
         return _read_study(run, settings)
     epochs = read_history(run.history)
@@ -126,7 +126,7 @@ def read_tune(path: Path) -> RunStatus:
     Raises:
         DataError: A file is damaged.
     """
-    planned = whole_number(read_settings(RunFolder(path).config), "tune.trials")
+    planned = whole_number(read_config(RunFolder(path).config), "tune.trials")
     table = path / _TABLE
     rows = read_rows(table) if table.exists() else []
     require_columns(table, rows, "state", "score")

@@ -82,7 +82,7 @@ class RunFolder:
 _LONGEST = 40
 
 
-def safe_name(text: str) -> str:
+def slug(text: str) -> str:
     """Makes a text safe as a part of a file name: letters, digits, dots, dashes and underscores.
 
     Accents are dropped, all else becomes dashes. At most 40 characters; empty if nothing is left.
@@ -132,7 +132,7 @@ def new_run_folder(command: str, about: str, wanted: Path | None = None) -> Path
                     hint = f" An unfinished run in it goes on with {command}.resume={wanted}."
                 raise UsageError(f"The run folder '{wanted}' is not empty. Give a new one.{hint}")
             return wanted
-        folder = _new_folder(RUNS / command, safe_name(about))
+        folder = _new_folder(RUNS / command, slug(about))
     except OSError as error:
         raise UsageError(f"The run folder cannot be made: {error}.") from error
     with suppress(OSError):  # not every file system has links, and not everyone may make them

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from capsule_inspect.errors import DataError
-from capsule_inspect.modelfile.strict_json import Fields, parse_object
+from capsule_inspect.modelfile.strict_json import StrictObject, parse_object
 from capsule_inspect.runs.run import MetricValue
 
 _METRIC = frozenset({"name", "value", "n", "low", "high"})
@@ -54,7 +54,7 @@ def require_columns(path: Path, rows: list[dict[str, str]], *columns: str) -> No
         raise DataError(f"{path.name} is damaged: it has no column {missing[0]}")
 
 
-def read_settings(path: Path) -> Mapping[str, object]:
+def read_config(path: Path) -> Mapping[str, object]:
     """Reads the resolved settings of a run, as plain values.
 
     Raises:
@@ -86,8 +86,8 @@ def metric_values(document: Mapping[str, object], key: str, path: Path) -> tuple
         DataError: They are missing or damaged.
     """
     try:
-        items = Fields({key: document.get(key)}, "", frozenset({key})).items(key)
-        metrics = [Fields(item, f"{key}[]", _METRIC) for item in items]
+        items = StrictObject({key: document.get(key)}, "", frozenset({key})).items(key)
+        metrics = [StrictObject(item, f"{key}[]", _METRIC) for item in items]
         return tuple(MetricValue(m.text("name"), m.number("value"), m.count("n")) for m in metrics)
     except ValueError as error:
         raise DataError(f"{path.name} is damaged: {error}") from error
@@ -100,7 +100,7 @@ def number(row: Mapping[str, str], column: str, path: Path) -> float:
         DataError: It holds none, or one that is not finite.
     """
     try:
-        return Fields({column: float(row[column])}, "", frozenset({column})).number(column)
+        return StrictObject({column: float(row[column])}, "", frozenset({column})).number(column)
     except ValueError as error:
         raise DataError(f"{path.name} is damaged: {column} is {row[column]!r}") from error
 

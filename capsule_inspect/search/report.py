@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from optuna.trial import FrozenTrial, TrialState
 
 from capsule_inspect.evaluation.figures import BLUE, REDDISH_PURPLE, VERMILLION
-from capsule_inspect.files import replace_text, replacing
+from capsule_inspect.files import atomic_write, write_text
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.search.trials import run_lock
 from capsule_inspect.settings.groups import Settings
@@ -42,8 +42,8 @@ def write_search_report(study: optuna.Study, run: RunFolder, settings: Settings)
         for key, value in best.params.items():
             settings = with_value(settings, key, value)
         text = groups_to_yaml(settings, ("model", "train"))
-        replace_text(run.path / BEST, _HEADER.format(best.number) + text)
-    replace_text(run.path / TABLE, _table(study.get_trials(deepcopy=False)))
+        write_text(run.path / BEST, _HEADER.format(best.number) + text)
+    write_text(run.path / TABLE, _table(study.get_trials(deepcopy=False)))
 
 
 def best_trial(study: optuna.Study) -> FrozenTrial | None:
@@ -162,5 +162,5 @@ def _points(trials: Sequence[FrozenTrial]) -> tuple[list[int], list[float]]:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    with replacing(path) as unfinished:
+    with atomic_write(path) as unfinished:
         figure.savefig(unfinished, format="png")

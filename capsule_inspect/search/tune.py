@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.errors import DataError, InterruptedRunError
-from capsule_inspect.files import replace_text
+from capsule_inspect.files import write_text
 from capsule_inspect.reporter import Note
 from capsule_inspect.runs.history import validation_metrics
 from capsule_inspect.runs.run import score
@@ -226,7 +226,7 @@ def trial_trainer(data: DataSet, note: Note) -> RunTrial:
 
     def train(settings: Settings, folder: RunFolder, reporter: TrialReporter) -> float:
         keras.backend.clear_session()
-        replace_text(folder.config, to_yaml(settings))
+        write_text(folder.config, to_yaml(settings))
         try:
             fit(settings, data, folder, Watcher(note, (ReportEpochs(reporter),)))
         finally:

@@ -1,12 +1,22 @@
 """All settings, typed, a dataclass for each group."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from capsule_inspect.checks import require_choice, require_range
-from capsule_inspect.choices import QUANTIZATIONS
-from capsule_inspect.imaging.crop import Roi
-from capsule_inspect.modelfile.metadata import POLICIES, OperatingPoint
+from capsule_inspect.choices import (
+    LABEL_HEADS,
+    MASK_LOSSES,
+    POLICIES,
+    PRUNERS,
+    QUANTIZATIONS,
+    SCHEDULES,
+)
+from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.settings.search_space import SpaceSettings
+
+if TYPE_CHECKING:
+    from capsule_inspect.modelfile.metadata import OperatingPoint
 
 
 @dataclass(frozen=True)
@@ -74,9 +84,6 @@ class ExportSettings:
         require_range("export.min_agreement", self.min_agreement, at_least=0, at_most=1)
         require_range("export.max_dice_drop", self.max_dice_drop, at_least=0, at_most=1)
 
-
-LABEL_HEADS = ("region", "views", "mask_pooling")
-"""What `model.head` can be."""
 
 _COARSEST_STRIDE = 32
 """Window pixels to a side of a pixel of the encoder's last features."""
@@ -179,7 +186,7 @@ class ThresholdSettings:
         if self.value and self.policy != "max_miss_rate":
             raise ValueError("threshold.value is for threshold.policy=max_miss_rate alone.")
 
-    def resolve(self, earlier: OperatingPoint) -> "ThresholdSettings":
+    def resolve(self, earlier: "OperatingPoint") -> "ThresholdSettings":
         """Returns these settings, with those of an earlier choice in the place of `auto`."""
         if self.policy != AUTO:
             return self
@@ -224,12 +231,6 @@ class AugmentSettings:
             require_range(f"train.augment.{name}", getattr(self, name), at_least=0, at_most=1)
         require_range("train.augment.gamma", self.gamma, at_least=1)
 
-
-SCHEDULES = ("one_cycle", "constant")
-"""What `train.schedule` can be."""
-
-MASK_LOSSES = ("classes", "any_defect")
-"""What `train.mask_loss` can be."""
 
 _SEEDS = 2**32
 """How many seeds there are; NumPy and Keras take no higher ones."""
@@ -322,10 +323,6 @@ class TrainSettings:
             raise ValueError("train.seeds counts the runs of each fold; it needs train.folds.")
         require_range("train.seed", self.seed, at_least=0, below=_SEEDS)
         require_range("train.seed + train.seeds", self.seed + self.seeds, at_most=_SEEDS)
-
-
-PRUNERS = ("median", "none")
-"""How `tune` may stop trials early."""
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from capsule_inspect.imaging.crop import Roi
 from capsule_inspect.imaging.picture import Picture
+from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.settings.groups import AugmentSettings
 from capsule_inspect.training.crops import TrainingCrop
 

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsule_inspect.errors import DataError
-from capsule_inspect.imaging.crop import Roi
+from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.modelfile.runtime import LOGITS, MASK_LOGITS
 from capsule_inspect.settings.groups import TrainSettings
 from capsule_inspect.training.augment import Augmenter, transplant
-from capsule_inspect.training.crops import TrainingCrop, mask_shares
+from capsule_inspect.training.crops import TrainingCrop, soft_targets
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Batches(keras.utils.PyDataset):
             images[slot], mask = self._augment(crop, int(random.integers(2**31)))
             labels[slot, crop.label] = 1
             if self._mask_stride and mask is not None:
-                shares = mask_shares(mask, crop.label, count, self._mask_stride)
+                shares = soft_targets(mask, crop.label, count, self._mask_stride)
                 targets[MASK_LOGITS][slot] = shares
         return images, targets
 

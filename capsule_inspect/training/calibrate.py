@@ -13,8 +13,9 @@ from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.metadata import OperatingPoint
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.settings.groups import ThresholdSettings
-from capsule_inspect.training.saved import DecisionRule, load_trained, read_decision, write_decision
-from capsule_inspect.training.study import Member, Study
+from capsule_inspect.training.decision import DecisionRule, read_decision, write_decision
+from capsule_inspect.training.saved import load_trained
+from capsule_inspect.training.study import CrossValidationRun, Member
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,9 @@ class StudyPoints:
     overall: OperatingPoint
 
 
-def calibrate(study: Study, data: DataSet, advance: Callable[[], None] = lambda: None) -> None:
+def calibrate(
+    study: CrossValidationRun, data: DataSet, advance: Callable[[], None] = lambda: None
+) -> None:
     """Chooses the operating points of trained runs, and writes each its decision.json.
 
     The study gets one, too, with the point for a network trained on all pictures.
@@ -58,7 +61,7 @@ def calibrate(study: Study, data: DataSet, advance: Callable[[], None] = lambda:
 
 
 def gather_fold(
-    study: Study,
+    study: CrossValidationRun,
     data: DataSet,
     member: Member,
     inspector: Inspector,
@@ -70,7 +73,7 @@ def gather_fold(
 
 
 def choose_study_points(
-    study: Study, evidence: Sequence[Sequence[Evidence]], wanted: ThresholdSettings
+    study: CrossValidationRun, evidence: Sequence[Sequence[Evidence]], wanted: ThresholdSettings
 ) -> StudyPoints:
     """Chooses the point of each member, and that of all.
 
@@ -98,7 +101,7 @@ def choose_study_points(
     return StudyPoints(tuple(points[place] for place in range(len(study.members))), overall)
 
 
-def write_study_decision(study: Study, data: DataSet, overall: OperatingPoint) -> None:
+def write_study_decision(study: CrossValidationRun, data: DataSet, overall: OperatingPoint) -> None:
     """Writes the study's decision.json."""
     rule = DecisionRule(
         classes=data.classes,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsule_inspect.errors import ConfigError
-from capsule_inspect.files import replace_text
+from capsule_inspect.files import write_text
 from capsule_inspect.runs.history import VALIDATION, history_columns, read_scores
 from capsule_inspect.training.batches import Batches
 from capsule_inspect.training.saved import save_network
@@ -145,7 +145,7 @@ class WriteHistory(keras.callbacks.Callback):
         if self._path.exists():
             lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
             if len(lines) > epoch + 1:
-                replace_text(self._path, "".join(lines[: epoch + 1]))
+                write_text(self._path, "".join(lines[: epoch + 1]))
         self._started = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from capsule_inspect.dataset.data_set import DataSet, true_mask
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.drawing.capsules import draw_capsule, draw_labels
-from capsule_inspect.imaging.crop import Crop, Roi, find_crops
+from capsule_inspect.imaging.crop import Crop, find_crops
 from capsule_inspect.imaging.picture import Picture
 from capsule_inspect.imaging.read import read_picture
+from capsule_inspect.imaging.roi import Roi
 
 MARGIN = 32
 """Window pixels added on every side, so that turned and shifted crops show real picture."""
@@ -36,7 +37,7 @@ class TrainingCrop:
     label: int
 
 
-def load_crops(data: DataSet, samples: Iterable[Sample], roi: Roi) -> list[TrainingCrop]:
+def read_crops(data: DataSet, samples: Iterable[Sample], roi: Roi) -> list[TrainingCrop]:
     """Reads the capsules of samples; of several in a picture, the sound ones count as good.
 
     A defective picture of several capsules without a mask is left out.
@@ -104,7 +105,7 @@ def _widen(crop: Crop) -> Crop:
     return replace(crop, roi=roi, matrix=crop.matrix + shift)
 
 
-def mask_shares(
+def soft_targets(
     mask: NDArray[np.uint8], label: int, class_count: int, stride: int = 2
 ) -> NDArray[np.float32]:
     """Shrinks a mask and spreads it over the classes.

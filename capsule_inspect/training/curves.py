@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from capsule_inspect.files import replacing
+from capsule_inspect.files import atomic_write
 from capsule_inspect.runs.history import LOSSES, read_history
 
 CURVES = "curves.png"
@@ -56,7 +56,7 @@ def draw_history(history: Path, picture: Path) -> None:
         _draw(right, metric, ((each.number, each.metrics.get(metric)) for each in epochs))
     _finish(right)
     right.set(title="Metrics on the validation split", ylim=(-0.02, 1.02))
-    with replacing(picture) as unfinished:
+    with atomic_write(picture) as unfinished:
         figure.savefig(unfinished, format="png")
 
 

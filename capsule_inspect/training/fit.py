@@ -16,7 +16,7 @@ from capsule_inspect.errors import DataError, InterruptedRunError
 from capsule_inspect.evaluation.judge import gather_evidence, judge
 from capsule_inspect.evaluation.metrics import PICTURE_METRICS, measure
 from capsule_inspect.evaluation.operating_point import choose_on_split
-from capsule_inspect.files import replace_json
+from capsule_inspect.files import write_json
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.model.encoders.encoder import round_kernels
 from capsule_inspect.model.network import build_network
@@ -40,15 +40,10 @@ from capsule_inspect.training.callbacks import (
     averaged_weights,
     has_stalled,
 )
-from capsule_inspect.training.crops import MARGIN, TrainingCrop, draw_crops, load_crops
+from capsule_inspect.training.crops import MARGIN, TrainingCrop, draw_crops, read_crops
 from capsule_inspect.training.curves import DrawHistory
-from capsule_inspect.training.saved import (
-    DecisionRule,
-    load_network,
-    save_best,
-    save_network,
-    write_decision,
-)
+from capsule_inspect.training.decision import DecisionRule, write_decision
+from capsule_inspect.training.saved import load_network, save_best, save_network
 from capsule_inspect.training.stages import Stage, epochs_done, plan_stages, start_stage
 
 
@@ -214,7 +209,7 @@ def begin_training(settings: Settings, data: DataSet, run: RunFolder, watcher: W
         _new_network(settings, data) if is_new else load_network(run.checkpoint, compiled=True)
     )
     watcher.note(f"Reading the training pictures of {settings.data.dir}.")
-    crops = load_crops(data, data.of_split("train"), settings.model.roi)
+    crops = read_crops(data, data.of_split("train"), settings.model.roi)
     batches = _make_batches(settings, data, network, crops)
     if is_new:
         if not any(stage.trains_encoder for stage in plan_stages(train)):
@@ -299,4 +294,4 @@ def _finish(trainer: Trainer) -> tuple[Metric, ...]:
 
 
 def _write_validation(path: Path, metrics: Sequence[Metric]) -> None:
-    replace_json(path, {"metrics": [asdict(metric) for metric in metrics]})
+    write_json(path, {"metrics": [asdict(metric) for metric in metrics]})

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import keras
 
 from capsule_inspect.model.encoders.encoder import set_encoder_trainable
-from capsule_inspect.model.losses import MASK_LOSSES
+from capsule_inspect.model.losses import MASK_LOSS_OF
 from capsule_inspect.model.optimizer import EncoderAdamW
 from capsule_inspect.modelfile.runtime import LOGITS, MASK_LOGITS
 from capsule_inspect.settings.groups import TrainSettings
@@ -53,7 +53,7 @@ def start_stage(network: keras.Model, stage: Stage, train: TrainSettings) -> Non
         )
     }
     if MASK_LOGITS in network.output:
-        losses[MASK_LOGITS] = MASK_LOSSES[train.mask_loss](train)
+        losses[MASK_LOGITS] = MASK_LOSS_OF[train.mask_loss](train)
     network.compile(
         optimizer=_optimizer(stage, train),
         loss=losses,

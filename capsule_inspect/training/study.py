@@ -1,21 +1,15 @@
 """Cross-validation: one run for every fold and seed."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import keras
-from filelock import FileLock, Timeout
-
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.split import leave_out
-from capsule_inspect.errors import InterruptedRunError, UsageError
-from capsule_inspect.files import replace_text
+from capsule_inspect.errors import UsageError
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.settings.groups import Settings
-from capsule_inspect.settings.yaml_text import read_settings, to_yaml
-from capsule_inspect.training.fit import Watcher, fit
+from capsule_inspect.settings.yaml_text import read_settings
 
 
 @dataclass(frozen=True)
@@ -41,7 +35,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Study:
+class CrossValidationRun:
     """All runs of a cross-validation.
 
     Attributes:
@@ -73,7 +67,7 @@ class Study:
         return leave_out(dealt, member.fold, self.settings.train.folds, val)
 
 
-def open_study(path: Path) -> Study | None:
+def open_study(path: Path) -> CrossValidationRun | None:
     """Opens a folder as a study; None if it is the folder of a single run, or none at all.
 
     Raises:
@@ -85,7 +79,7 @@ def open_study(path: Path) -> Study | None:
     return make_study(path, read_settings(RunFolder(path).config))
 
 
-def make_study(path: Path, settings: Settings) -> Study:
+def make_study(path: Path, settings: Settings) -> CrossValidationRun:
     """Lists the runs of a study, seed by seed."""
     train = settings.train
     members = []
@@ -93,10 +87,10 @@ def make_study(path: Path, settings: Settings) -> Study:
         for fold in range(train.folds):
             own = replace(settings, train=replace(train, folds=0, seeds=1, seed=seed))
             members.append(Member(fold, seed, own, RunFolder(path).member(seed, fold)))
-    return Study(path, settings, tuple(members))
+    return CrossValidationRun(path, settings, tuple(members))
 
 
-def require_finished(study: Study) -> None:
+def require_finished(study: CrossValidationRun) -> None:
     """Checks that every run of a study is trained, and has its operating point.
 
     Raises:
@@ -131,48 +125,3 @@ def model_files(members: Sequence[Member]) -> list[Path]:
             "networks."
         )
     return [member.run.model for member in members] if missing else exported
-
-
-def fit_members(
-    study: Study, data: DataSet, watch: Callable[[str], AbstractContextManager[Watcher]]
-) -> tuple[Member, ...]:
-    """Trains every run that is not finished and that no other process is at.
-
-    Args:
-        study: The study; what was begun is gone on with.
-        data: The data set.
-        watch: Makes the watcher of a run, given its name.
-
-    Returns:
-        The runs that other processes are still at.
-
-    Raises:
-        InterruptedRunError: The user stopped the study; the message says how to go on.
-    """
-    elsewhere = []
-    for member in study.members:
-        if member.is_finished:
-            continue
-        member.run.path.mkdir(parents=True, exist_ok=True)
-        try:
-            with (
-                FileLock(member.run.path / ".lock", blocking=False),
-                watch(member.run.path.name) as watcher,
-            ):
-                _fit_member(study, member, data, watcher)
-        except Timeout:
-            elsewhere.append(member)
-        except InterruptedRunError:
-            raise InterruptedRunError(
-                "Stopped; the finished epochs of all runs are saved. Go on with: "
-                f"capsule-inspect train train.resume={study.path}"
-            ) from None
-    return tuple(member for member in elsewhere if not member.is_finished)
-
-
-def _fit_member(study: Study, member: Member, data: DataSet, watcher: Watcher) -> None:
-    if member.is_finished:  # by another process, between the look and the lock
-        return
-    keras.backend.clear_session()
-    replace_text(member.run.config, to_yaml(member.settings))
-    fit(member.settings, study.view(data, member), member.run, watcher)

@@ -24,7 +24,7 @@ from capsule_inspect.evaluation.evaluation_folder import (
 )
 from capsule_inspect.evaluation.figures import draw_figures
 from capsule_inspect.evaluation.judge import Judgement
-from capsule_inspect.files import replace_text
+from capsule_inspect.files import write_text
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.metadata import Metric
 from capsule_inspect.pages.evaluation_page import REPORT_FILE, make_evaluation_page
@@ -34,8 +34,8 @@ from capsule_inspect.runs.run_folder import RunFolder, model_name, new_run_folde
 from capsule_inspect.settings.groups import Settings
 from capsule_inspect.settings.yaml_text import to_yaml
 from capsule_inspect.text import command_line, mask_passwords
-from capsule_inspect.training.saved import read_decision
-from capsule_inspect.training.study import Member, Study, model_files, require_finished
+from capsule_inspect.training.decision import read_decision
+from capsule_inspect.training.study import CrossValidationRun, Member, model_files, require_finished
 from capsule_inspect.workflows.models import load_model
 
 
@@ -75,7 +75,7 @@ def begin_evaluation(request: EvaluationRequest, settings: Settings) -> Path:
         UsageError: It cannot be made.
     """
     folder = new_run_folder("evaluate", model_name(request.model), request.out)
-    replace_text(RunFolder(folder).config, mask_passwords(to_yaml(settings)))
+    write_text(RunFolder(folder).config, mask_passwords(to_yaml(settings)))
     write_environment(folder, look_around("evaluate", request.overrides, request.data))
     return folder
 
@@ -158,7 +158,7 @@ def _write(
         about,
         lambda judgement: illustrate(data, samples[judgement.path], inspector_of(judgement)),
     )
-    replace_text(folder / REPORT_FILE, page)
+    write_text(folder / REPORT_FILE, page)
 
 
 def evaluate_model(request: EvaluationRequest, split: str) -> tuple[Metric, ...]:
@@ -197,7 +197,7 @@ def evaluate_model(request: EvaluationRequest, split: str) -> tuple[Metric, ...]
     return measured.metrics
 
 
-def find_stored(model: Path) -> Path | None:
+def find_stored_predictions(model: Path) -> Path | None:
     """Returns the stored predictions that a path stands for: the file, or a folder with one."""
     file = model / OUT_OF_FOLD_FILE if model.is_dir() else model
     return file if file.suffix == ".csv" and file.is_file() else None
@@ -215,7 +215,7 @@ def evaluate_stored(file: Path) -> tuple[Metric, ...]:
     return measured.pooled.metrics
 
 
-def evaluate_study(request: EvaluationRequest, study: Study) -> tuple[Metric, ...]:
+def evaluate_study(request: EvaluationRequest, study: CrossValidationRun) -> tuple[Metric, ...]:
     """Measures a study, prints what came of it, writes the results folder; returns pooled metrics.
 
     Args:
@@ -251,7 +251,9 @@ def evaluate_study(request: EvaluationRequest, study: Study) -> tuple[Metric, ..
     return measured.pooled.metrics
 
 
-def _load_member(request: EvaluationRequest, study: Study, member: Member, file: Path) -> Fitted:
+def _load_member(
+    request: EvaluationRequest, study: CrossValidationRun, member: Member, file: Path
+) -> Fitted:
     loaded = load_model(file, request.runtime, request.settings.predict.threads)
     return Fitted(
         name=member.run.path.name,
@@ -264,7 +266,7 @@ def _load_member(request: EvaluationRequest, study: Study, member: Member, file:
     )
 
 
-def _facts(request: EvaluationRequest, study: Study, file: str) -> StudyFacts:
+def _facts(request: EvaluationRequest, study: CrossValidationRun, file: str) -> StudyFacts:
     return StudyFacts(
         study=study.path,
         file=file,

@@ -10,9 +10,9 @@ from capsule_inspect.cli.tables import print_metrics
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.errors import UsageError
 from capsule_inspect.export.choose_point import (
-    CrossValidated,
+    PooledResults,
     choose_point,
-    read_cross_validated,
+    read_pooled_results,
     require_same_recipe,
     validation_samples,
 )
@@ -28,8 +28,9 @@ from capsule_inspect.training.calibrate import (
     gather_fold,
     write_study_decision,
 )
-from capsule_inspect.training.saved import load_trained, read_decision
-from capsule_inspect.training.study import Study
+from capsule_inspect.training.decision import read_decision
+from capsule_inspect.training.saved import load_trained
+from capsule_inspect.training.study import CrossValidationRun
 
 
 def convert_network(model: Path, data: DataSet, file: Path, settings: ExportSettings) -> Converted:
@@ -51,7 +52,7 @@ def write_export(
     point: OperatingPoint,
     settings: ExportSettings,
     force: bool,
-    measured: CrossValidated | None = None,
+    measured: PooledResults | None = None,
 ) -> None:
     """Compares and writes one file, and prints how it compares.
 
@@ -131,7 +132,7 @@ def export_network(
     say(f"Next: {following}")
 
 
-def _cross_validated(run: RunFolder, settings: Settings) -> CrossValidated | None:
+def _cross_validated(run: RunFolder, settings: Settings) -> PooledResults | None:
     """Reads the cross-validation that vouches for the network of a run, if one is named."""
     if not settings.export.cross_validation:
         return None
@@ -140,13 +141,13 @@ def _cross_validated(run: RunFolder, settings: Settings) -> CrossValidated | Non
             "The threshold comes from the cross-validation, whose policy was chosen when its runs "
             "were exported. Leave threshold.policy away."
         )
-    measured = read_cross_validated(Path(settings.export.cross_validation))
+    measured = read_pooled_results(Path(settings.export.cross_validation))
     trained_on = read_decision(run.decision).training_data_sha256
     require_same_recipe(measured, trained_on, read_settings(run.config))
     return measured
 
 
-def export_study(study: Study, data: DataSet, settings: Settings, force: bool) -> None:
+def export_study(study: CrossValidationRun, data: DataSet, settings: Settings, force: bool) -> None:
     """Exports the runs of a study, each at a point chosen on what the others say of their folds.
 
     Args:

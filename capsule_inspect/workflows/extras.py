@@ -52,7 +52,7 @@ def choose_backend(command: str, backend: str | None = None) -> str:
     return chosen
 
 
-def load_training_stack(command: str, backend: str | None = None) -> None:
+def import_training_stack(command: str, backend: str | None = None) -> None:
     """Imports Keras and what it computes with, quietly, which takes seconds, and says so before.
 
     Args:

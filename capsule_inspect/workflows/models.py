@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from capsule_inspect.choices import RuntimeName
-from capsule_inspect.workflows.extras import load_training_stack
+from capsule_inspect.workflows.extras import import_training_stack
 
 if TYPE_CHECKING:
     from capsule_inspect.inference.inspector import Inspector
@@ -41,14 +41,14 @@ def load_model(file: Path, runtime: RuntimeName, threads: int) -> LoadedModel:
         DataError: decision.json is missing or damaged.
     """
     if file.suffix == ".tflite":
-        from capsule_inspect.inference.inspector import load_model_file
+        from capsule_inspect.inference.inspector import load_inspector
 
-        loaded = load_model_file(file, runtime, threads)
+        loaded = load_inspector(file, runtime, threads)
         return LoadedModel(loaded.inspector, loaded.metadata.training_data_sha256, _sha256(file))
-    from capsule_inspect.training.saved import find_model
+    from capsule_inspect.training.decision import resolve_model
 
-    find_model(file)
-    load_training_stack("evaluate")
+    resolve_model(file)
+    import_training_stack("evaluate")
     from capsule_inspect.training.saved import load_trained
 
     trained = load_trained(file)

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from capsule_inspect.choices import GOOD, RuntimeName
+from capsule_inspect.choices import GOOD, OnExisting, RuntimeName
 from capsule_inspect.cli.console import note, say, warn, watch_pictures
 from capsule_inspect.cli.print_rows import RecordPrinter
 from capsule_inspect.errors import ConditionNotMetError, PartialFailureError
 from capsule_inspect.inference.batch import BatchSummary, inspect_batch
 from capsule_inspect.inference.inputs import InputPicture, expand_inputs, is_result
 from capsule_inspect.inference.inspect_file import InspectOptions
-from capsule_inspect.inference.inspector import Inspector, load_model_file
+from capsule_inspect.inference.inspector import Inspector, load_inspector
 from capsule_inspect.inference.records import Record
-from capsule_inspect.inference.results_folder import OnExisting, ResultsFolder, check_results
+from capsule_inspect.inference.results_folder import ResultsFolder, check_results
 from capsule_inspect.runs.run_folder import input_name, new_run_folder
 from capsule_inspect.text import counted
 from capsule_inspect.workflows.models import describe_expected
@@ -124,7 +124,7 @@ def predict_batch(request: PredictRequest) -> None:
 
 
 def _load(request: PredictRequest) -> Inspector:
-    loaded = load_model_file(request.model, request.runtime, request.threads)
+    loaded = load_inspector(request.model, request.runtime, request.threads)
     point = loaded.inspector.point
     if request.threshold is not None:
         by = "given with --threshold"

@@ -59,7 +59,7 @@ def _begin(
     command: str, settings: "Settings", out: Path | None, overrides: Sequence[str]
 ) -> "tuple[Settings, DataSet, RunFolder]":
     from capsule_inspect.dataset.data_set import read_dataset
-    from capsule_inspect.files import replace_text
+    from capsule_inspect.files import write_text
     from capsule_inspect.runs.environment import look_around, write_environment
     from capsule_inspect.runs.run_folder import RunFolder, base_name, new_run_folder
     from capsule_inspect.settings.yaml_text import to_yaml
@@ -69,7 +69,7 @@ def _begin(
     # Only now, so that a slip leaves no folder behind.
     run = RunFolder(new_run_folder(command, base_name(settings.data.dir), out))
     # With the passwords: a search that goes on needs that of its storage.
-    replace_text(run.config, to_yaml(settings))
+    write_text(run.config, to_yaml(settings))
     write_environment(run.path, look_around(command, overrides, data))
     return settings, data, run
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from capsule_inspect.choices import SHIPPED_MODEL
-from capsule_inspect.modelfile import runtime as find_runtime
+from capsule_inspect.modelfile import runtime as choose_runtime
 from capsule_inspect.modelfile.bundle import pack_bundle, read_bundle
 from capsule_inspect.modelfile.metadata import Metric
 
@@ -65,7 +65,7 @@ def test_a_file_without_metrics_says_on_what_it_was_measured(invoke, tiny_model)
 
 
 def test_without_a_runtime_it_says_why_and_ends_well(invoke, tiny_model, monkeypatch):
-    monkeypatch.setattr(find_runtime.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(choose_runtime.importlib.util, "find_spec", lambda _: None)
     done = invoke("info", tiny_model)
     assert done.exit_code == 0
     assert "runs here with nothing: The runtime ai-edge-litert is not installed" in words(done.out)

@@ -60,10 +60,10 @@ MUTATIONS = (
     ),
     Mutation(
         "tabs may start a formula",
-        "inference/record.py",
+        "inference/records.py",
         '_FORMULA_STARTS = ("=", "+", "-", "@", "\'", "\\t", "\\r")',
         '_FORMULA_STARTS = ("=", "+", "-", "@", "\'", "\\r")',
-        "inference/test_record.py",
+        "inference/test_records.py",
     ),
     Mutation(
         "the last byte of a model file goes unread",
@@ -74,10 +74,10 @@ MUTATIONS = (
     ),
     Mutation(
         "pixels in both masks count twice in the union",
-        "evaluation/overlap.py",
+        "evaluation/pixels.py",
         "union = self.predicted + self.true - self.intersection",
         "union = self.predicted + self.true",
-        "evaluation/test_overlap.py",
+        "evaluation/test_pixels.py",
     ),
     Mutation(
         "false alarms count as good pictures passed",
@@ -102,10 +102,10 @@ MUTATIONS = (
     ),
     Mutation(
         "the last fold is not counted",
-        "dataset/folds.py",
+        "dataset/split.py",
         "count = 1 + max(found.values())",
         "count = max(found.values())",
-        "dataset/test_folds.py",
+        "dataset/test_split.py",
     ),
 )
 

@@ -7,7 +7,7 @@ import pytest
 from capsule_inspect.inference.batch import inspect_batch
 from capsule_inspect.inference.inputs import expand_inputs
 from capsule_inspect.inference.inspect_file import InspectOptions
-from capsule_inspect.inference.inspector import load_model_file
+from capsule_inspect.inference.inspector import load_inspector
 from capsule_inspect.inference.records import read_records
 
 SIDE = 800
@@ -98,7 +98,7 @@ def rows(tmp_path_factory):
     folder = tmp_path_factory.mktemp("strangers")
     for name, draw in THINGS.items():
         (folder / f"{name}.png").write_bytes(cv2.imencode(".png", draw())[1].tobytes())
-    inspector = load_model_file().inspector
+    inspector = load_inspector().inspector
     out = folder / "out"
     inspect_batch(inspector, expand_inputs([str(folder)]), out, InspectOptions("none"))
     return read_records(out / "predictions.csv")

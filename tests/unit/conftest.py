@@ -1,11 +1,12 @@
-"""A network small enough to train in seconds, shared by tests of training and of search."""
+"""What several rooms share: a network small enough to train in seconds, and a pretended extra."""
 
+import importlib.util
 from dataclasses import replace
 
 import pytest
 
 from capsule_inspect.dataset.data_set import DataSet, read_dataset
-from capsule_inspect.imaging.crop import Roi
+from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.settings.groups import ModelSettings, Settings, TrainSettings
 
 
@@ -34,7 +35,7 @@ def small_settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
 
     The head is the one of the fewest layers: nearly all the time of such a run goes to tracing.
     """
-    monkeypatch.setattr("capsule_inspect.model.network.find_encoder", lambda _: SmallEncoder())
+    monkeypatch.setattr("capsule_inspect.model.network.get_encoder", lambda _: SmallEncoder())
     return Settings(
         model=ModelSettings(
             encoder="small",
@@ -57,3 +58,9 @@ def few_pictures(dataset_folder) -> DataSet:
         if sample.label in classes and number < 4:
             samples.append(replace(sample, split=("train", "train", "val", "test")[number]))
     return replace(data, classes=classes, samples=tuple(samples))
+
+
+@pytest.fixture
+def with_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the packages of the extra were installed, for what is said before they load."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)

@@ -2,13 +2,13 @@ import threading
 
 import pytest
 
-from capsule_inspect.files import replace_bytes, replace_csv, replace_json, replace_text, replacing
+from capsule_inspect.files import atomic_write, write_bytes, write_csv, write_json, write_text
 
 
 def test_until_it_is_whole_the_old_file_stands(tmp_path):
     file = tmp_path / "model.keras"
     file.write_bytes(b"old")
-    with replacing(file) as unfinished:
+    with atomic_write(file) as unfinished:
         unfinished.write_bytes(b"half")
         assert unfinished.suffix == ".keras"
         assert file.read_bytes() == b"old"
@@ -25,7 +25,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
         unfinished.write_bytes(b"half")
         raise OSError("full")
 
-    with pytest.raises(OSError, match="full"), replacing(file) as unfinished:
+    with pytest.raises(OSError, match="full"), atomic_write(file) as unfinished:
         write_half(unfinished)
     assert file.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [file]
@@ -35,7 +35,7 @@ def test_threads_do_not_write_to_one_name(tmp_path):
     names, both = set(), threading.Barrier(2, timeout=10)
 
     def write(name):
-        with replacing(tmp_path / name) as unfinished:
+        with atomic_write(tmp_path / name) as unfinished:
             both.wait()
             names.add(unfinished)
             unfinished.touch()
@@ -51,23 +51,23 @@ def test_threads_do_not_write_to_one_name(tmp_path):
 
 def test_a_file_can_have_the_longest_of_names(tmp_path):
     file = tmp_path / f"{'a' * 251}.png"
-    replace_bytes(file, b"picture")
+    write_bytes(file, b"picture")
     assert file.read_bytes() == b"picture"
 
 
 def test_line_ends_of_a_text_stay_as_they_are(tmp_path):
-    replace_text(tmp_path / "notes", "é\nb\r\n")
+    write_text(tmp_path / "notes", "é\nb\r\n")
     assert (tmp_path / "notes").read_bytes() == "é\nb\r\n".encode()
 
 
 def test_json_is_indented_sorted_and_ends_its_last_line(tmp_path):
-    replace_json(tmp_path / "metrics.json", {"n": 2, "classes": ["good"]})
+    write_json(tmp_path / "metrics.json", {"n": 2, "classes": ["good"]})
     text = (tmp_path / "metrics.json").read_bytes()
     assert text == b'{\n  "classes": [\n    "good"\n  ],\n  "n": 2\n}\n'
 
 
 def test_rows_have_line_feeds_and_quotes_where_they_must(tmp_path):
-    replace_csv(tmp_path / "rows.csv", [("path", "fold"), ('é,"1".png', 0), ("b.png", None)])
+    write_csv(tmp_path / "rows.csv", [("path", "fold"), ('é,"1".png', 0), ("b.png", None)])
     expected = 'path,fold\n"é,""1"".png",0\nb.png,\n'
     assert (tmp_path / "rows.csv").read_bytes() == expected.encode()
 
@@ -80,6 +80,6 @@ def test_rows_that_cannot_be_made_leave_the_old_file(tmp_path):
     file = tmp_path / "rows.csv"
     file.write_bytes(b"old")
     with pytest.raises(ValueError, match="no more"):
-        replace_csv(file, rows())
+        write_csv(file, rows())
     assert file.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [file]

@@ -1,59 +1,41 @@
 """The rooms of the package, as CONTRIBUTING.md draws them: imports go one way."""
 
-import ast
-from collections.abc import Iterator
-from pathlib import Path
 from statistics import median
 
 import pytest
+from structure import FLOORS, arrows, cycle, lengths, modules, packages, room_of
 
-PACKAGE = Path(__file__).parents[2] / "capsule_inspect"
-
-# Each room may import those before it, and the single files beside them.
-ROOMS = (
-    *("imaging", "modelfile", "settings", "inference", "dataset", "model"),
-    *("runs", "evaluation", "training", "export", "pages", "cli"),
-)
-# What a room does without although it stands later.
-NEVER = {
-    "settings": {"inference"},
-    "inference": {"settings"},
-    "dataset": {"inference"},
-    "model": {"inference", "dataset"},
-    "runs": {"model"},
-    "evaluation": {"model", "runs"},
-    "pages": {"settings", "model", "runs", "training", "export"},
-}
-MODULES = sorted(PACKAGE.rglob("*.py"))
-
-
-def imported(file: Path) -> Iterator[str]:
-    """The rooms and files of the package that a module imports."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("capsule_inspect."):
-            yield node.module.split(".")[1]
+ROOMS = frozenset().union(*FLOORS)
+LIGHT = ("imaging", "modelfile", "inference")
+HEAVY = ("tensorflow", "keras", "hydra", "omegaconf", "sklearn", "matplotlib", "albumentations")
 
 
 def test_every_room_is_known():
-    found = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()}
-    assert found == set(ROOMS)
+    assert {room_of(module) for module in modules()} == ROOMS
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_a_room_imports_only_what_stands_before_it(room):
-    allowed = set(ROOMS[: ROOMS.index(room) + 1]) - NEVER.get(room, set())
-    for file in (PACKAGE / room).rglob("*.py"):
-        wrong = {name for name in imported(file) if name in ROOMS} - allowed
-        assert not wrong, f"{file.name} imports {wrong}"
+@pytest.mark.parametrize("module", sorted(modules()))
+def test_a_module_imports_only_from_its_room_and_from_floors_below(module):
+    floor = next(number for number, rooms in enumerate(FLOORS) if room_of(module) in rooms)
+    allowed = frozenset().union(*FLOORS[:floor]) | {room_of(module)}
+    wrong = {target for target in arrows()[module] if room_of(target) not in allowed}
+    assert not wrong
 
 
-def test_single_files_import_no_room_but_settings():
-    for file in PACKAGE.glob("[!_]*.py"):
-        rooms = set(ROOMS) & set(imported(file))
-        assert rooms <= ({"settings"} if file.name == "compose.py" else set()), file.name
+def test_no_modules_import_one_another_in_a_circle():
+    assert cycle() == []
 
 
-def test_modules_are_short():
-    lengths = {f: len(f.read_text(encoding="utf-8").splitlines()) for f in MODULES}
-    assert max(lengths.values()) <= 300, max(lengths, key=lengths.__getitem__)
-    assert median(lengths.values()) <= 120
+@pytest.mark.parametrize("room", LIGHT)
+def test_a_light_room_names_no_heavy_package(room):
+    for name, path in modules().items():
+        if room_of(name) == room:
+            assert not set(HEAVY) & set(packages(path)), name
+
+
+def test_modules_hold_one_concept_each():
+    sizes = lengths()
+    assert max(sizes.values()) <= 450, max(sizes, key=sizes.__getitem__)
+    assert 110 <= len(sizes) <= 130
+    assert 120 <= median(sizes.values()) <= 220
+    assert sum(size < 30 for size in sizes.values()) < 10

@@ -10,7 +10,7 @@ from keras import layers
 
 from capsule_inspect.errors import ModelFileError
 from capsule_inspect.model.encoders.encoder import PREFIX
-from capsule_inspect.model.encoders.pretrained import Array, load_pretrained
+from capsule_inspect.model.encoders.pretrained import Array, load_imagenet_weights
 
 _MEAN, _DEVIATION = 127.0, 128.0
 """What pixels are scaled by; `efficientnet_lite_builder.py`, MEAN_RGB and STDDEV_RGB."""
@@ -92,7 +92,7 @@ class EfficientNetLite:
             ModelFileError: Its file does not fit.
         """
         encoder = [layer for layer in network.layers if layer.name.startswith(PREFIX)]
-        arrays = iter(load_pretrained(self.weights_package))
+        arrays = iter(load_imagenet_weights(self.weights_package))
         try:
             for layer in encoder:
                 if layer.weights:

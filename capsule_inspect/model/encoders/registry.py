@@ -40,7 +40,7 @@ def require_encoder(name: str) -> None:
     require_choice("model.encoder", name, ENCODERS, ConfigError)
 
 
-def find_encoder(name: str) -> "Encoder":
+def get_encoder(name: str) -> "Encoder":
     """Returns an encoder by name.
 
     Raises:

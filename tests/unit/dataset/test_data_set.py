@@ -158,12 +158,12 @@ def test_what_is_not_needed_may_be_missing_and_more_may_be_said(tmp_path: Path) 
     assert read_dataset(tmp_path) == before
 
 
-def data_set_of_write_dataset(root: Path) -> DataSet:
+def written_set(root: Path) -> DataSet:
     return DataSet(root, ("good", "crack"), (CRACK, GOOD), 5, "somewhere", "CC0-1.0", "0.1.0")
 
 
 def test_the_description_has_these_keys(tmp_path: Path) -> None:
-    write_dataset(tmp_path / "out", data_set_of_write_dataset(tmp_path))
+    write_dataset(tmp_path / "out", written_set(tmp_path))
     text = (tmp_path / "out" / "dataset.json").read_text()
     description = json.loads(text)
     assert description == {
@@ -182,12 +182,12 @@ def test_the_description_has_these_keys(tmp_path: Path) -> None:
 
 
 def test_nothing_but_the_two_files_is_left(tmp_path: Path) -> None:
-    write_dataset(tmp_path / "out", data_set_of_write_dataset(tmp_path))
+    write_dataset(tmp_path / "out", written_set(tmp_path))
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["dataset.json", "manifest.csv"]
 
 
 def test_a_root_inside_is_written_relative_to_the_folder(tmp_path: Path) -> None:
-    write_dataset(tmp_path, data_set_of_write_dataset(tmp_path / "pictures"))
+    write_dataset(tmp_path, written_set(tmp_path / "pictures"))
     assert json.loads((tmp_path / "dataset.json").read_text())["root"] == "pictures"
 
 

@@ -5,7 +5,7 @@ from capsule_inspect.dataset.data_set import DataSet, read_dataset
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.dataset.survey import choose_roi, survey
 from capsule_inspect.drawing.capsules import draw_capsule
-from capsule_inspect.imaging.crop import Roi
+from capsule_inspect.imaging.roi import Roi
 
 
 def test_capsules_are_measured_and_masks_laid_over_each_other(dataset_folder):

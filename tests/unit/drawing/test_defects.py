@@ -38,7 +38,7 @@ def test_a_good_capsule_has_no_flaw() -> None:
     ("label", "means"),
     [
         ("crack", {"relief", "paints"}),
-        ("faulty_imprint", {"strength"}),
+        ("faulty_imprint", {"dose"}),
         ("poke", {"relief", "paints"}),
         ("scratch", {"paints"}),
         ("squeeze", {"shift", "relief", "extent"}),
@@ -47,7 +47,7 @@ def test_a_good_capsule_has_no_flaw() -> None:
 def test_each_defect_has_its_means(label: str, means: set[str]) -> None:
     for seed in range(8):
         flaw = flaw_of(label, seed)
-        parts = ("shift", "relief", "paints", "strength", "extent")
+        parts = ("shift", "relief", "paints", "dose", "extent")
         used = {part for part in parts if getattr(flaw, part) is not getattr(Flaw(), part)}
         assert used == means
         for paint in flaw.paints:
@@ -56,48 +56,48 @@ def test_each_defect_has_its_means(label: str, means: set[str]) -> None:
             assert 0 < paint.cover.max() <= 1
 
 
-CANVAS_of_crack = Canvas.at(0.5)
-STYLE = choose_style(np.random.default_rng(0), CANVAS_of_crack.pixels, mvtec_like=True)
+CRACK_CANVAS = Canvas.at(0.5)
+STYLE = choose_style(np.random.default_rng(0), CRACK_CANVAS.pixels, mvtec_like=True)
 
 
 def test_a_crack_is_one_long_opening_with_lips_around() -> None:
     for seed in range(20):
-        lips, opening, _ = crack(STYLE, CANVAS_of_crack, np.random.default_rng(seed)).paints
+        lips, opening, _ = crack(STYLE, CRACK_CANVAS, np.random.default_rng(seed)).paints
         inside = (opening.cover > 0.1).astype(np.uint8)
         parts, _ = cv2.connectedComponents(inside)
         assert parts <= 4  # the ground, the crack, and seldom a tip that thins out
         _, sides, _ = cv2.minAreaRect(np.asarray(cv2.findNonZero(inside)))
-        assert 80 < max(sides) / CANVAS_of_crack.pixels < 330
-        assert inside.sum() / CANVAS_of_crack.pixels**2 < 12 * 460
+        assert 80 < max(sides) / CRACK_CANVAS.pixels < 330
+        assert inside.sum() / CRACK_CANVAS.pixels**2 < 12 * 460
         assert lips.cover[inside > 0].min() > 0
         assert (lips.cover > 0).sum() > 1.2 * inside.sum()
 
 
-CANVAS_of_poke = Canvas.at(0.5)
+POKE_CANVAS = Canvas.at(0.5)
 
 
 def test_a_poke_is_one_roundish_hole_in_a_dent() -> None:
     for seed in range(20):
-        flaw = poke(STYLE, CANVAS_of_poke, np.random.default_rng(seed))
+        flaw = poke(STYLE, POKE_CANVAS, np.random.default_rng(seed))
         hole = (flaw.paints[1].cover > 0.5).astype(np.uint8)
         assert cv2.connectedComponents(hole)[0] == 2
         _, sides, _ = cv2.minAreaRect(np.asarray(cv2.findNonZero(hole)))
         assert max(sides) < 2.5 * min(sides)
-        assert 24 < np.mean(sides) / CANVAS_of_poke.pixels < 110
+        assert 24 < np.mean(sides) / POKE_CANVAS.pixels < 110
         assert flaw.relief is not None
         assert flaw.relief.max() <= 0
         deepest = np.unravel_index(flaw.relief.argmin(), flaw.relief.shape)
         rows, columns = np.nonzero(hole)
-        reach = 40 * CANVAS_of_poke.pixels
+        reach = 40 * POKE_CANVAS.pixels
         assert deepest == pytest.approx((rows.mean(), columns.mean()), abs=reach)
 
 
-CANVAS_of_scratch = Canvas.at(1.0)
+SCRATCH_CANVAS = Canvas.at(1.0)
 
 
 def test_a_scratch_is_a_bundle_of_fine_strokes_paler_than_the_shell() -> None:
     for seed in range(20):
-        (paint,) = scratch(STYLE, CANVAS_of_scratch, np.random.default_rng(seed)).paints
+        (paint,) = scratch(STYLE, SCRATCH_CANVAS, np.random.default_rng(seed)).paints
         strokes = (paint.cover > 0.3).astype(np.uint8)
         # Neither a stroke nor a few that cross are wide enough to outlast this.
         assert cv2.erode(strokes, np.ones((15, 15), np.uint8)).sum() < 0.1 * strokes.sum()
@@ -123,19 +123,15 @@ def test_the_shell_moves_within_the_canvas_and_bends_where_its_extent_says() -> 
         assert np.abs(flaw.relief[outside]).max() < 3
 
 
-CANVAS_of_faulty_imprint = Canvas.at(0.4)
+IMPRINT_CANVAS = Canvas.at(0.4)
 
 
 def test_ink_is_missing_added_or_moved_but_the_strip_stays() -> None:
     balances = []
     for seed in range(40):
-        style = choose_style(
-            np.random.default_rng(seed), CANVAS_of_faulty_imprint.pixels, mvtec_like=False
-        )
-        ink = style.strength.texture
-        spoilt = faulty_imprint(
-            style, CANVAS_of_faulty_imprint, np.random.default_rng(seed)
-        ).strength
+        style = choose_style(np.random.default_rng(seed), IMPRINT_CANVAS.pixels, mvtec_like=False)
+        ink = style.dose.texture
+        spoilt = faulty_imprint(style, IMPRINT_CANVAS, np.random.default_rng(seed)).dose
         assert spoilt is not None
         assert spoilt.shape == ink.shape
         assert spoilt.dtype == ink.dtype == np.float32

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from capsule_inspect.drawing.canvas import Canvas
-from capsule_inspect.drawing.shell import Flaw, Paint, Surface, colour_shell, render
+from capsule_inspect.drawing.shell import Flaw, Paint, Surface, colour_shell, render_capsule
 from capsule_inspect.drawing.style import choose_style
 
 CANVAS = Canvas.at(0.4)
 DRAWN = choose_style(np.random.default_rng(5), CANVAS.pixels, mvtec_like=True)
 STYLE = replace(
     DRAWN,
-    strength=replace(DRAWN.strength, turn=0.0, rgb=(240.0, 240.0, 240.0)),
+    dose=replace(DRAWN.dose, turn=0.0, rgb=(240.0, 240.0, 240.0)),
     word=replace(DRAWN.word, turn=3.0),
 )
 SURFACE = Surface(
@@ -29,12 +29,12 @@ def test_each_half_has_its_colour() -> None:
         assert np.median(shell[channel][CANVAS.x > 0]) == pytest.approx(light, rel=0.05)
 
 
-def test_the_strength_is_printed_where_it_says_and_the_hidden_word_is_not() -> None:
+def test_the_dose_is_printed_where_it_says_and_the_hidden_word_is_not() -> None:
     printed = colour_shell(STYLE, CANVAS, SURFACE, Flaw())
-    blank = np.zeros_like(STYLE.strength.texture)
-    without = colour_shell(STYLE, CANVAS, SURFACE, Flaw(strength=blank))
+    blank = np.zeros_like(STYLE.dose.texture)
+    without = colour_shell(STYLE, CANVAS, SURFACE, Flaw(dose=blank))
     inked = np.abs(printed - without).max(axis=0) > 20
-    assert CANVAS.x[inked].mean() == pytest.approx(STYLE.strength.x, abs=6)
+    assert CANVAS.x[inked].mean() == pytest.approx(STYLE.dose.x, abs=6)
     assert CANVAS.y[inked].mean() == pytest.approx(0, abs=6)
     seen = colour_shell(replace(STYLE, word=replace(STYLE.word, turn=0.0)), CANVAS, SURFACE, Flaw())
     lettered = np.abs(printed - seen).max(axis=0) > 20
@@ -49,39 +49,35 @@ def test_the_last_paint_lies_on_top() -> None:
     assert shell[:, cover > 0].mean(axis=1) == pytest.approx([127.5, 0, 127.5])
 
 
-STYLE_of_render = choose_style(np.random.default_rng(5), CANVAS.pixels, mvtec_like=True)
+BARE_STYLE = choose_style(np.random.default_rng(5), CANVAS.pixels, mvtec_like=True)
 
 
 def test_the_outline_is_that_of_two_half_rounds() -> None:
-    drawn = render(STYLE_of_render, CANVAS, Flaw())
+    drawn = render_capsule(BARE_STYLE, CANVAS, Flaw())
     assert drawn.colours.shape == (3, *CANVAS.x.shape)
     assert 0 <= drawn.colours.min() < drawn.colours.max() <= 255
     along = CANVAS.x[drawn.cover > 0.5]
-    assert along.min() == pytest.approx(-STYLE_of_render.half_length, abs=4)
-    assert along.max() == pytest.approx(STYLE_of_render.half_length, abs=4)
+    assert along.min() == pytest.approx(-BARE_STYLE.half_length, abs=4)
+    assert along.max() == pytest.approx(BARE_STYLE.half_length, abs=4)
     wide = drawn.cover > 0.5
-    assert CANVAS.y[wide & (CANVAS.x < 0)].max() == pytest.approx(
-        STYLE_of_render.dark_radius, abs=4
-    )
-    beyond = STYLE_of_render.seam + 20
+    assert CANVAS.y[wide & (CANVAS.x < 0)].max() == pytest.approx(BARE_STYLE.dark_radius, abs=4)
+    beyond = BARE_STYLE.seam + 20
     assert CANVAS.y[wide & (CANVAS.x > beyond)].max() == pytest.approx(
-        STYLE_of_render.light_radius, abs=4
+        BARE_STYLE.light_radius, abs=4
     )
 
 
 def test_a_shift_moves_the_shell() -> None:
     moved = (np.full_like(CANVAS.x, 20.0), np.zeros_like(CANVAS.x))
-    drawn = render(STYLE_of_render, CANVAS, Flaw(shift=moved))
-    assert CANVAS.x[drawn.cover > 0.5].min() == pytest.approx(
-        20 - STYLE_of_render.half_length, abs=4
-    )
+    drawn = render_capsule(BARE_STYLE, CANVAS, Flaw(shift=moved))
+    assert CANVAS.x[drawn.cover > 0.5].min() == pytest.approx(20 - BARE_STYLE.half_length, abs=4)
 
 
 def test_a_relief_changes_the_light_and_not_the_outline() -> None:
     bump = 30 * np.exp(-np.square(CANVAS.x / 40) - np.square(CANVAS.y / 40)).astype(np.float32)
     clean, bumped = (
-        render(STYLE_of_render, CANVAS, Flaw()),
-        render(STYLE_of_render, CANVAS, Flaw(relief=bump)),
+        render_capsule(BARE_STYLE, CANVAS, Flaw()),
+        render_capsule(BARE_STYLE, CANVAS, Flaw(relief=bump)),
     )
     np.testing.assert_array_equal(clean.cover, bumped.cover)
     change = np.abs(clean.colours - bumped.colours).max(axis=0)
@@ -90,11 +86,9 @@ def test_a_relief_changes_the_light_and_not_the_outline() -> None:
 
 
 def test_the_lamp_lights_its_own_side() -> None:
-    still = replace(
-        STYLE_of_render, gloss=(replace(STYLE_of_render.gloss[0], strength=0.0),), horizon=0.0
-    )
+    still = replace(BARE_STYLE, gloss=(replace(BARE_STYLE.gloss[0], strength=0.0),), horizon=0.0)
     upper, lower = (
-        render(replace(still, lamp=(0.0, sign * 0.6, 0.8)), CANVAS, Flaw()).colours
+        render_capsule(replace(still, lamp=(0.0, sign * 0.6, 0.8)), CANVAS, Flaw()).colours
         for sign in (-1, 1)
     )
     above = (CANVAS.y < -50) & (CANVAS.y > -100) & (np.abs(CANVAS.x) < 300)

@@ -6,11 +6,11 @@ import pytest
 from capsule_inspect.drawing.style import CapsuleStyle, choose_style, mix, vary
 
 
-def turned(strength: float, word: float) -> CapsuleStyle:
+def turned(dose: float, word: float) -> CapsuleStyle:
     style = choose_style(np.random.default_rng(0), 0.2, mvtec_like=True)
     return replace(
         style,
-        strength=replace(style.strength, turn=strength),
+        dose=replace(style.dose, turn=dose),
         word=replace(style.word, turn=word),
     )
 
@@ -43,7 +43,7 @@ def test_a_style_keeps_to_its_ranges(mvtec_like: bool) -> None:
         # The word ends before the seam; the texture has a margin of 46 to 54 at both ends.
         length = style.word.texture.shape[1] / 0.2 - 2 * 54
         assert style.word.x + length / 2 < style.seam
-        assert style.strength.x > style.seam
+        assert style.dose.x > style.seam
 
 
 def test_mvtecs_capsules_look_alike_and_others_do_not() -> None:

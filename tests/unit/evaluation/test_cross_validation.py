@@ -22,7 +22,7 @@ from capsule_inspect.evaluation.cross_validation import (
 from capsule_inspect.evaluation.evaluate import summarize
 from capsule_inspect.evaluation.judge import NO_CAPSULE, Judgement
 from capsule_inspect.evaluation.pixels import Overlap
-from capsule_inspect.imaging.crop import Roi
+from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.metadata import OperatingPoint
 from capsule_inspect.modelfile.runtime import Outputs
@@ -139,22 +139,22 @@ def test_a_network_that_was_trained_on_other_pictures_is_refused(pictures):
         cross_validate([swapped])
 
 
-CLASSES_of_out_of_fold = ("good", "crack", 'a, "b"')
+STORED_CLASSES = ("good", "crack", 'a, "b"')
 units = st.floats(0, 1)
 counts = st.integers(0, 10**6)
 texts = st.text(st.characters(exclude_categories=("C",)), min_size=1)
-judgements_of_out_of_fold = st.builds(
+stored_judgements = st.builds(
     Judgement,
     path=texts,
     sha256=texts,
-    truth=st.sampled_from(CLASSES_of_out_of_fold),
-    label=st.sampled_from((*CLASSES_of_out_of_fold, NO_CAPSULE)),
+    truth=st.sampled_from(STORED_CLASSES),
+    label=st.sampled_from((*STORED_CLASSES, NO_CAPSULE)),
     defect_score=units,
     probabilities=st.one_of(st.just(()), st.tuples(units, units, units)),
     overlap=st.none() | st.builds(Overlap, counts, counts, counts),
 )
 predictions = st.builds(
-    OutOfFold, judgements_of_out_of_fold, counts, counts, st.floats(0.1, 9), units, units, texts
+    OutOfFold, stored_judgements, counts, counts, st.floats(0.1, 9), units, units, texts
 )
 
 
@@ -162,16 +162,14 @@ predictions = st.builds(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_is_written_is_read_back(tmp_path, written):
     path = tmp_path / "out_of_fold.csv"
-    write_out_of_fold(path, written, CLASSES_of_out_of_fold)
-    assert read_out_of_fold(path) == (written, CLASSES_of_out_of_fold)
+    write_out_of_fold(path, written, STORED_CLASSES)
+    assert read_out_of_fold(path) == (written, STORED_CLASSES)
 
 
 def damaged(path: Path, old: str, new: str) -> str:
     overlap = Overlap(3, 4, 5)
     judgement = Judgement("a.png", "aa", "crack", "crack", 0.5, (0.5, 0.25, 0.25), overlap)
-    write_out_of_fold(
-        path, [OutOfFold(judgement, 0, 1, 1.0, 0.5, 0.5, "bb")], CLASSES_of_out_of_fold
-    )
+    write_out_of_fold(path, [OutOfFold(judgement, 0, 1, 1.0, 0.5, 0.5, "bb")], STORED_CLASSES)
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
@@ -194,6 +192,6 @@ def test_a_missing_file_and_one_without_rows_are_refused(tmp_path):
     with pytest.raises(DataError, match="cannot be read"):
         read_out_of_fold(tmp_path / "none.csv")
     path = tmp_path / "empty.csv"
-    write_out_of_fold(path, [], CLASSES_of_out_of_fold)
+    write_out_of_fold(path, [], STORED_CLASSES)
     with pytest.raises(DataError, match="holds no predictions"):
         read_out_of_fold(path)

@@ -9,7 +9,7 @@ from capsule_inspect.evaluation.evaluate import choose_examples, choose_samples,
 from capsule_inspect.evaluation.judge import NO_CAPSULE, Judgement
 from capsule_inspect.evaluation.metrics import METRICS
 from capsule_inspect.evaluation.pixels import Overlap
-from capsule_inspect.imaging.crop import Roi
+from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.metadata import OperatingPoint
 from capsule_inspect.modelfile.runtime import Outputs

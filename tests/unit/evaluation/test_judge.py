@@ -11,17 +11,18 @@ from capsule_inspect.evaluation.judge import (
     MASK_THRESHOLDS,
     NO_CAPSULE,
     Judgement,
+    classes_of,
     gather_evidence,
     judge,
     judge_findings,
     judgement_cells,
     judgement_columns,
-    read_classes,
     read_judgement,
 )
 from capsule_inspect.evaluation.pixels import Overlap
-from capsule_inspect.imaging.appearance import Look
-from capsule_inspect.imaging.crop import Roi, find_crops
+from capsule_inspect.imaging.appearance import Appearance
+from capsule_inspect.imaging.crop import find_crops
+from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.decide import Decision, Observation
 from capsule_inspect.inference.inspector import Finding, Inspector
 from capsule_inspect.modelfile.metadata import OperatingPoint
@@ -45,7 +46,7 @@ def finding(label: str, score: float, columns: range | None = range(0)) -> Findi
     decision = Decision(label, 0.5, score, probabilities, mask)
     outputs = Outputs(np.log(probabilities).astype(np.float32), None)
     crop = find_crops(np.zeros((*SHAPE, 3), np.uint8), ROI)[0]
-    return Finding(crop, decision, outputs, Observation(Look(0, 0, 0, 60, 0)))
+    return Finding(crop, decision, outputs, Observation(Appearance(0, 0, 0, 60, 0)))
 
 
 def truth(columns: range) -> np.ndarray:
@@ -154,12 +155,12 @@ def test_a_missing_picture_is_named(data):
         judge(data, [sample(path="nowhere.png")], inspector())
 
 
-CLASSES_of_evidence = ("good", "crack")
-SHAPE_of_evidence = (16, 32)
+EVIDENCE_CLASSES = ("good", "crack")
+EVIDENCE_SHAPE = (16, 32)
 P_DEFECT = 0.42
 
 
-def inspector_of_evidence(mode: str = "whole", masks: bool = True) -> Inspector:
+def evidence_inspector(mode: str = "whole", masks: bool = True) -> Inspector:
     """Says the same of every picture: a crack with odds of 3 to 1, each pixel defect with .42."""
 
     def run(window):
@@ -168,30 +169,28 @@ def inspector_of_evidence(mode: str = "whole", masks: bool = True) -> Inspector:
         return Outputs(logits, np.broadcast_to(pixel, (*window.shape[:2], 2)) if masks else None)
 
     point = OperatingPoint(temperature=3.0, threshold=0.9, mask_threshold=0.9)
-    return Inspector(run, CLASSES_of_evidence, Roi(mode, 32, 16, 32), point)
+    return Inspector(run, EVIDENCE_CLASSES, Roi(mode, 32, 16, 32), point)
 
 
 @pytest.fixture
-def data_of_evidence(tmp_path: Path, save_picture) -> DataSet:
+def two_pictures(tmp_path: Path, save_picture) -> DataSet:
     """A crack whose left half is defect, and a good picture."""
-    mask = np.zeros(SHAPE_of_evidence, np.uint8)
+    mask = np.zeros(EVIDENCE_SHAPE, np.uint8)
     mask[:, :16] = 255
     save_picture(tmp_path / "mask.png", mask)
     for name in ("crack", "good"):
-        save_picture(tmp_path / f"{name}.png", np.zeros((*SHAPE_of_evidence, 3), np.uint8))
+        save_picture(tmp_path / f"{name}.png", np.zeros((*EVIDENCE_SHAPE, 3), np.uint8))
     samples = tuple(
-        Sample(
-            f"{label}.png", label, mask, "val", None, "", SHAPE_of_evidence[1], SHAPE_of_evidence[0]
-        )
+        Sample(f"{label}.png", label, mask, "val", None, "", EVIDENCE_SHAPE[1], EVIDENCE_SHAPE[0])
         for label, mask in (("crack", "mask.png"), ("good", ""))
     )
-    return DataSet(tmp_path, CLASSES_of_evidence, samples, 0, "", "", "")
+    return DataSet(tmp_path, EVIDENCE_CLASSES, samples, 0, "", "", "")
 
 
-def test_a_network_is_heard_before_any_threshold_or_temperature(data_of_evidence):
+def test_a_network_is_heard_before_any_threshold_or_temperature(two_pictures):
     seen = []
     crack, good = gather_evidence(
-        data_of_evidence, data_of_evidence.samples, inspector_of_evidence(), lambda: seen.append(1)
+        two_pictures, two_pictures.samples, evidence_inspector(), lambda: seen.append(1)
     )
     assert len(seen) == 2
     assert (crack.truth, good.truth) == (1, 0)
@@ -202,20 +201,18 @@ def test_a_network_is_heard_before_any_threshold_or_temperature(data_of_evidence
     assert good.dice is None  # every mask is as far from an empty one as any other
 
 
-def test_without_a_mask_head_there_is_no_dice(data_of_evidence):
-    crack, _ = gather_evidence(
-        data_of_evidence, data_of_evidence.samples, inspector_of_evidence(masks=False)
-    )
+def test_without_a_mask_head_there_is_no_dice(two_pictures):
+    crack, _ = gather_evidence(two_pictures, two_pictures.samples, evidence_inspector(masks=False))
     assert crack.dice is None
 
 
-def test_a_picture_without_a_capsule_says_nothing(data_of_evidence):
+def test_a_picture_without_a_capsule_says_nothing(two_pictures):
     seen = []
     assert (
         gather_evidence(
-            data_of_evidence,
-            data_of_evidence.samples,
-            inspector_of_evidence("capsule"),
+            two_pictures,
+            two_pictures.samples,
+            evidence_inspector("capsule"),
             lambda: seen.append(1),
         )
         == ()
@@ -223,20 +220,20 @@ def test_a_picture_without_a_capsule_says_nothing(data_of_evidence):
     assert len(seen) == 2
 
 
-def test_a_missing_picture_is_named_evidence(data_of_evidence):
-    (data_of_evidence.root / "good.png").unlink()
+def test_a_missing_picture_is_named_evidence(two_pictures):
+    (two_pictures.root / "good.png").unlink()
     with pytest.raises(PictureError, match=r"good\.png"):
-        gather_evidence(data_of_evidence, data_of_evidence.samples, inspector_of_evidence())
+        gather_evidence(two_pictures, two_pictures.samples, evidence_inspector())
 
 
-CLASSES_of_judgement_rows = ("good", "crack")
+ROW_CLASSES = ("good", "crack")
 SEEN = Judgement("a.png", "aa", "crack", "crack", 0.75, (0.25, 0.75), Overlap(3, 4, 5))
 
 
 def row(judgement: Judgement) -> dict[str, str]:
     """What a CSV file makes of the cells: text, by column."""
-    cells = map(str, judgement_cells(judgement, len(CLASSES_of_judgement_rows)))
-    return dict(zip(judgement_columns(CLASSES_of_judgement_rows), cells, strict=True))
+    cells = map(str, judgement_cells(judgement, len(ROW_CLASSES)))
+    return dict(zip(judgement_columns(ROW_CLASSES), cells, strict=True))
 
 
 def test_areas_stand_by_their_names():
@@ -253,17 +250,17 @@ def test_areas_stand_by_their_names():
     [SEEN, replace(SEEN, overlap=None), replace(SEEN, label=NO_CAPSULE, probabilities=())],
 )
 def test_a_row_is_read_back(judgement):
-    assert read_judgement(row(judgement), CLASSES_of_judgement_rows) == judgement
+    assert read_judgement(row(judgement), ROW_CLASSES) == judgement
 
 
 def test_columns_name_the_classes():
-    assert read_classes(judgement_columns(CLASSES_of_judgement_rows)) == CLASSES_of_judgement_rows
+    assert classes_of(judgement_columns(ROW_CLASSES)) == ROW_CLASSES
 
 
 def test_what_is_no_row_is_refused():
     without = row(SEEN)
     del without["common_area_px"]
     with pytest.raises(KeyError):
-        read_judgement(without, CLASSES_of_judgement_rows)
+        read_judgement(without, ROW_CLASSES)
     with pytest.raises(ValueError, match="half"):
-        read_judgement(row(SEEN) | {"defect_score": "half"}, CLASSES_of_judgement_rows)
+        read_judgement(row(SEEN) | {"defect_score": "half"}, ROW_CLASSES)

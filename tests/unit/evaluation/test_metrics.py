@@ -312,27 +312,27 @@ def test_nothing_is_estimated_from_nothing():
         assert estimate([0.5], []) is None
 
 
-CLASSES_of_per_class = ("good", "crack", "poke", "squeeze")
+THREE_CLASSES = ("good", "crack", "poke", "squeeze")
 
 
-def judgement_of_per_class(truth: str, label: str, overlap: Overlap | None = None) -> Judgement:
+def class_judgement(truth: str, label: str, overlap: Overlap | None = None) -> Judgement:
     return Judgement("a.png", "0" * 64, truth, label, 0.5, (), overlap)
 
 
-JUDGEMENTS_of_per_class = [
-    judgement_of_per_class("good", "good", Overlap(0, 0, 0)),
-    judgement_of_per_class("good", "good"),
-    judgement_of_per_class("good", "crack", Overlap(0, 5, 0)),
-    judgement_of_per_class("crack", "crack", Overlap(2, 3, 5)),  # dice 4/8, iou 2/6
-    judgement_of_per_class("crack", "poke", Overlap(3, 3, 3)),  # 1
-    judgement_of_per_class("crack", "good", Overlap(0, 0, 4)),  # 0
-    judgement_of_per_class("crack", NO_CAPSULE),
-    judgement_of_per_class("poke", "crack"),
+SEVEN_JUDGED = [
+    class_judgement("good", "good", Overlap(0, 0, 0)),
+    class_judgement("good", "good"),
+    class_judgement("good", "crack", Overlap(0, 5, 0)),
+    class_judgement("crack", "crack", Overlap(2, 3, 5)),  # dice 4/8, iou 2/6
+    class_judgement("crack", "poke", Overlap(3, 3, 3)),  # 1
+    class_judgement("crack", "good", Overlap(0, 0, 4)),  # 0
+    class_judgement("crack", NO_CAPSULE),
+    class_judgement("poke", "crack"),
 ]
 
 
 def test_classes_worked_out_by_hand():
-    classes = measure_classes(JUDGEMENTS_of_per_class, CLASSES_of_per_class)
+    classes = measure_classes(SEVEN_JUDGED, THREE_CLASSES)
     assert [(each.name, each.n) for each in classes] == [
         ("good", 3),
         ("crack", 4),
@@ -359,8 +359,7 @@ def test_classes_worked_out_by_hand():
 
 def test_intervals_and_sizes_are_those_of_the_pictures_that_count():
     crack = {
-        metric.name: metric
-        for metric in measure_classes(JUDGEMENTS_of_per_class, CLASSES_of_per_class)[1].metrics
+        metric.name: metric for metric in measure_classes(SEVEN_JUDGED, THREE_CLASSES)[1].metrics
     }
     sizes = {name: metric.n for name, metric in crack.items()}
     assert sizes == {"recall": 4, "precision": 3, "presence": 4, "dice": 3, "iou": 3}
@@ -372,10 +371,10 @@ def test_intervals_and_sizes_are_those_of_the_pictures_that_count():
 
 def test_a_model_without_a_mask_head_has_no_overlap_in_any_class():
     judgements = [
-        judgement_of_per_class("crack", "crack"),
-        judgement_of_per_class("crack", NO_CAPSULE, Overlap(0, 0, 9)),
+        class_judgement("crack", "crack"),
+        class_judgement("crack", NO_CAPSULE, Overlap(0, 0, 9)),
     ]
-    crack = measure_classes(judgements, CLASSES_of_per_class)[1]
+    crack = measure_classes(judgements, THREE_CLASSES)[1]
     assert [metric.name for metric in crack.metrics] == ["recall", "precision", "presence"]
 
 

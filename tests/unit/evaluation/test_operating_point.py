@@ -14,7 +14,7 @@ from capsule_inspect.evaluation.operating_point import (
     cross_fit,
     is_alarm,
 )
-from capsule_inspect.imaging.crop import Roi
+from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.metadata import OperatingPoint
 from capsule_inspect.modelfile.runtime import Outputs

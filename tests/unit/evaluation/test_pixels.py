@@ -17,7 +17,8 @@ from capsule_inspect.evaluation.pixels import (
     tally_findings,
     tally_pixels,
 )
-from capsule_inspect.imaging.crop import Roi, find_crops
+from capsule_inspect.imaging.crop import find_crops
+from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.decide import defect_map
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.metadata import OperatingPoint

@@ -10,7 +10,7 @@ from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.errors import ConfigError, DataError
 from capsule_inspect.export.choose_point import (
     choose_point,
-    read_cross_validated,
+    read_pooled_results,
     require_same_recipe,
     validation_samples,
 )
@@ -25,7 +25,8 @@ from capsule_inspect.settings.groups import (
     TrainSettings,
 )
 from capsule_inspect.settings.yaml_text import to_yaml
-from capsule_inspect.training.saved import DecisionRule, TrainedModel
+from capsule_inspect.training.decision import DecisionRule
+from capsule_inspect.training.saved import TrainedModel
 
 POINT = OperatingPoint(1.0, 0.5, 0.5, "the tests")
 CLASSES = ("good", "crack", "scratch")
@@ -74,7 +75,7 @@ def test_without_unseen_pictures_the_networks_point_is_kept(data, converted):
 
 PICTURES = "ab" * 32
 STUDY = Settings(train=TrainSettings(folds=5, seeds=3, seed=1))
-POINT_of_cross_validated = OperatingPoint(
+POOLED_POINT = OperatingPoint(
     1.5, 0.4, 0.35, "the tests", expected=(Metric("miss_rate", 0, 9, 0, 0.3),)
 )
 
@@ -82,7 +83,7 @@ POINT_of_cross_validated = OperatingPoint(
 @pytest.fixture
 def folder(tmp_path):
     document = {
-        "operating_point": asdict(POINT_of_cross_validated),
+        "operating_point": asdict(POOLED_POINT),
         "metrics": [asdict(Metric("accuracy", 0.9, 10, 0.6, 0.98))],
         "measured_on": "ten pictures",
         "pictures_sha256": PICTURES,
@@ -94,8 +95,8 @@ def folder(tmp_path):
 
 
 def test_point_and_metrics_are_read(folder):
-    measured = read_cross_validated(folder)
-    assert measured.point == POINT_of_cross_validated
+    measured = read_pooled_results(folder)
+    assert measured.point == POOLED_POINT
     assert measured.metrics == (Metric("accuracy", 0.9, 10, 0.6, 0.98),)
     assert measured.measured_on == "ten pictures"
     assert measured.settings == STUDY
@@ -106,23 +107,23 @@ def test_what_is_no_evaluation_of_a_study_is_refused(folder):
     document = json.loads(path.read_text())
     path.write_text(json.dumps({k: v for k, v in document.items() if k != "operating_point"}))
     with pytest.raises(DataError, match=r"lacks 'operating_point'.*evaluate STUDY"):
-        read_cross_validated(folder)
+        read_pooled_results(folder)
     path.write_text(json.dumps(document | {"pictures_sha256": "ab"}))
     with pytest.raises(DataError, match="damaged"):
-        read_cross_validated(folder)
+        read_pooled_results(folder)
     path.unlink()
     with pytest.raises(DataError, match="cannot be read"):
-        read_cross_validated(folder)
+        read_pooled_results(folder)
 
 
 def test_settings_must_stand_beside(folder):
     (folder / "config.yaml").unlink()
     with pytest.raises(ConfigError, match=r"config\.yaml"):
-        read_cross_validated(folder)
+        read_pooled_results(folder)
 
 
 def test_the_recipe_may_differ_in_folds_and_seeds_alone(folder):
-    measured = read_cross_validated(folder)
+    measured = read_pooled_results(folder)
     one = Settings(train=TrainSettings(seed=7, validate_every=2))
     require_same_recipe(measured, PICTURES, one)
     for other in (

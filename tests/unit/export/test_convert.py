@@ -9,12 +9,13 @@ from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.errors import DataError
 from capsule_inspect.export.convert import convert, convert_trained
-from capsule_inspect.imaging.crop import Roi
+from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.modelfile.bundle import ModelBundle, read_bundle
 from capsule_inspect.modelfile.metadata import OperatingPoint
 from capsule_inspect.modelfile.runtime import Interpreter
 from capsule_inspect.settings.groups import ExportSettings
-from capsule_inspect.training.saved import DecisionRule, TrainedModel
+from capsule_inspect.training.decision import DecisionRule
+from capsule_inspect.training.saved import TrainedModel
 
 SIZE = (32, 96)
 

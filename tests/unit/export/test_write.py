@@ -9,14 +9,15 @@ import pytest
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.errors import ModelFileError
-from capsule_inspect.export.choose_point import CrossValidated
+from capsule_inspect.export.choose_point import PooledResults
 from capsule_inspect.export.convert import Converted
 from capsule_inspect.export.write import write_verified
 from capsule_inspect.modelfile.bundle import read_bundle
 from capsule_inspect.modelfile.metadata import Metric, OperatingPoint
 from capsule_inspect.modelfile.runtime import Interpreter
 from capsule_inspect.settings.groups import ExportSettings, Settings
-from capsule_inspect.training.saved import DecisionRule, TrainedModel
+from capsule_inspect.training.decision import DecisionRule
+from capsule_inspect.training.saved import TrainedModel
 
 POINT = OperatingPoint(1.0, 0.5, 0.5, "the tests")
 SETTINGS = ExportSettings()
@@ -164,7 +165,7 @@ def test_pictures_the_network_was_not_trained_on_are_said_to_be_others(data, con
 
 def test_metrics_of_a_study_take_the_place_of_a_split(data, converted):
     metrics = (Metric("accuracy", 0.9, 10, 0.6, 0.98),)
-    study = CrossValidated(POINT, metrics, "ten pictures", "ab" * 32, Settings())
+    study = PooledResults(POINT, metrics, "ten pictures", "ab" * 32, Settings())
     exported = write_verified(converted, data, POINT, SETTINGS, cross_validated=study)
     assert (exported.metrics, exported.measured_on) == (metrics, "ten pictures")
     assert read_bundle(exported.path).metadata.metrics == metrics

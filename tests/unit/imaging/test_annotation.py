@@ -10,7 +10,7 @@ def luminance(colour) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-@pytest.mark.parametrize("name", ["DEFECT", "GOOD", "NOTE"])
+@pytest.mark.parametrize("name", ["DEFECT_COLOUR", "GOOD_COLOUR", "NOTE_COLOUR"])
 def test_white_text_can_be_read_on_every_colour(name):
     lighter, darker = luminance(palette.WHITE), luminance(getattr(palette, name))
     assert (lighter + 0.05) / (darker + 0.05) >= 4.5

@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from capsule_inspect.choices import ROI_MODES
 from capsule_inspect.drawing.capsules import draw_capsule
 from capsule_inspect.drawing.defects import DEFECTS
-from capsule_inspect.imaging.crop import ROI_MODES, Roi, crop_capsule, find_crops
+from capsule_inspect.imaging.crop import crop_capsule, find_crops
 from capsule_inspect.imaging.find_capsules import CapsuleBox, find_capsules
+from capsule_inspect.imaging.roi import Roi
 
 ROI = Roi()
 WHOLE = Roi("whole", 96, 64, 80)

@@ -297,7 +297,7 @@ def test_coordinates_run_along_the_axis_and_across_it():
     assert np.array_equal(part[1], across[30:90, 40:110])
 
 
-def stadium_of_is_capsule(length: float, width: float, contrast: float = 100) -> np.ndarray:
+def outline(length: float, width: float, contrast: float = 100) -> np.ndarray:
     """Distances to the ground of a capsule in the middle, in grey levels."""
     x, y = np.meshgrid(np.arange(250) + 0.5 - 125, np.arange(200) + 0.5 - 100)
     inside = np.hypot(np.maximum(np.abs(x) - (length - width) / 2, 0), y) <= width / 2
@@ -313,22 +313,22 @@ def judge(distance: np.ndarray) -> bool:
     ("aspect", "expected"), [(1.4, False), (1.6, True), (4.8, True), (5.3, False)]
 )
 def test_length_over_width_decides(aspect, expected):
-    assert judge(stadium_of_is_capsule(40 * aspect, 40)) == expected
+    assert judge(outline(40 * aspect, 40)) == expected
 
 
 @pytest.mark.parametrize(("contrast", "expected"), [(17, False), (19, True)])
 def test_contrast_decides(contrast, expected):
-    assert judge(stadium_of_is_capsule(160, 60, contrast)) == expected
+    assert judge(outline(160, 60, contrast)) == expected
 
 
 def test_an_outline_that_fades_is_none():
-    soft = cv2.GaussianBlur(stadium_of_is_capsule(160, 60), (0, 0), 20)
+    soft = cv2.GaussianBlur(outline(160, 60), (0, 0), 20)
     assert not judge(soft)
-    assert judge(cv2.GaussianBlur(stadium_of_is_capsule(160, 60), (0, 0), 1.5))
+    assert judge(cv2.GaussianBlur(outline(160, 60), (0, 0), 1.5))
 
 
 def test_a_bow_is_no_capsule():
-    bow = stadium_of_is_capsule(160, 60)
+    bow = outline(160, 60)
     bow[:100, 85:165] = 0  # its overlap with a stadium is about two thirds
     assert not judge(bow)
 

@@ -250,9 +250,7 @@ def test_the_pixels_are_the_callers_own(orientation):
     assert pixels.flags.c_contiguous
 
 
-def decode_of_decode_upright(
-    data: bytes, name: str = "x", max_pixels: int = 10_000_000
-) -> np.ndarray:
+def upright(data: bytes, name: str = "x", max_pixels: int = 10_000_000) -> np.ndarray:
     return decode_upright(data, name, max_pixels)[1]
 
 
@@ -274,7 +272,7 @@ def test_the_exif_orientation_is_applied_once(extension, orientation):
     small = np.array([[250, 160, 90], [10, 60, 200]], np.uint8)
     stored = np.dstack([np.kron(small, np.ones((16, 16), np.uint8))] * 3)
 
-    picture = decode_of_decode_upright(oriented(extension, stored, orientation))
+    picture = upright(oriented(extension, stored, orientation))
 
     expected = UPRIGHT[orientation](stored)
     assert picture.shape == expected.shape
@@ -290,7 +288,7 @@ def test_the_corner_of_the_first_pixel(orientation, first_pixel_at):
     stored = np.full((4, 6, 3), 255, np.uint8)
     stored[0, 0] = 0
 
-    picture = decode_of_decode_upright(oriented(".png", stored, orientation))
+    picture = upright(oriented(".png", stored, orientation))
 
     row, column = np.argwhere(picture[:, :, 0] == 0)[0]
     assert f"{'bottom' if row else 'top'} {'right' if column else 'left'}" == first_pixel_at
@@ -302,7 +300,7 @@ def test_values_of_unknown_range_are_refused(dtype, kind):
     data = tiff(np.full((4, 5), 0.5 if kind == 3 else 100, dtype), kind)
 
     with pytest.raises(PictureError, match=rf"^scan\.tif holds {np.dtype(dtype)} values"):
-        decode_of_decode_upright(data, "scan.tif")
+        upright(data, "scan.tif")
 
 
 def test_the_pixel_limit_is_checked_before_decoding():
@@ -312,23 +310,23 @@ def test_the_pixel_limit_is_checked_before_decoding():
     data = data[:8] + png_chunk(b"IHDR", header) + data[33:]
 
     with pytest.raises(PictureError, match=r"20000 x 20000 pixels.*limit of 10 megapixels"):
-        decode_of_decode_upright(data)
+        upright(data)
 
 
 @pytest.mark.parametrize("extension", [".png", ".bmp", ".tiff", ".webp", ".jpg"])
 def test_the_pixel_limit_is_inclusive(extension):
     data = encode(extension, noise(5, 6))
 
-    assert decode_of_decode_upright(data, max_pixels=30).shape == (5, 6, 3)
+    assert upright(data, max_pixels=30).shape == (5, 6, 3)
     with pytest.raises(PictureError, match=r"6 x 5 pixels, more than the limit of 2\.9e-05"):
-        decode_of_decode_upright(data, max_pixels=29)
+        upright(data, max_pixels=29)
 
 
 def test_what_opencv_cannot_decode_is_one_sentence_and_no_log(capfd):
     fax_of_8_bits = tiff(np.zeros((4, 5), np.uint8), extra={259: 4})
 
     with pytest.raises(PictureError, match=r"^x cannot be decoded"):
-        decode_of_decode_upright(fax_of_8_bits)
+        upright(fax_of_8_bits)
 
     if "OPENCV_LOG_LEVEL" not in os.environ:
         assert capfd.readouterr().err == ""
@@ -339,7 +337,7 @@ def test_an_opencv_exception_becomes_a_picture_error():
     row = bytes(2**20 + 1)
 
     with pytest.raises(PictureError, match=r"^x cannot be decoded"):
-        decode_of_decode_upright(png(2**20 + 1, 8, 0, [row]))
+        upright(png(2**20 + 1, 8, 0, [row]))
 
 
 SMOOTH = cv2.GaussianBlur(noise(40, 60), (0, 0), 2)
@@ -362,7 +360,7 @@ def test_a_picture_cut_anywhere_is_refused(kind, share):
     data = FILES[kind]
 
     with pytest.raises(PictureError):
-        decode_of_decode_upright(data[: int(len(data) * share)])
+        upright(data[: int(len(data) * share)])
 
 
 @settings(max_examples=300, deadline=None)
@@ -375,7 +373,7 @@ def test_changed_bytes_decode_or_raise_a_picture_error(kind, data):
         changed[position] = data.draw(st.integers(0, 255))
 
     try:
-        picture = decode_of_decode_upright(bytes(changed), max_pixels=10_000_000)
+        picture = upright(bytes(changed), max_pixels=10_000_000)
     except PictureError:
         pass  # any other exception fails the test
     else:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from capsule_inspect.drawing.capsules import draw_capsule
 from capsule_inspect.errors import InterruptedRunError, UsageError
-from capsule_inspect.imaging.appearance import Look
-from capsule_inspect.imaging.crop import Roi
+from capsule_inspect.imaging.appearance import Appearance
+from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.batch import BatchSummary, Drift, Tally, inspect_batch, map_in_order
 from capsule_inspect.inference.decide import Observation
 from capsule_inspect.inference.inputs import expand_inputs
@@ -348,7 +348,7 @@ def test_capsules_count_by_label_and_files_by_status():
 
 def test_what_the_pictures_are_like_tells_of_drift():
     tally = Tally(STATISTICS)
-    dark = Observation(Look(5, 15, 15, 15, 15), 15.0)
+    dark = Observation(Appearance(5, 15, 15, 15, 15), 15.0)
     for _ in range(3):
         tally.add(InspectedFile((Record("a.png", "ok"),), (dark, dark)))
     assert "red 5.0 (10.0 to 20.0)" in tally.summary().drift
@@ -362,11 +362,11 @@ def describe(looks, statistics=STATISTICS, score: float | None = 15.0):
 
 
 def test_a_batch_like_the_training_says_nothing():
-    assert describe([Look(15, 15, 15, 15, 15)] * 9) == ""
+    assert describe([Appearance(15, 15, 15, 15, 15)] * 9) == ""
 
 
 def test_what_leaves_its_range_is_named_with_median_and_range():
-    looks = [Look(15, 15, blue, 9, 15) for blue in (20, 21, 22, 23, 24)]
+    looks = [Appearance(15, 15, blue, 9, 15) for blue in (20, 21, 22, 23, 24)]
     said = describe(looks)
     assert "blue 22.0 (10.0 to 20.0)" in said
     assert "length 9.0 (10.0 to 20.0)" in said
@@ -375,26 +375,30 @@ def test_what_leaves_its_range_is_named_with_median_and_range():
 
 @pytest.mark.parametrize(("value", "drifts"), [(10, False), (20, False), (9.9, True), (20.1, True)])
 def test_the_ends_of_a_range_belong_to_it(value, drifts):
-    assert bool(describe([Look(15, value, 15, 15, 15)] * 5)) == drifts
+    assert bool(describe([Appearance(15, value, 15, 15, 15)] * 5)) == drifts
 
 
 def test_one_odd_picture_of_many_is_no_drift():
-    assert describe([Look(15, 15, 15, 15, 15)] * 6 + [Look(255, 0, 255, 99, 0)] * 3) == ""
+    assert (
+        describe([Appearance(15, 15, 15, 15, 15)] * 6 + [Appearance(255, 0, 255, 99, 0)] * 3) == ""
+    )
 
 
 def test_a_few_pictures_are_no_batch():
-    assert describe([Look(255, 0, 255, 99, 0)] * 4) == ""
+    assert describe([Appearance(255, 0, 255, 99, 0)] * 4) == ""
 
 
 def test_a_network_without_scores_is_judged_by_its_looks():
-    said = describe([Look(15, 15, 15, 9, 15)] * 5, score=None)
+    said = describe([Appearance(15, 15, 15, 9, 15)] * 5, score=None)
     assert said.startswith("Drift: medians outside the training's range: length 9.0")
     assert "ood" not in said
 
 
 def test_the_score_is_one_of_what_can_drift():
-    assert "ood score 21.5 (10.0 to 20.0)" in describe([Look(15, 15, 15, 15, 15)] * 5, score=21.5)
+    assert "ood score 21.5 (10.0 to 20.0)" in describe(
+        [Appearance(15, 15, 15, 15, 15)] * 5, score=21.5
+    )
 
 
 def test_without_statistics_nothing_is_known():
-    assert describe([Look(255, 0, 255, 99, 0)] * 9, statistics=None) == ""
+    assert describe([Appearance(255, 0, 255, 99, 0)] * 9, statistics=None) == ""

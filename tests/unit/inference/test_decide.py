@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capsule_inspect.drawing.capsules import draw_capsule
-from capsule_inspect.imaging.appearance import Look
-from capsule_inspect.imaging.crop import Crop, Roi, crop_capsule, find_crops
+from capsule_inspect.imaging.appearance import Appearance
+from capsule_inspect.imaging.crop import Crop, crop_capsule, find_crops
 from capsule_inspect.imaging.find_capsules import CapsuleBox, find_capsules
+from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.decide import Observation, decide, defect_map, find_warnings, softmax
 from capsule_inspect.modelfile.metadata import (
     RANGE_NAMES,
@@ -141,7 +142,7 @@ def warnings(
 ):
     box = CapsuleBox(500, 500, length, length / 3, 0, 1000, is_cut)
     crop = crop_capsule(box, Roi(mode))
-    observation = Observation(Look(0, 0, 0, length, sharpness), score)
+    observation = Observation(Appearance(0, 0, 0, length, sharpness), score)
     return list(find_warnings(crop, observation, statistics))
 
 

@@ -2,8 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from capsule_inspect.imaging.appearance import Look
-from capsule_inspect.imaging.crop import Roi
+from capsule_inspect.imaging.appearance import Appearance
+from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.inputs import InputPicture
 from capsule_inspect.inference.inspect_file import InspectOptions, inspect_file
 from capsule_inspect.inference.inspector import Inspector
@@ -55,7 +55,7 @@ def test_a_row_names_the_overlay_and_the_mask_that_were_written(picture):
 def test_what_the_picture_is_like_comes_with_its_rows(picture):
     inspected, _ = inspect(picture, see(0, 9))
     (observation,) = inspected.observations
-    assert observation.look == Look(10, 20, 30, 96, 0)
+    assert observation.appearance == Appearance(10, 20, 30, 96, 0)
     assert observation.ood_score is None
 
 

@@ -4,12 +4,13 @@ import pytest
 from capsule_inspect.drawing.capsules import draw_capsule
 from capsule_inspect.errors import ModelFileError
 from capsule_inspect.imaging.annotation import Annotation
-from capsule_inspect.imaging.appearance import Look
-from capsule_inspect.imaging.crop import Roi, crop_capsule
+from capsule_inspect.imaging.appearance import Appearance
+from capsule_inspect.imaging.crop import crop_capsule
 from capsule_inspect.imaging.find_capsules import CapsuleBox
+from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference import inspector as module
 from capsule_inspect.inference.decide import Decision, Observation
-from capsule_inspect.inference.inspector import Finding, Inspector, annotate, load_model_file
+from capsule_inspect.inference.inspector import Finding, Inspector, annotate, load_inspector
 from capsule_inspect.modelfile.bundle import read_bundle
 from capsule_inspect.modelfile.metadata import (
     RANGE_NAMES,
@@ -68,8 +69,8 @@ def test_a_mask_is_of_the_size_of_its_picture():
     mask_logits = np.zeros((8, 24, 2), np.float32)
     outputs = Outputs(np.array([0, 4], np.float32), mask_logits)
     picture = np.full((20, 60, 3), 200, np.uint8)
-    look = Inspector(lambda _: outputs, CLASSES, Roi("whole", 48, 16, 42), OperatingPoint())
-    (finding,) = look.inspect(picture)
+    appearance = Inspector(lambda _: outputs, CLASSES, Roi("whole", 48, 16, 42), OperatingPoint())
+    (finding,) = appearance.inspect(picture)
     assert finding.decision.mask.shape == (20, 60)
 
 
@@ -89,17 +90,17 @@ def test_what_is_unlike_the_training_pictures_is_warned_of(features, is_known, s
     given = None if features is None else np.array(features, np.float32)
     outputs = Outputs(np.array([4, 0], np.float32), None, given)
     roi = Roi("whole", 48, 16, 42)
-    look = Inspector(
+    appearance = Inspector(
         lambda _: outputs,
         CLASSES,
         roi,
         OperatingPoint(),
         training_statistics=statistics if is_known else None,
     )
-    (finding,) = look.inspect(np.full((20, 60, 3), (10, 20, 30), np.uint8))
+    (finding,) = appearance.inspect(np.full((20, 60, 3), (10, 20, 30), np.uint8))
     seen = finding.observation
     assert seen.ood_score == score
-    assert (seen.look.red, seen.look.green, seen.look.blue) == (10, 20, 30)
+    assert (seen.appearance.red, seen.appearance.green, seen.appearance.blue) == (10, 20, 30)
     assert len(finding.warnings) == len(warnings)
     assert all(words in said for said, words in zip(finding.warnings, warnings, strict=True))
 
@@ -110,13 +111,13 @@ def test_a_finding_is_drawn_with_its_label_the_labels_probability_and_its_mask(l
     decision = Decision(label, 0.6, 0.4, np.array([0.6, 0.4]), mask)
     outputs = Outputs(np.zeros(2, np.float32), None)
     finding = Finding(
-        crop_capsule(box, Roi()), decision, outputs, Observation(Look(0, 0, 0, 60, 0))
+        crop_capsule(box, Roi()), decision, outputs, Observation(Appearance(0, 0, 0, 60, 0))
     )
     assert annotate(finding) == Annotation(box, label, 0.6, is_defect, mask)
 
 
 def test_the_file_says_how_it_inspects(tiny_model):
-    loaded = load_model_file(tiny_model)
+    loaded = load_inspector(tiny_model)
     meta = read_bundle(tiny_model).metadata
     inspector = loaded.inspector
     assert loaded.metadata == meta
@@ -129,12 +130,12 @@ def test_the_file_says_how_it_inspects(tiny_model):
 
 def test_it_inspects(tiny_model):
     green = np.full((32, 96, 3), (0, 255, 0), np.uint8)
-    (finding,) = load_model_file(tiny_model).inspector.inspect(green)
+    (finding,) = load_inspector(tiny_model).inspector.inspect(green)
     assert finding.decision.label == "crack"
 
 
 def test_the_model_that_ships_knows_its_training():
-    inspector = load_model_file().inspector
+    inspector = load_inspector().inspector
     assert inspector.classes[0] == "good"
     assert inspector.training_statistics.ood_limit > 1
 
@@ -143,9 +144,9 @@ def test_an_incomplete_installation_is_told(tmp_path, monkeypatch):
     gone = tmp_path / "gone.tflite"
     monkeypatch.setattr(module, "SHIPPED_MODEL", gone)
     with pytest.raises(ModelFileError, match=r"ships with .* missing from .*Install the package"):
-        load_model_file(gone)
+        load_inspector(gone)
 
 
 def test_a_model_of_ones_own_that_is_missing_is_told(tmp_path):
     with pytest.raises(ModelFileError, match=r"none\.tflite' does not exist"):
-        load_model_file(tmp_path / "none.tflite")
+        load_inspector(tmp_path / "none.tflite")

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capsule_inspect.errors import DataError, UsageError
-from capsule_inspect.imaging.appearance import Look
-from capsule_inspect.imaging.crop import Roi, crop_capsule
+from capsule_inspect.imaging.appearance import Appearance
+from capsule_inspect.imaging.crop import crop_capsule
 from capsule_inspect.imaging.find_capsules import CapsuleBox
+from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.decide import Decision, Observation
 from capsule_inspect.inference.inspector import Finding
 from capsule_inspect.inference.records import (
@@ -166,7 +167,7 @@ def finding(angle: float = 30.0, mask: np.ndarray | None = None) -> Finding:
     probabilities = np.array([0.25, 0.5, 0.25])
     decision = Decision("crack", 0.5, 0.75, probabilities, mask)
     outputs = Outputs(np.log(probabilities).astype(np.float32), None)
-    observation = Observation(Look(0, 0, 0, 60, 0))
+    observation = Observation(Appearance(0, 0, 0, 60, 0))
     crop = crop_capsule(box, Roi())
     return Finding(crop, decision, outputs, observation, ("It is blurred.",))
 
@@ -205,25 +206,25 @@ def test_what_is_odd_about_the_picture_comes_before_what_is_odd_about_the_capsul
     assert record.warning == "There is no overlay. It is blurred."
 
 
-OK_of_record_writer = Record("a.png", "ok", 0, "poke", 0.75, 0.875, 0.5, (0.125, 0.125, 0.75))
+WRITTEN = Record("a.png", "ok", 0, "poke", 0.75, 0.875, 0.5, (0.125, 0.125, 0.75))
 
 
 def test_the_file_is_a_header_and_a_line_for_each_row(tmp_path):
     path = tmp_path / "p.csv"
     with RecordWriter(path, CLASSES) as writer:
-        writer.write([OK_of_record_writer, BAD])
+        writer.write([WRITTEN, BAD])
     header = csv_line(record_columns(CLASSES))
-    assert path.read_bytes() == header + OK_of_record_writer.to_csv(CLASSES) + BAD.to_csv(CLASSES)
+    assert path.read_bytes() == header + WRITTEN.to_csv(CLASSES) + BAD.to_csv(CLASSES)
 
 
 def test_rows_can_be_read_while_more_are_written(tmp_path):
     path = tmp_path / "p.csv"
     with RecordWriter(path, CLASSES) as writer:
         assert read_records(path) == ()
-        writer.write([OK_of_record_writer])
-        assert read_records(path) == (OK_of_record_writer,)
+        writer.write([WRITTEN])
+        assert read_records(path) == (WRITTEN,)
         writer.write([BAD])
-        assert read_records(path) == (OK_of_record_writer, BAD)
+        assert read_records(path) == (WRITTEN, BAD)
 
 
 def test_rows_reach_the_disk_in_the_end_but_an_error_before_is_the_one_that_is_told(
@@ -243,7 +244,7 @@ def test_a_new_file_takes_the_place_of_another_and_leaves_what_a_link_points_to(
     (tmp_path / "mine.csv").write_text("precious")
     path = tmp_path / "p.csv"
     path.symlink_to(tmp_path / "mine.csv")
-    for records in ([OK_of_record_writer, BAD], [BAD]):
+    for records in ([WRITTEN, BAD], [BAD]):
         with RecordWriter(path, CLASSES) as writer:
             writer.write(records)
         assert read_records(path) == tuple(records)
@@ -274,11 +275,11 @@ def test_rows_that_find_no_room_are_told(tmp_path):
         pytest.raises(UsageError, match=rf"'{tmp_path}' cannot be written: .*--resume"),
         little_room(400),
     ):
-        writer.write([OK_of_record_writer] * 9)
+        writer.write([WRITTEN] * 9)
     assert path.stat().st_size == 400
 
 
-OK_of_read_records = Record("a.png", "ok", 0, "poke", 0.75, 0.875, 0.5, (0.125, 0.125, 0.75))
+STORED = Record("a.png", "ok", 0, "poke", 0.75, 0.875, 0.5, (0.125, 0.125, 0.75))
 
 
 def write(path: Path, *records: Record) -> Path:
@@ -289,7 +290,7 @@ def write(path: Path, *records: Record) -> Path:
 
 records = st.builds(
     replace,
-    st.sampled_from([OK_of_read_records, BAD]),
+    st.sampled_from([STORED, BAD]),
     path=st.text(st.characters(exclude_categories=["Cs"]), max_size=12),
     warning=st.sampled_from(["", "=1+1", "'x", "a\nb", "a\r", "\rb", "\r\n", 'q"q', "a,b", "\0"]),
 )
@@ -305,7 +306,7 @@ def test_what_is_written_is_read_back_read_records(tmp_path_factory, records):
 def test_any_file_name_can_be_written(tmp_path_factory, name):
     text = printable(name.decode("utf-8", "surrogateescape"))
     path = tmp_path_factory.getbasetemp() / "names.csv"
-    assert read_records(write(path, replace(OK_of_read_records, path=text)))[0].path == text
+    assert read_records(write(path, replace(STORED, path=text)))[0].path == text
 
 
 @pytest.mark.parametrize(
@@ -319,7 +320,7 @@ def test_any_file_name_can_be_written(tmp_path_factory, name):
     ],
 )
 def test_other_files_are_refused(tmp_path, content):
-    path = write(tmp_path / "p.csv", OK_of_read_records)
+    path = write(tmp_path / "p.csv", STORED)
     whole = path.read_bytes()
     special = {"cut": whole[:-20], "long": whole[:-1] + b",x\n"}
     path.write_bytes(special.get(content, content) if isinstance(content, str) else content)
@@ -332,10 +333,10 @@ def test_a_missing_file_is_refused(tmp_path):
         read_records(tmp_path / "none.csv")
 
 
-OK_of_recover_records = Record("a.png", "ok", 0, "poke", 0.75, 0.875, 0.5, (0.125, 0.125, 0.75))
+FIRST = Record("a.png", "ok", 0, "poke", 0.75, 0.875, 0.5, (0.125, 0.125, 0.75))
 TWICE = (
-    replace(OK_of_recover_records, path='b\n"2".png'),
-    replace(OK_of_recover_records, path='b\n"2".png', capsule=1),
+    replace(FIRST, path='b\n"2".png'),
+    replace(FIRST, path='b\n"2".png', capsule=1),
 )
 """Two capsules of one picture, whose name takes quotes and a line of its own."""
 
@@ -344,21 +345,19 @@ TWICE = (
 def unfinished(tmp_path):
     path = tmp_path / "p.csv"
     with RecordWriter(path, CLASSES) as writer:
-        writer.write([OK_of_recover_records, *TWICE, BAD])
+        writer.write([FIRST, *TWICE, BAD])
     return path
 
 
 def test_all_pictures_but_the_last_are_recovered(unfinished):
     # The last may have had more capsules.
     recovered = recover_records(unfinished, CLASSES)
-    assert recovered.pictures == ((OK_of_recover_records,), TWICE)
+    assert recovered.pictures == ((FIRST,), TWICE)
     data = unfinished.read_bytes()
     header = data.index(b"\n") + 1
     assert recovered.starts == (header, data.index(b'"b\n'))
     assert recovered.size == data.index(b"b.png,,error")
-    assert recovered.first(1) == RecoveredRecords(
-        ((OK_of_recover_records,),), (header,), recovered.starts[1]
-    )
+    assert recovered.first(1) == RecoveredRecords(((FIRST,),), (header,), recovered.starts[1])
     assert recovered.first(2) == recovered
 
 
@@ -368,12 +367,12 @@ def test_wherever_a_file_was_cut_whole_pictures_are_recovered_and_gone_on_with(u
         unfinished.write_bytes(whole[:cut])
         recovered = recover_records(unfinished, CLASSES)
         done = len(recovered.pictures)
-        assert recovered.pictures == ((OK_of_recover_records,), TWICE)[:done]
+        assert recovered.pictures == ((FIRST,), TWICE)[:done]
         assert recovered.size <= cut
         if recovered.size == 0:
             continue  # not even the header is whole
         with RecordWriter(unfinished, CLASSES, keep=recovered.size) as writer:
-            for rows in ((OK_of_recover_records,), TWICE, (BAD,))[done:]:
+            for rows in ((FIRST,), TWICE, (BAD,))[done:]:
                 writer.write(rows)
         assert unfinished.read_bytes() == whole
 
@@ -383,7 +382,7 @@ def test_what_is_not_kept_is_gone_at_once(unfinished):
     with RecordWriter(unfinished, CLASSES, keep=size) as writer:
         assert unfinished.stat().st_size == size
         writer.write([])
-    assert read_records(unfinished) == (OK_of_recover_records, *TWICE)
+    assert read_records(unfinished) == (FIRST, *TWICE)
 
 
 @pytest.mark.parametrize("tail", [b"\0" * 40, b"\xff\n", b"a,b\n", b'"'])

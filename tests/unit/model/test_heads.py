@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 from tiny_network import TINY, numpy_of, outputs, pictures
 
-from capsule_inspect.imaging.crop import Roi
+from capsule_inspect.choices import LABEL_HEADS
+from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.model.heads import HEADS, pool_features
 from capsule_inspect.model.network import build_network
 from capsule_inspect.model.runner import KerasRunner
-from capsule_inspect.settings.groups import LABEL_HEADS, ModelSettings
+from capsule_inspect.settings.groups import ModelSettings
 
 
 @pytest.mark.parametrize("head", list(HEADS))

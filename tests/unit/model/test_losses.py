@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from capsule_inspect.model.losses import MASK_LOSSES, AnyDefectLoss, ClassesLoss
+from capsule_inspect.model.losses import MASK_LOSS_OF, AnyDefectLoss, ClassesLoss
 from capsule_inspect.settings import groups as train_settings
 
 
@@ -144,4 +144,4 @@ def test_checkpoints_from_before_it_had_its_name_are_still_read():
 
 
 def test_settings_name_the_losses_there_are():
-    assert tuple(MASK_LOSSES) == train_settings.MASK_LOSSES
+    assert tuple(MASK_LOSS_OF) == train_settings.MASK_LOSSES

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from describe_model import describe_model
 
-from capsule_inspect.imaging.crop import Roi
+from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.modelfile.metadata import Metric, ModelMetadata, OperatingPoint
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from capsule_inspect.choices import POLICIES
 from capsule_inspect.errors import ModelFileError
-from capsule_inspect.imaging.appearance import Look
-from capsule_inspect.imaging.crop import Roi
+from capsule_inspect.imaging.appearance import Appearance
+from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.modelfile.metadata import (
     FORMAT_VERSION,
-    POLICIES,
     RANGE_NAMES,
     Metric,
     ModelMetadata,
@@ -265,16 +265,14 @@ def test_anything_else_is_refused_with_a_sentence(data):
     refusal(data)
 
 
-STATISTICS_of_training_statistics = TrainingStatistics(
+TWO_CHANNELS = TrainingStatistics(
     (1.0, -2.0), (2.0, 0.5), 9.0, tuple(Range(n, i, i + 1) for i, n in enumerate(RANGE_NAMES))
 )
 
 
 def test_the_score_is_the_mean_squared_distance_in_deviations():
     # 2 deviations off in the first channel and 3 in the second: (4 + 9) / 2.
-    assert STATISTICS_of_training_statistics.ood_score(
-        np.array([5.0, -0.5], np.float32)
-    ) == pytest.approx(6.5)
+    assert TWO_CHANNELS.ood_score(np.array([5.0, -0.5], np.float32)) == pytest.approx(6.5)
 
 
 def test_the_score_of_what_was_measured_is_one_on_average():
@@ -283,20 +281,20 @@ def test_the_score_of_what_was_measured_is_one_on_average():
         tuple(features.mean(0)),
         tuple(features.std(0)),
         0.0,
-        STATISTICS_of_training_statistics.ranges,
+        TWO_CHANNELS.ranges,
     )
     scores = [statistics.ood_score(row.astype(np.float32)) for row in features]
     assert np.mean(scores) == pytest.approx(1, abs=1e-5)
 
 
 def test_a_range_is_found_by_name():
-    assert STATISTICS_of_training_statistics.range_of("length") == Range("length", 3, 4)
+    assert TWO_CHANNELS.range_of("length") == Range("length", 3, 4)
 
 
 def test_a_range_of_no_quantity_is_told_by_its_name():
     with pytest.raises(KeyError, match="lenght"):
-        STATISTICS_of_training_statistics.range_of("lenght")
+        TWO_CHANNELS.range_of("lenght")
 
 
 def test_ranges_are_of_the_looks_and_the_score():
-    assert (*(field.name for field in fields(Look)), "ood_score") == RANGE_NAMES
+    assert (*(field.name for field in fields(Appearance)), "ood_score") == RANGE_NAMES

@@ -13,7 +13,7 @@ import pytest
 from describe_model import describe_model
 
 from capsule_inspect.errors import MissingExtraError, ModelFileError
-from capsule_inspect.imaging.crop import Roi
+from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.modelfile.bundle import ModelBundle, pack_bundle, read_bundle, write_bundle
 from capsule_inspect.modelfile.metadata import TrainingStatistics
 from capsule_inspect.modelfile.runtime import (
@@ -23,7 +23,7 @@ from capsule_inspect.modelfile.runtime import (
     Interpreter,
     InterpreterPool,
     Outputs,
-    find_runtime,
+    choose_runtime,
     without_info_lines,
 )
 
@@ -225,7 +225,7 @@ def test_loading_and_running_prints_nothing(tmp_path, tiny, metadata, runtime):
 
 
 @pytest.fixture
-def bundle_of_interpreter_pool(tiny_model):
+def pooled_bundle(tiny_model):
     return read_bundle(tiny_model)
 
 
@@ -242,11 +242,11 @@ def made(monkeypatch) -> list[Interpreter]:
     return interpreters
 
 
-def test_threads_get_what_one_interpreter_gives(bundle_of_interpreter_pool, made):
+def test_threads_get_what_one_interpreter_gives(pooled_bundle, made):
     windows = np.random.default_rng(0).integers(0, 256, (40, 16, 48, 3), dtype=np.uint8)
     alone, pool = (
-        Interpreter(bundle_of_interpreter_pool),
-        InterpreterPool(bundle_of_interpreter_pool),
+        Interpreter(pooled_bundle),
+        InterpreterPool(pooled_bundle),
     )
     with ThreadPoolExecutor(4) as threads:
         together = list(threads.map(pool.run, windows))
@@ -257,22 +257,19 @@ def test_threads_get_what_one_interpreter_gives(bundle_of_interpreter_pool, made
         assert np.array_equal(outputs.mask_logits, expected.mask_logits)
 
 
-def test_it_names_its_runtime(bundle_of_interpreter_pool):
-    assert (
-        InterpreterPool(bundle_of_interpreter_pool).runtime
-        == Interpreter(bundle_of_interpreter_pool).runtime
-    )
+def test_it_names_its_runtime(pooled_bundle):
+    assert InterpreterPool(pooled_bundle).runtime == Interpreter(pooled_bundle).runtime
 
 
-def test_an_impossible_number_of_threads_is_refused_at_once(bundle_of_interpreter_pool):
+def test_an_impossible_number_of_threads_is_refused_at_once(pooled_bundle):
     with pytest.raises(ValueError, match="threads"):
-        InterpreterPool(bundle_of_interpreter_pool, threads=0)
+        InterpreterPool(pooled_bundle, threads=0)
 
 
 def test_what_runs_one_after_another_shares_an_interpreter_even_after_a_failure(
-    bundle_of_interpreter_pool, made
+    pooled_bundle, made
 ):
-    pool = InterpreterPool(bundle_of_interpreter_pool)
+    pool = InterpreterPool(pooled_bundle)
     with pytest.raises(ValueError, match="image"):
         pool.run(np.zeros((1, 1, 3), np.uint8))
     for _ in range(3):
@@ -282,7 +279,7 @@ def test_what_runs_one_after_another_shares_an_interpreter_even_after_a_failure(
 
 @pytest.mark.skipif(not importlib.util.find_spec("ai_edge_litert"), reason="needs ai-edge-litert")
 def test_auto_prefers_ai_edge_litert_find_runtime():
-    interpreter_class, name = find_runtime("auto")
+    interpreter_class, name = choose_runtime("auto")
     assert interpreter_class.__module__.startswith("ai_edge_litert")
     assert name.startswith("ai-edge-litert ")
 
@@ -302,7 +299,7 @@ def hide(monkeypatch, module: str) -> None:
 def test_a_runtime_that_is_not_installed_names_its_command(monkeypatch, name, command):
     hide(monkeypatch, MODULES[name])
     with pytest.raises(MissingExtraError) as caught:
-        find_runtime(name)
+        choose_runtime(name)
     assert f"`{command}`" in str(caught.value)
 
 
@@ -310,7 +307,7 @@ def test_auto_without_any_runtime_names_both_commands(monkeypatch):
     hide(monkeypatch, "ai_edge_litert")
     hide(monkeypatch, "tflite_runtime")
     with pytest.raises(MissingExtraError, match=r"ai-edge-litert.*capsule-inspect\[tflite"):
-        find_runtime("auto")
+        choose_runtime("auto")
 
 
 @pytest.fixture
@@ -332,7 +329,7 @@ def broken_package(tmp_path, monkeypatch):
 def test_a_runtime_that_does_not_start_says_why(broken_package):
     broken_package("ai_edge_litert")
     with pytest.raises(MissingExtraError, match=r"does not start: GLIBC_2\.99 not found"):
-        find_runtime("ai-edge-litert")
+        choose_runtime("ai-edge-litert")
 
 
 @pytest.mark.parametrize("numpy", ["2.0.0", "2.4.6"])
@@ -340,7 +337,7 @@ def test_tflite_runtime_is_not_imported_beside_numpy_2(broken_package, monkeypat
     broken_package("tflite_runtime")
     monkeypatch.setattr(np, "__version__", numpy)
     with pytest.raises(MissingExtraError, match=rf"NumPy {numpy}"):
-        find_runtime("tflite-runtime")
+        choose_runtime("tflite-runtime")
     assert "tflite_runtime" not in sys.modules
 
 
@@ -349,7 +346,7 @@ def test_tflite_runtime_is_not_imported_beside_tensorflow(broken_package, monkey
     monkeypatch.setattr(np, "__version__", "1.26.4")
     monkeypatch.setitem(sys.modules, "tensorflow", np)
     with pytest.raises(MissingExtraError, match="loaded TensorFlow"):
-        find_runtime("tflite-runtime")
+        choose_runtime("tflite-runtime")
 
 
 def test_the_names_are_those_of_model_files():

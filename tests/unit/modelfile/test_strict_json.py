@@ -1,10 +1,10 @@
 import pytest
 
-from capsule_inspect.modelfile.strict_json import Fields, parse_object
+from capsule_inspect.modelfile.strict_json import StrictObject, parse_object
 
 
-def fields(value: object, where: str = "roi") -> Fields:
-    return Fields({"key": value}, where, frozenset({"key"}))
+def fields(value: object, where: str = "roi") -> StrictObject:
+    return StrictObject({"key": value}, where, frozenset({"key"}))
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_choice_is_one_of_those_allowed():
 )
 def test_an_object_has_exactly_its_keys(value, message):
     with pytest.raises(ValueError, match=message):
-        Fields(value, "roi", frozenset({"key"}))
+        StrictObject(value, "roi", frozenset({"key"}))
 
 
 def test_an_object_is_parsed():

@@ -7,7 +7,7 @@ from capsule_inspect.dataset.check import Problem
 from capsule_inspect.dataset.data_set import read_dataset
 from capsule_inspect.dataset.prepare import prepare_dataset
 from capsule_inspect.dataset.survey import Survey, SurveyedPicture, choose_roi, survey
-from capsule_inspect.imaging.crop import Roi
+from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.pages.dataset_page import make_dataset_page
 from capsule_inspect.settings.groups import DataSettings
 

@@ -12,7 +12,7 @@ from capsule_inspect.runs.run_folder import (
     input_name,
     model_name,
     new_run_folder,
-    safe_name,
+    slug,
 )
 
 
@@ -151,12 +151,12 @@ def test_where_links_cannot_be_made_the_run_goes_on(monkeypatch: pytest.MonkeyPa
     ],
 )
 def test_a_name_keeps_what_is_safe_for_files(text: str, name: str):
-    assert safe_name(text) == name
+    assert slug(text) == name
 
 
 @given(st.text())
 def test_every_name_is_safe(text: str):
-    assert re.fullmatch(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,38}[A-Za-z0-9])?)?", safe_name(text))
+    assert re.fullmatch(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,38}[A-Za-z0-9])?)?", slug(text))
 
 
 def test_a_path_is_named_by_its_last_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -171,7 +171,7 @@ def test_an_input_is_named_without_the_ending_of_a_file(tmp_path: Path):
     names = [
         input_name(text) for text in (f"{tmp_path}/line.2/", "a/b.c.png", "@list.txt", "x/*.png")
     ]
-    assert [safe_name(name) for name in names] == ["line.2", "b.c", "list", ""]
+    assert [slug(name) for name in names] == ["line.2", "b.c", "list", ""]
 
 
 def test_a_model_is_named_by_its_run_or_its_file(tmp_path: Path):

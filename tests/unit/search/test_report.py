@@ -60,20 +60,20 @@ def test_the_best_settings_and_all_trials_are_written(study, tmp_path):
     assert {row["epochs"] for row in rows} == {"2"}
 
 
-SPACE_of_search_figures = {
+FIGURE_SPACE = {
     key: FloatDistribution(0.0, 1.0) for key in ("train.transplant", "model.head_dropout")
 }
 
 
 @pytest.fixture
-def study_of_search_figures():
+def drawn_study():
     return optuna.create_study(direction="maximize")
 
 
-def add_of_search_figures(study_of_search_figures, score, x=0.5, state=TrialState.COMPLETE):
+def add_drawn(drawn_study, score, x=0.5, state=TrialState.COMPLETE):
     params = {"train.transplant": x, "model.head_dropout": (7 * x) % 1}
-    study_of_search_figures.add_trial(
-        create_trial(value=score, params=params, distributions=SPACE_of_search_figures, state=state)
+    drawn_study.add_trial(
+        create_trial(value=score, params=params, distributions=FIGURE_SPACE, state=state)
     )
 
 
@@ -82,33 +82,31 @@ def colours(path):
     return {tuple(int(value) for value in colour) for colour in picture.reshape(-1, 3)[:, ::-1]}
 
 
-def test_the_history_shows_pruned_trials_only_where_there_are_some(
-    study_of_search_figures, tmp_path
-):
+def test_the_history_shows_pruned_trials_only_where_there_are_some(drawn_study, tmp_path):
     purple = (204, 121, 167)
-    add_of_search_figures(study_of_search_figures, 0.5)
-    assert "history.png" in draw_search(study_of_search_figures, RunFolder(tmp_path), 0)
+    add_drawn(drawn_study, 0.5)
+    assert "history.png" in draw_search(drawn_study, RunFolder(tmp_path), 0)
     assert purple not in colours(tmp_path / "history.png")
-    add_of_search_figures(study_of_search_figures, 0.2, state=TrialState.PRUNED)
-    draw_search(study_of_search_figures, RunFolder(tmp_path), 0)
+    add_drawn(drawn_study, 0.2, state=TrialState.PRUNED)
+    draw_search(drawn_study, RunFolder(tmp_path), 0)
     assert purple in colours(tmp_path / "history.png")
 
 
-def test_importance_takes_ten_complete_trials(study_of_search_figures, tmp_path):
+def test_importance_takes_ten_complete_trials(drawn_study, tmp_path):
     for i in range(9):
-        add_of_search_figures(study_of_search_figures, i / 9, i / 9)
-        add_of_search_figures(study_of_search_figures, i / 9, i / 9, TrialState.PRUNED)
-    note = draw_search(study_of_search_figures, RunFolder(tmp_path), 0)
+        add_drawn(drawn_study, i / 9, i / 9)
+        add_drawn(drawn_study, i / 9, i / 9, TrialState.PRUNED)
+    note = draw_search(drawn_study, RunFolder(tmp_path), 0)
     assert "takes 10 complete trials" in note
     assert "there are 9" in note
     assert not (tmp_path / "importance.png").exists()
-    add_of_search_figures(study_of_search_figures, 1.0, 1.0)
-    assert "importance.png" in draw_search(study_of_search_figures, RunFolder(tmp_path), 0)
+    add_drawn(drawn_study, 1.0, 1.0)
+    assert "importance.png" in draw_search(drawn_study, RunFolder(tmp_path), 0)
     assert (tmp_path / "importance.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_equal_scores_say_nothing_of_importance(study_of_search_figures, tmp_path):
+def test_equal_scores_say_nothing_of_importance(drawn_study, tmp_path):
     for i in range(12):
-        add_of_search_figures(study_of_search_figures, 0.5, i / 12)
-    assert "whose scores differ" in draw_search(study_of_search_figures, RunFolder(tmp_path), 0)
+        add_drawn(drawn_study, 0.5, i / 12)
+    assert "whose scores differ" in draw_search(drawn_study, RunFolder(tmp_path), 0)
     assert not (tmp_path / "importance.png").exists()

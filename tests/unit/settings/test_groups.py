@@ -3,7 +3,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from capsule_inspect.choices import QUANTIZATIONS
-from capsule_inspect.imaging.crop import Roi
+from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.modelfile.metadata import OperatingPoint
 from capsule_inspect.settings.groups import (
     AugmentSettings,

@@ -9,9 +9,9 @@ _TRAINING = [
     "test_callbacks.py",
     "test_curves.py",
     "test_fit.py",
+    "test_fit_members.py",
     "test_saved.py",
     "test_stages.py",
-    "test_study.py",
 ]
 
 collect_ignore = [] if importlib.util.find_spec("tensorflow") else _TRAINING

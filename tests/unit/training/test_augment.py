@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from still import STILL
 
-from capsule_inspect.imaging.crop import Roi
+from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.settings.groups import AugmentSettings
 from capsule_inspect.training.augment import Augmenter, transplant
 from capsule_inspect.training.crops import MARGIN, TrainingCrop

@@ -6,7 +6,7 @@ import pytest
 from still import STILL
 
 from capsule_inspect.errors import DataError
-from capsule_inspect.imaging.crop import Roi
+from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.settings.groups import AugmentSettings, TrainSettings
 from capsule_inspect.training.batches import Batches, Pool
 from capsule_inspect.training.crops import MARGIN, TrainingCrop
@@ -177,13 +177,13 @@ def test_one_kind_alone_is_refused(real):
         batches(real=real)
 
 
-def crop_of_pool(label: int, number: int) -> TrainingCrop:
+def pooled_crop(label: int, number: int) -> TrainingCrop:
     return TrainingCrop(np.full((2, 2, 3), 10 * number, np.uint8), None, label)
 
 
 def test_the_pool_picks_from_every_group_and_only_from_groups_that_exist():
     counts = {0: 7, 2: 5, 3: 2}
-    crops = [crop_of_pool(label, i) for label, count in counts.items() for i in range(count)]
+    crops = [pooled_crop(label, i) for label, count in counts.items() for i in range(count)]
     pool = Pool.of(crops, 4)
     assert pool.defects == (2, 3)
     assert [len(group) for group in pool.by_class] == [7, 0, 5, 2]

@@ -9,9 +9,10 @@ from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.drawing.capsules import draw_capsule
 from capsule_inspect.drawing.defects import DEFECTS
 from capsule_inspect.errors import DataError, PictureError
-from capsule_inspect.imaging.crop import Roi, find_crops
+from capsule_inspect.imaging.crop import find_crops
 from capsule_inspect.imaging.read import read_mask, read_picture
-from capsule_inspect.training.crops import MARGIN, draw_crops, load_crops, mask_shares
+from capsule_inspect.imaging.roi import Roi
+from capsule_inspect.training.crops import MARGIN, draw_crops, read_crops, soft_targets
 
 ROI = Roi("capsule", 240, 96, 214)
 CLASSES = ("good", *DEFECTS)
@@ -24,7 +25,7 @@ def off_by(one: np.ndarray, other: np.ndarray) -> int:
 
 def test_every_picture_of_one_capsule_gives_one_crop_of_its_class(dataset_folder):
     data = read_dataset(dataset_folder)
-    crops = load_crops(data, data.samples, ROI)
+    crops = read_crops(data, data.samples, ROI)
     assert [data.classes[crop.label] for crop in crops] == [s.label for s in data.samples]
     for crop, sample in zip(crops, data.samples, strict=True):
         assert crop.image.shape == (96 + 2 * MARGIN, 240 + 2 * MARGIN, 3)
@@ -38,7 +39,7 @@ def test_every_picture_of_one_capsule_gives_one_crop_of_its_class(dataset_folder
 def test_inside_its_margin_a_crop_is_what_the_network_sees(dataset_folder):
     data = read_dataset(dataset_folder)
     sample = next(s for s in data.samples if s.label == "poke")
-    (crop,) = load_crops(data, [sample], ROI)
+    (crop,) = read_crops(data, [sample], ROI)
     picture = read_picture(data.root / sample.path)
     (window,) = find_crops(picture, ROI)
     inner = np.s_[MARGIN:-MARGIN, MARGIN:-MARGIN]
@@ -53,7 +54,7 @@ def test_sound_capsules_beside_a_defective_one_count_as_good(tmp_path, save_pict
     save_picture(tmp_path / "m.png", np.vstack([good.mask, poke.mask]))
     sample = Sample("a.png", "poke", "m.png", "train", None, "", 300, 600)
     data = DataSet(tmp_path, CLASSES, (sample,), 0, "", "", "")
-    crops = load_crops(data, data.samples, ROI)
+    crops = read_crops(data, data.samples, ROI)
     assert [CLASSES[crop.label] for crop in crops] == ["good", "poke"]
     assert [bool(crop.mask.any()) for crop in crops] == [False, True]
 
@@ -69,7 +70,7 @@ def test_which_of_several_capsules_is_defective_is_not_guessed(
     save_picture(tmp_path / "empty.png", np.vstack([tile.mask] * 2))
     sample = Sample("a.png", label, mask, "train", None, "", 300, 600)
     data = DataSet(tmp_path, CLASSES, (sample,), 0, "", "", "")
-    found = load_crops(data, data.samples, ROI)
+    found = read_crops(data, data.samples, ROI)
     assert [CLASSES[crop.label] for crop in found] == [label] * crops
 
 
@@ -77,7 +78,7 @@ def test_the_only_capsule_is_the_defective_one_though_nobody_knows_where(tmp_pat
     save_picture(tmp_path / "a.png", draw_capsule("poke", (3, 1), 300).picture)
     sample = Sample("a.png", "poke", "", "train", None, "", 300, 300)
     data = DataSet(tmp_path, CLASSES, (sample,), 0, "", "", "")
-    (crop,) = load_crops(data, data.samples, ROI)
+    (crop,) = read_crops(data, data.samples, ROI)
     assert (CLASSES[crop.label], crop.mask) == ("poke", None)
 
 
@@ -87,7 +88,7 @@ def test_training_refuses_a_mask_of_another_picture(tmp_path, save_picture):
     sample = Sample("a.png", "crack", "m.png", "train", None, "", 300, 300)
     data = DataSet(tmp_path, CLASSES, (sample,), 0, "", "", "")
     with pytest.raises(DataError, match=r"not of the size"):
-        load_crops(data, data.samples, ROI)
+        read_crops(data, data.samples, ROI)
 
 
 def test_training_draws_other_capsules_than_prepare_does_of_the_same_seed():
@@ -101,15 +102,15 @@ def test_a_picture_without_a_capsule_gives_no_crop(tmp_path, save_picture):
     save_picture(tmp_path / "a.png", np.full((200, 200, 3), 235, np.uint8))
     sample = Sample("a.png", "good", "", "train", None, "", 200, 200)
     data = DataSet(tmp_path, CLASSES, (sample,), 0, "", "", "")
-    assert load_crops(data, data.samples, ROI) == []
-    assert len(load_crops(data, data.samples, Roi("whole", 96, 96, 80))) == 1
+    assert read_crops(data, data.samples, ROI) == []
+    assert len(read_crops(data, data.samples, Roi("whole", 96, 96, 80))) == 1
 
 
 def test_a_missing_picture_is_refused(dataset_folder):
     data = read_dataset(dataset_folder)
     gone = Sample("gone.png", "good", "", "train", None, "", 1, 1)
     with pytest.raises(PictureError, match=r"gone\.png' does not exist"):
-        load_crops(data, [gone], ROI)
+        read_crops(data, [gone], ROI)
 
 
 def test_drawn_crops_are_of_the_classes_asked_for_and_seeded():
@@ -135,7 +136,7 @@ def test_none_are_drawn_where_none_are_wanted():
     label=st.integers(1, 3),
 )
 def test_mask_shares_are_means_over_areas(mask, label):
-    shares = mask_shares(mask, label, 4)
+    shares = soft_targets(mask, label, 4)
     height, width = mask.shape[0] // 2, mask.shape[1] // 2
     assert shares.shape == (height, width, 4)
     for y in range(height):
@@ -147,6 +148,6 @@ def test_mask_shares_are_means_over_areas(mask, label):
 
 
 def test_a_good_crop_is_background_all_over():
-    shares = mask_shares(np.zeros((4, 6), np.uint8), 0, 3)
+    shares = soft_targets(np.zeros((4, 6), np.uint8), 0, 3)
     assert (shares[..., 0] == 1).all()
     assert (shares[..., 1:] == 0).all()

@@ -21,7 +21,7 @@ from capsule_inspect.evaluation.judge import judge
 from capsule_inspect.evaluation.metrics import measure
 from capsule_inspect.export.convert import convert_trained
 from capsule_inspect.export.write import write_verified
-from capsule_inspect.imaging.crop import Roi
+from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.settings.groups import (
     AugmentSettings,
@@ -32,8 +32,9 @@ from capsule_inspect.settings.groups import (
     TrainSettings,
 )
 from capsule_inspect.training.fit import Watcher, begin_training, fit
+from capsule_inspect.training.fit_members import fit_members
 from capsule_inspect.training.saved import load_network, load_trained
-from capsule_inspect.training.study import fit_members, make_study
+from capsule_inspect.training.study import make_study
 
 pytestmark = pytest.mark.slow
 

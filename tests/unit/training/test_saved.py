@@ -1,24 +1,13 @@
-import json
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
 
 from capsule_inspect.errors import DataError, ModelFileError
-from capsule_inspect.imaging.crop import Roi
+from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.modelfile.metadata import OperatingPoint
 from capsule_inspect.runs.run_folder import RunFolder
-from capsule_inspect.training.saved import (
-    DecisionRule,
-    find_model,
-    load_network,
-    load_trained,
-    read_decision,
-    save_best,
-    save_network,
-    write_decision,
-)
+from capsule_inspect.training.decision import DecisionRule, write_decision
+from capsule_inspect.training.saved import load_network, load_trained, save_best, save_network
 
 RULE = DecisionRule(
     ("good", "crack"), Roi("whole", 8, 8, 8), OperatingPoint(1.0, 0.5, 0.5), "ab" * 32, "none"
@@ -92,126 +81,20 @@ def test_a_file_that_is_no_network_is_named(tmp_path):
         load_network(file, compiled=False)
 
 
-def test_a_file_and_the_folder_of_its_run_name_the_same_network(tmp_path):
-    file = tmp_path / "model.keras"
-    file.touch()
-    assert find_model(file) == find_model(tmp_path) == file
-
-
-def test_a_network_that_is_not_there_is_named_with_the_one_that_was_meant(tmp_path):
-    (tmp_path / "first").mkdir()
-    (tmp_path / "first" / "model.keras").touch()
-    meant = tmp_path / "first"
-    with pytest.raises(ModelFileError, match=rf"Did you mean '{meant}'\?"):
-        find_model(tmp_path / "frist")
-    with pytest.raises(ModelFileError, match=r"There is no model '.*model\.keras'\. Give"):
-        find_model(tmp_path)
-
-
-def test_a_converted_file_is_no_network(tmp_path):
-    file = tmp_path / "model.tflite"
-    file.touch()
-    with pytest.raises(ModelFileError, match="is a converted file already"):
-        find_model(file)
-
-
-RULE_of_decision = DecisionRule(
-    classes=("good", "crack", "poke"),
-    roi=Roi("whole", 96, 64, 80),
-    operating_point=OperatingPoint(1.5, 0.4, 0.35, "the tests"),
-    training_data_sha256="0f" * 32,
-    licence="CC-BY-NC-SA-4.0",
-)
-
-
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
-    path = tmp_path / "decision.json"
-    write_decision(path, RULE_of_decision)
-    return path
-
-
-def test_a_rule_comes_back_as_it_was_written(file):
-    assert read_decision(file) == RULE_of_decision
-
-
-def test_the_file_is_plain_json_that_always_comes_out_the_same(file, tmp_path):
-    content = json.loads(file.read_text(encoding="utf-8"))
-    assert content["operating_point"]["threshold"] == 0.4
-    assert content["roi"] == {"mode": "whole", "width": 96, "height": 64, "capsule_length": 80}
-    write_decision(tmp_path / "again.json", RULE_of_decision)
-    assert (tmp_path / "again.json").read_bytes() == file.read_bytes()
-
-
-def test_a_missing_file_is_named_with_what_makes_it(tmp_path):
-    with pytest.raises(DataError, match=r"decision\.json.*capsule-inspect train"):
-        read_decision(tmp_path / "decision.json")
-
-
-def test_a_folder_in_its_place_is_refused(tmp_path):
-    with pytest.raises(DataError, match="cannot be read"):
-        read_decision(tmp_path)
-
-
-@pytest.mark.parametrize("content", [b"", b"hello", b"[]", b"\xff", b'{"classes": ["good"]}'])
-def test_other_content_is_refused_by_name(file, content):
-    file.write_bytes(content)
-    with pytest.raises(DataError, match=r"decision\.json.*damaged"):
-        read_decision(file)
-
-
-def test_a_file_cut_anywhere_is_refused(file):
-    content = file.read_bytes().rstrip()
-    for length in range(len(content)):
-        file.write_bytes(content[:length])
-        with pytest.raises(DataError, match="damaged"):
-            read_decision(file)
-
-
-@pytest.mark.parametrize(
-    ("place", "value"),
-    [
-        (("classes",), []),
-        (("classes",), ["crack", "good"]),
-        (("classes",), ["good", "good"]),
-        (("classes",), "good"),
-        (("roi", "mode"), "middle"),
-        (("roi", "width"), 0),
-        (("roi", "width"), 1.5),
-        (("operating_point", "threshold"), 1.5),
-        (("operating_point", "threshold"), "0.5"),
-        (("operating_point", "temperature"), 0),
-        (("operating_point", "mask_threshold"), -0.1),
-        (("training_data_sha256",), "abc"),
-        (("licence",), ""),
-        (("extra",), 1),
-    ],
-)
-def test_a_wrong_value_is_refused(file, place, value):
-    content = json.loads(file.read_text(encoding="utf-8"))
-    inner = content
-    for key in place[:-1]:
-        inner = inner[key]
-    inner[place[-1]] = value
-    file.write_text(json.dumps(content), encoding="utf-8")
-    with pytest.raises(DataError, match=place[-1]):
-        read_decision(file)
-
-
-@pytest.fixture
-def network_of_save_best() -> keras.Model:
+def small_network() -> keras.Model:
     image = keras.Input((2,))
     made = keras.Model(image, keras.layers.Dense(1, kernel_initializer="ones")(image))
     made.compile("adam", "mse")
     return made
 
 
-def test_the_first_is_saved_as_it_is_without_the_optimizer(network_of_save_best, tmp_path):
-    save_best(network_of_save_best, {"accuracy": 0.0}, RunFolder(tmp_path))
+def test_the_first_is_saved_as_it_is_without_the_optimizer(small_network, tmp_path):
+    save_best(small_network, {"accuracy": 0.0}, RunFolder(tmp_path))
     loaded = load_network(tmp_path / "best.keras", compiled=True)
     assert loaded.get_weights()[0] == pytest.approx(np.full((2, 1), 1.0))
     assert not loaded.compiled
-    assert network_of_save_best.get_weights()[0] == pytest.approx(np.ones((2, 1)))
+    assert small_network.get_weights()[0] == pytest.approx(np.ones((2, 1)))
 
 
 @pytest.mark.parametrize(
@@ -221,11 +104,9 @@ def test_the_first_is_saved_as_it_is_without_the_optimizer(network_of_save_best,
         ({"accuracy": 0.7, "dice": 0.6}, True),
     ],
 )
-def test_only_what_is_better_than_all_before_is_saved(
-    network_of_save_best, tmp_path, metrics, saved
-):
+def test_only_what_is_better_than_all_before_is_saved(small_network, tmp_path, metrics, saved):
     (tmp_path / "history.csv").write_text(
         "epoch,loss,val_accuracy,val_dice\n1,2.0,0.8,0.4\n2,2.0,0.2,0.2\n3,2.0,,\n"
     )
-    save_best(network_of_save_best, metrics, RunFolder(tmp_path))
+    save_best(small_network, metrics, RunFolder(tmp_path))
     assert (tmp_path / "best.keras").exists() == saved

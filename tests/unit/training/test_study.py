@@ -1,25 +1,13 @@
-from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
-from filelock import FileLock
 
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
-from capsule_inspect.errors import InterruptedRunError, UsageError
-from capsule_inspect.runs.run_folder import RunFolder
+from capsule_inspect.errors import UsageError
 from capsule_inspect.settings.groups import Settings, TrainSettings
 from capsule_inspect.settings.yaml_text import to_yaml
-from capsule_inspect.training.calibrate import calibrate
-from capsule_inspect.training.fit import Watcher
-from capsule_inspect.training.saved import read_decision
-from capsule_inspect.training.study import (
-    fit_members,
-    make_study,
-    model_files,
-    open_study,
-    require_finished,
-)
+from capsule_inspect.training.study import make_study, model_files, open_study, require_finished
 
 SETTINGS = Settings(train=TrainSettings(folds=3, seeds=2, seed=5))
 
@@ -96,62 +84,3 @@ def test_exported_files_are_taken_if_all_runs_have_one(study):
         member.run.path.mkdir(parents=True)
         member.run.exported.write_bytes(b"")
     assert model_files(study.members) == [each.run.exported for each in study.members]
-
-
-def silent(_):
-    return nullcontext(Watcher(lambda _: None))
-
-
-@pytest.fixture
-def study_of_fit_members(small_settings, tmp_path):
-    train = replace(small_settings.train, folds=2, epochs=1, steps=1)
-    return make_study(tmp_path, replace(small_settings, train=train))
-
-
-def test_every_run_is_trained_without_its_fold_and_then_calibrated(
-    study_of_fit_members, few_pictures
-):
-    assert fit_members(study_of_fit_members, few_pictures, silent) == ()
-    before = [read_decision(member.run.decision) for member in study_of_fit_members.members]
-    for member, rule in zip(study_of_fit_members.members, before, strict=True):
-        assert (
-            rule.training_data_sha256
-            == study_of_fit_members.view(few_pictures, member).training_sha256
-        )
-    assert before[0].training_data_sha256 != before[1].training_data_sha256
-    assert not study_of_fit_members.is_calibrated
-
-    seen = []
-    study_of_fit_members.members[0].run.validation.write_text(
-        "measured at the point that calibrating replaces"
-    )
-    calibrate(study_of_fit_members, few_pictures, lambda: seen.append(1))
-    assert len(seen) == len(few_pictures.samples)
-    assert not study_of_fit_members.members[0].run.validation.exists()
-    after = [read_decision(member.run.decision) for member in study_of_fit_members.members]
-    assert all("the other folds" in rule.operating_point.chosen_by for rule in after)
-    overall = read_decision(RunFolder(study_of_fit_members.path).decision)
-    assert "4 good and 8 defective" in overall.operating_point.chosen_by
-    assert overall.classes == few_pictures.classes
-
-
-def test_finished_runs_and_those_of_other_processes_are_left_alone(
-    study_of_fit_members, few_pictures
-):
-    first, second = study_of_fit_members.members
-    for member in (first, second):
-        member.run.path.mkdir()
-    first.run.decision.write_text("finished")
-    with FileLock(second.run.path / ".lock"):
-        assert fit_members(study_of_fit_members, few_pictures, silent) == (second,)
-    assert first.run.decision.read_text() == "finished"
-    assert not second.run.config.exists()
-
-
-def test_a_stopped_study_says_how_to_go_on(study_of_fit_members, few_pictures, monkeypatch):
-    def stop(*_):
-        raise InterruptedRunError("the run's own advice")
-
-    monkeypatch.setattr("capsule_inspect.training.study.fit", stop)
-    with pytest.raises(InterruptedRunError, match=f"train.resume={study.path}$"):
-        fit_members(study_of_fit_members, few_pictures, silent)

@@ -13,13 +13,13 @@ from capsule_inspect.evaluation.cross_validation import (
 )
 from capsule_inspect.evaluation.evaluate import evaluate
 from capsule_inspect.evaluation.judge import Judgement
-from capsule_inspect.imaging.crop import Roi
+from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.metadata import OperatingPoint
 from capsule_inspect.modelfile.runtime import Outputs
 from capsule_inspect.workflows.evaluate import (
     evaluate_stored,
-    find_stored,
+    find_stored_predictions,
     report_evaluation,
     report_study,
     results_sentence,
@@ -47,9 +47,9 @@ def stored(tmp_path):
 
 
 def test_stored_predictions_are_found_by_their_folder_and_by_name(stored):
-    assert find_stored(stored) == find_stored(stored.parent) == stored
-    assert find_stored(stored.with_name("model.tflite")) is None
-    assert find_stored(stored.parent / "none") is None
+    assert find_stored_predictions(stored) == find_stored_predictions(stored.parent) == stored
+    assert find_stored_predictions(stored.with_name("model.tflite")) is None
+    assert find_stored_predictions(stored.parent / "none") is None
 
 
 def test_metrics_are_means_over_seeds_and_the_confusion_matrix_is_summed(stored, capfd):

@@ -9,13 +9,14 @@ from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.errors import DataError, ModelFileError, UsageError
 from capsule_inspect.export.convert import Converted
-from capsule_inspect.imaging.crop import Roi
+from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.modelfile.bundle import read_bundle
 from capsule_inspect.modelfile.metadata import OperatingPoint
 from capsule_inspect.modelfile.runtime import Interpreter
 from capsule_inspect.settings.groups import ExportSettings, Settings, ThresholdSettings
 from capsule_inspect.settings.yaml_text import to_yaml
-from capsule_inspect.training.saved import DecisionRule, TrainedModel, write_decision
+from capsule_inspect.training.decision import DecisionRule, write_decision
+from capsule_inspect.training.saved import TrainedModel
 from capsule_inspect.workflows.export import export_network, write_export
 
 pytest.importorskip("tensorflow", reason="export-tflite needs the train extra")

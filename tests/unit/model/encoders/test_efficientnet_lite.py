@@ -9,8 +9,8 @@ from capsule_inspect.errors import MissingExtraError, ModelFileError
 from capsule_inspect.model.encoders import efficientnet_lite
 from capsule_inspect.model.encoders.efficientnet_lite import EfficientNetLite, round_channels
 from capsule_inspect.model.encoders.encoder import PREFIX
-from capsule_inspect.model.encoders.pretrained import load_pretrained
-from capsule_inspect.model.encoders.registry import find_encoder
+from capsule_inspect.model.encoders.pretrained import load_imagenet_weights
+from capsule_inspect.model.encoders.registry import get_encoder
 
 numpy_of = keras.ops.convert_to_numpy
 
@@ -36,7 +36,7 @@ def build(encoder: EfficientNetLite, height: int = 64, width: int = 96) -> keras
 
 @pytest.fixture(scope="module")
 def lite0() -> keras.Model:
-    return build(find_encoder("efficientnet_lite0"))
+    return build(get_encoder("efficientnet_lite0"))
 
 
 def test_features_come_at_strides_2_to_32(lite0):
@@ -146,7 +146,7 @@ class Reference:
 def imagenet() -> keras.Model:
     if importlib.util.find_spec(LITE0) is None:
         pytest.skip(f"{LITE0} is not installed")
-    encoder = find_encoder("efficientnet_lite0")
+    encoder = get_encoder("efficientnet_lite0")
     network = build(encoder)
     for variable in network.weights:
         variable.assign(np.full(variable.shape, np.nan))
@@ -165,7 +165,7 @@ def test_the_weights_give_the_features_and_logits_of_an_independent_network(imag
     enlarged = np.kron(pixels, np.ones((8, 8, 1)))
     features = [numpy_of(x)[0] for x in imagenet(enlarged[None].astype(np.uint8))]
     picture = (enlarged - 127) / 128
-    reference = Reference(load_pretrained(LITE0))
+    reference = Reference(load_imagenet_weights(LITE0))
     expected = reference.features(picture)
     for mine, theirs in zip(features, expected, strict=True):
         assert mine.shape == theirs.shape
@@ -179,8 +179,10 @@ def test_the_weights_give_the_features_and_logits_of_an_independent_network(imag
 
 
 def test_a_file_of_other_shapes_is_refused(imagenet, monkeypatch):
-    arrays = load_pretrained(LITE0)
+    arrays = load_imagenet_weights(LITE0)
     for wrong in (arrays[1:], arrays[:100], arrays[4:5] * 247):
-        monkeypatch.setattr(efficientnet_lite, "load_pretrained", lambda _, wrong=wrong: wrong)
+        monkeypatch.setattr(
+            efficientnet_lite, "load_imagenet_weights", lambda _, wrong=wrong: wrong
+        )
         with pytest.raises(ModelFileError, match=f"weights of {LITE0} do not fit the encoder"):
-            find_encoder("efficientnet_lite0").load_imagenet(imagenet)
+            get_encoder("efficientnet_lite0").load_imagenet(imagenet)

