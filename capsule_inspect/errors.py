@@ -1,39 +1,39 @@
-"""The errors a person can cause, each with the exit code the command line ends with.
+"""The errors a user can cause, each with the exit code of the command line.
 
-Messages are whole sentences: what happened, to which file, and what to do next.
+A message is a whole sentence: what happened, to which file, and what to do next.
 """
 
 from typing import ClassVar
 
 
 class CapsuleInspectError(Exception):
-    """The base of every error that is reported as a sentence instead of a traceback."""
+    """The base of all errors that the command line reports as a sentence, without a traceback."""
 
     exit_code: ClassVar[int] = 2
 
 
 class UsageError(CapsuleInspectError):
-    """The command was called in a way that cannot work."""
+    """The arguments of a command cannot work."""
 
 
 class ConfigError(CapsuleInspectError):
-    """A setting is unknown, of the wrong type or out of range."""
+    """A setting is unknown, has the wrong type or is out of range."""
 
 
 class DataError(CapsuleInspectError):
-    """A data set folder or its source is not what the command needs."""
+    """A data set folder or its source does not fit the command."""
 
 
 class ModelFileError(CapsuleInspectError):
-    """A model file is damaged, foreign, or does not fit this version."""
+    """A model file is damaged, comes from another tool, or does not fit this version."""
 
 
 class MissingExtraError(CapsuleInspectError):
-    """A command needs packages that the light install leaves out."""
+    """A command needs packages that are not in the light install."""
 
 
 class PictureError(CapsuleInspectError):
-    """One picture cannot be read; batch commands turn it into a row and go on."""
+    """One picture cannot be read; batch commands write a row for it and continue."""
 
 
 class ConditionNotMetError(CapsuleInspectError):
@@ -49,6 +49,6 @@ class PartialFailureError(CapsuleInspectError):
 
 
 class InterruptedRunError(CapsuleInspectError):
-    """The user stopped the command; the message says how to go on."""
+    """The user stopped the command; the message says how to resume it."""
 
     exit_code = 130

@@ -10,26 +10,26 @@ from pathlib import Path
 from typing import Any
 
 UNFINISHED = ".unfinished-"
-"""How the names of files begin that are being written; a killed process can leave one behind."""
+"""Prefix of the names of unfinished files; a killed process can leave one behind."""
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Has a file written under another name beside it, then renames it.
+    """Replaces a file only once the new one is complete.
 
-    So there is always the old file, or none, or the whole new one. If writing fails, what was
-    written is removed.
+    The block writes a temporary file in the same folder; when the block ends, it takes the name of
+    the file. If the block fails, the temporary file is deleted.
 
     Args:
         path: The file; its folder exists.
 
     Yields:
-        The name to write to, of the same extension, and no other thread's.
+        The temporary file, with the same extension and a name that no other thread uses.
 
     Raises:
         OSError: The file cannot be replaced.
     """
-    # Without the file's own name, which may already be as long as a name can be.
+    # The file's own name is left out: it may already be as long as a name can be.
     name = f"{UNFINISHED}{os.getpid()}-{threading.get_ident()}{path.suffix}"
     unfinished = path.with_name(name)
     try:
@@ -40,27 +40,28 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Writes a file as `atomic_write` does."""
+    """Writes a binary file atomically."""
     with atomic_write(path) as unfinished:
         unfinished.write_bytes(data)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a text file as `atomic_write` does, in UTF-8, with the line ends it is given."""
+    """Writes a UTF-8 text file atomically; line ends stay unchanged."""
     write_bytes(path, text.encode())
 
 
 def write_json(path: Path, document: dict[str, Any]) -> None:
-    """Writes a JSON file as `atomic_write` does: indented by 2, keys sorted, with a line end."""
+    """Writes a JSON file atomically: indented by 2, keys sorted, a newline at the end."""
     write_text(path, json.dumps(document, indent=2, sort_keys=True) + "\n")
 
 
 def write_csv(path: Path, rows: Iterable[Sequence[object]]) -> None:
-    """Writes a CSV file as `atomic_write` does: UTF-8, and every line ends with a line feed.
+    r"""Writes a UTF-8 CSV file atomically; lines end with `\n`.
 
     Args:
         path: The file; its folder exists.
-        rows: The cells of each line, the names of the columns first; None becomes an empty cell.
+        rows: The cells of each line; the first line holds the column names. None becomes an empty
+            cell.
     """
     with (
         atomic_write(path) as unfinished,

@@ -1,1 +1,1 @@
-"""The Keras network: encoders, decoder, heads, pretrained weights and losses."""
+"""The Keras network: encoders, decoder, heads, losses and optimizer."""

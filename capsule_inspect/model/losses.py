@@ -1,4 +1,4 @@
-"""The losses of the mask and of the label."""
+"""The losses of the mask."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,17 +9,16 @@ from keras import ops
 from capsule_inspect.settings.groups import TrainSettings
 
 
-# Named in checkpoints as it was when the first of them were written.
+# Checkpoints store the class under its first name.
 @keras.saving.register_keras_serializable(package="capsule_inspect", name="MaskLoss")
 class ClassesLoss(keras.losses.Loss):
-    """Weighted pixel cross-entropy, plus soft Dice of "any defect" on defective pictures.
+    """Weighted pixel cross-entropy, plus soft Dice loss of "any defect" on defective pictures.
 
-    On good pictures Dice is a constant (about 1 whatever is predicted) and teaches nothing, so
-    there it is left out.
+    Good pictures have no Dice term: it would be about 1 for any prediction, and teach nothing.
 
     Args:
-        defect_weight: Weight of defect pixels against background pixels in the cross-entropy.
-        **options: Of `keras.losses.Loss`.
+        defect_weight: Weight of a defect pixel in the cross-entropy; background pixels weigh 1.
+        **options: Options of `keras.losses.Loss`.
     """
 
     def __init__(self, defect_weight: float = 3.0, **options: Any) -> None:
@@ -27,11 +26,11 @@ class ClassesLoss(keras.losses.Loss):
         self.defect_weight = defect_weight
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Computes the loss of each picture.
+        """Returns the loss of each picture.
 
         Args:
-            y_true: Share of each pixel that is of each class, [B, h, w, classes], summing to 1, or
-                to 0 where the mask is not known.
+            y_true: Share of each class in each pixel, [B, h, w, classes]; the shares sum to 1, or
+                to 0 if the mask is unknown.
             y_pred: Logits, [B, h, w, classes].
 
         Returns:
@@ -48,33 +47,33 @@ class ClassesLoss(keras.losses.Loss):
         return ops.mean(entropy, axis=(1, 2)) + is_defective * dice_loss
 
     def get_config(self) -> dict[str, Any]:
-        """Returns what rebuilds the loss."""
+        """Returns the arguments that rebuild the loss."""
         return {**super().get_config(), "defect_weight": self.defect_weight}
 
 
 @keras.saving.register_keras_serializable(package="capsule_inspect")
 class AnyDefectLoss(keras.losses.Loss):
-    """Binary cross-entropy of "any defect", plus its soft Dice on every picture.
+    """Binary cross-entropy of "any defect", plus its soft Dice loss on every picture.
 
     Args:
-        **options: Of `keras.losses.Loss`.
+        **options: Options of `keras.losses.Loss`.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"name": "any_defect_loss", **options})
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Computes the loss of each picture.
+        """Returns the loss of each picture.
 
         Args:
-            y_true: Share of each pixel that is of each class, [B, h, w, classes], summing to 1, or
-                to 0 where the mask is not known.
+            y_true: Share of each class in each pixel, [B, h, w, classes]; the shares sum to 1, or
+                to 0 if the mask is unknown.
             y_pred: Logits, [B, h, w, classes].
 
         Returns:
             [B].
         """
-        # The logit of "any defect" against background, from which log(1 - p) loses no digits.
+        # The logit of "any defect" against background: log(1 - p) computed from it loses no digits.
         logit = ops.logsumexp(y_pred[..., 1:], axis=-1) - y_pred[..., 0]
         truth = ops.sum(y_true[..., 1:], axis=-1)
         entropy = truth * ops.softplus(-logit) + y_true[..., 0] * ops.softplus(logit)
@@ -86,17 +85,17 @@ MASK_LOSS_OF: dict[str, Callable[[TrainSettings], keras.losses.Loss]] = {
     "classes": lambda train: ClassesLoss(train.defect_weight),
     "any_defect": lambda _: AnyDefectLoss(),
 }
-"""What `train.mask_loss` can be."""
+"""Makes the loss for each value of `train.mask_loss`."""
 
 
 def soft_dice_loss(truth: Any, predicted: Any) -> Any:
     """Returns 1 - Dice of each picture (Milletari et al., "V-Net", 2016, without squares).
 
-    One is added above and below the line, so that the loss is 0 and not 0 / 0 where both are empty,
-    and moves gently where they nearly are.
+    Adding 1 to numerator and denominator makes the loss 0 instead of 0 / 0 where both masks are
+    empty, and smooth where they almost are.
 
     Args:
-        truth: Share of each pixel that is defect, [B, h, w].
+        truth: Defect share of each pixel, [B, h, w].
         predicted: Probability of defect, [B, h, w].
 
     Returns:

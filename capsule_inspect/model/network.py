@@ -1,4 +1,4 @@
-"""Build the network: an encoder, a U-Net decoder and two heads."""
+"""The network: an encoder, a U-Net decoder, a label head and a mask head."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ from capsule_inspect.modelfile.runtime import IMAGE, LOGITS, MASK_LOGITS
 from capsule_inspect.settings.groups import ModelSettings
 from capsule_inspect.text import suggest_path
 
-_DEPTHWISE = 1.0 / 3.0
-"""Bound of a depthwise kernel's first values, 1 / sqrt(9), as for a fan-in of 9 taps.
+_DEPTHWISE_BOUND = 1.0 / 3.0
+"""Initial depthwise weights lie within +-1 / sqrt(9), for a fan-in of 9 taps.
 
-Keras takes all channels for the fan-in, and so begins ten times smaller: of such kernels a step at
-the decoder's learning rate is a tenth.
+Keras counts all channels as fan-in. Its initial weights are ten times smaller, so that one step at
+the decoder's learning rate would change them by a tenth.
 """
 
 
 @dataclass(frozen=True)
 class DecoderOutputs:
-    """What the decoder makes of the encoder's features.
+    """The features that the decoder returns.
 
     Attributes:
         fine: Features at the stride of the finest skip, [B, h, w, filters].
@@ -40,12 +40,13 @@ def build_decoder(
 ) -> DecoderOutputs:
     """Merges encoder features from coarse to fine.
 
-    Each level doubles the size, joins the skip of that size and applies two separable convolutions.
+    Each level doubles the size, concatenates the skip of that size and applies two separable
+    convolutions.
 
     Args:
-        features: From fine to coarse; the last at stride 32.
-        filters: Channels of each level, from stride 16 down; one for each skip, at least two.
-        dropout: Share of whole channels dropped after each level in training.
+        features: Encoder features from fine to coarse; the last at stride 32.
+        filters: Channels of each level, from stride 16 to finer ones; one per skip, at least two.
+        dropout: Share of channels dropped after each level during training.
     """
     *skips, x = features
     levels = []
@@ -67,7 +68,7 @@ def _separable(x: keras.KerasTensor, channels: int, name: str) -> keras.KerasTen
         3,
         padding="same",
         use_bias=False,
-        depthwise_initializer=keras.initializers.RandomUniform(-_DEPTHWISE, _DEPTHWISE),
+        depthwise_initializer=keras.initializers.RandomUniform(-_DEPTHWISE_BOUND, _DEPTHWISE_BOUND),
         name=f"{name}_conv",
     )(x)
     x = layers.BatchNormalization(name=f"{name}_norm")(x)
@@ -75,7 +76,7 @@ def _separable(x: keras.KerasTensor, channels: int, name: str) -> keras.KerasTen
 
 
 _LABEL_STRIDE = 8
-"""Stride of the features and of the mask that the label head looks at."""
+"""Stride of the decoder's features and of the mask that the label head reads."""
 
 
 def build_network(settings: ModelSettings, class_count: int, with_mask: bool = True) -> keras.Model:
@@ -84,7 +85,7 @@ def build_network(settings: ModelSettings, class_count: int, with_mask: bool = T
     Args:
         settings: Encoder, window, decoder and head.
         class_count: Number of classes, good included.
-        with_mask: Whether there is a mask head; without true masks there is nothing to teach it.
+        with_mask: Whether to add a mask head; it needs true masks to learn from.
 
     Returns:
         A model from `image` (uint8 RGB, [B, roi.height, roi.width, 3]) to a dict of `logits`
@@ -92,7 +93,7 @@ def build_network(settings: ModelSettings, class_count: int, with_mask: bool = T
         classes], background first, s = model.mask_stride), both before the softmax.
 
     Raises:
-        ConfigError: The settings do not make a network.
+        ConfigError: The settings do not fit together, or the weights cannot be loaded.
         MissingExtraError: The ImageNet weights are not installed.
     """
     encoder = get_encoder(settings.encoder)
@@ -102,8 +103,8 @@ def build_network(settings: ModelSettings, class_count: int, with_mask: bool = T
     levels, most = len(settings.decoder_filters), len(features) - 1
     if levels > most:
         raise ConfigError(
-            f"model.decoder_filters must name at most {most} levels for {settings.encoder}, from "
-            f"stride 16 to the finest, but names {levels}."
+            f"model.decoder_filters has {levels} levels, but {settings.encoder} allows at most "
+            f"{most}. Remove entries from the end of the list."
         )
     outputs = {}
     inputs = HeadInputs(features[-3:])
@@ -124,13 +125,13 @@ def build_network(settings: ModelSettings, class_count: int, with_mask: bool = T
 def _mask_head(
     decoded: DecoderOutputs, settings: ModelSettings, class_count: int
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """Returns the mask's logits at `model.mask_stride`, and those at stride 8 for the label."""
+    """Returns mask logits at `model.mask_stride`, and at stride 8 for the label head."""
     stride = settings.roi.height // decoded.fine.shape[1]
     enlarge = stride // settings.mask_stride
     name = "mask_classes" if enlarge > 1 else MASK_LOGITS
     logits = layers.Conv2D(class_count, 1, name=name)(decoded.fine)
-    # Pooled before the softmax, not after: runtimes have no fast int8 softmax, and this is a
-    # sixteenth of the work.
+    # Pooled before the softmax: runtimes have no fast int8 softmax, and this leaves a sixteenth of
+    # the work.
     pooled = layers.AveragePooling2D(_LABEL_STRIDE // stride, name="head_mask_logits")(logits)
     if enlarge > 1:
         logits = layers.UpSampling2D(enlarge, interpolation="bilinear", name=MASK_LOGITS)(logits)
@@ -140,13 +141,14 @@ def _mask_head(
 def _load_weights(network: keras.Model, path: str) -> None:
     if not Path(path).is_file():
         raise ConfigError(
-            f"There is no file of weights '{path}'.{suggest_path(Path(path))} model.weights can be "
-            "imagenet, none, or the .weights.h5 file of a network with the same settings."
+            f"The weights file '{path}' does not exist.{suggest_path(Path(path))} "
+            "Set model.weights to imagenet, none, or the .weights.h5 file of a network with the "
+            "same settings."
         )
     try:
         network.load_weights(path)
     except (OSError, ValueError) as error:
         raise ConfigError(
-            f"model.weights='{path}' cannot be loaded: {error}. It can be imagenet, none, or the "
-            ".weights.h5 file of a network with the same settings."
+            f"The weights file '{path}' cannot be loaded: {error}. Set model.weights to imagenet, "
+            "none, or the .weights.h5 file of a network with the same settings."
         ) from error

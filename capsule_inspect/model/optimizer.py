@@ -1,4 +1,4 @@
-"""AdamW with a learning rate of its own for the encoder."""
+"""AdamW with a separate learning rate for the encoder."""
 
 import re
 from typing import Any
@@ -12,18 +12,18 @@ _NOT_DECAYED = re.compile(r"(bias|gamma|beta)$|_layer_scale/")
 
 @keras.saving.register_keras_serializable(package="capsule_inspect")
 class EncoderAdamW(keras.optimizers.Adam):
-    """AdamW whose learning rate is lower for pretrained encoder weights (Howard and Ruder, 2018).
+    """AdamW with a lower learning rate for pretrained encoder weights (Howard and Ruder, 2018).
 
     Weight decay (Loshchilov and Hutter, 2019) follows the learning rate of the schedule in all
-    layers alike; biases, norms and layer scales are spared. Keras's own decay works the schedule
-    out anew for every variable, which makes a sixth of the time before the first step.
+    layers, encoder or not; biases, norms and layer scales do not decay. Keras's own decay evaluates
+    the schedule again for every variable, which takes a sixth of the time before the first step.
 
     Args:
-        encoder_factor: Learning rate of the encoder over that of everything else.
-        decay: Share of each weight, times the learning rate, that a step takes away.
-        first_epoch: The epoch of the run in which this optimizer begins, from 0; each stage of a
-            run begins with a new one.
-        **options: Of `keras.optimizers.Adam`, such as `learning_rate`.
+        encoder_factor: Learning rate of the encoder divided by that of all other layers.
+        decay: Each step subtracts this times the learning rate times the weight.
+        first_epoch: The first epoch, from 0, that uses this optimizer; each stage of a run has its
+            own.
+        **options: Options of `keras.optimizers.Adam`, such as `learning_rate`.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class EncoderAdamW(keras.optimizers.Adam):
         self._decays: list[float] = []
 
     def build(self, variables: Any) -> None:
-        """Makes the optimizer's state; Keras calls it with the network's variables."""
+        """Creates the optimizer's state; Keras calls it with the network's variables."""
         super().build(variables)
         paths = [variable.path for variable in variables]
         self._factors = [self.encoder_factor if p.startswith(PREFIX) else 1.0 for p in paths]
@@ -56,7 +56,7 @@ class EncoderAdamW(keras.optimizers.Adam):
         super().update_step(gradient, variable, learning_rate * self._factors[index])
 
     def get_config(self) -> dict[str, Any]:
-        """Returns what rebuilds the optimizer."""
+        """Returns the arguments that rebuild the optimizer."""
         own = {
             "encoder_factor": self.encoder_factor,
             "decay": self.decay,

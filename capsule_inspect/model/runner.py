@@ -1,4 +1,4 @@
-"""Run a Keras network as an inspector expects it."""
+"""Adapter that runs a Keras network in an `Inspector`."""
 
 from dataclasses import dataclass
 
@@ -11,10 +11,10 @@ from capsule_inspect.modelfile.runtime import Outputs
 
 @dataclass(frozen=True)
 class KerasRunner:
-    """Turns one window into outputs; what `Inspector` takes as its network.
+    """A Keras network in the form that `Inspector` takes.
 
     Attributes:
-        network: From `image` to a dict of `logits` and, maybe, `mask_logits`.
+        network: Maps `image` to a dict of `logits` and, optionally, `mask_logits`.
     """
 
     network: keras.Model

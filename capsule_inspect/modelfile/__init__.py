@@ -1,1 +1,1 @@
-"""The `.tflite` file: its metadata, its integrity, and the runtimes that execute it."""
+"""The `.tflite` file: its metadata, its checks, and the runtimes that run it."""

@@ -1,4 +1,4 @@
-"""Pack a model file, and verify one before any runtime sees it."""
+"""Packs model files, and verifies them before any runtime reads them."""
 
 import hashlib
 import os
@@ -14,32 +14,32 @@ from capsule_inspect.modelfile.metadata import ModelMetadata
 from capsule_inspect.text import suggest_path
 
 MAX_FILE_BYTES = 256 * 2**20
-"""The largest model file that is read: some fifty times the shipped one."""
+"""Size limit of a model file: some fifty times the shipped one."""
 
-_IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every TensorFlow Lite flatbuffer
+_IDENTIFIER = b"TFL3"  # in bytes 4 to 8 of every TensorFlow Lite flatbuffer
 _MEMBER = b"metadata.json"
 
-# The three records of a zip archive, as in APPNOTE.TXT 4.3.7, 4.3.12 and 4.3.16.
+# The three records of a zip archive: APPNOTE.TXT, sections 4.3.7, 4.3.12 and 4.3.16.
 _LOCAL = struct.Struct("<4s5H3L2H")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _END = struct.Struct("<4s4H2LH")
 _END_SIGNATURE = b"PK\x05\x06"
 _TAIL_BYTES = _CENTRAL.size + len(_MEMBER) + _END.size
-_SIZE_IN_TAIL = slice(24, 28)  # the member's size, in its central record
+_SIZE_IN_TAIL = slice(24, 28)  # the member's size in the central record
 _ZIP_VERSION = 20
 _UNIX = 3 << 8
-_DATE = 0x21  # 1980-01-01, the earliest that zip knows
+_DATE = 0x21  # 1980-01-01, the earliest date in zip
 _MODE = 0o100644 << 16
 
 
 @dataclass(frozen=True)
 class ModelBundle:
-    """A model and its metadata, verified to belong together.
+    """A verified model with its metadata.
 
     Attributes:
         flatbuffer: The TensorFlow Lite model, without the archive.
-        metadata: What the file says about it.
-        name: The file it came from, as messages call it.
+        metadata: The metadata of the file.
+        name: The name of the file in messages.
     """
 
     flatbuffer: bytes = field(repr=False)
@@ -48,11 +48,11 @@ class ModelBundle:
 
 
 def pack_bundle(flatbuffer: bytes, metadata: ModelMetadata) -> bytes:
-    """Joins a model and its metadata into the bytes of a model file; the same on every machine.
+    """Returns the bytes of a model file, the same on every machine.
 
     Raises:
-        ModelFileError: `read_bundle` would refuse the result: the flatbuffer is not one, it is too
-            large, or the metadata has another SHA-256 or breaks its own rules.
+        ModelFileError: `read_bundle` would refuse the result: `flatbuffer` is not a TensorFlow Lite
+            model or too large, or the metadata is invalid or holds another SHA-256.
         ValueError: A number in the metadata is not finite.
     """
     data = flatbuffer + _archive(metadata.to_json(), len(flatbuffer))
@@ -61,21 +61,21 @@ def pack_bundle(flatbuffer: bytes, metadata: ModelMetadata) -> bytes:
 
 
 def read_bundle(path: Path) -> ModelBundle:
-    """Reads a model file and verifies all of it.
+    """Reads a model file and verifies every byte.
 
     Raises:
-        ModelFileError: The file is missing, not a regular file, empty, larger than
-            `MAX_FILE_BYTES`, not made by this package, or not exactly as it was written.
+        ModelFileError: The file is missing, empty, larger than `MAX_FILE_BYTES`, not a regular
+            file, not made by this package, or changed since it was written.
     """
     return _verify(_read_bytes(path), f"'{path}'")
 
 
 def write_bundle(path: Path, flatbuffer: bytes, metadata: ModelMetadata) -> None:
-    """Writes a model file so that at `path` there is always the old file or the whole new one.
+    """Writes a model file atomically.
 
     Raises:
-        ModelFileError: As `pack_bundle`, or the file cannot be written.
-        ValueError: As `pack_bundle`.
+        ModelFileError: `pack_bundle` refuses the model, or the file cannot be written.
+        ValueError: A number in the metadata is not finite.
     """
     data = pack_bundle(flatbuffer, metadata)
     try:
@@ -92,10 +92,10 @@ def write_bundle(path: Path, flatbuffer: bytes, metadata: ModelMetadata) -> None
 def _read_bytes(path: Path) -> bytes:
     try:
         found = path.stat()
-        if not stat.S_ISREG(found.st_mode):  # a pipe or device could hang the program
+        if not stat.S_ISREG(found.st_mode):  # reading a pipe or device could hang
             raise ModelFileError(
-                f"'{path}' is not a regular file, so it cannot be a model. "
-                "Of a run folder export-tflite makes one."
+                f"'{path}' is not a regular file, so it is not a model. To make a model from a run "
+                "folder, use `capsule-inspect export-tflite`."
             )
         if found.st_size > MAX_FILE_BYTES:
             raise _too_large(f"'{path}'")
@@ -111,7 +111,7 @@ def _read_bytes(path: Path) -> bytes:
         ) from error
     if not data:
         raise ModelFileError(
-            f"The model file '{path}' is empty: take a fresh copy of it, or export the model again."
+            f"The model file '{path}' is empty: copy it again, or export the model again."
         )
     return data
 
@@ -120,36 +120,42 @@ def _verify(data: bytes, name: str) -> ModelBundle:
     if len(data) > MAX_FILE_BYTES:
         raise _too_large(name)
     if data[4:8] != _IDENTIFIER:
-        raise ModelFileError(f"{name} is not a TensorFlow Lite model; export-tflite makes one.")
+        raise ModelFileError(
+            f"{name} is not a TensorFlow Lite model. To make one, use `capsule-inspect "
+            "export-tflite`."
+        )
     if data[-_END.size :][:4] != _END_SIGNATURE:
         raise ModelFileError(
-            f"{name} does not end in metadata of capsule-inspect: it is cut short, or was not made "
+            f"{name} does not end with capsule-inspect metadata: it is truncated, or was not made "
             "by `capsule-inspect export-tflite`."
         )
     payload, start = _locate(data)
     if data[start:] != _archive(payload, start):
         raise ModelFileError(
             f"The metadata archive of {name} is damaged or was not written by capsule-inspect: "
-            "take a fresh copy of the file, or export the model again."
+            "copy the file again, or export the model again."
         )
     flatbuffer = data[:start]
     metadata = ModelMetadata.from_json(payload, name)
     if hashlib.sha256(flatbuffer).hexdigest() != metadata.flatbuffer_sha256:
         raise ModelFileError(
-            f"{name} is damaged or was changed after it was made (its SHA-256 differs): "
-            "take a fresh copy of the file, or export the model again."
+            f"{name} is damaged or was changed after export (its SHA-256 differs): "
+            "copy the file again, or export the model again."
         )
     return ModelBundle(flatbuffer, metadata, name)
 
 
 def _too_large(name: str) -> ModelFileError:
     return ModelFileError(
-        f"{name} is larger than {MAX_FILE_BYTES >> 20} MiB, more than a model of capsule-inspect."
+        f"{name} is larger than {MAX_FILE_BYTES >> 20} MiB, the limit for a model file."
     )
 
 
 def _locate(data: bytes) -> tuple[bytes, int]:
-    """Where the archive begins and what its member holds, if the archive is ours."""
+    """Returns the content of the archive's member and the archive's offset.
+
+    Both are right only if this package wrote the archive; the caller compares.
+    """
     size = int.from_bytes(data[-_TAIL_BYTES:][_SIZE_IN_TAIL], "little")
     end = len(data) - _TAIL_BYTES
     start = max(0, end - size - _LOCAL.size - len(_MEMBER))
@@ -157,9 +163,9 @@ def _locate(data: bytes) -> tuple[bytes, int]:
 
 
 def _archive(payload: bytes, start: int) -> bytes:
-    """The only form of the archive: one stored member, fixed date, offsets from the file's start.
+    """Returns the archive: one stored member, a fixed date, offsets from the start of the file.
 
-    It is spelled out because what `zipfile` writes may change from one Python to the next.
+    The bytes are packed by hand, since the output of `zipfile` may differ between Python versions.
     """
     crc = zlib.crc32(payload)
     sizes = (len(payload), len(payload), len(_MEMBER))

@@ -1,4 +1,4 @@
-"""The metadata that a model file carries."""
+"""The metadata of a model file."""
 
 import dataclasses
 import json
@@ -17,14 +17,14 @@ from capsule_inspect.modelfile.strict_json import StrictObject, parse_object
 
 @dataclass(frozen=True)
 class Metric:
-    """A measured quality with its 95 % interval.
+    """A metric with its 95 % confidence interval.
 
     Attributes:
         name: One of the metric names of `capsule-inspect evaluate`.
         value: The value; finite.
-        n: How many pictures it was measured on; at least 1.
-        low: Lower end of the 95 % interval; None where none was computed.
-        high: Upper end; given exactly where `low` is.
+        n: Number of pictures; at least 1.
+        low: Lower end of the interval; None without an interval.
+        high: Upper end of the interval; None exactly where `low` is.
     """
 
     name: str
@@ -36,17 +36,17 @@ class Metric:
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """Where a model draws the line between good and defective.
+    """The temperature and thresholds that turn a model's outputs into decisions.
 
     Attributes:
         temperature: Divides the label logits before the softmax; above 0.
-        threshold: A capsule is good exactly where its defect score is below this; in [0, 1].
-        mask_threshold: A pixel is defect where its defect probability is at least this; in [0, 1].
-        chosen_by: How and on which pictures the numbers were chosen, for people.
-        policy: What the threshold was chosen for, one of `POLICIES`.
+        threshold: A capsule is good if its defect score is below this; in [0, 1].
+        mask_threshold: A pixel is defect if its defect probability is at least this; in [0, 1].
+        chosen_by: How and on which pictures the numbers were chosen, as text for people.
+        policy: Goal of the threshold, one of `POLICIES`.
         policy_value: The miss rate that `max_miss_rate` allows; 0 with `best_f1`.
-        expected: `false_alarm_rate` and `miss_rate` to expect, measured on pictures that had no
-            part in the choice of the threshold they were judged by; empty where nothing is known.
+        expected: The expected `false_alarm_rate` and `miss_rate`. Each picture is judged by a
+            threshold chosen without it. Empty if unknown.
     """
 
     temperature: float = 1.0
@@ -59,17 +59,18 @@ class OperatingPoint:
 
 
 RANGE_NAMES = ("red", "green", "blue", "length", "sharpness", "ood_score")
-"""The quantities with a known range: the fields of `Appearance`, and the score."""
+"""The quantities with a stored range: the fields of `Appearance` and the out-of-distribution
+score."""
 
 
 @dataclass(frozen=True)
 class Range:
-    """The values that a quantity took on the training pictures.
+    """The range of a quantity on the training pictures.
 
     Attributes:
         name: One of `RANGE_NAMES`.
-        low: The least.
-        high: The greatest.
+        low: Minimum.
+        high: Maximum.
     """
 
     name: str
@@ -82,11 +83,11 @@ class TrainingStatistics:
     """Statistics of the training pictures.
 
     Attributes:
-        feature_means: Of the network's output `features`, one per channel.
-        feature_deviations: Standard deviations of the same; above 0.
-        ood_limit: The out-of-distribution score above which a picture is unlike those of the
-            training.
-        ranges: Of looks and scores.
+        feature_means: Mean of each channel of the network's output `features`.
+        feature_deviations: Standard deviation of each channel; above 0.
+        ood_limit: Pictures with a higher out-of-distribution score are unlike the training
+            pictures.
+        ranges: One for each of `RANGE_NAMES`, in that order.
     """
 
     feature_means: tuple[float, ...]
@@ -95,11 +96,11 @@ class TrainingStatistics:
     ranges: tuple[Range, ...]
 
     def ood_score(self, features: NDArray[np.float32]) -> float:
-        """Returns how unlike the training pictures a picture is: 1 on average over those.
+        """Returns the out-of-distribution score of a picture; its mean on the training data is 1.
 
-        The Mahalanobis distance of Lee et al., "A simple unified framework for detecting
-        out-of-distribution samples" (2018), squared, divided by the number of channels, for one
-        class and a diagonal covariance, which a few hundred pictures can support.
+        It is the squared Mahalanobis distance, divided by the number of channels (Lee et al., "A
+        simple unified framework for detecting out-of-distribution samples", 2018), with one class
+        and a diagonal covariance, which a few hundred pictures are enough to estimate.
 
         Args:
             features: float32 [channels].
@@ -114,7 +115,7 @@ class TrainingStatistics:
             name: One of `RANGE_NAMES`.
 
         Raises:
-            KeyError: There is no such quantity.
+            KeyError: There is no quantity of that name.
         """
         return {each.name: each for each in self.ranges}[name]
 
@@ -125,19 +126,19 @@ FORMAT_VERSION = 3
 
 @dataclass(frozen=True)
 class ModelMetadata:
-    """Everything needed to use a model and to know where it comes from.
+    """The facts needed to use a model and to trace its origin.
 
     Attributes:
-        flatbuffer_sha256: SHA-256 of the flatbuffer this belongs to, in lower-case hexadecimal.
-        classes: Names in the order of the outputs; `good` first, then at least one defect.
+        flatbuffer_sha256: SHA-256 of the flatbuffer, in lower-case hexadecimal.
+        classes: Class names in the order of the outputs; `good` first, then at least one defect.
         roi: The window of a picture that the network sees.
         operating_point: Temperature and thresholds, and how they were chosen.
         quantization: One of `QUANTIZATIONS`.
         training_data_sha256: SHA-256 that identifies the training pictures.
-        training_statistics: What those were like; None for a network without the output `features`.
-        metrics: What was measured on this model.
-        measured_on: Which pictures the metrics were measured on, for people.
-        licence: What the training data's licence allows with the weights, in one line.
+        training_statistics: Statistics of those; None for a network without the output `features`.
+        metrics: Metrics of this model.
+        measured_on: The pictures the metrics were measured on, as text for people.
+        licence: Permitted uses of the weights under the training data's licence, in one line.
         created_with: The tool and version that wrote the file.
         format_version: Always `FORMAT_VERSION`.
     """
@@ -156,7 +157,7 @@ class ModelMetadata:
     format_version: int = FORMAT_VERSION
 
     def to_json(self) -> bytes:
-        """Writes as UTF-8 JSON, the same bytes for the same metadata everywhere.
+        """Returns UTF-8 JSON, the same bytes for the same metadata on every machine.
 
         Raises:
             ValueError: A number is not finite.
@@ -168,15 +169,15 @@ class ModelMetadata:
 
     @classmethod
     def from_json(cls, data: bytes, name: str) -> "ModelMetadata":
-        """Reads strictly what `to_json` wrote.
+        """Reads the output of `to_json`, and refuses anything else.
 
         Args:
             data: The bytes of `metadata.json`.
-            name: The model file's name, for messages.
+            name: The name of the model file in messages.
 
         Raises:
-            ModelFileError: Another format version, a key that is unknown or missing, a value of the
-                wrong type or out of range.
+            ModelFileError: The format version differs, a key is unknown or missing, or a value has
+                the wrong type or is out of range.
         """
         try:
             return _read(parse_object(data))
@@ -188,7 +189,7 @@ class ModelMetadata:
 
 
 def _read(document: dict[str, object]) -> ModelMetadata:
-    # First, since another version may well have other keys.
+    # Checked first: another version may have other keys.
     version = document.get("format_version", FORMAT_VERSION)
     if type(version) is not int or version != FORMAT_VERSION:
         raise ValueError(
@@ -224,7 +225,7 @@ def _read_statistics(value: object) -> TrainingStatistics | None:
         for item in fields.items("ranges")
     ]
     if tuple(each.name for each in ranges) != RANGE_NAMES:
-        raise ValueError(f"`{where}.ranges` must be of {', '.join(RANGE_NAMES)}")
+        raise ValueError(f"`{where}.ranges` must list {', '.join(RANGE_NAMES)}")
     return TrainingStatistics(means, deviations, fields.number("ood_limit", 0), tuple(ranges))
 
 
@@ -237,7 +238,7 @@ def _keys(kind: type[Any]) -> frozenset[str]:
 
 
 def read_classes(fields: StrictObject) -> tuple[str, ...]:
-    """Reads `classes`; `ValueError` unless it is `good` and then other names, none twice."""
+    """Reads `classes`; raises ValueError unless `good` is first and all names are different."""
     classes = fields.texts("classes")
     if len(classes) < 2 or classes[0] != GOOD:
         raise ValueError("`classes` must be `good` and then at least one defect")
@@ -247,7 +248,7 @@ def read_classes(fields: StrictObject) -> tuple[str, ...]:
 
 
 def read_roi(value: object) -> Roi:
-    """Reads a window; `ValueError` if a number is out of range."""
+    """Reads a window; raises ValueError if a number is out of range."""
     fields = StrictObject(value, "roi", _keys(Roi))
     return Roi(
         mode=fields.choice("mode", ROI_MODES),
@@ -258,7 +259,7 @@ def read_roi(value: object) -> Roi:
 
 
 def read_operating_point(value: object) -> OperatingPoint:
-    """Reads temperature and thresholds; `ValueError` if one is out of range."""
+    """Reads an operating point; raises ValueError if a number is out of range."""
     fields = StrictObject(value, "operating_point", _keys(OperatingPoint))
     return OperatingPoint(
         temperature=fields.number("temperature", low=sys.float_info.min),
@@ -272,7 +273,7 @@ def read_operating_point(value: object) -> OperatingPoint:
 
 
 def read_metrics(fields: StrictObject, key: str) -> tuple[Metric, ...]:
-    """Reads a list of metrics; `ValueError` if a number is out of range."""
+    """Reads a list of metrics; raises ValueError if a number is out of range."""
     return tuple(
         _read_metric(StrictObject(item, f"{key}[]", _keys(Metric))) for item in fields.items(key)
     )

@@ -1,4 +1,4 @@
-"""Find a TFLite runtime, and run a model in it."""
+"""TFLite runtimes: choosing one, and running a model in it."""
 
 import importlib
 import importlib.metadata
@@ -24,9 +24,9 @@ from capsule_inspect.modelfile.bundle import ModelBundle
 
 _PREFERRED: tuple[RuntimeName, ...] = ("ai-edge-litert", "tflite-runtime")
 _INSTALL = {
-    "ai-edge-litert": "`pip install ai-edge-litert` brings it",
-    "tflite-runtime": "`pip install 'capsule-inspect[tflite-runtime]'` brings it, on Linux with "
-    "Python 3.10 or 3.11 only",
+    "ai-edge-litert": "run `pip install ai-edge-litert`",
+    "tflite-runtime": "run `pip install 'capsule-inspect[tflite-runtime]'` (only on Linux with "
+    "Python 3.10 or 3.11)",
 }
 
 
@@ -34,17 +34,18 @@ def choose_runtime(wanted: RuntimeName) -> tuple[Any, str]:
     """Imports a runtime.
 
     Args:
-        wanted: Which one.
+        wanted: The runtime; `auto` takes the first that works.
 
     Returns:
-        Its interpreter class, untyped since neither package has types; its name and version.
+        The interpreter class (untyped, since neither package has types), and the runtime's name and
+        version.
 
     Raises:
-        MissingExtraError: It is not installed, or cannot work in this installation.
+        MissingExtraError: The runtime is not installed, or cannot work in this installation.
     """
     problems = []
     for name in _PREFERRED if wanted == "auto" else (wanted,):
-        problem = _unusable(name)
+        problem = _reason_against(name)
         if problem is None:
             try:
                 module = importlib.import_module(f"{name.replace('-', '_')}.interpreter")
@@ -56,8 +57,8 @@ def choose_runtime(wanted: RuntimeName) -> tuple[Any, str]:
     raise MissingExtraError(" ".join(problems))
 
 
-def _unusable(name: str) -> str | None:
-    """Why a runtime must not even be imported, as a sentence; None where it may be."""
+def _reason_against(name: str) -> str | None:
+    """Returns a sentence on why a runtime must not be imported; None if it can be."""
     if importlib.util.find_spec(name.replace("-", "_")) is None:
         return f"The runtime {name} is not installed: {_INSTALL[name]}."
     if name != "tflite-runtime":
@@ -65,7 +66,7 @@ def _unusable(name: str) -> str | None:
     if np.lib.NumpyVersion(np.__version__) >= "2.0.0":
         return (
             f"The runtime tflite-runtime was built for NumPy 1 and cannot work with NumPy "
-            f"{np.__version__}: use ai-edge-litert, or `pip install 'numpy<2'`."
+            f"{np.__version__}: use ai-edge-litert, or run `pip install 'numpy<2'`."
         )
     if "tensorflow" in sys.modules:
         return (
@@ -79,18 +80,18 @@ IMAGE = "image"
 """The name of every network's input."""
 
 LOGITS, MASK_LOGITS, FEATURES = "logits", "mask_logits", "features"
-"""The names of a network's outputs; all but the first may be missing."""
+"""The names of a network's outputs; only the first is required."""
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """The raw outputs of a network, before any softmax.
+    """The outputs of a network for one picture, before the softmax.
 
     Attributes:
         logits: float32 [classes], `good` first.
         mask_logits: float32 [h, w, classes], background first; None without a mask head.
-        features: float32 [channels], means of the encoder's coarsest features; None for a network
-            that does not give them.
+        features: float32 [channels], means of the encoder's coarsest features; None if the network
+            has no such output.
     """
 
     logits: NDArray[np.float32]
@@ -99,36 +100,36 @@ class Outputs:
 
     @classmethod
     def of(cls, results: Mapping[str, NDArray[Any]]) -> "Outputs":
-        """Takes what a network gives for a batch of one picture.
+        """Takes the outputs for a batch of one picture.
 
         Args:
-            results: By name of the output, each [1, ...].
+            results: Arrays [1, ...] by the name of the output.
         """
         only = {name: np.asarray(batch[0], np.float32) for name, batch in results.items()}
         return cls(only[LOGITS], only.get(MASK_LOGITS), only.get(FEATURES))
 
 
-_CHATTER = re.compile(
+_INFO_LINE = re.compile(
     rb"INFO: "
     rb"|[IW]\d{4} \d\d:"  # absl's format of information and warnings
     rb"|WARNING: All log messages before absl"
     rb"|fully_quantize: "  # the converter, once per file
 )
 
-_TURNS = RLock()
-"""Two threads that turn stderr to a file and back would leave it turned."""
+_REDIRECTION = RLock()
+"""Lets one thread at a time redirect stderr: two at once could leave it redirected."""
 
 
 @contextmanager
 def without_info_lines() -> Iterator[None]:
-    """Drops the notes that TensorFlow's C++ code writes to stderr meanwhile; passes on the rest.
+    """Hides the info lines that TensorFlow's C++ code writes to stderr during the block.
 
-    TensorFlow Lite announces its XNNPACK delegate there and has no switch for it: neither
-    TF_CPP_MIN_LOG_LEVEL nor an option reaches that line. File descriptor 2 is turned to a file and
-    back for the whole process, so the block should be short, and threads take turns. Where there is
-    no stderr or no room for a temporary file, nothing is held back.
+    TensorFlow Lite announces its XNNPACK delegate, and neither TF_CPP_MIN_LOG_LEVEL nor an option
+    turns that line off. So file descriptor 2 of the whole process points to a file until the block
+    ends; then all other lines are passed on. Keep the block short: threads take turns. Without
+    stderr or space for a temporary file, nothing is hidden.
     """
-    with _TURNS, ExitStack() as stack:
+    with _REDIRECTION, ExitStack() as stack:
         try:
             held = stack.enter_context(TemporaryFile())
             stderr = os.dup(2)
@@ -144,28 +145,28 @@ def without_info_lines() -> Iterator[None]:
         finally:
             os.dup2(stderr, 2)
             held.seek(0)
-            os.write(2, b"".join(line for line in held if not _CHATTER.match(line)))
+            os.write(2, b"".join(line for line in held if not _INFO_LINE.match(line)))
 
 
-# What a model's interface looks like: name → (type, shape).
+# The inputs or outputs of a model: name → (type, shape).
 _Tensors = Mapping[str, tuple[str, tuple[int | str, ...]]]
 
 
 class Interpreter:
-    """One model, ready to run; to be used by one thread at a time.
+    """A model loaded into a runtime, for one thread at a time.
 
     Args:
         bundle: The verified model.
-        runtime: Which runtime to use.
-        threads: How many threads the runtime may use; at least 1.
+        runtime: The runtime to use.
+        threads: Number of threads the runtime may use; at least 1.
 
     Attributes:
         runtime: Name and version of the runtime in use.
 
     Raises:
         MissingExtraError: The runtime is not installed, or cannot work in this installation.
-        ModelFileError: The runtime cannot execute the model, or the model's inputs and outputs are
-            not what its metadata implies.
+        ModelFileError: The runtime cannot run the model, or the model's inputs and outputs do not
+            match its metadata.
         ValueError: `threads` is below 1.
     """
 
@@ -186,13 +187,13 @@ class Interpreter:
         except (RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split()).rstrip(".")
             raise ModelFileError(
-                f"{self.runtime} cannot execute {bundle.name} ({reason}): "
+                f"{self.runtime} cannot run {bundle.name} ({reason}): "
                 "use another `--runtime`, or export the model as int8."
             ) from error
         signatures = interpreter.get_signature_list()
         if len(signatures) != 1:
             raise ModelFileError(
-                f"{bundle.name} has {len(signatures)} signatures, but exactly 1 is expected: "
+                f"{bundle.name} has {len(signatures)} signatures instead of 1: "
                 "export the model again with `capsule-inspect export-tflite`."
             )
         self._run = interpreter.get_signature_runner()
@@ -200,13 +201,13 @@ class Interpreter:
         _check_interface(bundle, self._run)
 
     def run(self, image: NDArray[np.uint8]) -> Outputs:
-        """Executes the model on one window.
+        """Runs the model on one window.
 
         Args:
             image: uint8 RGB [roi.height, roi.width, 3].
 
         Returns:
-            Arrays of their own, which later runs leave alone.
+            The outputs, in arrays that later runs do not overwrite.
 
         Raises:
             ValueError: The image has another shape or type.
@@ -215,7 +216,7 @@ class Interpreter:
             raise ValueError(
                 f"the image is {image.dtype} {image.shape}, not uint8 {self._input_shape}"
             )
-        # The runtime copies each result out of its own memory.
+        # The runtime returns copies of its tensors.
         return Outputs.of(self._run(**{IMAGE: image[None]}))
 
 
@@ -240,7 +241,7 @@ def _check_interface(bundle: ModelBundle, runner: Any) -> None:
     ):
         if wanted != found:
             raise ModelFileError(
-                f"{bundle.name} has the {kind} {_spell(found)}, but its metadata implies "
+                f"{bundle.name} has the {kind} {_spell(found)}, but by its metadata it must have "
                 f"{_spell(wanted)}: export the model again with `capsule-inspect export-tflite`."
             )
 
@@ -261,19 +262,20 @@ def _spell(tensors: _Tensors) -> str:
 
 
 class InterpreterPool:
-    """A model that any number of threads may run: as many interpreters as run at once.
+    """A model for any number of threads: each running thread gets its own interpreter.
 
     Args:
         bundle: The verified model.
-        runtime: Which runtime to use.
-        threads: How many threads each interpreter may use; at least 1.
+        runtime: The runtime to use.
+        threads: Number of threads each interpreter may use; at least 1.
 
     Attributes:
         runtime: Name and version of the runtime in use.
 
     Raises:
-        MissingExtraError: As for `Interpreter`, and so are the next.
-        ModelFileError: The runtime cannot execute the model.
+        MissingExtraError: The runtime is not installed, or cannot work in this installation.
+        ModelFileError: The runtime cannot run the model, or the model's inputs and outputs do not
+            match its metadata.
         ValueError: `threads` is below 1.
     """
 
@@ -289,7 +291,7 @@ class InterpreterPool:
         self._idle.put(first)
 
     def run(self, image: NDArray[np.uint8]) -> Outputs:
-        """Executes the model on one window, as `Interpreter.run` does."""
+        """Runs the model on one window; see `Interpreter.run`."""
         try:
             interpreter = self._idle.get_nowait()
         except Empty:

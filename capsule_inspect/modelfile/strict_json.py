@@ -1,4 +1,4 @@
-"""Read JSON objects strictly: every field has its type and its range."""
+"""Strict reading of JSON objects: every value is checked for type and range."""
 
 import json
 import reprlib
@@ -13,8 +13,8 @@ def parse_object(data: bytes) -> dict[str, object]:
     """Parses UTF-8 JSON whose top level is an object.
 
     Raises:
-        ValueError: It is not UTF-8, not JSON, not an object, nested too deeply, has a key twice or
-            a number that JSON does not know; the message says which.
+        ValueError: The data is not UTF-8, not JSON, not an object or nested too deeply, repeats a
+            key, or holds a number that is not valid JSON, such as NaN.
     """
     try:
         value = json.loads(
@@ -43,15 +43,15 @@ def _no_constant(name: str) -> object:
 
 
 class StrictObject:
-    """One JSON object that must have exactly the given keys, read value by value.
+    """A JSON object with exactly the given keys, read value by value.
 
-    All methods raise `ValueError` with the place and the reason, such as "`roi.width` is 0, out of
+    All methods raise ValueError with the place and the reason, such as "`roi.width` is 0, out of
     range".
 
     Args:
-        value: What should be the object.
-        where: Its place in the document, in front of its keys in messages; empty for the top.
-        keys: The keys it must have, no fewer and no more.
+        value: The parsed JSON value.
+        where: Its place in the document, for messages; empty at the top level.
+        keys: The keys it must have; no others are allowed.
     """
 
     def __init__(self, value: object, where: str, keys: frozenset[str]) -> None:
@@ -64,30 +64,30 @@ class StrictObject:
                 raise ValueError(f"{self._place(min(names))} is {problem}")
 
     def text(self, key: str) -> str:
-        """A string of one line without control characters, not blank: it may reach a terminal."""
+        """Returns a string that is safe to print: one line, not blank, no control characters."""
         return self._as_text(self._value[key], self._place(key))
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """A list of such strings."""
+        """Returns a list of strings, each as `text` takes it."""
         place = self._place(key)
         return tuple(self._as_text(item, f"an entry of {place}") for item in self.items(key))
 
     def choice(self, key: str, allowed: tuple[str, ...]) -> str:
-        """One of the allowed strings."""
+        """Returns one of the allowed strings."""
         value = self._value[key]
         if value not in allowed:
             raise self._bad(key, f"not one of {', '.join(allowed)}")
         return str(value)
 
     def sha256(self, key: str) -> str:
-        """64 hexadecimal digits in lower case."""
+        """Returns a SHA-256 of 64 lower-case hexadecimal digits."""
         value = self.text(key)
         if len(value) != 64 or not set(value) <= set("0123456789abcdef"):
             raise self._bad(key, "not a SHA-256")
         return value
 
     def count(self, key: str, low: int = 1) -> int:
-        """A whole number of at least `low`."""
+        """Returns a whole number of at least `low`."""
         value = self._value[key]
         if type(value) is not int:  # True is an int too
             raise self._bad(key, "not a whole number")
@@ -96,22 +96,22 @@ class StrictObject:
         return value
 
     def number(self, key: str, low: float = -_MAX_NUMBER, high: float = _MAX_NUMBER) -> float:
-        """A finite number in [low, high]."""
+        """Returns a finite number in [low, high]."""
         return self._as_number(self._value[key], self._place(key), low, high)
 
     def numbers(
         self, key: str, low: float = -_MAX_NUMBER, high: float = _MAX_NUMBER
     ) -> tuple[float, ...]:
-        """A list of finite numbers in [low, high]."""
+        """Returns a list of finite numbers in [low, high]."""
         place = f"an entry of {self._place(key)}"
         return tuple(self._as_number(item, place, low, high) for item in self.items(key))
 
     def optional_number(self, key: str) -> float | None:
-        """A finite number or null."""
+        """Returns a finite number; None for null."""
         return None if self._value[key] is None else self.number(key)
 
     def items(self, key: str) -> list[object]:
-        """A list."""
+        """Returns a list of unchecked values."""
         value = self._value[key]
         if not isinstance(value, list):
             raise self._bad(key, "not a list")

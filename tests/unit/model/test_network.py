@@ -101,9 +101,15 @@ def test_weights_of_ones_own_are_loaded(network, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"decoder_filters": [8, 8, 8, 8, 8]}, "at most 4 levels for efficientnet_lite0"),
+        (
+            {"decoder_filters": [8, 8, 8, 8, 8]},
+            "has 5 levels, but efficientnet_lite0 allows at most 4",
+        ),
         ({"encoder": "resnet"}, r"model.encoder.*efficientnet_lite0.*convnext_tiny"),
-        ({"weights": "nowhere.weights.h5"}, "no file of weights.*model.weights can be imagenet"),
+        (
+            {"weights": "nowhere.weights.h5"},
+            "weights file .* does not exist.*Set model.weights to imagenet",
+        ),
     ],
 )
 def test_settings_that_make_no_network_are_refused_by_name(changes, named):

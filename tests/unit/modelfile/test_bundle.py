@@ -153,7 +153,7 @@ def test_what_is_no_model_is_refused(tmp_path, tiny):
     path.write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
     assert "not a TensorFlow Lite model" in refusal(path)
     path.write_bytes(tiny)
-    assert "does not end in metadata" in refusal(path)
+    assert "does not end with capsule-inspect metadata" in refusal(path)
     assert "cannot be read" in refusal(path / "below")
 
 

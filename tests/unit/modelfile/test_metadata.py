@@ -186,8 +186,8 @@ STATISTICS = TrainingStatistics(
         ("feature_means", [1.0, None], "not a number"),
         ("feature_deviations", [0.5, 0.0], "out of range"),
         ("ood_limit", -0.1, "`training_statistics.ood_limit` is -0.1, out of range"),
-        ("ranges", [], "must be of red, green"),
-        ("ranges", [{"name": "red", "low": 0, "high": 1}] * 6, "must be of red, green"),
+        ("ranges", [], "must list red, green"),
+        ("ranges", [{"name": "red", "low": 0, "high": 1}] * 6, "must list red, green"),
         ("ranges", [{"name": "red", "low": 0}] * 6, "high` is missing"),
     ],
 )
