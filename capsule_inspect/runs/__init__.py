@@ -1,1 +1,1 @@
-"""The folders that commands leave: making them, saying what made them, listing them."""
+"""Run folders: creating them, recording their environment, and listing them."""

@@ -18,17 +18,17 @@ from capsule_inspect.text import mask_passwords
 if TYPE_CHECKING:
     from capsule_inspect.dataset.data_set import DataSet
 
-_SECONDS = 5
-"""A repository on a slow disk must not hold up a run."""
+_GIT_TIMEOUT = 5
+"""Seconds; a repository on a slow disk must not delay a run."""
 
 
 @dataclass(frozen=True)
 class GitState:
-    """A commit, and whether files differ from it.
+    """The state of a git repository.
 
     Attributes:
-        commit: Its full hash.
-        dirty: Whether tracked files differ from it; None if that could not be told in time.
+        commit: Full hash of the current commit.
+        dirty: Whether tracked files differ from the commit; None if git took too long to tell.
     """
 
     commit: str
@@ -36,7 +36,11 @@ class GitState:
 
 
 def read_git_state() -> GitState | None:
-    """Reads the state; None outside a repository, before its first commit, or without git."""
+    """Reads the git state of the working directory.
+
+    Returns:
+        None outside a repository, before its first commit, or without git.
+    """
     commit = _git("rev-parse", "--verify", "HEAD")
     if not commit:
         return None
@@ -45,7 +49,7 @@ def read_git_state() -> GitState | None:
 
 
 def _git(*arguments: str) -> str | None:
-    """Returns what a git command printed; None if it failed."""
+    """Returns the output of a git command; None if it failed."""
     program = shutil.which("git")
     if program is None:
         return None
@@ -54,7 +58,7 @@ def _git(*arguments: str) -> str | None:
             [program, *arguments],
             capture_output=True,
             stdin=subprocess.DEVNULL,
-            timeout=_SECONDS,
+            timeout=_GIT_TIMEOUT,
             check=True,
             env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
         )
@@ -70,7 +74,7 @@ _PACKAGES = (
 
 
 def package_versions() -> dict[str, str]:
-    """Returns the version of each that is installed, by its name in pip; imports none."""
+    """Returns the versions of the installed packages by their names in pip; imports none."""
     found = ((name, _version(name)) for name in _PACKAGES)
     return {name: installed for name, installed in found if installed}
 
@@ -87,20 +91,20 @@ ENVIRONMENT_FILE = "environment.json"
 
 @dataclass(frozen=True)
 class Environment:
-    """What a run was made with.
+    """The code, packages and data of a run.
 
     Attributes:
         command: `train`, `tune` or `evaluate`.
-        overrides: The settings given on the command line, passwords masked.
-        began: When it began, in ISO 8601 with the time zone.
+        overrides: The settings given on the command line, with masked passwords.
+        began: Start time, in ISO 8601 with the time zone.
         tool_version: Version of this package.
         python: Version of Python.
         platform: Operating system and processor.
-        packages: Versions by name of the packages that are installed and matter.
-        keras_backend: KERAS_BACKEND; None where it is not set and Keras was not needed.
-        git: State of the working directory, if it lies in a repository.
-        pictures_sha256: Identifies all pictures of the data set.
-        training_sha256: Identifies those of its training split.
+        packages: Versions of the relevant installed packages, by name.
+        keras_backend: The variable KERAS_BACKEND; None if it is not set.
+        git: Git state of the working directory; None outside a repository.
+        pictures_sha256: SHA-256 that identifies all pictures of the data set.
+        training_sha256: SHA-256 that identifies the pictures of its training split.
     """
 
     command: str
@@ -117,12 +121,12 @@ class Environment:
 
 
 def look_around(command: str, overrides: Sequence[str], data: "DataSet") -> Environment:
-    """Returns the environment of a run that begins now.
+    """Returns the environment of a run that starts now.
 
     Args:
         command: Name of the command.
         overrides: The settings given on the command line.
-        data: The data set it works on.
+        data: The data set of the run.
     """
     return Environment(
         command=command,

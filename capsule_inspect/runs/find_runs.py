@@ -1,4 +1,4 @@
-"""Find runs, and read what came of each."""
+"""Finding run folders, and reading their status."""
 
 import os
 import re
@@ -27,10 +27,10 @@ _METRICS = "metrics.json"
 
 
 def read_evaluate(path: Path) -> RunStatus:
-    """Reads the folder of an evaluation: its metrics, and the split they were measured on.
+    """Reads the status of an evaluation: its metrics and their split.
 
     Raises:
-        DataError: Its metrics.json is damaged.
+        DataError: metrics.json is damaged.
     """
     file = path / _METRICS
     if not file.exists():
@@ -46,9 +46,9 @@ def read_evaluate(path: Path) -> RunStatus:
 
 
 def read_predict(path: Path) -> RunStatus:
-    """Reads the folder of a batch: how many rows it has, and how many of them are defective.
+    """Reads the status of a batch: its number of rows, and of defective ones.
 
-    Whether all pictures have their row it does not say.
+    The state is None: the folder does not tell whether every picture has a row yet.
 
     Raises:
         DataError: A file is damaged.
@@ -69,11 +69,11 @@ def read_predict(path: Path) -> RunStatus:
 
 
 def read_train(path: Path) -> RunStatus:
-    """Reads the folder of a run or study.
+    """Reads the status of a training run or study.
 
-    The metrics of a finished run are those at its operating point. Those of another are of its last
-    validation, of the best where training may stop early; those of a study are the rates that its
-    decision.json expects.
+    The metrics of a finished run hold at its operating point. An unfinished run shows its last
+    validation, or the best one if it uses early stopping. A study shows the expected error rates of
+    its decision.json.
 
     Raises:
         DataError: A file is damaged.
@@ -121,7 +121,7 @@ _FINISHED = ("complete", "pruned")
 
 
 def read_tune(path: Path) -> RunStatus:
-    """Reads the folder of a search: the best score, and how many of its trials are finished.
+    """Reads the status of a search: its best score, and its number of finished trials.
 
     Raises:
         DataError: A file is damaged.
@@ -148,26 +148,26 @@ _READERS: dict[str, Callable[[Path], RunStatus]] = {
     "evaluate": read_evaluate,
     "predict": read_predict,
 }
-_MARKS = {
+_FILES_OF = {
     "predict": {"predictions.csv"},
     "evaluate": {"metrics.json", "out_of_fold.csv"},
     "tune": {"trials.csv", "study.db"},
     "train": {"checkpoint.keras", "history.csv", "decision.json"},
 }
-"""Files by which a folder without environment.json is told, the first that fits."""
+"""Files that identify the command of a folder without environment.json; the first match counts."""
 
 _STAMPED = re.compile(r"(\d{8}-\d{6})(?:-(.+))?")
 _PARTS = re.compile(rf"{MEMBER}|trial-\d+|overlays|masks|tensorboard")
-"""Folders inside run folders that hold no runs of their own."""
+"""Subfolders of a run folder that are not searched for runs."""
 
 
 def find_runs(root: Path) -> list[Run]:
-    """Returns the runs in a folder and below it, the newest first.
+    """Finds the runs in a folder and its subfolders, newest first.
 
-    A run that is damaged or half written is among them and says so. Links are not followed.
+    Damaged and unfinished runs are included; their status says so. Symbolic links are not followed.
 
     Args:
-        root: Any folder; one of a run itself stands for that run and those inside it.
+        root: The folder to search; it may be a run folder itself.
     """
     runs: list[Run] = []
     waiting = [root]
@@ -191,7 +191,7 @@ def find_runs(root: Path) -> list[Run]:
 
 
 def _read_run(folder: Path, names: Collection[str]) -> Run | None:
-    """Reads a folder; None if it is no run."""
+    """Reads a run folder; returns None if the folder is not one."""
     real = folder.resolve()
     stamped = _STAMPED.fullmatch(real.name)
     began, command, damage = None, "", ""
@@ -228,8 +228,8 @@ def _read_environment(file: Path) -> tuple[datetime, str]:
 
 def _guesses(names: Collection[str]) -> Iterator[str]:
     present = set(names)
-    for command, marks in _MARKS.items():
-        if present & marks:
+    for command, files in _FILES_OF.items():
+        if present & files:
             yield command
     if any(re.fullmatch(MEMBER, name) for name in names):
         yield "train"
@@ -245,7 +245,7 @@ def _read_status(folder: Path, command: str, names: Collection[str]) -> RunStatu
 
 
 def _time_of(folder: Path, stamp: str) -> datetime:
-    """Returns the time in a folder's name, else when its oldest file was last written."""
+    """Returns the time in a folder's name, or else the oldest modification time of its files."""
     try:
         return datetime.strptime(stamp, TIME_FORMAT).astimezone()
     except ValueError:

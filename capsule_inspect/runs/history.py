@@ -8,23 +8,23 @@ from capsule_inspect.runs.run import score
 from capsule_inspect.runs.stored import number, read_rows, require_columns
 
 LOSSES = ("loss", "logits_loss", "mask_logits_loss")
-"""Means over the epoch: of all, of the label, of the mask."""
+"""Mean losses of an epoch: total, label and mask."""
 
 VALIDATION = "val_"
-"""With this begin names of metrics of the validation split, here and in what Keras logs."""
+"""Prefix of validation metrics, in history.csv and in Keras's logs."""
 
 _ACCURACY = f"{VALIDATION}accuracy"
-"""Filled in every row that was validated."""
+"""This column is filled exactly in the rows with a validation."""
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """A row.
+    """A row of history.csv.
 
     Attributes:
-        number: From 1.
-        losses: By their names in `LOSSES`, but for those that were not measured.
-        metrics: Of the validation split, by their own names; empty where it was not measured.
+        number: Number of the epoch, from 1.
+        losses: The measured losses by name, from `LOSSES`.
+        metrics: Validation metrics by name; empty for an epoch without validation.
     """
 
     number: int
@@ -33,13 +33,17 @@ class Epoch:
 
 
 def history_columns(metrics: Iterable[str]) -> tuple[str, ...]:
-    """Returns the names of all columns, given those of the metrics."""
+    """Returns the names of all columns.
+
+    Args:
+        metrics: Names of the validation metrics.
+    """
     validation = (f"{VALIDATION}{name}" for name in metrics)
     return ("epoch", *LOSSES, "learning_rate", "seconds", *validation)
 
 
 def validation_metrics(values: Mapping[str, float]) -> dict[str, float]:
-    """Returns what a row or Keras's logs hold of the validation split, by the metric's name."""
+    """Returns the validation metrics in a row or in Keras's logs, by name without the prefix."""
     return {
         name.removeprefix(VALIDATION): value
         for name, value in values.items()
@@ -48,7 +52,7 @@ def validation_metrics(values: Mapping[str, float]) -> dict[str, float]:
 
 
 def read_history(path: Path) -> tuple[Epoch, ...]:
-    """Reads all epochs so far; a last row that is half written is left out.
+    """Reads all epochs so far; skips an incomplete last row.
 
     Raises:
         DataError: The file is damaged.
@@ -63,7 +67,7 @@ def read_scores(path: Path, first_epoch: int = 0) -> list[float]:
 
     Args:
         path: history.csv.
-        first_epoch: Epochs to leave out, from the beginning.
+        first_epoch: Number of epochs to skip at the start.
 
     Raises:
         DataError: The file is damaged.

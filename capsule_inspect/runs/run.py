@@ -1,4 +1,4 @@
-"""A run in a list: its command, its state and its score."""
+"""A run in a list of runs: its command, status and metrics."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,19 +12,19 @@ from capsule_inspect.text import suggest
 State: TypeAlias = Literal["finished", "unfinished", "damaged"]
 
 Command: TypeAlias = Literal["train", "tune", "evaluate", "predict"]
-"""The commands that leave runs."""
+"""The commands that create run folders."""
 
 COMMANDS: tuple[Command, ...] = get_args(Command)
 
 
 @dataclass(frozen=True)
 class MetricValue:
-    """A metric that a run came to.
+    """A metric of a run.
 
     Attributes:
-        name: A metric's name, or `score` of a search.
+        name: Name of a metric, or `score` for a search.
         value: The value; finite.
-        n: On how many pictures it was measured; None where that is not stored.
+        n: Number of pictures; None if it is not stored.
     """
 
     name: str
@@ -34,14 +34,15 @@ class MetricValue:
 
 @dataclass(frozen=True)
 class RunStatus:
-    """What the files of a run say.
+    """The status of a run, read from its files.
 
     Attributes:
-        state: How far it came; None where its files do not tell.
-        note: How far in numbers, or what is damaged, for people; may be empty.
-        measured_on: What the metrics were measured on, for people; empty without any.
-        metrics: What was measured.
-        counts: How many of what there are, such as `epochs` or `trials`.
+        state: Progress of the run; None if its files do not tell.
+        note: Progress in numbers, or the damage, as text for people; may be empty.
+        measured_on: The pictures the metrics were measured on, as text for people; empty without
+            metrics.
+        metrics: The metrics so far.
+        counts: Counts by name, such as `epochs` or `trials`.
     """
 
     state: State | None
@@ -53,14 +54,14 @@ class RunStatus:
 
 @dataclass(frozen=True)
 class Run:
-    """One run.
+    """A run and its status.
 
     Attributes:
-        path: Its folder.
-        command: One of `COMMANDS`; empty where that cannot be told any more.
-        began: When it began, with the time zone.
-        name: What it is about; the folder's name where that does not begin with a time.
-        status: What its files say.
+        path: The run folder.
+        command: One of `COMMANDS`; empty if unknown.
+        began: Start time, with the time zone.
+        name: The folder's name without the time at its start.
+        status: The status.
     """
 
     path: Path
@@ -71,20 +72,20 @@ class Run:
 
     @property
     def can_resume(self) -> bool:
-        """Whether it was stopped and can be gone on with."""
+        """Whether the run is unfinished and can be resumed."""
         begun = self.status.state == "unfinished" and bool(self.status.counts)
         return begun and self.command in ("train", "tune")
 
     def value(self, metric: str) -> float | None:
-        """Returns a metric by name; None if the run has none of that name."""
+        """Returns the value of a metric; None if the run does not have it."""
         return next((each.value for each in self.status.metrics if each.name == metric), None)
 
 
 def score(metrics: Mapping[str, float]) -> float:
-    """Returns the mean of accuracy and Dice; accuracy alone where there are no true masks.
+    """Returns the mean of accuracy and Dice; accuracy alone without true masks.
 
     Args:
-        metrics: Values by metric name, `accuracy` among them.
+        metrics: Values by metric name, including `accuracy`.
     """
     accuracy = metrics["accuracy"]
     return (accuracy + metrics["dice"]) / 2 if "dice" in metrics else accuracy
@@ -94,20 +95,20 @@ MAIN_METRICS = (
     *("accuracy", "defect_only_accuracy", "presence_accuracy"),
     *("dice", "miss_rate", "false_alarm_rate"),
 )
-"""Those that are shown."""
+"""The metrics in tables of runs."""
 
 _LESS_IS_BETTER = ("miss_rate", "false_alarm_rate")
 
 
 def sort_runs(runs: Iterable[Run], metric: str) -> list[Run]:
-    """Returns runs with the best first, those without the metric last; equals keep their order.
+    """Sorts runs by a metric, best first; ties keep their order.
 
     Args:
-        runs: The runs.
-        metric: Name of a metric, or `score` of a search.
+        runs: The runs; those without the metric go to the end.
+        metric: Name of a metric, or `score` for a search.
 
     Raises:
-        UsageError: There is no such metric.
+        UsageError: The metric is unknown.
     """
     runs = list(runs)
     found = {metric.name for run in runs for metric in run.status.metrics}

@@ -1,4 +1,4 @@
-"""Run folders: their files and their names."""
+"""The files and names of run folders."""
 
 import os
 import re
@@ -11,12 +11,12 @@ from pathlib import Path
 from capsule_inspect.errors import UsageError
 
 MEMBER = r"seed-\d+-fold-\d+"
-"""What the folders of a study's runs are called, as a pattern."""
+"""Pattern for the folder names of a study's runs."""
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The files of a run, or of a study, whose runs have folders of their own inside it.
+    """The files of a run, or of a study, which holds a subfolder for each of its runs.
 
     Attributes:
         path: The folder.
@@ -29,7 +29,7 @@ class RunFolder:
         return RunFolder(self.path / f"seed-{seed}-fold-{fold}")
 
     def members(self) -> tuple["RunFolder", ...]:
-        """Returns the folders of a study's runs that are there; none of a single run."""
+        """Returns the existing folders of a study's runs; empty for a single run."""
         found = sorted(path for path in self.path.glob("seed-*") if re.fullmatch(MEMBER, path.name))
         return tuple(RunFolder(path) for path in found)
 
@@ -45,17 +45,17 @@ class RunFolder:
 
     @property
     def model(self) -> Path:
-        """The trained network, with averaged weights."""
+        """The trained network: averaged weights, no optimizer."""
         return self.path / "model.keras"
 
     @property
     def exported(self) -> Path:
-        """The model file, where `export-tflite` puts it unless told otherwise."""
+        """The default output of `export-tflite`."""
         return self.path / "model.tflite"
 
     @property
     def best(self) -> Path:
-        """The network of the best validation so far, where training may stop early."""
+        """The network with the best validation so far; only with early stopping."""
         return self.path / "best.keras"
 
     @property
@@ -70,58 +70,59 @@ class RunFolder:
 
     @property
     def tensorboard(self) -> Path:
-        """Folder of TensorBoard's events."""
+        """The folder of TensorBoard events."""
         return self.path / "tensorboard"
 
     @property
     def decision(self) -> Path:
-        """Classes, window and operating point that belong to the model."""
+        """Classes, window and operating point of the model."""
         return self.path / "decision.json"
 
 
-_LONGEST = 40
+_MAX_SLUG = 40
 
 
 def slug(text: str) -> str:
-    """Makes a text safe as a part of a file name: letters, digits, dots, dashes and underscores.
+    """Turns a text into a safe part of a file name, at most 40 characters long.
 
-    Accents are dropped, all else becomes dashes. At most 40 characters; empty if nothing is left.
+    Letters, digits, dots, dashes and underscores stay; accents are dropped; anything else becomes a
+    dash. The result can be empty.
     """
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-._")[:_LONGEST].rstrip("-._")
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-._")[:_MAX_SLUG].rstrip("-._")
 
 
 def input_name(text: str) -> str:
-    """Returns what an input of `predict` is called; a file is without its ending."""
+    """Returns the name of an input of `predict`; a file loses its extension."""
     name = base_name(text)
     return name if os.path.isdir(text) else os.path.splitext(name)[0]  # noqa: PTH112, PTH122
 
 
 def base_name(path: str | os.PathLike[str]) -> str:
-    """Returns the last part of a path; of `.`, `..` and such, that of the folder they stand for."""
+    """Returns the last part of a path, after resolving `.` and `..`."""
     return os.path.basename(os.path.abspath(path))  # noqa: PTH100, PTH119  (resolve() follows links)
 
 
 RUNS = Path("runs")
-"""Where run folders are made unless another place is asked for."""
+"""Default parent of run folders."""
 
 LATEST = "latest"
-"""The link to the newest run of a command, beside its run folders."""
+"""Name of the link to the newest run of a command, beside its run folders."""
 
 TIME_FORMAT = "%Y%m%d-%H%M%S"
-"""How the time stands in the name of a run folder."""
+"""Format of the time in the name of a run folder."""
 
 
 def new_run_folder(command: str, about: str, wanted: Path | None = None) -> Path:
-    """Makes a new run folder; one of no wanted place gets a `latest` beside it that points to it.
+    """Creates a run folder; one in the default place also gets the link `latest`.
 
     Args:
         command: Name of the command, such as `train`.
-        about: What the run is about, such as the name of a data set; made safe for file names.
-        wanted: The folder to make; by default `runs/<command>/<time>-<about>/`.
+        about: Subject of the run, such as the name of a data set; `slug` makes it safe.
+        wanted: The folder to create; by default `runs/<command>/<time>-<about>/`.
 
     Raises:
-        UsageError: The wanted folder exists and is not empty, or cannot be made.
+        UsageError: The wanted folder is not empty, or the folder cannot be created.
     """
     try:
         if wanted is not None:
@@ -129,19 +130,19 @@ def new_run_folder(command: str, about: str, wanted: Path | None = None) -> Path
             if any(wanted.iterdir()):
                 hint = ""
                 if command in ("train", "tune"):
-                    hint = f" An unfinished run in it goes on with {command}.resume={wanted}."
-                raise UsageError(f"The run folder '{wanted}' is not empty. Give a new one.{hint}")
+                    hint = f" To resume an unfinished run in it, use {command}.resume={wanted}."
+                raise UsageError(f"The run folder '{wanted}' is not empty. Name a new one.{hint}")
             return wanted
         folder = _new_folder(RUNS / command, slug(about))
     except OSError as error:
-        raise UsageError(f"The run folder cannot be made: {error}.") from error
-    with suppress(OSError):  # not every file system has links, and not everyone may make them
+        raise UsageError(f"The run folder cannot be created: {error}.") from error
+    with suppress(OSError):  # not every file system has links, not every user may create them
         _point_latest(folder)
     return folder
 
 
 def _new_folder(parent: Path, about: str) -> Path:
-    """Makes a folder named by the time; two runs of one second get different ones."""
+    """Creates a folder named after the time; two runs in the same second get different names."""
     parent.mkdir(parents=True, exist_ok=True)
     stamp = datetime.now().strftime(TIME_FORMAT)
     stem = f"{stamp}-{about}" if about else stamp
@@ -168,7 +169,7 @@ def _point_latest(folder: Path) -> None:
 
 
 def model_name(model: Path) -> str:
-    """Returns the name of a model: its run folder's if it lies in one, else its file's.
+    """Returns the name of a model's run folder, or of its file if it is in none.
 
     Args:
         model: A model file, or the folder of a run or study.

@@ -1,4 +1,4 @@
-"""Read the files of a run that may be damaged."""
+"""Readers for the files of a run, which may be damaged."""
 
 import csv
 import io
@@ -25,7 +25,7 @@ def read_json(path: Path) -> dict[str, object]:
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
-    """Reads the rows of a CSV file with a header; a last one that is half written is left out.
+    """Reads the rows of a CSV file with a header; skips an incomplete last row.
 
     Raises:
         DataError: The file cannot be read or is damaged.
@@ -39,15 +39,15 @@ def read_rows(path: Path) -> list[dict[str, str]]:
         raise DataError(f"{path.name} is damaged: {error}") from error
     for number, row in enumerate(rows, start=1):
         if None in row or None in row.values():
-            raise DataError(f"{path.name} is damaged: row {number} has another number of cells")
+            raise DataError(f"{path.name} is damaged: row {number} has the wrong number of cells")
     return rows
 
 
 def require_columns(path: Path, rows: list[dict[str, str]], *columns: str) -> None:
-    """Checks that rows, if there are any, have some columns.
+    """Checks that rows have the given columns; passes without rows.
 
     Raises:
-        DataError: They lack one.
+        DataError: A column is missing.
     """
     missing = [name for name in columns if rows and name not in rows[0]]
     if missing:
@@ -72,7 +72,7 @@ def read_config(path: Path) -> Mapping[str, object]:
 
 
 def whole_number(settings: Mapping[str, object], key: str) -> int:
-    """Returns a setting that is a whole number, by dotted key; 0 where there is none."""
+    """Returns a whole-number setting by its dotted key; 0 if it is missing or of another type."""
     value: object = settings
     for name in key.split("."):
         value = value.get(name) if isinstance(value, Mapping) else None
@@ -80,10 +80,10 @@ def whole_number(settings: Mapping[str, object], key: str) -> int:
 
 
 def metric_values(document: Mapping[str, object], key: str, path: Path) -> tuple[MetricValue, ...]:
-    """Returns the metrics that a JSON object has under a key.
+    """Returns the metrics under a key of a JSON object.
 
     Raises:
-        DataError: They are missing or damaged.
+        DataError: The metrics are missing or damaged.
     """
     try:
         items = StrictObject({key: document.get(key)}, "", frozenset({key})).items(key)
@@ -97,7 +97,7 @@ def number(row: Mapping[str, str], column: str, path: Path) -> float:
     """Returns the number in a cell.
 
     Raises:
-        DataError: It holds none, or one that is not finite.
+        DataError: The cell holds no finite number.
     """
     try:
         return StrictObject({column: float(row[column])}, "", frozenset({column})).number(column)

@@ -1,1 +1,1 @@
-"""Fitting a network and searching its hyper-parameters."""
+"""Training of networks and cross-validation studies."""

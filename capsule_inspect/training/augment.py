@@ -1,4 +1,4 @@
-"""Augment training windows, and transplant defects onto good capsules."""
+"""Augmentation of training crops, and transplanting of defects onto good capsules."""
 
 import os
 from dataclasses import replace
@@ -13,22 +13,22 @@ from capsule_inspect.settings.groups import AugmentSettings
 from capsule_inspect.training.crops import TrainingCrop
 
 _BLUR = (0.3, 1.0)
-"""Standard deviations in window pixels: a lens from sharp to slightly out of focus. More would wipe
-out fine scratches, and with them the reason for the label."""
+"""Standard deviations in window pixels: a lens from sharp to slightly out of focus. More would
+erase fine scratches, and the label would be wrong."""
 _NOISE = (0.004, 0.02)
 """Standard deviations as shares of 255: 1 to 5 grey levels, a sensor in good to poor light."""
 
 
 class Augmenter:
-    """Moves, mirrors and relights crops, and cuts them to the network's window.
+    """Randomly shifts, flips and relights crops, and cuts them to the network's window.
 
     Args:
-        settings: How far each change goes at most, and how often it is made.
+        settings: Limits and probabilities of the changes.
         roi: The network's window.
     """
 
     def __init__(self, settings: AugmentSettings, roi: Roi) -> None:
-        # Without this albumentations asks the network for its newest version when imported.
+        # Stops albumentations from looking for a newer version online when it is imported.
         os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
         import albumentations as A  # noqa: N812  (the name its documentation uses)
 
@@ -54,29 +54,30 @@ class Augmenter:
         )
 
     def __call__(self, crop: TrainingCrop, seed: int) -> tuple[Picture, NDArray[np.uint8] | None]:
-        """Varies one crop.
+        """Augments one crop.
 
         Args:
-            crop: With the margin of `crops.MARGIN`.
-            seed: The same seed varies the same crop in the same way.
+            crop: A crop with a margin of `crops.MARGIN`.
+            seed: The same crop and seed give the same result.
 
         Returns:
-            Image uint8 [roi.height, roi.width, 3] and mask uint8 [roi.height, roi.width], None if
-            the crop has none.
+            Image uint8 [roi.height, roi.width, 3] and mask uint8 [roi.height, roi.width]; the mask
+            is None if the crop has none.
         """
         self._compose.set_random_seed(seed)
         if crop.mask is None:
             return np.asarray(self._compose(image=crop.image)["image"], np.uint8), None
-        varied = self._compose(image=crop.image, mask=crop.mask)
-        return np.asarray(varied["image"], np.uint8), np.asarray(varied["mask"], np.uint8)
+        result = self._compose(image=crop.image, mask=crop.mask)
+        return np.asarray(result["image"], np.uint8), np.asarray(result["mask"], np.uint8)
 
 
 _DILATION = 4
-"""Window pixels of surroundings that go with a defect: its shading reaches beyond its mask."""
+"""Window pixels copied around a defect: its shading reaches beyond its mask."""
 _FEATHER = 2.0
-"""Standard deviation of the soft edge, in window pixels: no network shall learn a seam."""
+"""Standard deviation of the soft edge, in window pixels; the network must not learn a seam."""
 _SHIFT = (24, 8)
-"""Largest move along and across the capsule, in window pixels; further would leave its ground."""
+"""Largest shift along and across the capsule, in window pixels; more would change the surface under
+the defect."""
 
 
 def transplant(
@@ -85,20 +86,20 @@ def transplant(
     host: TrainingCrop,
     random: np.random.Generator,
 ) -> TrainingCrop:
-    """Puts the defect of one capsule on another, a little shifted.
+    """Copies a defect from one capsule to another, with a small shift.
 
-    Both capsules lie alike in their windows, so the defect lands on the same kind of ground. It
-    does not suit defects that change the outline.
+    Both capsules have the same pose in their windows, so the defect lands on a similar surface. Not
+    for defects that change the outline.
 
     Args:
         donor: A defective capsule.
-        defect: Its mask, uint8 [h, w] of the size of its image: 255 on the defect, 0 elsewhere,
+        defect: Its mask, uint8 [h, w] in the size of its image: 255 on the defect, 0 elsewhere, in
             between at edges.
-        host: A good capsule, its image of the same size; it is left as it is.
-        random: Decides the shift.
+        host: A good capsule of the same image size; it stays unchanged.
+        random: Draws the shift.
 
     Returns:
-        The host with the donor's defect, mask and label.
+        A copy of the host with the donor's defect, mask and label.
     """
     shift = [random.integers(-reach, reach + 1) for reach in _SHIFT]
     move = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float64)

@@ -1,4 +1,4 @@
-"""Draw batches for training, balanced over the classes."""
+"""Training batches, balanced over the classes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from capsule_inspect.training.crops import TrainingCrop, soft_targets
 
 @dataclass(frozen=True)
 class Pool:
-    """Crops to pick from.
+    """The crops that batches are sampled from.
 
     Attributes:
         by_class: The crops of each class, by class index; `good` is 0.
@@ -27,7 +27,7 @@ class Pool:
 
     @classmethod
     def of(cls, crops: Sequence[TrainingCrop], class_count: int) -> "Pool":
-        """Sorts crops by class."""
+        """Groups crops by class."""
         groups = ([c for c in crops if c.label == index] for index in range(class_count))
         return cls(tuple(tuple(group) for group in groups))
 
@@ -37,40 +37,42 @@ class Pool:
         return tuple(i for i, group in enumerate(self.by_class) if i > 0 and group)
 
     def pick(self, defective: bool, random: np.random.Generator) -> TrainingCrop:
-        """Picks a crop.
+        """Picks a crop at random.
 
         Args:
-            defective: Of a defect class, with even odds between the classes; otherwise a good one.
-            random: Decides which.
+            defective: Whether to pick a defective crop, each class with equal probability, or a
+                good one.
+            random: The random generator.
         """
         label = int(random.choice(self.defects)) if defective else 0
         group = self.by_class[label]
         return group[int(random.integers(len(group)))]
 
 
-_KEEPS_ITS_PLACE = "squeeze"
-"""The class that bends the outline: cut out and moved it would look like nothing real."""
+_NOT_TRANSPLANTED = "squeeze"
+"""This class changes the outline, so a transplanted defect would look unreal."""
 
 Targets = dict[str, NDArray[np.float32]]
 
 
 class Batches(keras.utils.PyDataset):
-    """An endless, seeded supply of training batches, cut into epochs.
+    """Seeded training batches for any epoch.
 
-    Every batch depends on the seed, the epoch and its place alone, so that a resumed run sees what
-    an uninterrupted one would have seen.
+    A batch depends only on the seed, the epoch and its index, so a resumed run sees the same
+    batches as an uninterrupted one.
 
     Args:
         real: Crops of the training split.
-        drawn: Drawn crops, mixed in.
+        drawn: Drawn crops to mix in.
         classes: Class names, `good` first.
-        roi: The window the network sees.
+        roi: The network's window.
         settings: Batch size, shares, augmentation and seed.
-        mask_stride: Window pixels to a side of a target's pixel; None for no mask targets.
-        first_epoch: The epoch to begin with.
+        mask_stride: Window pixels per side of a target's pixel; None for no mask targets.
+        first_epoch: The first epoch.
 
     Attributes:
-        epoch: The epoch, which the training sets: Keras tells of ends of epochs too often to count.
+        epoch: The current epoch. The training sets it: Keras calls `on_epoch_end` too often to
+            count epochs here.
 
     Raises:
         DataError: There are no good crops, or no defective ones.
@@ -94,25 +96,25 @@ class Batches(keras.utils.PyDataset):
         self.epoch = first_epoch
         if not self._real.by_class[0] or not self._real.defects:
             raise DataError(
-                "The training split must hold good pictures and defective ones. Check manifest.csv."
+                "The training split needs both good and defective pictures. Check manifest.csv."
             )
 
     def __len__(self) -> int:
         return self._settings.steps
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], Targets]:
-        """Makes one batch.
+        """Returns a batch of the current epoch.
 
         Returns:
-            Images uint8 [B, roi.height, roi.width, 3], and the targets by output name: `logits`
-            one-hot [B, classes]; unless there are no mask targets, `mask_logits` the share of each
-            class in each pixel [B, roi.height / stride, roi.width / stride, classes], 0 for all
-            classes where the mask is not known.
+            Images uint8 [B, roi.height, roi.width, 3], and the targets by output name: `logits` is
+            one-hot [B, classes]; `mask_logits`, if there are mask targets, is the share of each
+            class in each pixel [B, roi.height / stride, roi.width / stride, classes], or 0 for all
+            classes if the mask is unknown.
         """
         return self._make(self.epoch, index)
 
     def peek_images(self, epoch: int, count: int) -> list[NDArray[np.uint8]]:
-        """Returns the images of the first batches of an epoch, without moving on."""
+        """Returns the images of the first batches of any epoch."""
         return [self._make(epoch, index)[0] for index in range(count)]
 
     def _make(self, epoch: int, index: int) -> tuple[NDArray[np.uint8], Targets]:
@@ -141,6 +143,6 @@ class Batches(keras.utils.PyDataset):
         if not defective and random.random() < self._settings.transplant:
             donor = self._real.pick(True, random)
             mask = donor.mask
-            if self._classes[donor.label] != _KEEPS_ITS_PLACE and mask is not None and mask.any():
+            if self._classes[donor.label] != _NOT_TRANSPLANTED and mask is not None and mask.any():
                 return transplant(donor, mask, crop, random)
         return crop

@@ -1,4 +1,4 @@
-"""Choose the operating points of a study's networks."""
+"""Operating points of a study's networks."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -23,9 +23,9 @@ class StudyPoints:
     """The operating points of a study.
 
     Attributes:
-        members: One for each run, chosen on what the other runs of its seed say of their folds:
-            the pictures it will be measured on have no part in it.
-        overall: Chosen on all folds and seeds; for a network trained on all pictures.
+        members: One for each run, chosen on the other folds of its seed: the run is not measured on
+            pictures that its own point was chosen on.
+        overall: Chosen on all folds and seeds, for a network trained on all pictures.
     """
 
     members: tuple[OperatingPoint, ...]
@@ -35,12 +35,12 @@ class StudyPoints:
 def calibrate(
     study: CrossValidationRun, data: DataSet, advance: Callable[[], None] = lambda: None
 ) -> None:
-    """Chooses the operating points of trained runs, and writes each its decision.json.
+    """Chooses the operating points of a study, and writes them to decision.json files.
 
-    The study gets one, too, with the point for a network trained on all pictures.
+    Each run gets its own; the one of the study is for a network trained on all pictures.
 
     Args:
-        study: All its runs are trained.
+        study: A study whose runs are all trained.
         data: The data set.
         advance: Called after each picture and network.
 
@@ -55,7 +55,7 @@ def calibrate(
     points = choose_study_points(study, evidence, study.settings.threshold)
     for member, point in zip(study.members, points.members, strict=True):
         rule = read_decision(member.run.decision)
-        member.run.validation.unlink(missing_ok=True)  # measured at the point that is replaced
+        member.run.validation.unlink(missing_ok=True)  # measured at the old point
         write_decision(member.run.decision, replace(rule, operating_point=point))
     write_study_decision(study, data, points.overall)
 
@@ -67,7 +67,7 @@ def gather_fold(
     inspector: Inspector,
     advance: Callable[[], None] = lambda: None,
 ) -> tuple[Evidence, ...]:
-    """Runs the network of a member on the fold that it has not seen."""
+    """Runs a member's network on its left-out fold."""
     view = study.view(data, member)
     return gather_evidence(view, view.of_split("test"), inspector, advance)
 
@@ -75,11 +75,11 @@ def gather_fold(
 def choose_study_points(
     study: CrossValidationRun, evidence: Sequence[Sequence[Evidence]], wanted: ThresholdSettings
 ) -> StudyPoints:
-    """Chooses the point of each member, and that of all.
+    """Chooses the operating points of all members and the overall one.
 
     Args:
         study: The study.
-        evidence: What each member says of its own fold.
+        evidence: The evidence of each member on its left-out fold.
         wanted: The policy of the threshold.
     """
     points: dict[int, OperatingPoint] = {}

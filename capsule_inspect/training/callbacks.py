@@ -1,4 +1,4 @@
-"""Callbacks of Keras: what happens around epochs and batches."""
+"""Keras callbacks: checkpoints, validation, history and early stopping."""
 
 import csv
 import math
@@ -23,7 +23,7 @@ class SaveCheckpoint(keras.callbacks.Callback):
     """Saves network and optimizer after every epoch.
 
     Args:
-        path: The checkpoint.
+        path: The checkpoint file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -37,13 +37,13 @@ class SaveCheckpoint(keras.callbacks.Callback):
 
 
 class SeedEpoch(keras.callbacks.Callback):
-    """Sets the batches and the random state of all dropout to those of the epoch.
+    """Sets the epoch of the batches, and seeds all dropout layers by it.
 
-    So a resumed run sees and drops what an uninterrupted one would have seen and dropped.
+    A resumed run then gets the same batches and dropout as an uninterrupted one.
 
     Args:
-        batches: What the network learns from.
-        seed: Of the run.
+        batches: The training batches.
+        seed: Seed of the run.
     """
 
     def __init__(self, batches: Batches, seed: int) -> None:
@@ -55,20 +55,20 @@ class SeedEpoch(keras.callbacks.Callback):
         del logs
         self._batches.epoch = epoch
         for number, layer in enumerate(self.model.layers):
-            # Of a rate of 0 nothing is drawn.
+            # A layer with rate 0 has no random state.
             if isinstance(layer, keras.layers.Dropout) and layer.rate > 0:
                 layer.seed_generator.state.assign([self._seed, 1000 * epoch + number])
 
 
 class StopEarly(keras.callbacks.Callback):
-    """Ends a stage after some validations without a better score.
+    """Stops a stage after several validations without a better score.
 
-    It goes by history.csv, so that a resumed run counts on.
+    It reads history.csv, so that a resumed run continues the count.
 
     Args:
-        history: history.csv, with the row of the epoch that ends.
-        first_epoch: Epochs to leave out, from the beginning: those of earlier stages.
-        patience: Validations without a better score.
+        history: history.csv, including the row of the current epoch.
+        first_epoch: Number of epochs to skip at the start: those of earlier stages.
+        patience: Number of validations without a better score.
     """
 
     def __init__(self, history: Path, first_epoch: int, patience: int) -> None:
@@ -83,26 +83,26 @@ class StopEarly(keras.callbacks.Callback):
 
 
 def has_stalled(scores: Sequence[float], patience: int) -> bool:
-    """Says whether the last `patience` scores brought nothing better than all before."""
+    """Returns whether none of the last `patience` scores beats the best one before them."""
     if len(scores) <= patience:
         return False
     return max(scores[-patience:]) <= max(scores[:-patience])
 
 
 class StopIfDiverged(keras.callbacks.Callback):
-    """Ends a run whose loss is no number before it is measured or saved."""
+    """Stops a run with a non-finite loss before validation and checkpoint."""
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Raises ConfigError if the epoch's loss is not finite."""
         if has_diverged(logs or {}):
             raise ConfigError(
-                f"Training diverged in epoch {epoch + 1}: the loss is no longer a number. Lower "
+                f"Training diverged in epoch {epoch + 1}: the loss is no longer finite. Lower "
                 "train.learning_rate, or set train.clipnorm=1, and start a new run."
             )
 
 
 def has_diverged(logs: Mapping[str, float]) -> bool:
-    """Says whether the loss of a batch or an epoch, as Keras logs it, is not finite."""
+    """Returns whether the loss in Keras's logs of a batch or epoch is not finite."""
     return not math.isfinite(logs.get("loss", 0.0))
 
 
@@ -110,8 +110,8 @@ class ValidateAverage(keras.callbacks.Callback):
     """Adds validation metrics to the logs, every few epochs and after the last.
 
     Args:
-        validate: Measures the network's averaged weights, and returns metrics by name.
-        every: Epochs between validations.
+        validate: Validates the averaged weights, and returns metrics by name.
+        every: Number of epochs between validations.
         epochs: Number of epochs of the run.
     """
 
@@ -120,7 +120,7 @@ class ValidateAverage(keras.callbacks.Callback):
         self._validate, self._every, self._epochs = validate, every, epochs
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Validates if it is time to."""
+        """Validates if the epoch is due."""
         last = epoch + 1 == self._epochs
         if logs is not None and (last or (epoch + 1) % self._every == 0):
             logs.update({f"{VALIDATION}{name}": value for name, value in self._validate().items()})
@@ -131,7 +131,7 @@ class WriteHistory(keras.callbacks.Callback):
 
     Args:
         path: history.csv.
-        metrics: Names of all metrics that a validation can bring.
+        metrics: Names of all validation metrics.
     """
 
     def __init__(self, path: Path, metrics: tuple[str, ...]) -> None:
@@ -140,7 +140,7 @@ class WriteHistory(keras.callbacks.Callback):
         self._started = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Starts the epoch's clock, and drops rows of epochs that are trained again."""
+        """Starts the clock, and deletes the rows of epochs that are trained again."""
         del logs
         if self._path.exists():
             lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
@@ -151,7 +151,7 @@ class WriteHistory(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Writes the epoch's row."""
         row = {name: f"{value:.6g}" for name, value in (logs or {}).items()}
-        # A network without a mask head has one loss, which Keras does not name.
+        # For a network with a single output, Keras logs the total loss only.
         row.setdefault("logits_loss", row["loss"])
         row["epoch"] = str(epoch + 1)
         row["learning_rate"] = f"{float(self.model.optimizer.learning_rate):.3g}"
@@ -167,11 +167,11 @@ class WriteHistory(keras.callbacks.Callback):
 class WriteTensorBoard(keras.callbacks.Callback):
     """Writes losses, learning rate and validation metrics as TensorBoard events.
 
-    Through the `tensorboard` package itself: Keras's own callback needs TensorFlow, which is not
-    there under another backend.
+    It uses the `tensorboard` package: Keras's own callback needs TensorFlow, which may be missing
+    with another backend.
 
     Args:
-        folder: Where the events go.
+        folder: The folder of the events.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -201,30 +201,30 @@ class WriteTensorBoard(keras.callbacks.Callback):
 
 
 NORM_BATCHES = 12
-"""Training batches that re-estimate the batch-norm statistics of averaged weights.
+"""Number of training batches that re-estimate batch-norm statistics.
 
-Izmailov et al. pass over all training pictures. A norm sees 90 places or more of each crop, those
-of stride 32, so that with 8 crops in a batch these are over eight thousand values to a channel.
+Izmailov et al. use all training pictures. A norm sees at least 90 places of each crop (at stride
+32), so 12 batches of 8 crops give over eight thousand values per channel.
 """
 
 
 @contextmanager
 def averaged_weights(network: keras.Model, images: list[NDArray[np.uint8]]) -> Iterator[None]:
-    """Puts the optimizer's moving average of the weights into a network for a while.
+    """Swaps the moving average of the weights into a network during the block.
 
-    The average along the way generalizes better than the weights at its end (Izmailov et al.,
-    "Averaging Weights Leads to Wider Optima and Better Generalization", 2018); this one is
-    exponential. It leaves batch-norm statistics out, and those of the live weights do not belong to
-    it, so they are estimated anew, as Izmailov et al. do.
+    Averaged weights generalize better than the last ones (Izmailov et al., "Averaging Weights Leads
+    to Wider Optima and Better Generalization", 2018); this average is exponential. It leaves out
+    batch-norm statistics, and those of the live weights do not fit it, so they are re-estimated as
+    Izmailov et al. do.
 
     Args:
-        network: Compiled with an optimizer that keeps an average (`use_ema`).
+        network: A network whose optimizer keeps an average (`use_ema`).
         images: Training batches, each uint8 [B, H, W, 3].
     """
     live = [np.array(variable) for variable in network.weights]
     network.optimizer.finalize_variable_values(network.trainable_variables)
     for variable in network.trainable_variables:
-        # Under JAX the average itself is in the network now, and predicting would free it.
+        # Under JAX the network now shares its arrays with the average; predicting would free them.
         variable.assign(np.array(variable))
     _estimate_norms(network, images)
     try:
@@ -235,7 +235,7 @@ def averaged_weights(network: keras.Model, images: list[NDArray[np.uint8]]) -> I
 
 
 def _estimate_norms(network: keras.Model, images: list[NDArray[np.uint8]]) -> None:
-    """Sets the statistics of all trained batch norms to their mean over batches."""
+    """Sets the statistics of all trainable batch norms to their mean over batches."""
     norms = [
         layer
         for layer in network.layers

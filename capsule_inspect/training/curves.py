@@ -1,4 +1,4 @@
-"""Draw the curves of a training run."""
+"""The chart of a training run: losses and validation metrics."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +13,7 @@ from capsule_inspect.files import atomic_write
 from capsule_inspect.runs.history import LOSSES, read_history
 
 CURVES = "curves.png"
-"""Losses and validation metrics by epoch."""
+"""File name of the chart, beside history.csv."""
 
 _LOSS_NAMES = dict(zip(LOSSES, ("all", "label", "mask"), strict=True))
 
@@ -22,7 +22,7 @@ class DrawHistory(keras.callbacks.Callback):
     """Draws history.csv after every epoch.
 
     Args:
-        history: The file, as `WriteHistory` writes it.
+        history: history.csv.
     """
 
     def __init__(self, history: Path) -> None:
@@ -30,7 +30,7 @@ class DrawHistory(keras.callbacks.Callback):
         self._history = history
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Replaces the picture beside the file."""
+        """Replaces the chart."""
         del epoch, logs
         draw_history(self._history, self._history.with_name(CURVES))
 
@@ -40,7 +40,7 @@ def draw_history(history: Path, picture: Path) -> None:
 
     Args:
         history: history.csv.
-        picture: The PNG to write; a reader never sees half of it.
+        picture: The PNG to write, atomically.
 
     Raises:
         DataError: history.csv is damaged.
@@ -61,7 +61,7 @@ def draw_history(history: Path, picture: Path) -> None:
 
 
 def _draw(axes: Axes, name: str, values: Iterable[tuple[int, float | None]]) -> None:
-    """Draws a curve, if there is anything to draw; epochs without a value are left out."""
+    """Draws a curve if there are any values; skips epochs without one."""
     points = [(number, value) for number, value in values if value is not None]
     if points:
         axes.plot(*zip(*points, strict=True), marker=".", label=name)

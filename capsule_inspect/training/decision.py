@@ -1,4 +1,4 @@
-"""decision.json: the classes, window and operating point that belong to a Keras network."""
+"""decision.json: the classes, window and operating point of a Keras network."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ from capsule_inspect.text import suggest_path
 
 @dataclass(frozen=True)
 class DecisionRule:
-    """What belongs to a Keras model, as metadata belongs to a model file.
+    """The facts needed to use a Keras network, like the metadata of a model file.
 
     Attributes:
-        classes: Names in the order of the outputs, `good` first.
-        roi: The window the network sees.
+        classes: Class names in the order of the outputs, `good` first.
+        roi: The network's window.
         operating_point: Temperature and thresholds.
-        training_data_sha256: Identifies the pictures the model was trained on.
-        licence: What the training data's licence allows with the weights.
+        training_data_sha256: SHA-256 that identifies the training pictures.
+        licence: Permitted uses of the weights under the training data's licence.
     """
 
     classes: tuple[str, ...]
@@ -60,8 +60,8 @@ def read_decision(path: Path) -> DecisionRule:
         )
     except OSError as error:
         raise DataError(
-            f"'{path}' cannot be read ({error.strerror}). It belongs beside model.keras; "
-            "`capsule-inspect train` writes both."
+            f"'{path}' cannot be read ({error.strerror}). The .keras file needs it in the same "
+            "folder; `capsule-inspect train` writes both."
         ) from error
     except ValueError as error:
         raise DataError(
@@ -70,16 +70,16 @@ def read_decision(path: Path) -> DecisionRule:
 
 
 def resolve_model(path: Path) -> Path:
-    """Returns a `.keras` file, or the one of a run folder.
+    """Returns the path of a `.keras` file, given the file or its run folder.
 
     Raises:
-        ModelFileError: There is no such file, or it is converted already.
+        ModelFileError: The file does not exist or is a `.tflite` file, or the run is unfinished.
     """
     run = RunFolder(path)
     file = run.model if path.is_dir() else path
     if run.checkpoint.is_file() and not run.model.is_file():
         raise ModelFileError(
-            f"The run '{path}' is unfinished. Go on with it: capsule-inspect train "
+            f"The run '{path}' is unfinished. Resume it with: capsule-inspect train "
             f"train.resume={path}"
         )
     if not file.is_file():
@@ -89,7 +89,7 @@ def resolve_model(path: Path) -> Path:
         )
     if file.suffix == ".tflite":
         raise ModelFileError(
-            f"'{file}' is a converted file already. Give the .keras file or the run folder that it "
-            "came from."
+            f"'{file}' is already converted. Give the .keras file or the run folder that it was "
+            "made from."
         )
     return file

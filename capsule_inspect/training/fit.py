@@ -1,4 +1,4 @@
-"""Fit a network to a data set, or resume a run."""
+"""Training of a network on a data set, from the start or from a checkpoint."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -49,11 +49,11 @@ from capsule_inspect.training.stages import Stage, epochs_done, plan_stages, sta
 
 @dataclass(frozen=True)
 class Watcher:
-    """What the caller wants to hear of a training run.
+    """Receives the progress of a training run.
 
     Attributes:
-        note: Told in sentences what goes on.
-        callbacks: Further Keras callbacks, such as a progress display.
+        note: Called with a sentence for each step.
+        callbacks: More Keras callbacks, such as a progress display.
     """
 
     note: Note
@@ -62,15 +62,15 @@ class Watcher:
 
 @dataclass(frozen=True)
 class Trainer:
-    """One run on its way; `begin_training` makes it.
+    """A run in progress; `begin_training` creates it.
 
     Attributes:
         settings: All settings.
-        data: Its split `val` is validated on.
-        run: Where checkpoint, history and the best network go.
-        watcher: Hears of the progress.
-        network: New, or as it was at the last checkpoint; compiled.
-        batches: What it learns from.
+        data: The data set; its split `val` is for validation.
+        run: The run folder.
+        watcher: Receives the progress.
+        network: The compiled network, new or from the checkpoint.
+        batches: The training batches.
     """
 
     settings: Settings
@@ -81,14 +81,14 @@ class Trainer:
     batches: Batches
 
     def train(self) -> None:
-        """Trains the stages that are not finished yet."""
+        """Trains all unfinished stages."""
         network, train = self.network, self.settings.train
         for stage in self._stages:
             done = epochs_done(network, train)
             if done >= stage.end or self._has_stalled(stage):
                 continue
             if network.optimizer.first_epoch != stage.start:
-                # Keras leaves the averaged weights at the end of a stage; a resumed run has to.
+                # Keras ends a stage with the averaged weights; a checkpoint holds the live ones.
                 network.optimizer.finalize_variable_values(network.trainable_variables)
                 start_stage(network, stage, train)
             self.watcher.note(f"Training from epoch {done + 1} to {stage.end}.")
@@ -96,14 +96,14 @@ class Trainer:
                 self.batches,
                 epochs=stage.end,
                 initial_epoch=done,
-                shuffle=False,  # the order of the batches goes by the seed
+                shuffle=False,  # the seed decides the order of the batches
                 verbose=0,
                 callbacks=self._callbacks(stage),
             )
 
     @contextmanager
     def final_weights(self) -> Iterator[None]:
-        """Puts the weights to keep into the network: the best, or the last averaged ones."""
+        """Swaps in the final weights: with early stopping the best, else the last averaged ones."""
         if self.settings.train.patience and self.run.best.exists():
             best = load_network(self.run.best, compiled=False)
             self.network.set_weights(best.get_weights())
@@ -114,7 +114,7 @@ class Trainer:
 
     @property
     def inspector(self) -> Inspector:
-        """The network at work with the weights it has, before an operating point is chosen."""
+        """The network with its current weights, at the default operating point."""
         return Inspector(
             KerasRunner(self.network),
             self.data.classes,
@@ -137,8 +137,8 @@ class Trainer:
             WriteHistory(run.history, PICTURE_METRICS),
             DrawHistory(run.history),
             WriteTensorBoard(run.tensorboard),
-            # Last of ours: an epoch that is not in the checkpoint is trained again, and its row,
-            # if there is one, written anew.
+            # After the history: an epoch that is not in the checkpoint is trained again, and its
+            # row replaced.
             SaveCheckpoint(run.checkpoint),
             *self.watcher.callbacks,
         ]
@@ -147,7 +147,7 @@ class Trainer:
         return callbacks
 
     def _validate(self) -> dict[str, float]:
-        """Measures the averaged weights, and keeps the best where training may stop early."""
+        """Validates the averaged weights; with early stopping, saves the best ones."""
         if not self.held_out:
             return {}
         with self._averaged():
@@ -161,7 +161,7 @@ class Trainer:
         return averaged_weights(self.network, self._norm_images)
 
     def _has_stalled(self, stage: Stage) -> bool:
-        """Says whether the last stage ended early before the run was stopped."""
+        """Returns whether early stopping already ended the last stage."""
         patience = self.settings.train.patience
         if not patience or stage is not self._stages[-1]:
             return False
@@ -177,31 +177,31 @@ class Trainer:
         return self.batches.peek_images(self._stages[-1].end, count)
 
 
-_PEEKED = 16
-"""As many training pictures tell how rounding a frozen encoder changes its features."""
+_ROUNDING_WINDOWS = 16
+"""Number of training windows on which the rounding of a frozen encoder is corrected."""
 
 
 def begin_training(settings: Settings, data: DataSet, run: RunFolder, watcher: Watcher) -> Trainer:
-    """Makes a network, or loads that of the checkpoint, and reads the pictures.
+    """Builds a network or loads the checkpoint, and reads the training pictures.
 
     A new network is saved as the first checkpoint.
 
     Args:
         settings: All settings.
-        data: Whose split `train` is learned from, and whose split `val` is validated on.
+        data: The data set; its split `train` is for training, `val` for validation.
         run: The run folder.
-        watcher: Hears of the progress.
+        watcher: Receives the progress.
 
     Raises:
-        DataError: The data set does not suit training.
-        ConfigError: The settings make no network.
+        DataError: The data set lacks good, defective or validation pictures.
+        ConfigError: The settings do not fit together.
         ModelFileError: The checkpoint is damaged or of another version.
     """
     train = settings.train
     if train.patience and not data.of_split("val"):
         raise DataError(
-            "train.patience goes by the validation split, and this data set has none. "
-            "Prepare it with data.val above 0, or leave train.patience at 0."
+            "train.patience needs a validation split, but this data set has none. "
+            "Prepare it with data.val above 0, or set train.patience=0."
         )
     keras.utils.set_random_seed(train.seed)
     is_new = not run.checkpoint.exists()
@@ -213,7 +213,7 @@ def begin_training(settings: Settings, data: DataSet, run: RunFolder, watcher: W
     batches = _make_batches(settings, data, network, crops)
     if is_new:
         if not any(stage.trains_encoder for stage in plan_stages(train)):
-            round_kernels(network, _some_windows(crops))
+            round_kernels(network, _windows(crops))
         save_network(network, run.checkpoint, compiled=True)
     return Trainer(settings, data, run, watcher, network, batches)
 
@@ -240,31 +240,31 @@ def _make_batches(
     )
 
 
-def _some_windows(crops: Sequence[TrainingCrop]) -> NDArray[np.uint8]:
-    """Returns some of the pictures as the network sees them, uint8 [n, H, W, 3]."""
-    some = crops[:: max(1, len(crops) // _PEEKED)][:_PEEKED]
+def _windows(crops: Sequence[TrainingCrop]) -> NDArray[np.uint8]:
+    """Returns evenly chosen crops without their margin, uint8 [n, H, W, 3]."""
+    some = crops[:: max(1, len(crops) // _ROUNDING_WINDOWS)][:_ROUNDING_WINDOWS]
     return np.stack([crop.image[MARGIN:-MARGIN, MARGIN:-MARGIN] for crop in some])
 
 
 def fit(settings: Settings, data: DataSet, run: RunFolder, watcher: Watcher) -> tuple[Metric, ...]:
-    """Trains a network, or goes on with one, and saves it.
+    """Trains a network, or resumes a run, and saves the network with its operating point.
 
     Args:
         settings: All settings; without train.patience the schedule is fixed, and the last averaged
-            weights are kept.
-        data: Whose split `train` is learned from, and whose split `val` tunes the decision.
-        run: Where checkpoint, history and model go; a checkpoint there is gone on with.
-        watcher: Hears of the progress.
+            weights are the final ones.
+        data: The data set; its split `train` is for training, `val` for the operating point.
+        run: The run folder; a checkpoint in it is resumed.
+        watcher: Receives the progress.
 
     Returns:
-        Metrics of the validation split, on which the operating point was chosen: a little
-        optimistic; none where there is no such split.
+        Metrics on the validation split, slightly optimistic, since the operating point was chosen
+        on it; empty without that split.
 
     Raises:
-        DataError: The data set does not suit training.
-        ConfigError: The settings make no network.
+        DataError: The data set lacks good, defective or validation pictures.
+        ConfigError: The settings do not fit together.
         ModelFileError: The checkpoint is damaged or of another version.
-        InterruptedRunError: The user stopped the run; the message says how to go on.
+        InterruptedRunError: The user stopped the run; the message says how to resume it.
     """
     try:
         trainer = begin_training(settings, data, run, watcher)
@@ -272,13 +272,13 @@ def fit(settings: Settings, data: DataSet, run: RunFolder, watcher: Watcher) -> 
         return _finish(trainer)
     except KeyboardInterrupt:
         raise InterruptedRunError(
-            "Stopped; the finished epochs are saved. Go on with: "
+            "Stopped; the finished epochs are saved. Resume with: "
             f"capsule-inspect train train.resume={run.path}"
         ) from None
 
 
 def _finish(trainer: Trainer) -> tuple[Metric, ...]:
-    """Saves the network, chooses the operating point, and measures the network at it."""
+    """Saves the network, chooses its operating point, and measures the network there."""
     settings, data, run = trainer.settings, trainer.data, trainer.run
     with trainer.final_weights():
         save_network(trainer.network, run.model, compiled=False)
@@ -289,7 +289,7 @@ def _finish(trainer: Trainer) -> tuple[Metric, ...]:
     if metrics:
         _write_validation(run.validation, metrics)
     rule = DecisionRule(data.classes, settings.model.roi, point, data.training_sha256, data.licence)
-    write_decision(run.decision, rule)  # last: a folder with one is finished
+    write_decision(run.decision, rule)  # last, because it marks the run as finished
     return metrics
 
 

@@ -1,4 +1,4 @@
-"""Train the runs of a study, several processes at a time if wanted."""
+"""Training of a study's runs, by one or several processes."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -19,18 +19,18 @@ def fit_members(
     data: DataSet,
     watch: Callable[[str], AbstractContextManager[Watcher]],
 ) -> tuple[Member, ...]:
-    """Trains every run that is not finished and that no other process is at.
+    """Trains all unfinished runs of a study, except those that another process trains.
 
     Args:
-        study: The study; what was begun is gone on with.
+        study: The study; started runs are resumed.
         data: The data set.
-        watch: Makes the watcher of a run, given its name.
+        watch: Makes the watcher of a run from its name.
 
     Returns:
-        The runs that other processes are still at.
+        The runs that other processes are still training.
 
     Raises:
-        InterruptedRunError: The user stopped the study; the message says how to go on.
+        InterruptedRunError: The user stopped the study; the message says how to resume it.
     """
     elsewhere = []
     for member in study.members:
@@ -47,14 +47,14 @@ def fit_members(
             elsewhere.append(member)
         except InterruptedRunError:
             raise InterruptedRunError(
-                "Stopped; the finished epochs of all runs are saved. Go on with: "
+                "Stopped; the finished epochs of all runs are saved. Resume with: "
                 f"capsule-inspect train train.resume={study.path}"
             ) from None
     return tuple(member for member in elsewhere if not member.is_finished)
 
 
 def _fit_member(study: CrossValidationRun, member: Member, data: DataSet, watcher: Watcher) -> None:
-    if member.is_finished:  # by another process, between the look and the lock
+    if member.is_finished:  # by another process, before this one held the lock
         return
     keras.backend.clear_session()
     write_text(member.run.config, to_yaml(member.settings))

@@ -1,4 +1,4 @@
-"""Trained networks on disk: save and load them with their operating point."""
+"""Saving and loading of trained networks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import keras
 from capsule_inspect.errors import ModelFileError
 from capsule_inspect.files import atomic_write
 from capsule_inspect.inference.inspector import Inspector
-from capsule_inspect.model import losses, optimizer  # noqa: F401  (registers what files hold)
+from capsule_inspect.model import losses, optimizer  # noqa: F401  (registers their classes)
 from capsule_inspect.model.runner import KerasRunner
 from capsule_inspect.runs.history import read_scores
 from capsule_inspect.runs.run import score
@@ -18,13 +18,13 @@ from capsule_inspect.training.decision import DecisionRule, read_decision, resol
 
 
 def save_network(network: keras.Model, path: Path, compiled: bool) -> None:
-    """Saves a network; a reader never sees half a file.
+    """Saves a network atomically.
 
     Args:
         network: The network.
         path: The `.keras` file.
-        compiled: Whether to save optimizer and losses too, to go on training; the optimizer makes
-            three quarters of a file.
+        compiled: Whether to save optimizer and losses as well, which a resumed run needs; the
+            optimizer takes three quarters of the file.
     """
     if not compiled:
         network = keras.Model(network.inputs, network.output, name=network.name)
@@ -33,14 +33,14 @@ def save_network(network: keras.Model, path: Path, compiled: bool) -> None:
 
 
 def load_network(path: Path, compiled: bool) -> keras.Model:
-    """Loads a `.keras` file that holds no code.
+    """Loads a `.keras` file; refuses one that holds code.
 
     Args:
         path: The file.
-        compiled: Whether to restore optimizer and losses, to go on training.
+        compiled: Whether to restore optimizer and losses, which a resumed run needs.
 
     Raises:
-        ModelFileError: It is damaged or not a network of this version.
+        ModelFileError: The file is damaged or not a network of this version.
     """
     try:
         return keras.saving.load_model(path, compile=compiled, safe_mode=True)
@@ -58,16 +58,16 @@ class TrainedModel:
 
     @property
     def inspector(self) -> Inspector:
-        """The network at work, at its operating point."""
+        """An inspector that uses the network at its operating point."""
         rule = self.rule
         return Inspector(KerasRunner(self.network), rule.classes, rule.roi, rule.operating_point)
 
 
 def load_trained(path: Path) -> TrainedModel:
-    """Loads a `.keras` file, or the one of a run folder, with the decision.json beside it.
+    """Loads a `.keras` file with the decision.json beside it, given the file or its run folder.
 
     Raises:
-        ModelFileError: There is no such file, or it is not a network.
+        ModelFileError: The file does not exist or is not a network.
         DataError: decision.json is missing or damaged.
     """
     file = resolve_model(path)
@@ -76,14 +76,14 @@ def load_trained(path: Path) -> TrainedModel:
 
 
 def save_best(network: keras.Model, metrics: Mapping[str, float], run: RunFolder) -> None:
-    """Saves a network, without its optimizer, if it is better than all before it.
+    """Saves a network, without its optimizer, if its score is the best so far.
 
-    It goes by history.csv, so that a resumed run knows the best before it.
+    Earlier scores come from history.csv, so that a resumed run knows them.
 
     Args:
-        network: With the weights that were validated.
-        metrics: What the validation measured, by name; its row is not in history.csv yet.
-        run: Where history.csv is, and the network goes.
+        network: The network, with the validated weights.
+        metrics: Its validation metrics by name; history.csv does not have them yet.
+        run: The run folder.
     """
     if score(metrics) > max(read_scores(run.history), default=-1.0):
         save_network(network, run.best, compiled=False)

@@ -1,4 +1,4 @@
-"""The stages of a schedule: a frozen encoder first, all weights after."""
+"""The stages of training: first with a frozen encoder, then with all weights."""
 
 from dataclasses import dataclass
 
@@ -11,20 +11,20 @@ from capsule_inspect.modelfile.runtime import LOGITS, MASK_LOGITS
 from capsule_inspect.settings.groups import TrainSettings
 
 _WARM_UP = 0.15
-"""Share of a stage's steps in which the learning rate of `one_cycle` rises."""
+"""Share of a stage's steps during which the learning rate of `one_cycle` rises."""
 
 _DIVISOR = 25
-"""The peak learning rate of `one_cycle` over the first; `div_factor` of PyTorch's `OneCycleLR`."""
+"""Peak learning rate of `one_cycle` divided by the first; PyTorch's `OneCycleLR`, `div_factor`."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Epochs trained with one optimizer.
+    """Consecutive epochs trained with one optimizer.
 
     Attributes:
-        start: The first epoch, counted over the whole run from 0.
-        end: The epoch after the last.
-        trains_encoder: Whether the encoder is trained too.
+        start: First epoch, counted from 0 over the whole run.
+        end: The epoch after the last one.
+        trains_encoder: Whether the encoder is trained.
         learning_rate: Peak learning rate of decoder and heads.
     """
 
@@ -45,7 +45,7 @@ def plan_stages(train: TrainSettings) -> tuple[Stage, ...]:
 
 
 def start_stage(network: keras.Model, stage: Stage, train: TrainSettings) -> None:
-    """Freezes or thaws the encoder and compiles the network with a fresh optimizer."""
+    """Freezes or unfreezes the encoder, and compiles the network with a new optimizer."""
     set_encoder_trainable(network, stage.trains_encoder)
     losses: dict[str, keras.losses.Loss] = {
         LOGITS: keras.losses.CategoricalCrossentropy(
@@ -59,11 +59,11 @@ def start_stage(network: keras.Model, stage: Stage, train: TrainSettings) -> Non
         loss=losses,
         jit_compile=keras.backend.backend() != "tensorflow",  # XLA is far slower on a CPU
     )
-    network.optimizer.build(network.trainable_variables)  # so that it can be saved and loaded
+    network.optimizer.build(network.trainable_variables)  # saving it needs its variables
 
 
 def epochs_done(network: keras.Model, train: TrainSettings) -> int:
-    """Returns how many epochs of the run a checkpoint's network has behind it."""
+    """Returns the number of finished epochs of a checkpoint's network."""
     optimizer = network.optimizer
     return int(optimizer.first_epoch) + int(optimizer.iterations) // train.steps
 
@@ -85,9 +85,9 @@ def _schedule(
 ) -> float | keras.optimizers.schedules.LearningRateSchedule:
     """Returns the learning rate of decoder and heads by step.
 
-    `one_cycle` rises and falls once (Smith and Topin, "Super-Convergence", 2018): a straight line
-    up, as theirs, then half a cosine down to 0, as PyTorch's `OneCycleLR` anneals, though that
-    rises for twice as long.
+    `one_cycle` rises and falls once (Smith and Topin, "Super-Convergence", 2018): linearly up, as
+    in the paper, then along half a cosine to 0, as in PyTorch's `OneCycleLR`, which rises for twice
+    as long.
     """
     if train.schedule == "constant":
         return stage.learning_rate

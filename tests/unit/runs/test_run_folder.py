@@ -117,13 +117,13 @@ def test_a_wanted_folder_with_something_in_it_is_refused_with_the_way_on(
 def test_a_wanted_folder_that_is_a_file_is_refused(work: Path):
     (work / "file").write_text("mine")
     for wanted in (work / "file", work / "file" / "below"):
-        with pytest.raises(UsageError, match="cannot be made"):
+        with pytest.raises(UsageError, match="cannot be created"):
             new_run_folder("train", "caps", wanted)
 
 
 def test_a_file_in_the_way_of_all_runs_is_refused():
     Path("runs").write_text("mine")
-    with pytest.raises(UsageError, match="cannot be made"):
+    with pytest.raises(UsageError, match="cannot be created"):
         new_run_folder("train", "caps")
 
 

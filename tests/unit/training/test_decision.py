@@ -33,7 +33,7 @@ def test_a_network_that_is_not_there_is_named_with_the_one_that_was_meant(tmp_pa
 def test_a_converted_file_is_no_network(tmp_path):
     file = tmp_path / "model.tflite"
     file.touch()
-    with pytest.raises(ModelFileError, match="is a converted file already"):
+    with pytest.raises(ModelFileError, match="is already converted"):
         resolve_model(file)
 
 
