@@ -1,4 +1,4 @@
-"""Evaluate a study, each network on the fold it has not seen."""
+"""Evaluation of a cross-validation study: each network judges its left-out fold."""
 
 import csv
 import statistics
@@ -26,15 +26,15 @@ OUT_OF_FOLD_FILE = "out_of_fold.csv"
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """A judgement by a network that has not seen the picture.
+    """A judgement by a network that was not trained on the picture.
 
     Attributes:
         judgement: The judgement.
         fold: The fold of the picture.
-        seed: The seed of the network, which dealt the folds, too.
-        temperature: Of the network's operating point, which other folds chose.
-        threshold: The same.
-        mask_threshold: The same.
+        seed: The seed of the network and of the folds.
+        temperature: Temperature of the operating point, which was chosen on the other folds.
+        threshold: Threshold of that point.
+        mask_threshold: Mask threshold of that point.
         model_sha256: SHA-256 of the network's file.
     """
 
@@ -52,7 +52,7 @@ def write_out_of_fold(path: Path, predictions: Sequence[OutOfFold], classes: Seq
 
     Args:
         path: The file; its folder exists.
-        predictions: In the order of the rows.
+        predictions: The predictions, in the order of the rows.
         classes: Class names, `good` first.
 
     Raises:
@@ -62,7 +62,7 @@ def write_out_of_fold(path: Path, predictions: Sequence[OutOfFold], classes: Seq
 
 
 def read_out_of_fold(path: Path) -> tuple[tuple[OutOfFold, ...], tuple[str, ...]]:
-    """Reads the predictions, and the class names.
+    """Reads predictions and class names.
 
     Raises:
         DataError: The file is missing or damaged, or holds no predictions.
@@ -103,7 +103,7 @@ def _rows(predictions: Sequence[OutOfFold], classes: Sequence[str]) -> Iterator[
 
 
 OUT_OF_FOLD = "out of fold"
-"""Stands for the split where every picture is judged by a network that has not seen it."""
+"""Name of the split of an evaluation in which no network was trained on the pictures it judges."""
 
 
 @dataclass(frozen=True)
@@ -111,12 +111,12 @@ class Fitted:
     """A trained run of a cross-validation.
 
     Attributes:
-        name: What messages call it.
-        fold: The fold it has not seen.
-        seed: Its seed.
-        data: The data set as it saw it: its fold is the split `test`.
-        inspector: The network and its operating point.
-        training_data_sha256: Identifies the pictures it was trained on.
+        name: Name of the run in messages.
+        fold: The left-out fold.
+        seed: The seed of the run.
+        data: The data set as the run saw it: the left-out fold is the split `test`.
+        inspector: The network at its operating point.
+        training_data_sha256: SHA-256 that identifies its training pictures.
         model_sha256: SHA-256 of the network's file.
     """
 
@@ -131,13 +131,13 @@ class Fitted:
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """How the networks of a cross-validation did.
+    """The results of a cross-validation.
 
     Attributes:
-        pooled: All seeds together. Its metrics are means over the seeds, and so are the ends of
-            their intervals: they say what to expect of one network, and n is pictures.
+        pooled: All seeds together. Metrics and interval ends are means over the seeds: they tell
+            what to expect of one network. n counts pictures.
         predictions: One per picture and seed.
-        by_seed: The evaluation of each seed, by seed, in ascending order.
+        by_seed: The evaluation of each seed, in ascending order of the seeds.
     """
 
     pooled: Evaluation
@@ -146,12 +146,12 @@ class CrossValidation:
 
     @property
     def pictures(self) -> int:
-        """The number of pictures, however often each was judged."""
+        """The number of pictures; each counts once."""
         return len({each.judgement.path for each in self.predictions})
 
     @property
     def first_seed(self) -> int:
-        """The seed whose judgements stand where there can be but one of each picture."""
+        """The lowest seed; its judgements are shown where each picture appears once."""
         return min(self.by_seed)
 
     @property
@@ -172,15 +172,15 @@ class CrossValidation:
 def cross_validate(
     members: Iterable[Fitted], advance: Callable[[], None] = lambda: None
 ) -> CrossValidation:
-    """Judges every picture by the networks that have not seen it, and pools.
+    """Judges every picture by the networks that were not trained on it, and pools the results.
 
     Args:
-        members: Runs for every fold and seed, at least one; taken one at a time.
+        members: A run for every fold and seed, at least one; loaded one at a time.
         advance: Called after each picture and network.
 
     Raises:
-        DataError: A network was trained on other pictures than the data set says, so that what it
-            has not seen is not known; or it does not know the classes.
+        DataError: A network was trained on other pictures than this data set implies, or does not
+            know its classes.
         PictureError: A picture or mask cannot be read.
     """
     predictions: list[OutOfFold] = []
@@ -188,8 +188,8 @@ def cross_validate(
     for member in members:
         if member.data.training_sha256 != member.training_data_sha256:
             raise DataError(
-                f"{member.name} was trained on other pictures than this data set gives it, so that "
-                "its fold may hold pictures it has seen. Give the data set of the study."
+                f"{member.name} was trained on other pictures than this data set has for it, so "
+                "its left-out fold may hold training pictures. Give the data set of the study."
             )
         classes = member.inspector.classes
         predictions += [
@@ -200,7 +200,7 @@ def cross_validate(
 
 
 def pool_predictions(predictions: Sequence[OutOfFold], classes: tuple[str, ...]) -> CrossValidation:
-    """Measures what networks said of pictures that they have not seen.
+    """Measures out-of-fold predictions.
 
     Args:
         predictions: One per picture and seed, at least one.
@@ -228,11 +228,12 @@ def _out_of_fold(member: Fitted, judgement: Judgement) -> OutOfFold:
 
 
 def pool(evaluations: Sequence[Evaluation]) -> Evaluation:
-    """Puts evaluations of the same pictures by several networks together.
+    """Pools evaluations of the same pictures by several networks.
+
+    Metrics and interval ends are averaged, judgements concatenated, confusion matrices added.
 
     Args:
-        evaluations: One of each seed, at least one. Metrics, and the ends of their intervals, are
-            averaged; judgements are put one after the other, and confusion matrices added up.
+        evaluations: One for each seed, at least one.
     """
     first = evaluations[0]
     per_class = [
@@ -262,10 +263,11 @@ def _of_seed(predictions: Iterable[OutOfFold], seed: int) -> tuple[Judgement, ..
 
 
 def mean_metrics(measured: Sequence[tuple[Metric, ...]]) -> tuple[Metric, ...]:
-    """Averages metrics of the same pictures by name, and the ends of their intervals.
+    """Averages metrics and their interval ends by name.
 
     Args:
-        measured: The metrics of each seed; one that a seed lacks is averaged over the others.
+        measured: The metrics of each seed, on the same pictures; seeds that lack a metric do not
+            count for it.
     """
     return tuple(
         Metric(

@@ -1,4 +1,4 @@
-"""Evaluate one model on a split."""
+"""Evaluation of one model on a split."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -20,21 +20,21 @@ from capsule_inspect.modelfile.metadata import Metric
 from capsule_inspect.text import suggest
 
 ALL = "all"
-"""The name that stands for every split."""
+"""Value of `--split` for all pictures."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How a model did on pictures whose truth is known, or the models of several seeds did.
+    """The results of a model, or of the models of several seeds, on labelled pictures.
 
     Attributes:
-        split: Which pictures: a split, or `ALL`.
+        split: The split, or `ALL`.
         classes: Class names, `good` first.
-        judgements: One per picture, sorted by path; of several seeds, those of one after the other.
-        metrics: Every metric the pictures allow; of several seeds the means.
-        per_class: The same for the pictures of each class.
-        confusion: Which class was taken for which; of several seeds the sum.
-        seeds: How many seeds there are: how often each picture was judged.
+        judgements: One per picture, sorted by path; with several seeds, seed after seed.
+        metrics: All metrics that the pictures allow; with several seeds, their means.
+        per_class: The metrics of each class.
+        confusion: The confusion matrix; with several seeds, the sum.
+        seeds: Number of seeds, and of judgements per picture.
     """
 
     split: str
@@ -52,16 +52,16 @@ def evaluate(
     inspector: Inspector,
     advance: Callable[[], None] = lambda: None,
 ) -> Evaluation:
-    """Inspects a split through the code path of `predict`, and measures.
+    """Inspects a split with the same code as `predict`, and computes all metrics.
 
     Args:
         data: The data set.
         split: One of `train`, `val` and `test`, or `ALL`.
-        inspector: A network and its operating point.
+        inspector: A network at its operating point.
         advance: Called after each picture.
 
     Raises:
-        UsageError: There is no such split.
+        UsageError: The split is unknown.
         DataError: The split is empty, or the model does not know the data set's classes.
         PictureError: A picture or mask cannot be read.
     """
@@ -74,10 +74,10 @@ def evaluate(
 def summarize(
     split: str, classes: tuple[str, ...], judgements: tuple[Judgement, ...]
 ) -> Evaluation:
-    """Measures judgements in every way.
+    """Computes all metrics of judgements.
 
     Args:
-        split: Which pictures they are of.
+        split: The split of the pictures, or `ALL`.
         classes: Class names, `good` first.
         judgements: One per picture.
     """
@@ -92,16 +92,16 @@ def summarize(
 
 
 def require_known_classes(samples: Iterable[Sample], classes: Sequence[str]) -> None:
-    """Checks that a model knows every class of samples.
+    """Checks that a model knows the classes of all samples.
 
     Raises:
-        DataError: It does not.
+        DataError: A class is unknown to the model.
     """
     unknown = sorted({sample.label for sample in samples} - set(classes))
     if unknown:
         raise DataError(
             f"The model does not know the classes {', '.join(unknown)}; it was trained on "
-            f"{', '.join(classes)}. Give the data set it was made for."
+            f"{', '.join(classes)}. Give a data set with these classes."
         )
 
 
@@ -109,8 +109,8 @@ def choose_samples(data: DataSet, split: str) -> tuple[Sample, ...]:
     """Returns the samples of a split.
 
     Raises:
-        UsageError: There is no such split.
-        DataError: It is empty.
+        UsageError: The split is unknown.
+        DataError: The split is empty.
     """
     if split not in (*SPLITS, ALL):
         raise UsageError(
@@ -123,21 +123,21 @@ def choose_samples(data: DataSet, split: str) -> tuple[Sample, ...]:
     return samples
 
 
-_MOST_OF_A_KIND = 12
-"""Enough to see what goes wrong; each is inspected again and drawn into the page."""
+_EXAMPLES = 12
+"""Most pictures of each kind: enough to see the errors, and each costs an inspection and space in
+the page."""
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Pictures of each kind, those that say most first.
+    """Example pictures of each kind, the most telling first.
 
     Attributes:
-        misses: Defective, called good; the least suspected first.
-        false_alarms: Good, called defective; the surest first.
-        confused: Defective and called so, by a wrong name; the surest first.
-        poor_masks: Defects found whose mask fits worst.
-        best: Defects labelled rightly, with the masks that fit best; of a model without masks the
-            surest.
+        misses: Defective pictures labelled `good`; lowest defect score first.
+        false_alarms: Good pictures called defective; highest defect score first.
+        confused: Defective pictures with the label of another defect; most confident first.
+        poor_masks: Detected defects; lowest Dice first.
+        best: Correctly labelled defects; highest Dice first, or highest score without masks.
     """
 
     misses: tuple[Judgement, ...]
@@ -148,7 +148,7 @@ class Examples:
 
 
 def choose_examples(judgements: Sequence[Judgement]) -> Examples:
-    """Chooses at most twelve pictures of each kind.
+    """Chooses up to twelve pictures of each kind.
 
     Args:
         judgements: One per picture.
@@ -177,7 +177,7 @@ def choose_examples(judgements: Sequence[Judgement]) -> Examples:
 def _first(
     judgements: Iterable[Judgement], order: Callable[[Judgement], float | tuple[float, ...]]
 ) -> tuple[Judgement, ...]:
-    return tuple(sorted(judgements, key=order)[:_MOST_OF_A_KIND])
+    return tuple(sorted(judgements, key=order)[:_EXAMPLES])
 
 
 def _score(judgement: Judgement) -> float:

@@ -1,4 +1,4 @@
-"""95 % intervals."""
+"""95 % confidence intervals."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -14,19 +14,18 @@ Flags: TypeAlias = NDArray[np.bool_]
 _Z = 1.959963984540054
 """The normal distribution's 97.5 % point."""
 RESAMPLES = 2000
-"""Number of bootstrap samples. With so many, chance moves the ends of an interval by about 6 % of
-the estimate's standard error: sqrt(0.025 * 0.975 / 2000) / phi(1.96), phi the density of the normal
-distribution."""
+"""Number of bootstrap samples. With 2000, the ends of an interval vary by about 6 % of the
+estimate's standard error: sqrt(0.025 * 0.975 / 2000) / phi(1.96), where phi is the density of the
+normal distribution."""
 
 Interval = tuple[float, float]
 
 
 def wilson(successes: int, n: int) -> Interval:
-    """Interval of a proportion, within [0, 1] (Wilson, JASA 22, 1927).
+    """Returns Wilson's interval of a proportion, within [0, 1] (JASA 22, 1927).
 
-    With 92 trials or more, at least 92.7 % of these intervals hold the true proportion if that is
-    1.1 / n or more away from 0 and 1; nearer, their coverage dips to 84 %
-    (`benchmarks/interval_coverage.py`).
+    With 92 or more trials, the coverage is at least 92.7 % if the true proportion is 1.1 / n or
+    more away from 0 and 1; closer to them, it drops to 84 % (`benchmarks/interval_coverage.py`).
 
     Args:
         successes: Number of successes.
@@ -40,18 +39,18 @@ def wilson(successes: int, n: int) -> Interval:
     p, z2 = successes / n, _Z * _Z
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = _Z / (1 + z2 / n) * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
-    # Rounding must not keep an end from the proportion itself.
+    # Rounding must not exclude the proportion itself.
     return min(p, max(0.0, centre - half)), max(p, min(1.0, centre + half))
 
 
 def bootstrap_mean(values: Sequence[float]) -> Interval:
-    """Interval of a mean by the percentile bootstrap (Efron and Tibshirani, 1993), seeded.
+    """Returns the percentile bootstrap interval of a mean (Efron and Tibshirani, 1993), seeded.
 
-    About 94 % of the intervals of 92 overlaps hold the true mean, but fewer where values are few:
-    down to 83 % of those of 18 (`benchmarks/interval_coverage.py`).
+    The coverage is about 94 % for 92 overlaps and falls with their number, to 83 % for 18
+    (`benchmarks/interval_coverage.py`).
 
     Args:
-        values: At least one.
+        values: At least one value.
     """
     array = np.asarray(values, np.float64)
     picks = np.random.default_rng(0).integers(0, array.size, (RESAMPLES, array.size))
@@ -59,16 +58,16 @@ def bootstrap_mean(values: Sequence[float]) -> Interval:
 
 
 def resample(defective: Flags, times: int) -> Floats:
-    """Draws bootstrap samples of pictures, seeded; good and defective ones are drawn separately.
+    """Draws bootstrap samples of pictures, seeded and stratified into good and defective ones.
 
-    So every sample has both kinds, and what needs both is defined on it.
+    Every sample then has both kinds, as rankings need.
 
     Args:
         defective: bool [n], which pictures are defective.
         times: Number of samples.
 
     Returns:
-        float64 [times, n]: how often each picture is in each sample.
+        float64 [times, n], the count of each picture in each sample.
     """
     generator = np.random.default_rng(0)
     weights = np.zeros((times, defective.size))
@@ -79,26 +78,26 @@ def resample(defective: Flags, times: int) -> Floats:
 
 
 def percentiles(estimates: Floats) -> Interval:
-    """Interval from the estimates on bootstrap samples: their 2.5 % and 97.5 % points.
+    """Returns the 2.5 % and 97.5 % percentiles of bootstrap estimates.
 
     Args:
-        estimates: float64 [samples]; NaN, where a sample allows none, does not count.
+        estimates: float64 [samples]; NaN for samples without an estimate, which are ignored.
     """
     low, high = np.nanquantile(estimates, (0.025, 0.975))
     return float(low), float(high)
 
 
 def newcombe_auroc(auroc: float, positives: int, negatives: int) -> Interval:
-    """Interval of an AUROC (Newcombe, Statistics in Medicine 25, 2006).
+    """Returns a confidence interval of an AUROC (after Newcombe, Statistics in Medicine 25, 2006).
 
-    Solves |auroc - A| = z sqrt(V(A)) for A with the variance of Hanley and McNeil (Radiology 143,
-    1982), whichever kind of picture it takes for the less spread in score: the larger of both.
-    Newcombe's method 5 puts the mean of both sample sizes in the place of each, and is too narrow
-    where the fewer pictures are the more spread.
+    It solves |auroc - A| = z sqrt(V(A)) for A, where V is the variance of Hanley and McNeil
+    (Radiology 143, 1982). That variance depends on which class has the wider scores; the larger of
+    the two values counts. Newcombe's method 5 replaces both sample sizes by their mean, and is too
+    narrow if the smaller class has the wider scores.
 
-    With 92 defective pictures and 206 good ones, 95 % of these intervals or more hold the true
-    AUROC where the scores of the defective ones are up to twice as spread as those of the good
-    ones, and 92 to 95 % at three times (`benchmarks/interval_coverage.py`).
+    With 92 defective and 206 good pictures, the coverage is 95 % or more if the scores of defective
+    pictures spread up to twice as wide as those of good ones, and 92 to 95 % at three times
+    (`benchmarks/interval_coverage.py`).
 
     Args:
         auroc: The estimate, in [0, 1].
@@ -120,7 +119,7 @@ def _root(excess: Callable[[float], float], outer: float, inner: float) -> float
     """Bisects between a value outside the interval and the estimate inside it."""
     if excess(outer) <= 0:
         return outer
-    for _ in range(60):  # more often than a float has bits
+    for _ in range(60):  # more steps than a float has bits of precision
         middle = (outer + inner) / 2
         if excess(middle) > 0:
             outer = middle

@@ -1,4 +1,4 @@
-"""The metrics, each with a 95 % interval."""
+"""The metrics of `evaluate`, each with a 95 % confidence interval."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -26,8 +26,8 @@ def estimate_share(name: str, outcomes: Sequence[bool]) -> Metric | None:
     """Returns the share of true outcomes, with Wilson's interval; None without outcomes.
 
     Args:
-        name: Of the metric.
-        outcomes: One per picture.
+        name: Name of the metric.
+        outcomes: One outcome per picture.
     """
     if not outcomes:
         return None
@@ -39,8 +39,8 @@ def estimate_mean(name: str, values: Sequence[float]) -> Metric | None:
     """Returns the mean, with a bootstrap interval; None without values.
 
     Args:
-        name: Of the metric.
-        values: One per picture.
+        name: Name of the metric.
+        values: One value per picture.
     """
     if not values:
         return None
@@ -48,11 +48,11 @@ def estimate_mean(name: str, values: Sequence[float]) -> Metric | None:
 
 
 def estimate_auroc(goods: Sequence[float], defects: Sequence[float]) -> Metric | None:
-    """Returns the chance that a defective picture scores above a good one; ties count half.
+    """Returns the AUROC: the chance that a defective picture outscores a good one; ties count half.
 
     Args:
         goods: Defect scores of the good pictures.
-        defects: Of the defective ones.
+        defects: Defect scores of the defective pictures.
 
     Returns:
         `auroc` with Newcombe's interval; None without pictures of both kinds.
@@ -68,14 +68,15 @@ def estimate_auroc(goods: Sequence[float], defects: Sequence[float]) -> Metric |
 
 
 def estimate_average_precision(goods: Sequence[float], defects: Sequence[float]) -> Metric | None:
-    """Returns the mean precision over the steps of recall, as scikit-learn defines it.
+    """Returns the average precision, as scikit-learn defines it.
 
-    Close to 1 the interval holds the true value far too seldom, since resampling a ranking without
-    mistakes makes none; AUROC's does better there (`benchmarks/interval_coverage.py`).
+    Close to 1 the coverage of the interval is far too low, since samples of a ranking without
+    mistakes have no mistakes either; the interval of AUROC is better there
+    (`benchmarks/interval_coverage.py`).
 
     Args:
         goods: Defect scores of the good pictures.
-        defects: Of the defective ones.
+        defects: Defect scores of the defective pictures.
 
     Returns:
         `average_precision` with a bootstrap interval; None without pictures of both kinds.
@@ -90,38 +91,38 @@ def estimate_average_precision(goods: Sequence[float], defects: Sequence[float])
 
 
 def _average_precision(scores: Floats, defective: Flags, weights: Floats) -> Floats:
-    """Computes sum over thresholds of (recall's step) x precision for each row of weights.
+    """Returns the sum over thresholds of (step of recall) x precision for each bootstrap sample.
 
     Args:
         scores: float64 [n].
         defective: bool [n].
-        weights: float64 [samples, n]; how often each picture counts.
+        weights: float64 [samples, n]; the count of each picture in each sample.
 
     Returns:
         float64 [samples].
     """
     order = np.argsort(-scores)
-    # Equal scores pass a threshold together.
+    # Equal scores share a threshold.
     last = np.flatnonzero(np.diff(scores[order], append=-np.inf))
     called = np.cumsum(weights[:, order], axis=1)[:, last]
     hits = np.cumsum((weights * defective)[:, order], axis=1)[:, last]
-    # Before the first picture of a sample nothing is called defective, and recall does not step.
+    # Above the highest score of a sample no picture is called defective, and recall has no step.
     precision = hits / np.maximum(called, 1)
     steps = np.diff(hits, axis=1, prepend=0)
     return np.asarray((steps * precision).sum(axis=1) / hits[:, -1], np.float64)
 
 
 def segmented(judgements: Sequence[Judgement]) -> tuple[Judgement, ...]:
-    """Returns the judgements whose predicted masks are held against true ones.
+    """Returns the judgements that count for mask metrics: those with an overlap.
 
     Args:
         judgements: One per picture.
 
     Returns:
-        Those with an overlap; none at all where no picture has a true defect pixel, since empty
-        masks of good pictures alone say nothing, and none of a model without a mask head.
+        Empty for a model without a mask head, and if no picture has a true defect pixel: empty
+        masks of good pictures alone tell nothing.
     """
-    # A picture without a capsule has an empty mask whatever the model can do.
+    # A picture without a capsule has an empty mask even if the model has no mask head.
     has_mask_head = any(each.overlap for each in judgements if each.label != NO_CAPSULE)
     has_true_masks = any(each.defect_overlap for each in judgements)
     if not has_mask_head or not has_true_masks:
@@ -143,29 +144,30 @@ METRICS = (
     "false_alarm_rate",
     "miss_rate",
 )
-"""Every metric by name, in the order of tables."""
+"""The names of all metrics, in the order of tables."""
 
 PICTURE_METRICS = tuple(name for name in METRICS if name not in PIXEL_METRICS)
-"""Those that judgements without pixels allow, as in validation during training."""
+"""The metrics that need no pixel tallies; validation during training uses them."""
 
 
 def measure(judgements: Sequence[Judgement]) -> tuple[Metric, ...]:
     """Computes every metric that the pictures allow.
 
-    A metric is left out, not zero, where no picture carries it: `auroc` and `average_precision`
-    need good and defective pictures; what is measured on masks needs a model that makes them and a
-    picture with a true defect pixel, and `PIXEL_METRICS` need judgements made with pixels.
+    A metric that cannot be computed is left out, not zero. `auroc` and `average_precision` need
+    good and defective pictures. Mask metrics need a model with a mask head and a picture with a
+    true defect pixel; `PIXEL_METRICS` also need pixel tallies.
 
-    A picture is called defective if its label is not `good`: one without a capsule is, too, but
-    by no right name. `docs/metrics.md` has formulas and sources.
+    A picture is called defective if its label is not `good`. So one without a capsule is called
+    defective, and its label is always wrong. `docs/metrics.md` has formulas and sources.
 
-    - `accuracy`: share of pictures whose label is their class; `defect_only_accuracy`: the same
-      among defective ones.
-    - `presence_accuracy`: share of pictures rightly called defective or not.
-    - `auroc`: chance that a defective picture scores above a good one; `average_precision`: mean
-      precision over the steps of recall. Both by defect score.
+    - `accuracy`: share of pictures with the right label; `defect_only_accuracy`: the same among
+      defective pictures.
+    - `presence_accuracy`: share of pictures correctly called good or defective.
+    - `auroc`: chance that a defective picture outscores a good one; `average_precision`: mean
+      precision over the steps of recall. Both rank by defect score.
     - `dice` and `iou`: means over the pictures with a true defect pixel, where an empty mask scores
-      0; `dice_all` and `iou_all`: over all with a known mask, where empty on empty scores 1.
+      0; `dice_all` and `iou_all`: means over all pictures with a known mask, where two empty masks
+      score 1.
     - `pixel_auroc` and `aupro`: see `measure_pixels`.
     - `false_alarm_rate`: share of good pictures called defective; `miss_rate`: share of defective
       pictures labelled `good`.
@@ -203,17 +205,17 @@ def measure(judgements: Sequence[Judgement]) -> tuple[Metric, ...]:
 
 
 CLASS_METRICS = ("recall", "precision", "presence", "dice", "iou")
-"""Every metric of a class by name, in the order of tables."""
+"""The names of all metrics of a class, in the order of tables."""
 
 
 @dataclass(frozen=True)
 class ClassMetrics:
-    """How a model did on the pictures of one class.
+    """The metrics of one class.
 
     Attributes:
         name: The class.
-        n: How many pictures are of it.
-        metrics: In the order of `CLASS_METRICS`, those that the pictures allow.
+        n: Number of pictures of the class.
+        metrics: The metrics that the pictures allow, in the order of `CLASS_METRICS`.
     """
 
     name: str
@@ -226,29 +228,31 @@ def measure_classes(
 ) -> tuple[ClassMetrics, ...]:
     """Computes the metrics of each class.
 
-    `recall` is the share of its pictures that are labelled so, `precision` the share of the
-    pictures labelled so that are of it, `presence` the share of its pictures that are called
-    defective, `dice` and `iou` means over its pictures with a true defect pixel. What no picture
-    carries is left out.
+    - `recall`: share of the pictures of the class that have its label.
+    - `precision`: share of the pictures with the label that are of the class.
+    - `presence`: share of the pictures of the class that are called defective.
+    - `dice` and `iou`: means over the pictures of the class with a true defect pixel.
+
+    A metric that cannot be computed is left out.
 
     Args:
         judgements: One per picture.
         classes: Class names, `good` first.
 
     Returns:
-        One for each class, in their order.
+        The metrics of each class, in the order of `classes`.
     """
     return tuple(
         ClassMetrics(
             name,
             sum(each.truth == name for each in judgements),
-            tuple(_metrics(judgements, name)),
+            tuple(_of_class(judgements, name)),
         )
         for name in classes
     )
 
 
-def _metrics(judgements: Sequence[Judgement], name: str) -> Iterator[Metric]:
+def _of_class(judgements: Sequence[Judgement], name: str) -> Iterator[Metric]:
     members = [each for each in judgements if each.truth == name]
     labelled = [each for each in judgements if each.label == name]
     overlaps = [
@@ -268,12 +272,12 @@ def _metrics(judgements: Sequence[Judgement], name: str) -> Iterator[Metric]:
 
 @dataclass(frozen=True)
 class ConfusionMatrix:
-    """The pictures of each true class by what was decided.
+    """The number of judgements by true class and label.
 
     Attributes:
         rows: The true classes.
-        columns: What can be decided: the same classes, and that there is no capsule.
-        counts: Number of judgements, row by row: that of pictures, where each was judged once.
+        columns: The labels: the same classes and `NO_CAPSULE`.
+        counts: Number of judgements, row by row. A picture counts once for each judgement.
     """
 
     rows: tuple[str, ...]
@@ -285,7 +289,7 @@ def confusion_matrix(judgements: Sequence[Judgement], classes: tuple[str, ...]) 
     """Counts the confusion matrix.
 
     Args:
-        judgements: Of pictures of these classes.
+        judgements: Judgements of pictures of these classes.
         classes: Class names, `good` first.
     """
     pairs = Counter((each.truth, each.label) for each in judgements)

@@ -1,4 +1,4 @@
-"""Choose the threshold and the temperature."""
+"""Choosing the operating point: temperature, threshold and mask threshold."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ from capsule_inspect.modelfile.metadata import Metric, OperatingPoint
 from capsule_inspect.settings.groups import AUTO, ThresholdSettings
 
 _TEMPERATURES = np.geomspace(0.25, 4.0, 81)
-"""The temperatures that are tried, 3.5 % apart."""
+"""The temperatures to try, 3.5 % apart."""
 _BLUR = 0.5
-"""Scale of the noise that scores are blurred with for the best F1, in logits of the network. From
-this on the threshold was steady, of scales from 0.05 to 1 (`experiments/README.md`)."""
+"""Scale of the logistic noise that smooths the F1 curve, in logits of the network. Of the scales
+from 0.05 to 1, the threshold was stable from this one on (`experiments/README.md`)."""
 _THRESHOLDS_TRIED = 2001
-"""For the best F1, evenly between the least and the largest score: over 20 logits that are
-steps of a fiftieth of the blur."""
-_LEAST_PICTURES = 3
-"""Of each kind. With fewer good or defective ones, defaults are better than a fit."""
+"""Number of thresholds to try for the best F1, evenly spaced between the lowest and the highest
+score. Over a range of 20 logits the step is a fiftieth of the blur."""
+_MIN_PICTURES = 3
+"""Least number of good and of defective pictures. With fewer, defaults are better than a fit."""
 
 
 def choose_operating_point(
@@ -33,22 +33,23 @@ def choose_operating_point(
 ) -> OperatingPoint:
     """Chooses the operating point on held-out pictures.
 
-    Temperature by the likelihood of the labels (Guo et al., "On Calibration of Modern Neural
-    Networks", 2017); threshold by the policy; mask threshold by mean Dice.
+    The temperature maximizes the likelihood of the labels (Guo et al., "On Calibration of Modern
+    Neural Networks", 2017), the threshold follows the policy, and the mask threshold maximizes the
+    mean Dice.
 
     Args:
-        evidence: What the network says of pictures that it was not trained on.
+        evidence: The network's evidence on pictures it was not trained on.
         wanted: The policy of the threshold.
-        chosen_on: Which pictures these are, for people.
-        expected: The error rates to expect, to go with the point.
-        networks: How many networks each picture was shown to; the evidence holds it as often.
+        chosen_on: Name of these pictures, as text for people.
+        expected: The expected error rates, stored with the point.
+        networks: Number of networks that judged each picture, each adding one entry of evidence.
 
     Returns:
-        The point; the defaults, saying so, where the pictures are too few.
+        The point; with too few pictures, the defaults, and `chosen_by` says so.
     """
     defects = sum(each.truth != 0 for each in evidence)
     goods = len(evidence) - defects
-    if min(defects, goods) < _LEAST_PICTURES:
+    if min(defects, goods) < _MIN_PICTURES:
         return OperatingPoint(chosen_by=f"defaults: {chosen_on} has too few pictures to choose on")
     temperature = _temperature(evidence)
     policy = "best_f1" if wanted.policy == AUTO else wanted.policy
@@ -72,12 +73,12 @@ def choose_operating_point(
 
 
 def is_alarm(evidence: Evidence, point: OperatingPoint) -> bool:
-    """Tells whether a picture is called defective at an operating point, as `decide` would."""
+    """Returns whether a picture is called defective at an operating point, as in `decide`."""
     return bool(1 - softmax(evidence.log_probabilities / point.temperature)[0] >= point.threshold)
 
 
 def _caveat(missed: int, defects: int, wanted: float) -> str:
-    """Says so where the pictures are too few to show that the wanted miss rate is kept."""
+    """Returns a warning if the pictures are too few to confirm the wanted miss rate, else ""."""
     bound = wilson(missed, defects)[1]
     if bound <= wanted:
         return ""
@@ -98,18 +99,18 @@ def _temperature(evidence: Sequence[Evidence]) -> float:
 def _threshold(
     evidence: Sequence[Evidence], temperature: float, policy: str, value: float
 ) -> tuple[float, int]:
-    """Returns the defect score from which a picture is called defective, and the misses.
+    """Returns the threshold on the defect score, and the number of misses at it.
 
     Args:
-        evidence: At least `_LEAST_PICTURES` pictures of each kind.
+        evidence: At least `_MIN_PICTURES` pictures of each kind.
         temperature: The temperature of the scores.
         policy: `best_f1` or `max_miss_rate`.
-        value: Largest share of the defects that may be missed, for `max_miss_rate`.
+        value: The highest allowed miss rate, for `max_miss_rate`.
     """
     p_good = np.array([softmax(each.log_probabilities / temperature)[0] for each in evidence])
     logits = np.log1p(-np.minimum(p_good, 1 - 1e-12)) - np.log(np.maximum(p_good, 1e-12))
     truth = np.array([each.truth != 0 for each in evidence])
-    if np.ptp(logits) == 0:  # a network that says the same of every picture
+    if np.ptp(logits) == 0:  # the network gives every picture the same score
         return OperatingPoint().threshold, 0
     if policy == "best_f1":
         logit = _best_f1(logits, truth, _BLUR / temperature)
@@ -119,10 +120,10 @@ def _threshold(
 
 
 def _best_f1(logits: Floats, truth: Flags, blur: float) -> float:
-    """Returns the logit with the best F1 if every score were blurred by logistic noise.
+    """Returns the logit with the best expected F1 under logistic noise on every score.
 
-    The F1 of the scores as they are has many peaks of nearly the same height, and a picture more or
-    less makes it jump from one to another (`experiments/README.md`).
+    Without noise, F1 has many peaks of nearly the same height, and a single picture can move the
+    best threshold from one to another (`experiments/README.md`).
     """
     thresholds = np.linspace(logits.min(), logits.max(), _THRESHOLDS_TRIED)
     alarms = 0.5 + 0.5 * np.tanh((logits - thresholds[:, None]) / (2 * blur))
@@ -131,9 +132,12 @@ def _best_f1(logits: Floats, truth: Flags, blur: float) -> float:
 
 
 def _fewest_false_alarms(logits: Floats, truth: Flags, most: int) -> float:
-    """Returns the middle of the widest gap with the fewest false alarms and `most` misses."""
+    """Returns the threshold with the fewest false alarms among those with at most `most` misses.
+
+    It is the middle of the widest gap between scores that qualifies.
+    """
     ordered = np.unique(logits)
-    # Below all scores there is no gap: that all are called defective is the last resort.
+    # The last threshold lies below all scores and has no gap: it is chosen only if no other can be.
     gaps = np.append(np.diff(ordered), 0.0)
     middles = np.append((ordered[1:] + ordered[:-1]) / 2, ordered[0] - 1e-3)
     alarms = logits >= middles[:, None]
@@ -145,23 +149,23 @@ def _fewest_false_alarms(logits: Floats, truth: Flags, most: int) -> float:
 
 def _mask_threshold(evidence: Sequence[Evidence]) -> float:
     curves: list[Floats] = [each.dice for each in evidence if each.dice is not None]
-    if len(curves) < _LEAST_PICTURES:
+    if len(curves) < _MIN_PICTURES:
         return OperatingPoint().mask_threshold
     return round(float(MASK_THRESHOLDS[int(np.argmax(np.mean(curves, axis=0)))]), 2)
 
 
 _PARTS = 5
-"""Into which a held-out split is dealt. Each point is then chosen on four fifths of
-the pictures that the final one is chosen on."""
+"""Number of parts of a held-out split for cross-fitting: each point is chosen on four fifths of the
+pictures."""
 
 
 @dataclass(frozen=True)
 class CrossFit:
-    """Operating points that the pictures they are used on had no part in.
+    """Cross-fitted operating points: each was chosen without the pictures it is used on.
 
     Attributes:
         points: One for each part, chosen on the other parts.
-        expected: `false_alarm_rate` and `miss_rate`, each part judged at its own point.
+        expected: `false_alarm_rate` and `miss_rate`, with each part judged at its own point.
     """
 
     points: tuple[OperatingPoint, ...]
@@ -171,12 +175,12 @@ class CrossFit:
 def cross_fit(
     parts: Sequence[Sequence[Evidence]], wanted: ThresholdSettings, chosen_on: str
 ) -> CrossFit:
-    """Chooses an operating point for each part, and counts the errors.
+    """Chooses an operating point for each part on the others, and measures the error rates.
 
     Args:
-        parts: At least two; each picture in one of them.
+        parts: At least two parts; each picture is in one of them.
         wanted: The policy of the threshold.
-        chosen_on: Which pictures a point is chosen on, for people.
+        chosen_on: Name of the pictures a point is chosen on, as text for people.
     """
     points, alarms, misses = [], [], []
     for number, part in enumerate(parts):
@@ -192,14 +196,14 @@ def cross_fit(
 def choose_on_split(
     evidence: Sequence[Evidence], wanted: ThresholdSettings, chosen_on: str
 ) -> OperatingPoint:
-    """Chooses the operating point on one held-out split, with the error rates to expect of it.
+    """Chooses the operating point on one held-out split, with its expected error rates.
 
     Args:
-        evidence: What the network says of the split.
+        evidence: The network's evidence on the split.
         wanted: The policy of the threshold.
-        chosen_on: Which pictures these are, for people.
+        chosen_on: Name of the split, as text for people.
     """
-    ordered = sorted(evidence, key=lambda each: each.truth)  # so that every part gets every class
+    ordered = sorted(evidence, key=lambda each: each.truth)  # stratifies the parts by class
     parts = [ordered[start::_PARTS] for start in range(_PARTS)]
     expected = cross_fit(parts, wanted, chosen_on).expected
     return choose_operating_point(evidence, wanted, chosen_on, expected)

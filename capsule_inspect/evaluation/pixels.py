@@ -1,4 +1,4 @@
-"""Metrics of pixels: Dice, IoU, pixel AUROC and AUPRO."""
+"""Pixel metrics: Dice, IoU, pixel AUROC and AUPRO."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,21 +13,21 @@ from capsule_inspect.inference.inspector import Finding
 from capsule_inspect.modelfile.metadata import Metric
 
 LEVELS = 65_536
-"""How many levels of likelihood are told apart."""
-_LARGEST_LOGIT = 18.0
-"""float32 tells no probability but 0 and 1 beyond log-odds of about 17."""
+"""Number of levels that defect probabilities are quantized to."""
+_MAX_LOGIT = 18.0
+"""Beyond log-odds of about 17, float32 probabilities are 0 or 1."""
 
 
 @dataclass(frozen=True, eq=False)
 class PixelTally:
-    """The pixels of one picture by level of likelihood; levels without a pixel are left out.
+    """Histograms of the defect probabilities of one picture; empty levels are left out.
 
     Attributes:
-        sound_levels: int32 [a], ascending: the levels of pixels that are sound.
-        sound_counts: int32 [a]: how many there are of each.
-        defect_levels: int32 [b], ascending: the levels of pixels that are defect.
-        defect_counts: int32 [b]: how many there are of each.
-        region_shares: float64 [b]: which share of its region they are, summed over the regions.
+        sound_levels: int32 [a], ascending: levels of sound pixels (not defect by the true mask).
+        sound_counts: int32 [a]: number of sound pixels at each level.
+        defect_levels: int32 [b], ascending: levels of defect pixels.
+        defect_counts: int32 [b]: number of defect pixels at each level.
+        region_shares: float64 [b]: share of a region at each level, summed over the regions.
         regions: Number of 8-connected regions of the true mask.
     """
 
@@ -40,15 +40,15 @@ class PixelTally:
 
 
 def tally_findings(findings: Sequence[Finding], truth: NDArray[np.bool_]) -> PixelTally | None:
-    """Counts the pixels of a picture by its continuous defect maps, whatever was decided.
+    """Counts the pixels of a picture by defect probability, before any threshold.
 
     Args:
-        findings: The capsules of the picture. Of several maps the largest value counts; a pixel
-            in no window, and all of a picture without a capsule, is as unlikely as can be.
+        findings: The capsules of the picture. Where their windows overlap, the highest probability
+            counts; outside all windows it is 0.
         truth: bool [H, W], which pixels are defect.
 
     Returns:
-        None for findings of a model without a mask head.
+        None if the model has no mask head.
     """
     shape = truth.shape[0], truth.shape[1]
     maps = [
@@ -62,10 +62,10 @@ def tally_findings(findings: Sequence[Finding], truth: NDArray[np.bool_]) -> Pix
 
 
 def tally_pixels(probability: NDArray[np.float32], truth: NDArray[np.bool_]) -> PixelTally:
-    """Counts the pixels of a picture.
+    """Counts the pixels of a picture by defect probability.
 
     Args:
-        probability: float32 [H, W], how likely each pixel is defect, in [0, 1].
+        probability: float32 [H, W], defect probability of each pixel, in [0, 1].
         truth: bool [H, W], which pixels are defect.
     """
     levels = quantize(probability)
@@ -87,52 +87,52 @@ def tally_pixels(probability: NDArray[np.float32], truth: NDArray[np.bool_]) -> 
 
 
 def quantize(probability: NDArray[np.float32]) -> NDArray[np.int32]:
-    """Maps probabilities to even steps of their log-odds.
+    """Quantizes probabilities to evenly spaced levels of log-odds.
 
     Args:
-        probability: In [0, 1], of any shape.
+        probability: Values in [0, 1], of any shape.
 
     Returns:
-        int32 of that shape, in [0, LEVELS).
+        int32 of the same shape, in [0, LEVELS).
     """
     levels = np.zeros(probability.shape, np.int32)
-    likely = probability > 0  # mostly false: a capsule fills a third of its picture
+    likely = probability > 0  # computed only there: a capsule fills a third of its picture
     values = probability[likely].astype(np.float64)
     with np.errstate(divide="ignore"):
         logits = np.log(values) - np.log1p(-values)
-    place = np.clip(logits / _LARGEST_LOGIT, -1, 1) / 2 + 0.5
+    place = np.clip(logits / _MAX_LOGIT, -1, 1) / 2 + 0.5
     levels[likely] = np.rint(place * (LEVELS - 1))
     return levels
 
 
 PIXEL_METRICS = ("pixel_auroc", "aupro")
-"""The metrics that need the pixels of the defect maps."""
+"""The metrics that need pixel tallies."""
 FALSE_POSITIVE_LIMIT = 0.3
-"""Up to which share of the sound pixels AUPRO looks (Bergmann et al., IJCV 129, 2021)."""
+"""Highest false positive rate that AUPRO covers (Bergmann et al., IJCV 129, 2021)."""
 _PIXEL_RESAMPLES = 500
-"""Number of bootstrap samples: a quarter of `RESAMPLES`, since each goes over all levels of all
-pictures. For 298 pictures of 1000 x 1000 pixels these take 8 s, and `RESAMPLES` would take 18 s."""
+"""Number of bootstrap samples: a quarter of `RESAMPLES`, since each sample costs a pass over all
+levels. For 298 pictures of 1000 x 1000 pixels they take 8 s instead of 18 s."""
 _BLOCK = 1024
-"""How many levels are held at once: all of them, for all samples, would not fit in memory."""
+"""Number of levels per block: all levels of all samples at once would not fit in memory."""
 
 _Histogram = tuple[NDArray[np.int64], NDArray[np.int32] | Floats]
-"""Ranks of levels, ascending, and what is counted at each."""
+"""Ranks of levels, ascending, and the value at each."""
 
 
 def measure_pixels(tallies: Sequence[PixelTally]) -> tuple[Metric, ...]:
     """Computes `PIXEL_METRICS`, with bootstrap intervals over pictures.
 
-    `pixel_auroc` is the chance that a defect pixel scores above a sound one; ties count half.
-    `aupro` is the area under the mean overlap of predicted pixels with each 8-connected region of
-    the true masks against the share of sound pixels predicted, up to `FALSE_POSITIVE_LIMIT` and
-    divided by it (Bergmann et al., "The MVTec anomaly detection dataset", IJCV 129, 2021); between
-    thresholds the curve is straight.
+    `pixel_auroc` is the chance that a defect pixel outscores a sound one; ties count half. `aupro`
+    (Bergmann et al., "The MVTec anomaly detection dataset", IJCV 129, 2021) is the area under the
+    per-region overlap curve: the mean share of each 8-connected true region that is predicted, over
+    the false positive rate. The area ends at `FALSE_POSITIVE_LIMIT` and is divided by it; between
+    thresholds the curve is linear.
 
     Args:
-        tallies: One per picture, good ones among them.
+        tallies: One per picture, including good ones.
 
     Returns:
-        Both metrics, of all the pictures; none without defect pixels or without sound ones.
+        Both metrics over all pictures; empty without defect pixels or without sound ones.
     """
     defective = np.array([tally.regions > 0 for tally in tallies], np.bool_)
     if not defective.any() or not any(tally.sound_counts.size for tally in tallies):
@@ -146,11 +146,11 @@ def measure_pixels(tallies: Sequence[PixelTally]) -> tuple[Metric, ...]:
 
 
 def _areas(tallies: Sequence[PixelTally], weights: Floats) -> tuple[Floats, Floats]:
-    """Computes both areas for each row of weights.
+    """Computes both areas for each bootstrap sample.
 
     Args:
         tallies: One per picture.
-        weights: float64 [samples, pictures]; how often each picture counts.
+        weights: float64 [samples, pictures]; the count of each picture in each sample.
 
     Returns:
         AUROC and AUPRO, float64 [samples]; NaN for a sample without sound pixels.
@@ -169,15 +169,15 @@ def _areas(tallies: Sequence[PixelTally], weights: Floats) -> tuple[Floats, Floa
     for false_positives, true_positives, overlaps in zip(*curves, strict=True):
         auroc += _area(false_positives, true_positives, sound_pixels)
         aupro += _area(false_positives, overlaps, limit)
-    # Shares of regions add up to their number but for rounding.
+    # The sum of the region shares can exceed the number of regions by rounding.
     return auroc / (sound_pixels * defect_pixels), np.minimum(1.0, aupro / (limit * regions))
 
 
 def _rank_levels(tallies: Sequence[PixelTally]) -> tuple[NDArray[np.int64], int]:
-    """Numbers the levels that occur, so that no work is done for others.
+    """Ranks the levels that occur, so that the others cost nothing.
 
     Returns:
-        int64 [LEVELS], the rank of each level that occurs; and how many those are.
+        int64 [LEVELS], the rank of each level that occurs, and the number of these levels.
     """
     occurs = np.zeros(LEVELS, np.bool_)
     for each in tallies:
@@ -186,18 +186,18 @@ def _rank_levels(tallies: Sequence[PixelTally]) -> tuple[NDArray[np.int64], int]
 
 
 def _cumulate(histograms: Sequence[_Histogram], weights: Floats, count: int) -> Iterator[Floats]:
-    """Cumulates a weighted sum of histograms from the highest level down.
+    """Computes the cumulative weighted sum of histograms, from the highest level down.
 
     Args:
         histograms: One per picture.
         weights: float64 [samples, pictures].
-        count: How many levels there are.
+        count: Number of levels.
 
     Yields:
-        float64 [samples, at most _BLOCK + 1], block by block; each begins where the one before it
-        ended.
+        float64 [samples, at most _BLOCK + 1], block by block; each starts with the last value of
+        the one before it.
     """
-    # Pictures of which nothing is counted would only make the product of matrices larger.
+    # Pictures with an empty histogram would only enlarge the matrix product.
     rows = [row for row, (levels, _) in enumerate(histograms) if levels.size]
     chosen, weights = [histograms[row] for row in rows], weights[:, rows]
     reached = np.zeros((len(weights), 1))
@@ -209,7 +209,7 @@ def _cumulate(histograms: Sequence[_Histogram], weights: Floats, count: int) -> 
 
 
 def _dense(histograms: Sequence[_Histogram], low: int, high: int) -> Floats:
-    """Returns the counts of the levels in [low, high), the highest first, picture by picture."""
+    """Returns the values of each picture at the levels in [low, high), the highest level first."""
     dense = np.zeros((len(histograms), high - low))
     for row, (levels, counts) in zip(dense, histograms, strict=True):
         start, stop = np.searchsorted(levels, (low, high))
@@ -218,12 +218,12 @@ def _dense(histograms: Sequence[_Histogram], low: int, high: int) -> Floats:
 
 
 def _area(x: Floats, y: Floats, limit: Floats) -> Floats:
-    """Integrates rising curves, straight between their points, up to x = `limit`.
+    """Integrates rising, piecewise linear curves up to x = `limit`.
 
     Args:
         x: float64 [samples, points], ascending.
-        y: The same shape.
-        limit: float64 [samples], where to stop.
+        y: float64 [samples, points].
+        limit: float64 [samples].
 
     Returns:
         float64 [samples].
@@ -266,8 +266,8 @@ def measure_overlap(predicted: NDArray[np.bool_], true: NDArray[np.bool_]) -> Ov
     """Counts the pixels of two masks.
 
     Args:
-        predicted: bool [H, W], which pixels are called defect.
-        true: bool [H, W], which are.
+        predicted: bool [H, W], the predicted mask.
+        true: bool [H, W], the true mask.
 
     Example:
         >>> true = np.array([[True, True, False, False]])

@@ -1,4 +1,4 @@
-"""Conditions on metrics, such as `accuracy>=.95`."""
+"""The conditions of `evaluate --require`, such as `accuracy>=.95`."""
 
 import operator
 import re
@@ -10,7 +10,7 @@ from capsule_inspect.evaluation.metrics import METRICS
 from capsule_inspect.modelfile.metadata import Metric
 from capsule_inspect.text import suggest
 
-_HOLDS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
+_OPERATORS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 _FORM = re.compile(r"\s*(\w+)\s*(>=|<=|>|<)\s*(\d+\.?\d*|\.\d+)\s*", re.ASCII)
 
 
@@ -19,10 +19,10 @@ class Condition:
     """A bound on a metric.
 
     Attributes:
-        text: As the user wrote it.
+        text: The condition as the user wrote it.
         metric: One of `METRICS`.
         comparison: `>=`, `<=`, `>` or `<`.
-        bound: In [0, 1], as all metrics are.
+        bound: A number in [0, 1], the range of all metrics.
     """
 
     text: str
@@ -32,10 +32,10 @@ class Condition:
 
 
 def parse_condition(text: str) -> Condition:
-    """Reads a condition: a metric, a comparison and a number.
+    """Parses a condition: a metric, a comparison and a number.
 
     Raises:
-        UsageError: It is malformed, there is no such metric, or the number is out of range.
+        UsageError: The condition is malformed, its metric unknown, or its number out of range.
     """
     match = _FORM.fullmatch(text)
     if match is None:
@@ -46,8 +46,8 @@ def parse_condition(text: str) -> Condition:
     metric, comparison, number = match.groups()
     if metric not in METRICS:
         raise UsageError(
-            f"There is no metric '{metric}', as in the condition '{text}'."
-            f"{suggest(metric, METRICS)} There are {', '.join(METRICS)}."
+            f"There is no metric '{metric}' for the condition '{text}'."
+            f"{suggest(metric, METRICS)} Known: {', '.join(METRICS)}."
         )
     if not 0 <= float(number) <= 1:
         raise UsageError(
@@ -60,18 +60,18 @@ def require(conditions: Sequence[Condition], metrics: Iterable[Metric]) -> None:
     """Checks that all conditions hold.
 
     Raises:
-        ConditionNotMetError: Some do not, or the pictures do not carry the metric; the message
-            names each with the measured value.
+        ConditionNotMetError: A condition does not hold, or its metric was not measured. The message
+            lists all such conditions with the measured values.
     """
     values = {metric.name: metric.value for metric in metrics}
     unmet = [text for each in conditions if (text := _complaint(each, values.get(each.metric)))]
     if unmet:
-        raise ConditionNotMetError(f"Not all that --require asks for holds: {'; '.join(unmet)}.")
+        raise ConditionNotMetError(f"--require is not met: {'; '.join(unmet)}.")
 
 
 def _complaint(condition: Condition, value: float | None) -> str | None:
     if value is None:
         return f"'{condition.text}', but these pictures and this model have no {condition.metric}"
-    if _HOLDS[condition.comparison](value, condition.bound):
+    if _OPERATORS[condition.comparison](value, condition.bound):
         return None
     return f"'{condition.text}', but {condition.metric} is {value:.6g}"

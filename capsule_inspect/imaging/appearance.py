@@ -1,4 +1,4 @@
-"""Measure what a window looks like: colour, size and sharpness."""
+"""The appearance of a window: colour, size and sharpness."""
 
 from dataclasses import dataclass
 
@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Appearance:
-    """Colour, size and sharpness of one capsule's picture.
+    """Colour, size and sharpness of one capsule's window.
 
     Attributes:
-        red: Mean over the window, in grey levels from 0 to 255.
-        green: Likewise.
-        blue: Likewise.
-        length: Of the capsule, in native pixels.
-        sharpness: Variance of the window's Laplacian (Pech-Pacheco et al., "Diatom autofocusing in
-            brightfield microscopy", 2000), in squared grey levels; less where it is blurred.
+        red: Mean of the red channel, in grey levels from 0 to 255.
+        green: Mean of the green channel.
+        blue: Mean of the blue channel.
+        length: Length of the capsule, in native pixels.
+        sharpness: Variance of the Laplacian (Pech-Pacheco et al., "Diatom autofocusing in
+            brightfield microscopy", 2000), in squared grey levels; low if blurred.
     """
 
     red: float
@@ -28,11 +28,11 @@ class Appearance:
 
 
 def measure_appearance(window: NDArray[np.uint8], length: float) -> Appearance:
-    """Measures a window.
+    """Measures the appearance of a window.
 
     Args:
         window: uint8 RGB, [roi.height, roi.width, 3].
-        length: Of the capsule in it, in native pixels.
+        length: Length of the capsule in native pixels.
     """
     red, green, blue, _ = cv2.mean(window)
     grey = cv2.cvtColor(window, cv2.COLOR_RGB2GRAY)

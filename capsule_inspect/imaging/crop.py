@@ -1,4 +1,4 @@
-"""Crop a capsule to the model's window, and map results back to the picture."""
+"""Cropping a picture to the model's window, and mapping results back."""
 
 import math
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ from capsule_inspect.imaging.picture import Picture
 from capsule_inspect.imaging.roi import Roi
 
 _MAX_SUPERSAMPLING = 8
-"""Most samples per window pixel and axis: for a window of 480 x 192 pixels that is a copy of 18 MB,
-and capsules of up to 3400 px lose nothing."""
+"""Most samples per window pixel and axis. For a window of 480 x 192 pixels, the oversampled copy
+then takes 18 MB, and capsules up to 3400 px long lose no detail."""
 
 
 @dataclass(frozen=True)
 class Crop:
-    """One window on a picture: a capsule brought upright, or the whole picture.
+    """A window of a picture: one capsule in standard pose, or the whole picture.
 
     Attributes:
-        box: What the window shows, in native pixels.
+        box: The box that the window shows, in native pixels.
         roi: Size of the window, in pixels.
-        matrix: float64 [2, 3], from native to window coordinates. Both are continuous: a pixel
-            covers [i, i + 1).
+        matrix: float64 [2, 3], affine map from native to window coordinates. Both are continuous: a
+            pixel covers [i, i + 1).
     """
 
     box: CapsuleBox
@@ -37,14 +37,14 @@ class Crop:
         return float(math.hypot(self.matrix[0, 0], self.matrix[1, 0]))
 
     def take(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Cuts the window out of a picture or mask, shrinking by area.
+        """Cuts the window out of a picture or mask; shrinks by averaging over areas.
 
         Args:
             picture: uint8, [H, W, 3] or [H, W].
 
         Returns:
-            uint8, [roi.height, roi.width, 3] or [roi.height, roi.width]. What lies outside the
-            picture repeats its border.
+            uint8, [roi.height, roi.width, 3] or [roi.height, roi.width]. Outside the picture, its
+            border pixels are repeated.
         """
         # A bilinear warp at about native scale, then an exact mean over n by n pixels.
         n = min(max(1, round(1 / self.scale)), _MAX_SUPERSAMPLING)
@@ -62,11 +62,10 @@ class Crop:
         return np.asarray(warped, np.uint8)
 
     def restore(self, values: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
-        """Brings values of the window, such as probabilities, back to native pixels.
+        """Maps values of the window, such as probabilities, back to native pixels.
 
         Args:
-            values: float32 [h, w], covering the whole window at any resolution; kept as they are,
-                whatever their range.
+            values: float32 [h, w], the whole window at any resolution; any range of values.
             height: Height of the picture in pixels.
             width: Width of the picture in pixels.
 
@@ -87,14 +86,14 @@ class Crop:
 
 
 def find_crops(picture: Picture, roi: Roi) -> tuple[Crop, ...]:
-    """Finds the windows of a picture: one per capsule, or the one that shows all of it.
+    """Finds the windows of a picture: one per capsule, or one for the whole picture.
 
     Args:
         picture: uint8 RGB, [H, W, 3].
-        roi: What to look for, and the size of the window.
+        roi: The mode, and the size of the window.
 
     Returns:
-        The crops in reading order; empty if no capsule was found.
+        The crops in reading order; empty if there is no capsule.
 
     Example:
         >>> picture = np.full((300, 400, 3), 230, np.uint8)
@@ -114,7 +113,7 @@ def find_crops(picture: Picture, roi: Roi) -> tuple[Crop, ...]:
 
 
 def crop_capsule(box: CapsuleBox, roi: Roi) -> Crop:
-    """Makes the window that shows one capsule upright, dark half left, at the standard length.
+    """Returns the window of one capsule in standard pose: horizontal, dark half left.
 
     Args:
         box: The capsule, in native pixels.
@@ -130,7 +129,7 @@ def _crop_whole(picture: Picture, roi: Roi) -> Crop:
 
 
 def _similarity(box: CapsuleBox, scale: float, roi: Roi) -> NDArray[np.float64]:
-    """Moves the box's centre to the window's, turns its long axis rightwards, and scales."""
+    """Returns the map that centres the box in the window, turns its long axis right, and scales."""
     turn = math.radians(-box.angle)
     a, b = scale * math.cos(turn), scale * math.sin(turn)
     return np.array(
@@ -142,7 +141,7 @@ def _similarity(box: CapsuleBox, scale: float, roi: Roi) -> NDArray[np.float64]:
 
 
 def _for_pixel_centres(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Turns a map of continuous coordinates into OpenCV's, whose integers are pixel centres."""
+    """Converts a map of continuous coordinates to OpenCV's, where integers are pixel centres."""
     shifted = matrix.copy()
     shifted[:, 2] += matrix[:, :2] @ [0.5, 0.5] - 0.5
     return np.asarray(shifted, np.float64)

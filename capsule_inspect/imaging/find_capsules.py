@@ -1,4 +1,4 @@
-"""Find the capsules in a picture."""
+"""Finding the capsules in a picture."""
 
 import math
 from collections.abc import Sequence
@@ -14,19 +14,19 @@ from capsule_inspect.imaging.picture import Picture
 
 @dataclass(frozen=True)
 class CapsuleBox:
-    """Where a capsule lies, in native pixels of its picture.
+    """The rotated box around a capsule, in native pixels of its picture.
 
     Coordinates are continuous: a pixel covers [i, i + 1), so a picture of W pixels spans [0, W].
 
     Attributes:
-        x: Centre of the box, rightwards.
-        y: Centre of the box, downwards.
+        x: Centre of the box, from the left.
+        y: Centre of the box, from the top.
         length: Side along the capsule's long axis, in pixels.
-        width: Side across it, in pixels.
+        width: Side across the long axis, in pixels.
         angle: Direction from the dark end to the light end, in degrees clockwise from rightwards,
             in (-180, 180].
         area: Area of the capsule in square pixels.
-        is_cut: The capsule reaches the picture's border, so that a part of it may be missing.
+        is_cut: Whether the capsule reaches the picture's border, so that part of it may be missing.
     """
 
     x: float
@@ -39,30 +39,31 @@ class CapsuleBox:
 
     @classmethod
     def of_whole(cls, picture: Picture) -> "CapsuleBox":
-        """Returns the box of a whole picture [H, W, 3]: its length runs rightwards, at angle 0."""
+        """Returns the box of a whole picture [H, W, 3]: its length is W, its angle 0."""
         height, width = (float(side) for side in picture.shape[:2])
         return cls(width / 2, height / 2, width, height, 0.0, width * height)
 
 
 _MIN_AREA = 0.004
-"""Smallest share of the picture that can be a capsule: below it the crop would be mostly blur."""
+"""Least area of a capsule as a share of the picture: the crop of a smaller one would be blurred."""
 _MIN_OF_LARGEST = 0.25
-"""Capsules of one picture are of one kind: smaller components are dust and debris."""
+"""Least area as a share of the largest component. The capsules of a picture are of one kind, so
+smaller components are dust and debris."""
 _OPENING = np.ones((3, 3), np.uint8)
-"""What is thinner than this is noise or a scratch of the ground, not a part of a capsule."""
+"""Removes anything thinner, which is noise or a scratch in the background."""
 
 
 @dataclass(frozen=True)
 class Component:
-    """One component of the small copy, and the box along its long axis; all in its pixels.
+    """A connected component and the rotated box along its long axis, in pixels of the small copy.
 
     Attributes:
-        mask: uint8 [h, w] of the whole copy, 255 inside the component and 0 outside.
-        bounds: Left, top, width and height of its pixels.
-        centre: Of the box, float64 [2], x and y.
-        axis: Unit vector along it, float64 [2], x and y.
-        length: Side along the axis.
-        width: Side across it.
+        mask: uint8 [h, w], the size of the copy; 255 inside the component and 0 outside.
+        bounds: Left, top, width and height of the component.
+        centre: Centre of the box, float64 [2], x and y.
+        axis: Unit vector along the long axis, float64 [2], x and y.
+        length: Side of the box along the axis.
+        width: Side of the box across the axis.
     """
 
     mask: NDArray[np.uint8]
@@ -75,15 +76,15 @@ class Component:
     def coordinates(
         self, left: int, top: int, shape: tuple[int, ...]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Returns how far pixels lie from the centre.
+        """Returns the coordinates of pixels in the frame of the box.
 
         Args:
             left: First column of the pixels.
             top: First row of the pixels.
-            shape: Rows and columns.
+            shape: Number of rows and columns.
 
         Returns:
-            Distances along the axis and across it, each float32 of `shape`.
+            Distances from the centre along the axis and across it, each float32 of `shape`.
         """
         x = (np.arange(shape[1], dtype=np.float32) + (left + 0.5 - self.centre[0]))[None]
         y = (np.arange(shape[0], dtype=np.float32) + (top + 0.5 - self.centre[1]))[:, None]
@@ -92,13 +93,13 @@ class Component:
 
 
 def find_components(distance: NDArray[np.float32]) -> list[Component]:
-    """Splits the pixels far from the ground into filled components, leaving out the small ones.
+    """Finds the large components that differ from the background; their holes are filled.
 
     Args:
-        distance: float32 [h, w], how far each pixel's colour is from the ground's, in grey levels.
+        distance: float32 [h, w], colour distance of each pixel to the background, in grey levels.
 
     Returns:
-        The components, in no order.
+        The components, in no particular order.
     """
     grey = np.minimum(distance, 255).astype(np.uint8)
     _, mask = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
@@ -116,11 +117,11 @@ def find_components(distance: NDArray[np.float32]) -> list[Component]:
 
 def _measure(mask: NDArray[np.uint8], contour: NDArray[Any]) -> Component:
     moments = cv2.moments(mask, binaryImage=True)
-    # The angle of the longer principal axis, of the second central moments.
+    # The angle of the longer principal axis, from the second central moments.
     turn = 0.5 * math.atan2(2 * moments["mu11"], moments["mu20"] - moments["mu02"])
     axis = np.array([math.cos(turn), math.sin(turn)])
     across = np.array([-axis[1], axis[0]])
-    points = contour[:, 0] + 0.5  # the outermost pixels are on the contour
+    points = contour[:, 0] + 0.5  # centres of the outermost pixels
     along_range, across_range = _extent(points @ axis), _extent(points @ across)
     centre = axis * sum(along_range) / 2 + across * sum(across_range) / 2
     length, width = (high - low for low, high in (along_range, across_range))
@@ -132,28 +133,28 @@ def _extent(positions: NDArray[np.float64]) -> tuple[float, float]:
 
 
 _MIN_CONTRAST = 18.0
-"""Least mean colour distance between capsule and ground, in grey levels of 255."""
+"""Least mean colour distance between capsule and background, in grey levels of 255."""
 _MIN_EDGE = 0.3
-"""Least share of that contrast that falls within a few pixels of the outline: MVTec's capsules
-reach 0.43 to 0.51, linear and radial gradients 0.08 to 0.12."""
+"""Least share of that contrast within a few pixels of the outline: MVTec's capsules have 0.43 to
+0.51, linear and radial gradients 0.08 to 0.12."""
 _MIN_STADIUM_IOU = 0.75
-"""Least overlap with the stadium fitted to the component: MVTec's squeezed capsules reach 0.87, the
-worst of the drawn ones 0.79."""
+"""Least IoU with the stadium fitted to the component: MVTec's squeezed capsules have at least 0.87,
+drawn ones 0.79."""
 _MIN_ASPECT, _MAX_ASPECT = 1.5, 5.0
 """Length over width; capsules of sizes 000 to 5 lie between 1.9 and 3.2."""
 _BAND = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9))
-"""The bands on both sides of an outline, which are compared, reach 4 pixels of the small copy."""
+"""Reach of the bands on both sides of an outline that are compared: 4 pixels of the small copy."""
 _GAP = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
-"""The outer one leaves out the 2 pixels next to the outline, over which a soft edge fades."""
+"""Gap between the outline and the outer band: 2 pixels, over which a soft edge fades."""
 
 
 def is_capsule(component: Component, distance: NDArray[np.float32]) -> bool:
-    """Tells whether a component is shaped like a capsule and has an outline.
+    """Returns whether a component has the shape of a capsule and a sharp outline.
 
     Args:
-        component: What stands out of the ground.
-        distance: float32 [h, w], how far each pixel's colour is from the ground's, in grey levels;
-            of the size of the component's mask.
+        component: The component.
+        distance: float32 [h, w], colour distance of each pixel to the background, in grey levels;
+            in the size of the component's mask.
     """
     aspect = component.length / max(component.width, 1e-6)
     return (
@@ -164,9 +165,9 @@ def is_capsule(component: Component, distance: NDArray[np.float32]) -> bool:
 
 
 def _edge_is_sharp(component: NDArray[np.uint8], distance: NDArray[np.float32]) -> bool:
-    """Tells whether the contrast of a component stands at its outline rather than builds up."""
+    """Returns whether the contrast of a component is at its outline, unlike that of a gradient."""
     inside = component > 0
-    # The border of the picture is no outline: erosion must not start from it.
+    # The border of the picture is not an outline: erosion must not start there.
     inner = inside & (cv2.erode(component, _BAND, borderValue=255) == 0)
     grown = cv2.dilate(component, _GAP)
     outer = (cv2.dilate(component, _BAND) > 0) & (grown == 0)
@@ -178,8 +179,8 @@ def _edge_is_sharp(component: NDArray[np.uint8], distance: NDArray[np.float32]) 
 
 
 def _stadium_iou(component: Component) -> float:
-    """Overlap of a component with the stadium (a rectangle with round ends) of its box."""
-    # Nothing of the stadium is farther from the centre than half the length.
+    """Returns the IoU of a component and the stadium (a rectangle with round ends) in its box."""
+    # The stadium lies within half its length of the centre.
     reach, (x, y) = math.ceil(component.length / 2) + 1, component.centre
     left, top = max(0, int(x) - reach), max(0, int(y) - reach)
     window = (slice(top, int(y) + reach + 1), slice(left, int(x) + reach + 1))
@@ -191,20 +192,20 @@ def _stadium_iou(component: Component) -> float:
 
 
 _WORKING_SIDE = 250
-"""Longer side of the copy that is searched, in pixels: enough on all 351 MVTec capsule pictures."""
+"""Longer side of the small copy, in pixels: enough for all 351 MVTec capsule pictures."""
 
 
 def find_capsules(picture: Picture) -> tuple[CapsuleBox, ...]:
-    """Finds every capsule of a picture, at any position and angle.
+    """Finds all capsules of a picture, at any position and angle.
 
     Args:
         picture: uint8 RGB, [H, W, 3].
 
     Returns:
-        One box per capsule, row by row, each row from left to right; empty if there is none.
+        One box per capsule, in reading order; empty if there is none.
     """
     small, scale = _shrink(picture)
-    distance = _distance_to_ground(small)
+    distance = _distance_to_background(small)
     boxes = [
         _box(component, small, scale)
         for component in find_components(distance)
@@ -214,7 +215,7 @@ def find_capsules(picture: Picture) -> tuple[CapsuleBox, ...]:
 
 
 def _in_reading_order(boxes: list[CapsuleBox]) -> list[CapsuleBox]:
-    """Sorts by rows, which are as high as a capsule is wide, then from left to right."""
+    """Sorts boxes by row (as high as a capsule is wide), then from left to right."""
     ordered: list[CapsuleBox] = []
     rest = sorted(boxes, key=lambda box: box.y)
     while rest:
@@ -225,18 +226,19 @@ def _in_reading_order(boxes: list[CapsuleBox]) -> list[CapsuleBox]:
 
 
 def _shrink(picture: Picture) -> tuple[Picture, float]:
-    """Returns a copy whose longer side is the working side, and native pixels per pixel of it."""
+    """Returns the small copy, and the number of native pixels per pixel of it."""
     scale = max(1.0, max(picture.shape[:2]) / _WORKING_SIDE)
     size = (max(1, round(picture.shape[1] / scale)), max(1, round(picture.shape[0] / scale)))
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8), scale
 
 
-def _distance_to_ground(small: Picture) -> NDArray[np.float32]:
-    """Returns the root mean square over RGB of each pixel's distance to the border's median."""
+def _distance_to_background(small: Picture) -> NDArray[np.float32]:
+    """Returns the RMS difference over RGB between each pixel and the median of the border."""
     border = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
-    ground = np.median(border, axis=0).astype(np.float32)
-    # Channel by channel: NumPy is several times slower over three values at a time.
-    squares = [(plane - level) ** 2 for plane, level in zip(cv2.split(small), ground, strict=True)]
+    background = np.median(border, axis=0).astype(np.float32)
+    # Channel by channel: NumPy is several times slower over an axis of three values.
+    planes = zip(cv2.split(small), background, strict=True)
+    squares = [(plane - level) ** 2 for plane, level in planes]
     return np.asarray(np.sqrt(sum(squares) / 3), np.float32)
 
 
@@ -256,7 +258,7 @@ def _box(component: Component, small: Picture, scale: float) -> CapsuleBox:
 
 
 def _towards_light(component: Component, small: Picture) -> int:
-    """Returns 1 if the axis points from the darker half to the lighter one, else -1."""
+    """Returns 1 if the axis points from the darker half to the lighter half, else -1."""
     x, y, width, height = component.bounds
     window = (slice(y, y + height), slice(x, x + width))
     inside = component.mask[window] > 0

@@ -1,4 +1,4 @@
-"""Elements of pages, and how templates are rendered."""
+"""The elements of HTML pages, and the rendering of templates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from capsule_inspect import __version__
 from capsule_inspect.text import printable
 
 MOST_ROWS = 5000
-"""Of a table: a page of more would be slow to open."""
+"""Most rows of a table; a longer page would open slowly."""
 
 
 @dataclass(frozen=True)
 class Fact:
-    """A number in large letters.
+    """A number in a tile at the top of a page.
 
     Attributes:
-        name: What it is.
-        value: As text.
-        detail: A second line, such as an interval.
+        name: Name of the number.
+        value: The number as text.
+        detail: A second line, such as a confidence interval.
     """
 
     name: str
@@ -31,11 +31,11 @@ class Fact:
 
 @dataclass(frozen=True)
 class Shown:
-    """A picture inside the page.
+    """A picture embedded in a page.
 
     Attributes:
-        data: A `data:` address.
-        caption: What it shows; empty where that is plain.
+        data: A `data:` URL.
+        caption: The caption; may be empty.
     """
 
     data: str
@@ -44,14 +44,14 @@ class Shown:
 
 @dataclass(frozen=True)
 class Card:
-    """One picture of a gallery, or two side by side, and what is to be said of it.
+    """A card of a gallery: one picture, or two side by side, with a text.
 
     Attributes:
-        pictures: The picture, or pictures.
+        pictures: One or two pictures.
         title: The label.
-        path: Of the picture's file; empty for none.
+        path: Path of the picture's file; empty for none.
         is_good: Decides the colour of the title.
-        detail: What follows the title.
+        detail: Text after the title.
     """
 
     pictures: tuple[Shown, ...]
@@ -63,12 +63,12 @@ class Card:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table that sorts and filters.
+    """A column of a sortable table.
 
     Attributes:
-        name: Its head.
-        is_number: Sorted by value and set flush right.
-        is_long: May take several lines.
+        name: The heading.
+        is_number: Whether cells are numbers, which sort by value and align right.
+        is_long: Whether cells may take several lines.
     """
 
     name: str
@@ -78,11 +78,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of such a table.
+    """A row of a sortable table.
 
     Attributes:
-        cells: As text, in the order of the columns.
-        groups: Names by which it can be chosen, without line breaks.
+        cells: Texts, in the order of the columns.
+        groups: Names of the groups that the row can be filtered by, without line breaks.
     """
 
     cells: Sequence[str]
@@ -90,17 +90,17 @@ class Row:
 
 
 def render(template: str, **values: object) -> str:
-    """Fills a template of this room; text is escaped, whatever it holds.
+    """Renders a template with autoescaping.
 
     Args:
-        template: Its file name.
-        values: What it shows.
+        template: File name in `templates/`.
+        values: The variables of the template.
 
     Returns:
-        A whole HTML document that loads nothing.
+        A complete HTML document that loads no other file.
     """
     page = _environment().get_template(template).render(version=__version__, **values)
-    # File names need not be text.
+    # File names may hold bytes that are not text.
     return printable(page)
 
 

@@ -134,7 +134,7 @@ def test_a_large_batch_leaves_out_good_rows_and_says_so(folder):
     page = make_batch_page(folder, rows, "")
     assert "And 10 more." in section(page, "defects")
     assert "And 6 more." in section(page, "doubtful")
-    assert "100 more rows, of good capsules first, are in predictions.csv alone" in page
+    assert "100 more rows are only in predictions.csv" in page
     assert page.count("<tr ") == 5000
     assert page.count('data-group="label: crack"') == 70
     assert page.count('data-group="no capsule"') == 30

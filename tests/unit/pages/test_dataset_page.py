@@ -29,7 +29,7 @@ def test_a_data_set_is_counted_measured_and_shown(dataset_folder):
     counts = re.findall(r"<td[^>]*>(\w+)</td>", page.split('id="counts"')[1].split("<h2")[0])
     assert counts[:5] == ["good", "8", "2", "2", "12"]
     assert counts[-5:] == ["all", "18", "7", "7", "32"]
-    assert "None were found." in page
+    assert "No problems found." in page
     titles = re.findall(r"<figcaption>([^<]*)</figcaption>\s*<svg", page)
     assert titles == ["Length", "Width", "Sharpness", "Mean red", "Mean green", "Mean blue"]
     # A heat map for each of five classes, eight good samples and four of each defect.
@@ -49,7 +49,7 @@ def test_problems_and_pictures_without_a_capsule_are_named(dataset_folder):
     assert "a&lt;b.png" in page
     assert "There are few." in page
     assert "And 12 more." in page
-    assert "no capsule was found: 1." in page
+    assert "without a detected capsule: 1." in page
     assert f'<li class="path">{data.samples[0].path}</li>' in page
     assert "There are no masks." in page
     assert "<svg" not in page
@@ -63,6 +63,6 @@ def test_pictures_without_capsules_are_seen_whole_and_said_so(tmp_path, save_pic
     data = prepared.data
     page = make_dataset_page(data, survey(data, choose_roi(data)), prepared.problems)
     assert "<b>3</b><span>without a capsule</span>" in page
-    assert "Of each whole picture" in page
+    assert "Measured on whole pictures" in page
     titles = re.findall(r"<figcaption>([^<]*)</figcaption>\s*<svg", page)
     assert titles == ["Sharpness", "Mean red", "Mean green", "Mean blue"]
