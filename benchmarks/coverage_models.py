@@ -1,4 +1,4 @@
-"""Pictures whose true AUROC or mean overlap is known, drawn at the size of the study."""
+"""Models of scores and overlaps with a known AUROC or mean, at the size of the study."""
 
 import math
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 GOOD, DEFECTIVE = 206, 92
-"""How many pictures of each kind the study has."""
+"""Number of pictures of each kind in the study."""
 
 Floats = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, int], Floats]
@@ -17,13 +17,13 @@ Draw = Callable[[np.random.Generator, int], Floats]
 
 @dataclass(frozen=True)
 class ScoreModel:
-    """How pictures score; no two scores are equal.
+    """A distribution of scores without ties.
 
     Attributes:
-        name: What the scores are.
-        auroc: The true chance that a defective picture scores above a good one.
+        name: Name of the distribution.
+        auroc: The true AUROC.
         good: Draws scores of good pictures.
-        defective: Draws scores of defective ones.
+        defective: Draws scores of defective pictures.
     """
 
     name: str
@@ -32,12 +32,12 @@ class ScoreModel:
     defective: Draw
 
     def draw(self, generator: np.random.Generator, times: int = 1) -> tuple[Floats, Floats]:
-        """Draws the scores of the good pictures and of the defective ones of `times` studies."""
+        """Draws the scores of good and of defective pictures for `times` studies."""
         return self.good(generator, times * GOOD), self.defective(generator, times * DEFECTIVE)
 
 
 def binormal(auroc: float, spread: float) -> ScoreModel:
-    """Makes a model of normal scores; those of good pictures have mean 0 and deviation 1.
+    """Returns a model of normal scores; those of good pictures have mean 0 and deviation 1.
 
     Args:
         auroc: The true AUROC, in (0, 1).
@@ -53,9 +53,9 @@ def binormal(auroc: float, spread: float) -> ScoreModel:
 
 
 def exponential(auroc: float) -> ScoreModel:
-    """Makes the model behind the variance of Hanley and McNeil (Radiology 143, 1982).
+    """Returns the model behind the variance of Hanley and McNeil (Radiology 143, 1982).
 
-    The scores of defective pictures are the more spread: their mean is the odds of the AUROC.
+    The scores of defective pictures spread wider: their mean is the odds of the AUROC.
     """
     return ScoreModel(
         "exponential",
@@ -66,7 +66,7 @@ def exponential(auroc: float) -> ScoreModel:
 
 
 def mirrored_exponential(auroc: float) -> ScoreModel:
-    """Makes the model in which the scores of good pictures are the more spread, below 0."""
+    """Returns the mirrored model: the scores of good pictures spread wider, below 0."""
     return ScoreModel(
         "exponential, mirrored",
         auroc,
@@ -77,12 +77,12 @@ def mirrored_exponential(auroc: float) -> ScoreModel:
 
 @dataclass(frozen=True)
 class Overlaps:
-    """Dice or IoU of the pictures of one kind.
+    """A distribution of Dice or IoU over pictures of one kind.
 
     Attributes:
-        n: How many pictures there are.
+        n: Number of pictures.
         zeros: Chance that an overlap is 0: a missed defect or a false alarm.
-        beta: Parameters of the beta distribution of the others; None if they are 1.
+        beta: Parameters of the beta distribution of the other overlaps; None if they are all 1.
     """
 
     n: int
@@ -104,12 +104,12 @@ class Overlaps:
 
 @dataclass(frozen=True)
 class OverlapModel:
-    """The overlaps of a study.
+    """A distribution of the overlaps of a study.
 
     Attributes:
         metric: `dice` or `iou`.
-        name: What the overlaps are.
-        kinds: The pictures, kind by kind; how many there are of each is fixed.
+        name: Name of the distribution.
+        kinds: The overlaps of each kind of picture; the number of each kind is fixed.
     """
 
     metric: str
@@ -118,7 +118,7 @@ class OverlapModel:
 
     @property
     def n(self) -> int:
-        """How many pictures there are."""
+        """The number of pictures."""
         return sum(kind.n for kind in self.kinds)
 
     @property

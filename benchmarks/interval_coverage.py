@@ -1,25 +1,25 @@
-"""How often the 95 % intervals of `evaluate` hold the true value, at the size of the study.
+"""Coverage of the 95 % confidence intervals of `evaluate`, at the size of the study.
 
 Usage: python benchmarks/interval_coverage.py
 
-The study has 92 defective and 206 good pictures. Wilson's coverage is a sum of binomial chances and
-exact; the others are simulated with pictures whose true value is known. Normal scores have
-deviation 1 on good pictures, and on defective ones the deviation that the table names.
+The study has 92 defective and 206 good pictures. Wilson's coverage is an exact sum of binomial
+probabilities; the others are simulated from models with a known true value. Normal scores have a
+standard deviation of 1 on good pictures; the table gives that on defective ones.
 
-What falls short of what is asked:
+Intervals that fall short of the required coverage:
 
-- Wilson's interval dips where the true share p is so near to 1 (or, mirrored, to 0) that one, two
-  or three failures just exclude it: to .838 at p = 1 - 0.18/n, .895 at 1 - 0.55/n and .917 at
-  1 - 1.02/n, in narrow bands (Brown, Cai and DasGupta, Statistical Science 16, 2001). Up to
-  p = 1 - 1.1/n its coverage is at least .927.
-- Newcombe's interval holds .92 to .95 where the scores of the defective pictures are three times as
-  spread as those of the good ones: the AUROC then hinges on them, and they are the fewer.
-- The bootstrap of average precision knows no order but the one it is given: the nearer the ranking
-  is to perfect, the more of its intervals end too high, or are the point 1.
-- The bootstrap of a mean is too narrow for the 18 pictures or so of one class.
+- Wilson's interval, in narrow bands where the true share p is so close to 1 (or, mirrored, to 0)
+  that one, two or three failures just exclude it: .838 at p = 1 - 0.18/n, .895 at 1 - 0.55/n and
+  .917 at 1 - 1.02/n (Brown, Cai and DasGupta, Statistical Science 16, 2001). Up to p = 1 - 1.1/n
+  its coverage is at least .927.
+- Newcombe's interval: .92 to .95 if the scores of defective pictures spread three times as wide as
+  those of good ones. The AUROC then depends mostly on the defective pictures, which are fewer.
+- The bootstrap of average precision only knows the rankings in its sample: the closer the ranking
+  is to perfect, the more intervals end too high or shrink to the point 1.
+- The bootstrap of a mean is too narrow for the about 18 pictures of one class.
 
-The bootstrap of Dice and IoU over all pictures covers too often: it draws from both kinds at once,
-as if it were left to chance how many there are of each.
+The bootstrap of Dice and IoU over all pictures covers too often: it samples good and defective
+pictures together, as if the number of each were random.
 """
 
 from collections.abc import Iterable, Iterator
@@ -51,7 +51,7 @@ from simulate_coverage import (
 from capsule_inspect.evaluation.intervals import bootstrap_mean, wilson
 
 REQUIRED = {"share": 0.92, "auroc": 0.93, "dice": 0.90, "iou": 0.90}
-"""The least coverage asked of an interval."""
+"""The least coverage required of an interval."""
 
 _FOUND, _IOU = Overlaps(DEFECTIVE, 0.02, (8, 2.5)), Overlaps(DEFECTIVE, 0.03, (5, 3))
 OVERLAP_MODELS = (
@@ -69,13 +69,13 @@ OVERLAP_MODELS = (
 
 
 def score_models(auroc: float) -> tuple[ScoreModel, ...]:
-    """Makes every score model of a true AUROC."""
+    """Returns all score models for a true AUROC."""
     normal = (binormal(auroc, spread) for spread in (0.5, 1, 1.5, 2, 3))
     return *normal, mirrored_exponential(auroc), exponential(auroc)
 
 
 def cover_wilson() -> Iterator[Coverage]:
-    """Computes the least coverage of shares from .8, also away from 1, and the mean."""
+    """Computes the least and the mean coverage for shares from .8, to .995 and to 1 - 1.1/n."""
     shares = np.linspace(0.8, 0.995, 19_501)
     for n in (DEFECTIVE, GOOD, DEFECTIVE + GOOD):
         coverage = cover_shares(wilson, n, shares)
@@ -111,7 +111,7 @@ def cover_average_precision(simulations: int) -> Iterator[Coverage]:
 
 
 def tabulate(rows: Iterable[Coverage]) -> Table:
-    """Lays out coverages; what is below the least that is asked of it says so."""
+    """Returns a table of coverages; it marks those below the required one."""
     table = Table("interval", "model", box=box.SIMPLE_HEAD)
     for name in ("n", "true", "coverage", "required", "simulations"):
         table.add_column(name, justify="right")

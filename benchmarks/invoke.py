@@ -1,11 +1,11 @@
-"""Time of the network alone: the older system's, and ours in other runtimes.
+"""Speed of the network alone: the older system's, and ours in several runtimes.
 
 Usage: python benchmarks/invoke.py [ROUNDS]      (10; needs the extra `train`)
 
-The older network (`experiment=seed_baseline`) has random weights and dynamic-range quantization,
-as it was shipped; decoder and heads of our float network are random. With the extra `bench` the
-shipped file and the float network also run in ONNX Runtime and OpenVINO. All run in turns, in one
-process, with as many threads.
+The older network (`experiment=seed_baseline`) has random weights and dynamic-range quantization, as
+it was shipped; our float network has a random decoder and random heads. With the extra `bench`, the
+shipped file and the float network also run in ONNX Runtime and OpenVINO. All take turns in one
+process, with the same number of threads.
 """
 
 import multiprocessing
@@ -38,7 +38,7 @@ def main(rounds: Annotated[int, typer.Argument()] = 10) -> None:
             SHIPPED[0]: Path(shutil.copy(SHIPPED_MODEL, name)),
         }
         compared = list(RUNTIMES) if others_are_installed() else ["LiteRT"]
-        # TensorFlow stays in a process of its own: it would share the cores' caches.
+        # TensorFlow runs in a separate process, so that it does not compete for the CPU caches.
         converter = multiprocessing.get_context("spawn").Process(
             target=convert, args=(*files.values(), len(compared) > 1)
         )
@@ -55,7 +55,7 @@ def main(rounds: Annotated[int, typer.Argument()] = 10) -> None:
 
 
 def convert(older: Path, float32: Path, shipped: Path, with_onnx: bool) -> None:
-    """Writes the files of the networks that are not shipped, and ONNX twins of ours."""
+    """Writes the networks that are not shipped, and ONNX versions of ours."""
     from capsule_inspect.export.convert import convert as to_flatbuffer
     from capsule_inspect.model.network import build_network
     from capsule_inspect.settings.compose import compose
@@ -74,20 +74,20 @@ def convert(older: Path, float32: Path, shipped: Path, with_onnx: bool) -> None:
 
 
 def measure(calls: Sequence[Call], rounds: int) -> list[float]:
-    """Returns the median time of each call, in ms; each is made eight times when its turn comes."""
+    """Returns the median time of each call, in ms; the calls take turns of eight repeats."""
     times: list[list[float]] = [[] for _ in calls]
     for _ in range(rounds):
         for taken, call in zip(times, calls, strict=True):
-            # ONNX Runtime's threads spin on for a while after a call, on the next one's cores.
+            # ONNX Runtime's threads keep spinning for a while after a call.
             time.sleep(0.05)
             block = [1000 * seconds(call) for _ in range(8)]
-            # The first ones wake the threads.
+            # The first calls wake the threads.
             taken.extend(block[3:])
     return [statistics.median(taken) for taken in times]
 
 
 def print_table(times: dict[tuple[str, str], float], title: str) -> None:
-    """Prints the times of one number of threads, beside that of the shipped file in LiteRT."""
+    """Prints the times for one number of threads, relative to the shipped file in LiteRT."""
     table = Table("network", "runtime", title=title)
     for column in ("ms", "times the shipped file's"):
         table.add_column(column, justify="right")

@@ -46,9 +46,9 @@ def main(counts: Annotated[list[int] | None, typer.Argument()] = None) -> None:
 
 
 def peak(pictures: Path, out: Path, options: tuple[str, ...]) -> float:
-    """Returns the peak of one run, in a process of its own."""
+    """Returns the peak memory of one run, in MiB."""
     command = [sys.executable, "-m", "capsule_inspect", "predict", str(pictures), "-o", str(out)]
-    # A process begins with the peak of the one that starts it, so a small one starts it.
+    # A process inherits the peak of its parent, so a small process starts it.
     run = [sys.executable, "-c", _START_AND_MEASURE, *command, *options, "-q"]
     done = subprocess.run(run, stdout=subprocess.PIPE, text=True, check=True)
     return float(done.stdout) / KIB_PER_MIB

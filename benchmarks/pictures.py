@@ -1,4 +1,4 @@
-"""Pictures of real size to measure on."""
+"""Pictures of realistic size for the benchmarks."""
 
 import os
 from pathlib import Path
@@ -17,13 +17,13 @@ DISTINCT = 40
 def make_pictures(folder: Path, kind: str, count: int) -> tuple[InputPicture, ...]:
     """Fills a folder with pictures of 1000 x 1000 pixels.
 
-    They are real ones if `CAPSULE_INSPECT_DATA` says where those are, drawn ones else; 40 distinct
-    ones, three quarters of them good, are linked again and again.
+    The pictures are real if `CAPSULE_INSPECT_DATA` is set, otherwise drawn. There are 40 distinct
+    ones, three quarters of them good, with many links to each.
 
     Args:
         folder: A new folder.
         kind: `png` or `jpg`.
-        count: How many.
+        count: Number of pictures.
     """
     folder.mkdir()
     distinct = folder.parent / f"distinct-{kind}"

@@ -1,4 +1,4 @@
-"""One network in the runtimes that are compared: each opener returns the call that runs it once."""
+"""The runtimes that are compared: each opener returns a call that runs a network once."""
 
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -49,10 +49,10 @@ def open_onnx(file: Path, threads: int) -> Call:
 
 
 def draw_noise(shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Draws what stands in for a picture."""
+    """Draws random pixels in place of a picture."""
     return np.random.default_rng(0).integers(0, 256, tuple(shape), dtype=np.uint8)
 
 
 def others_are_installed() -> bool:
-    """Says whether the extra `bench` is installed: ONNX Runtime, OpenVINO and a converter."""
+    """Returns whether the extra `bench` is installed: ONNX Runtime, OpenVINO and a converter."""
     return all(find_spec(name) for name in ("onnxruntime", "openvino", "tf2onnx"))

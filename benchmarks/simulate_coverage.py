@@ -1,4 +1,4 @@
-"""How often an interval holds the true value: exactly for shares, else by seeded simulation."""
+"""Coverage of confidence intervals: exact for shares, otherwise by seeded simulation."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -12,20 +12,20 @@ from capsule_inspect.evaluation.metrics import estimate_average_precision
 
 _SEED = 1
 _HUGE = 2000
-"""As many studies make a sample whose average precision counts as the true one."""
+"""Number of studies whose pooled average precision counts as the true value."""
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """How often an interval holds the true value.
+    """The coverage of an interval.
 
     Attributes:
-        interval: The metric that the interval is of.
-        model: What the pictures are drawn from, or which shares the coverage is of.
-        n: How many pictures there are.
+        interval: The metric of the interval.
+        model: Name of the model that pictures are drawn from, or of the range of shares.
+        n: Number of pictures.
         true: The true value; None for a mean over several.
-        coverage: Share of the intervals that hold it.
-        simulations: How many intervals that is a share of; 0 if the coverage is exact.
+        coverage: Share of the intervals that hold the true value.
+        simulations: Number of simulated intervals; 0 if the coverage is exact.
     """
 
     interval: str
@@ -37,15 +37,15 @@ class Coverage:
 
 
 def cover_shares(interval: Callable[[int, int], Interval], n: int, shares: Floats) -> Floats:
-    """Sums the binomial chances of the counts whose interval holds the true share.
+    """Computes exact coverage: the binomial probability of counts whose interval holds the share.
 
     Args:
-        interval: Makes an interval from a number of successes and n.
+        interval: Returns an interval for a number of successes and n.
         n: Number of trials.
-        shares: The true shares, any shape.
+        shares: The true shares, of any shape.
 
     Returns:
-        The exact coverage at each.
+        The coverage at each share.
     """
     covered = np.zeros_like(shares)
     for count in range(n + 1):
@@ -61,13 +61,13 @@ def cover_ranking(
     true: float,
     simulations: int,
 ) -> float:
-    """Simulates the coverage of an interval of how well scores rank pictures.
+    """Simulates the coverage of an interval of a ranking metric.
 
     Args:
-        interval: Makes an interval from the scores of good and of defective pictures.
-        model: What the scores are drawn from.
+        interval: Returns an interval for the scores of good and of defective pictures.
+        model: The model to draw scores from.
         true: The true value.
-        simulations: How many studies are drawn.
+        simulations: Number of studies to draw.
     """
     generator = np.random.default_rng(_SEED)
     return _share_that_hold((interval(*model.draw(generator)) for _ in range(simulations)), true)
@@ -79,9 +79,9 @@ def cover_mean(
     """Simulates the coverage of an interval of a mean overlap.
 
     Args:
-        interval: Makes an interval from the overlaps.
-        model: What the overlaps are drawn from.
-        simulations: How many studies are drawn.
+        interval: Returns an interval for overlaps.
+        model: The model to draw overlaps from.
+        simulations: Number of studies to draw.
     """
     studies = model.draw(np.random.default_rng(_SEED), simulations)
     return _share_that_hold(map(interval, studies.tolist()), model.mean)
@@ -97,7 +97,7 @@ def average_precision_interval(good: Floats, defective: Floats) -> Interval:
     """Returns the bootstrap interval of average precision.
 
     Raises:
-        ValueError: There are no pictures of one kind.
+        ValueError: There are no good or no defective pictures.
     """
     metric = estimate_average_precision(good.tolist(), defective.tolist())
     if metric is None or metric.low is None or metric.high is None:
@@ -106,13 +106,13 @@ def average_precision_interval(good: Floats, defective: Floats) -> Interval:
 
 
 def true_average_precision(model: ScoreModel) -> float:
-    """Measures the average precision of a sample so huge that its error does not matter."""
+    """Returns the average precision of a sample so large that its error is negligible."""
     good, defective = model.draw(np.random.default_rng(_SEED), _HUGE)
     return average_precision(good, defective)
 
 
 def average_precision(good: Floats, defective: Floats) -> float:
-    """Computes the mean precision over defective pictures as thresholds; no scores are equal."""
+    """Computes average precision without ties: the mean precision at each defective picture."""
     above = good.size - np.searchsorted(np.sort(good), np.sort(defective)[::-1])
     hits = np.arange(1, defective.size + 1)
     return float((hits / (hits + above)).mean())

@@ -1,4 +1,4 @@
-"""Time from a cold process to help and to the first result.
+"""Time of a cold process until its help or first result.
 
 Usage: python benchmarks/startup.py [ROUNDS]      (20)
 """

@@ -1,9 +1,9 @@
-"""Pictures a second, beside the bound of the calls that cannot be avoided.
+"""Pictures per second of `predict`, compared to an upper bound.
 
 Usage: python benchmarks/throughput.py [COUNT [ROUNDS]]      (200 pictures, 3 rounds)
 
-The bound decodes, runs the network and, where overlays are wanted, encodes a picture, in as many
-threads, and does nothing else. Both are measured in turns, in one process; the table holds medians.
+For the bound, the same number of threads only decode pictures, run the network and, with overlays,
+encode a picture. Both take turns in one process; the table holds medians.
 """
 
 import shutil
@@ -34,13 +34,13 @@ from capsule_inspect.inference.inspector import Inspector, load_inspector
 
 @dataclass(frozen=True)
 class Case:
-    """One way of working on pictures.
+    """One combination of pictures and options.
 
     Attributes:
-        inspector: The network.
+        inspector: The inspector.
         pictures: The files.
-        overlays: Which get an overlay.
-        jobs: How many to work on at a time.
+        overlays: The pictures that get an overlay.
+        jobs: Number of pictures to process at a time.
     """
 
     inspector: Inspector
@@ -49,7 +49,7 @@ class Case:
     jobs: int
 
     def run_bound(self) -> None:
-        """Makes the calls that cannot be avoided."""
+        """Does only what any program would have to do."""
         for _ in map_in_order(self._bound, self.pictures, self.jobs):
             pass
 

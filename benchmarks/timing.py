@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Returns how long some work takes, in s of wall time."""
+    """Returns the wall time of some work, in s."""
     begun = time.perf_counter()
     work()
     return time.perf_counter() - begun

@@ -1,4 +1,4 @@
-"""Draws docs/demo.jpg: what `make demo` finds, one capsule of each class.
+"""Makes docs/demo.jpg from the results of `make demo`: one capsule of each class.
 
 Usage: python examples/draw_demo.py out/demo/results docs/demo.jpg
 """
@@ -17,7 +17,7 @@ SIDE = 440
 
 
 def main(results: Path, out: Path) -> None:
-    """Lays the first overlay of each label out in two rows."""
+    """Arranges the first overlay of each label in two rows."""
     first: dict[str, Path] = {}
     for record in read_records(results / "predictions.csv"):
         first.setdefault(record.label, results / record.overlay)

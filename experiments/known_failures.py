@@ -1,7 +1,9 @@
-"""Draws defects that the shipped model gets wrong: `python experiments/known_failures.py OUT.jpg`.
+"""A sheet of drawn defects that the shipped model gets wrong.
 
-Real pictures cannot be shown, so drawn capsules stand in for them, some with their defect faded
-to a half, a quarter or an eighth of its contrast.
+Usage: python experiments/known_failures.py OUT.jpg
+
+The capsules are drawn, since the licence does not allow showing real pictures. Some defects are
+faded to a half, a quarter or an eighth of their contrast.
 """
 
 import sys
@@ -20,7 +22,7 @@ from capsule_inspect.imaging.overlay import draw_overlay
 from capsule_inspect.inference.inspector import Finding, Inspector, annotate, load_inspector
 
 SEEDS = range(90_000, 90_040)
-"""Of drawn capsules that no training has seen."""
+"""Seeds of drawn capsules that were never trained on."""
 CONTRASTS = (1.0, 0.5, 0.25, 0.125)
 TILES, COLUMNS, WIDTH, HEIGHT, CAPTION = 6, 3, 480, 288, 40
 TRUTH = (0, 114, 178)
@@ -28,7 +30,7 @@ TRUTH = (0, 114, 178)
 
 @dataclass(frozen=True)
 class Shown:
-    """A drawn defect and what the model says of it."""
+    """A drawn defect and the model's finding."""
 
     drawn: DrawnCapsule
     contrast: float
@@ -41,7 +43,7 @@ class Shown:
 
 
 def main(out: Path) -> None:
-    """Writes a sheet of failures, one of a kind, and prints how many defects are found."""
+    """Writes a sheet of failures, one of each kind, and prints how many defects are detected."""
     inspector = load_inspector().inspector
     defects = inspector.classes[1:]
     shown = [each for label in defects for each in show(inspector, label)]
@@ -57,7 +59,7 @@ def main(out: Path) -> None:
 
 
 def show(inspector: Inspector, label: str) -> list[Shown]:
-    """Draws defects of a class at every contrast and lets the model look at them."""
+    """Draws defects of a class at every contrast, and inspects them."""
     shown = []
     for seed in SEEDS:
         clean, full = (draw_capsule(each, seed, upright=True) for each in ("good", label))
@@ -70,8 +72,8 @@ def show(inspector: Inspector, label: str) -> list[Shown]:
 
 
 def count(shown: list[Shown], defects: tuple[str, ...]) -> Table:
-    """Counts the defects found, and those given their class, by class and contrast."""
-    table = Table(title=f"Found / given their class, of {len(SEEDS)} drawn defects each")
+    """Counts detected and correctly labelled defects, by class and contrast."""
+    table = Table(title=f"Detected / correctly labelled, of {len(SEEDS)} drawn defects each")
     table.add_column("contrast")
     for label in defects:
         table.add_column(label, justify="right")
@@ -86,7 +88,7 @@ def count(shown: list[Shown], defects: tuple[str, ...]) -> Table:
 
 
 def tile(failure: Shown) -> NDArray[np.uint8]:
-    """Draws the picture with what was found, the true outline in blue, and a line of text."""
+    """Draws the overlay, the true outline in blue, and a caption."""
     drawn, box = failure.drawn, failure.finding.crop.box
     picture = draw_overlay(drawn.picture, [annotate(failure.finding)])
     outlines, _ = cv2.findContours(drawn.mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)

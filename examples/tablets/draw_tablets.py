@@ -1,8 +1,8 @@
-"""Draw photographs of round tablets, good ones and defective ones, into a folder per class.
+"""Draw good and defective round tablets into a folder per class.
 
 Usage: python draw_tablets.py FOLDER [--count 160] [--size 288] [--seed 0] [--masks]
 
-A tablet is a height map, lit from one side: bevelled rim, engraved line, chips and cracks are
+A tablet is a height map, lit from one side: the bevelled rim, engraved line, chips and cracks are
 relief, and stains are colour. The same seed draws the same pictures. Needs NumPy and OpenCV. The
 pictures are in the public domain (CC0 1.0).
 """
@@ -21,28 +21,28 @@ OVERSAMPLING = 2
 
 
 def noise(random, size, cell):
-    """Smooth noise [size, size] of mean 0 and deviation 1, varying over `cell` pixels."""
+    """Returns smooth noise [size, size] of mean 0 and deviation 1, varying over `cell` pixels."""
     coarse = random.standard_normal((max(2, size // cell + 2),) * 2)
     fine = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
     return (fine - fine.mean()) / fine.std()
 
 
 def polygon(random, centre, radius, corners=9, roughness=0.35):
-    """Corners [n, 2] of a ragged blob."""
+    """Returns the corners [n, 2] of a ragged blob."""
     turn = 2 * np.pi * (np.arange(corners) + random.uniform(0, 0.8, corners)) / corners
     reach = radius * (1 + roughness * random.uniform(-1, 1, corners))
     return np.asarray(centre) + reach[:, None] * np.c_[np.cos(turn), np.sin(turn)]
 
 
 def filled(points, size, blur=0.0):
-    """A filled polygon as a map [size, size] from 0 to 1."""
+    """Returns a filled polygon as a map [size, size] from 0 to 1."""
     canvas = np.zeros((size, size), np.float32)
     cv2.fillPoly(canvas, [np.round(points * 16).astype(int)], 1.0, cv2.LINE_AA, shift=4)
     return cv2.GaussianBlur(canvas, (0, 0), blur) if blur else canvas
 
 
 def stroke(points, widths, size):
-    """A line through points [n, 2] whose width changes, as a map [size, size] from 0 to 1."""
+    """Returns a line of changing width through points [n, 2], as a map [size, size] from 0 to 1."""
     canvas = np.zeros((size, size), np.float32)
     for start, end, width in zip(points[:-1], points[1:], widths, strict=False):
         ends = [tuple(int(v) for v in np.round(p * 16)) for p in (start, end)]
@@ -51,7 +51,7 @@ def stroke(points, widths, size):
 
 
 def chip(random, centre, radius, size):
-    """A bite out of the rim: how deep it goes, from 0 to 1."""
+    """Returns a bite out of the rim: its depth from 0 to 1."""
     side = random.uniform(0, 2 * np.pi)
     bite = radius * random.uniform(0.24, 0.42)
     place = centre + radius * random.uniform(0.9, 1.02) * np.array([np.cos(side), np.sin(side)])
@@ -59,7 +59,7 @@ def chip(random, centre, radius, size):
 
 
 def crack(random, centre, radius, size):
-    """A jagged line across the face that thins out, with a branch or two, from 0 to 1."""
+    """Returns a jagged, thinning line across the face with up to two branches, from 0 to 1."""
     side = random.uniform(0, 2 * np.pi)
     start = centre + 0.97 * radius * np.array([np.cos(side), np.sin(side)])
     heading = side + np.pi + random.uniform(-0.5, 0.5)
@@ -77,7 +77,7 @@ def crack(random, centre, radius, size):
 
 
 def stain(random, centre, radius, size):
-    """A few blots on the face, from 0 to 1."""
+    """Returns a few blots on the face, from 0 to 1."""
     blots = np.zeros((size, size), np.float32)
     for part in (1.0, 0.5, 0.35)[: random.integers(1, 4)]:
         side, far = random.uniform(0, 2 * np.pi), radius * random.uniform(0, 0.6)
@@ -97,8 +97,8 @@ def draw_tablet(label, seed, size):
     defect = {"chipped": chip, "cracked": crack, "stained": stain}.get(label)
     harm = defect(random, centre, radius, s) if defect else np.zeros((s, s))
 
-    # The relief, in pixels: a slightly domed face, a round bevel, and what is engraved in it. A
-    # chip takes away from the rim and leaves a rough floor.
+    # The relief, in pixels: a slightly domed face, a round bevel and an engraved line. A chip
+    # removes part of the rim and leaves a rough floor.
     bevel = radius * random.uniform(0.1, 0.18)
     chipped = harm if label == "chipped" else 0.0
     rim = radius - bevel * chipped * (1 + 0.12 * noise(random, s, s // 20))
@@ -108,14 +108,14 @@ def draw_tablet(label, seed, size):
     turn = random.uniform(0, np.pi)
     along = np.array([np.cos(turn), np.sin(turn)])
     across = (x - centre[0]) * along[1] - (y - centre[1]) * along[0]
-    height -= 0.02 * s * np.exp(-((across / (0.011 * s)) ** 2)) * (1 - chipped)  # to break it at
+    height -= 0.02 * s * np.exp(-((across / (0.011 * s)) ** 2)) * (1 - chipped)  # score line
     height += 0.0006 * s * noise(random, s, s // 90)  # pressed powder
     height -= chipped * (0.4 * bevel + 0.004 * s * noise(random, s, s // 24))
     if label == "cracked":
         height -= 0.02 * s * harm
     harm = harm * np.clip(radius - far + 0.5, 0, 1)
 
-    # Light from above and one side, on coat and ground.
+    # Light from above and one side.
     side, coat = random.uniform(0, 2 * np.pi), COATS[random.integers(len(COATS))]
     light = np.array([0.62 * np.cos(side), 0.62 * np.sin(side), 0.78])
     slope_y, slope_x = np.gradient(cv2.GaussianBlur(height, (0, 0), 0.002 * s))
@@ -154,13 +154,13 @@ def save(path, picture):
 
 
 def main():
-    """Draws what the command line asks for."""
+    """Draws the tablets that the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=160, help="pictures in all, two fifths good")
     parser.add_argument("--size", type=int, default=288, help="side of the pictures in pixels")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--masks", action="store_true", help="write where the defects are, too")
+    parser.add_argument("--masks", action="store_true", help="write defect masks as well")
     wanted = parser.parse_args()
     for index in range(wanted.count):
         label = "good" if index % 5 < 2 else CLASSES[1 + index % 5 - 2]

@@ -1,10 +1,10 @@
 #!/bin/sh
-# From pictures of another product to a model that finds the defective ones, in minutes on two cores.
+# Trains a model for another product and applies it, in minutes on two cores.
 #
-# Usage: examples/tablets/run.sh [FOLDER]      (a new folder; out/tablets if not given)
+# Usage: examples/tablets/run.sh [FOLDER]      (a new folder; by default out/tablets)
 #
-# Needs `pip install 'capsule-inspect[train]'`. COUNT says how many pictures are drawn, EPOCHS and
-# STEPS how long is trained.
+# Needs `pip install 'capsule-inspect[train]'`. The variable COUNT sets the number of pictures; EPOCHS
+# and STEPS set the length of the training.
 set -eu
 
 here=$(dirname "$0")
@@ -14,7 +14,7 @@ python "$here/draw_tablets.py" "$out/pictures" --count "${COUNT:-200}"
 
 capsule-inspect prepare "$out/pictures" "$out/data" data.val=0.2 data.test=0.3
 
-# The whole picture instead of a capsule, in a small square window; tablets lie at any angle.
+# The whole picture instead of a capsule, in a small square window, at any angle.
 capsule-inspect train -o "$out/run" "data.dir=$out/data" experiment=whole_picture \
   model.roi.width=160 model.roi.height=160 train.augment.rotate=180 \
   train.epochs="${EPOCHS:-6}" train.steps="${STEPS:-25}" train.validate_every=3
