@@ -1,4 +1,4 @@
-"""What tests of several rooms share: small pictures and data sets, a small model, the command."""
+"""Fixtures for several rooms: small pictures and data sets, a small model, the command."""
 
 import os
 import signal

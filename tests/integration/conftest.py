@@ -1,4 +1,4 @@
-"""What tests of commands share: pictures, tiny settings, and commands as processes of their own."""
+"""Fixtures for tests of commands: pictures, tiny settings, and commands as separate processes."""
 
 import importlib.util
 import os

@@ -1,4 +1,4 @@
-"""What is said of accuracy is what the stored out-of-fold predictions say."""
+"""The documented accuracy is that of the stored out-of-fold predictions."""
 
 import csv
 import json

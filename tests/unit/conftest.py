@@ -1,4 +1,4 @@
-"""What several rooms share: a network small enough to train in seconds, and a pretended extra."""
+"""Fixtures for several rooms: a network that trains in seconds, and a pretended extra."""
 
 import importlib.util
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What each defect may do to the shell: ink, colour or form, and nothing else."""
+"""Each defect changes only the ink, colour or form of the shell."""
 
 import cv2
 import numpy as np

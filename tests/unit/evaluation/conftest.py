@@ -1,4 +1,4 @@
-"""Without the `train` extra what needs scikit-learn is not tested."""
+"""Skips the tests that need scikit-learn without the `train` extra."""
 
 import importlib.util
 

@@ -220,7 +220,7 @@ def test_a_picture_without_a_capsule_says_nothing(two_pictures):
     assert len(seen) == 2
 
 
-def test_a_missing_picture_is_named_evidence(two_pictures):
+def test_gathering_evidence_names_a_missing_picture(two_pictures):
     (two_pictures.root / "good.png").unlink()
     with pytest.raises(PictureError, match=r"good\.png"):
         gather_evidence(two_pictures, two_pictures.samples, evidence_inspector())

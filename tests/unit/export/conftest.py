@@ -1,4 +1,4 @@
-"""Without the `train` extra nothing is exported."""
+"""Skips the tests that need TensorFlow without the `train` extra."""
 
 import importlib.util
 

@@ -211,7 +211,7 @@ def test_a_jpeg_that_runs_into_another_one():
         read_jpeg_header(data[:-40] + data)
 
 
-def test_an_animation_has_more_than_one_picture():
+def test_an_animated_png_has_more_than_one_picture():
     frames = [
         with_png_chunk(encoded(".png"), b"acTL", struct.pack(">II", count, 0)) for count in (1, 3)
     ]
@@ -251,7 +251,7 @@ def test_a_canvas_declares_its_size(sides):
 
 
 @pytest.mark.parametrize("frames", [1, 2])
-def test_an_animation_has_more_than_one_picture_webp_header(frames):
+def test_an_animated_webp_has_more_than_one_picture(frames):
     data = riff((b"VP8X", bytes(10)), *[(b"ANMF", bytes(16))] * frames)
     assert read_webp_header(data).more == (frames > 1)
 

@@ -297,7 +297,7 @@ records = st.builds(
 
 
 @given(st.lists(records, max_size=4))
-def test_what_is_written_is_read_back_read_records(tmp_path_factory, records):
+def test_written_rows_are_read_back(tmp_path_factory, records):
     path = tmp_path_factory.getbasetemp() / "round.csv"
     assert read_records(write(path, *records)) == tuple(records)
 

@@ -1,4 +1,4 @@
-"""Without the `train` extra the network is not tested."""
+"""Skips the tests of this room without the `train` extra."""
 
 import importlib.util
 

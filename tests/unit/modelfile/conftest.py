@@ -1,4 +1,4 @@
-"""The flatbuffers of the fixtures, and metadata that use every kind of field."""
+"""Fixtures: the tiny flatbuffers, and metadata that use every kind of field."""
 
 from pathlib import Path
 

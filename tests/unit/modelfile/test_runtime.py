@@ -282,7 +282,7 @@ def test_what_runs_one_after_another_shares_an_interpreter_even_after_a_failure(
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("ai_edge_litert"), reason="needs ai-edge-litert")
-def test_auto_prefers_ai_edge_litert_find_runtime():
+def test_the_automatic_choice_is_ai_edge_litert():
     interpreter_class, name = choose_runtime("auto")
     assert interpreter_class.__module__.startswith("ai_edge_litert")
     assert name.startswith("ai-edge-litert ")

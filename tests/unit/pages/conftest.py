@@ -1,4 +1,4 @@
-"""Without the `train` extra there are no evaluations to make pages of."""
+"""Skips the tests of evaluation pages without the `train` extra."""
 
 import importlib.util
 

@@ -1,4 +1,4 @@
-"""Without the `train` extra nothing is searched."""
+"""Skips the tests of this room without the `train` extra."""
 
 import importlib.util
 

@@ -1,4 +1,4 @@
-"""Without the `train` extra only crops are tested here."""
+"""Skips the tests that need TensorFlow without the `train` extra."""
 
 import importlib.util
 

@@ -1,4 +1,4 @@
-"""What a network has not seen it must not know, and the same must give the same."""
+"""Training leaks no validation pictures, and equal runs give equal networks."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""What every encoder has to do, in one class; each encoder adds what is its own."""
+"""The requirements on every encoder, in one class; each encoder adds its own."""
 
 import subprocess
 import sys
