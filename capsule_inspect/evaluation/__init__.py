@@ -1,1 +1,1 @@
-"""Metrics and reports, on the same decisions that `predict` makes."""
+"""Evaluation: metrics, figures and operating points, on the same decisions as `predict`."""

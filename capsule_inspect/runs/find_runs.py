@@ -150,8 +150,8 @@ _READERS: dict[str, Callable[[Path], RunStatus]] = {
 }
 _FILES_OF = {
     "predict": {"predictions.csv"},
-    "evaluate": {"metrics.json", "out_of_fold.csv"},
-    "tune": {"trials.csv", "study.db"},
+    "evaluate": {_METRICS, "out_of_fold.csv"},
+    "tune": {_TABLE, "study.db"},
     "train": {"checkpoint.keras", "history.csv", "decision.json"},
 }
 """Files that identify the command of a folder without environment.json; the first match counts."""

@@ -95,7 +95,7 @@ def test_text_of_the_file_is_no_markup(invoke, tiny_model, tmp_path):
     [
         ("none.tflite", None, "does not exist"),
         ("foreign.tflite", b"not a model at all", "is not a TensorFlow Lite model"),
-        ("cut.tflite", SHIPPED_MODEL.read_bytes()[:-9], "cut short"),
+        ("cut.tflite", SHIPPED_MODEL.read_bytes()[:-9], "is truncated"),
         ("changed.tflite", b"\0" + SHIPPED_MODEL.read_bytes()[1:], "SHA-256"),
     ],
 )
