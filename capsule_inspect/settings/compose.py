@@ -8,6 +8,7 @@ from pathlib import Path
 
 from capsule_inspect.checks import require_choice
 from capsule_inspect.errors import ConfigError
+from capsule_inspect.settings.defaults import conf_folder
 from capsule_inspect.settings.groups import Settings
 from capsule_inspect.settings.keys import keys
 from capsule_inspect.settings.yaml_text import one_line, suggest_setting, typed_settings
@@ -27,12 +28,8 @@ def config_folders(config_dir: Path | None = None) -> tuple[Path, ...]:
             f"The config folder '{config_dir}' does not exist."
             f"{suggest_path(config_dir) or ' Check --config-dir.'}"
         )
-    package = Path(__file__).resolve().parents[1]
-    # A wheel carries conf inside the package; a checkout and an editable install have it beside.
-    inside, beside = package / "conf", package.parent / "conf"
-    own = inside if inside.is_dir() else beside
     given = [config_dir.resolve()] if config_dir else []
-    folders = [*given, Path("conf").resolve(), own]
+    folders = [*given, Path("conf").resolve(), conf_folder()]
     return tuple(dict.fromkeys(folder for folder in folders if folder.is_dir()))
 
 

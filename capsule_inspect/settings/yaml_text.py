@@ -79,7 +79,7 @@ def typed_settings(config: Any) -> Settings:
     if not isinstance(config, DictConfig):
         raise ConfigError("The settings do not compose: the config is not a mapping of groups.")
     _require_known_keys(config)
-    schema = OmegaConf.structured(Settings)
+    schema = OmegaConf.structured(Settings())
     _make_writable(schema)  # frozen dataclasses give read-only nodes, which refuse a merge
     settings = OmegaConf.to_object(OmegaConf.merge(schema, config))
     assert isinstance(settings, Settings)  # noqa: S101  (what `structured` was given)

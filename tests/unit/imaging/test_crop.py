@@ -1,8 +1,10 @@
 import math
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
+from capsule_roi import CAPSULE_ROI
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,8 +14,9 @@ from capsule_inspect.drawing.defects import DEFECTS
 from capsule_inspect.imaging.crop import crop_capsule, find_crops
 from capsule_inspect.imaging.find_capsules import CapsuleBox, find_capsules
 from capsule_inspect.imaging.roi import Roi
+from capsule_inspect.settings.groups import ModelSettings
 
-ROI = Roi()
+ROI = CAPSULE_ROI
 WHOLE = Roi("whole", 96, 64, 80)
 
 
@@ -186,7 +189,7 @@ def test_whole_restores_every_pixel_of_the_picture():
 
 
 def test_the_default_shows_a_capsule_of_856_px_at_half_scale():
-    roi = Roi()
+    roi = ModelSettings().roi
     assert (roi.mode, roi.width, roi.height, roi.capsule_length) == ("capsule", 480, 192, 856 / 2)
 
 
@@ -197,11 +200,11 @@ def test_every_mode_is_accepted(mode):
 
 def test_an_unknown_mode_is_refused_with_those_there_are():
     with pytest.raises(ValueError, match=r"model\.roi\.mode .*'middle'.*capsule, whole"):
-        Roi("middle")
+        Roi("middle", 1, 1, 1)
 
 
 @pytest.mark.parametrize("name", ["width", "height", "capsule_length"])
 @pytest.mark.parametrize("value", [0, -5])
 def test_no_side_may_be_empty(name, value):
     with pytest.raises(ValueError, match=rf"model\.roi\.{name} is {value},"):
-        Roi(**{name: value})
+        replace(ROI, **{name: value})
