@@ -1,7 +1,7 @@
 """Declare settings with a sentence and the values they can take, and check values."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from math import inf
 from operator import ge, gt, le, lt
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -81,6 +81,9 @@ def checked(key: str) -> Callable[[type[_Kind]], type[_Kind]]:
     Args:
         key: What the class is called in messages, such as `model.roi`.
 
+    Raises:
+        TypeError: A field of the class is not declared by `setting`.
+
     Example:
         >>> @checked("lamp")
         ... class Lamp:
@@ -91,6 +94,9 @@ def checked(key: str) -> Callable[[type[_Kind]], type[_Kind]]:
     """
 
     def make(kind: type[_Kind]) -> type[_Kind]:
+        for name in kind.__annotations__:
+            if not isinstance(vars(kind).get(name), Field):
+                raise TypeError(f"Declare {kind.__name__}.{name} by setting(...), with a sentence.")
         check_more = getattr(kind, "__post_init__", None)
 
         def check(self: Any) -> None:

@@ -137,9 +137,9 @@ class SpaceSettings:
                 raise ValueError(f"space: {key} cannot be searched: {_NOT_SEARCHED[key]}.")
             values = dimension.values(kind)
             # The group alone: the whole would check its space again.
-            group, _, inner = key.partition(".")
+            name, _, inner = key.partition(".")
             for value in values if dimension.choices else values[:2]:
                 try:
-                    with_value(getattr(settings, group), inner, value)
+                    with_value(getattr(settings, name), inner, value)
                 except ValueError as error:
                     raise ValueError(f"space: {key} cannot be {value}: {error}") from error
