@@ -1,7 +1,7 @@
 """Survey a data set: sizes, colours and where its defects are."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from capsule_inspect.imaging.crop import Crop, find_crops
 from capsule_inspect.imaging.find_capsules import find_capsules
 from capsule_inspect.imaging.read import read_picture
 from capsule_inspect.imaging.roi import Roi
+from capsule_inspect.settings.groups import ModelSettings
 
 _FEW = 20
 """Pictures that tell whether a data set is of capsules."""
@@ -96,7 +97,10 @@ def choose_roi(data: DataSet) -> Roi:
     """Returns the window to survey a data set by: whole pictures where most show no capsule."""
     looked_at = data.samples[:: max(1, len(data.samples) // _FEW)]
     seen = sum(bool(find_capsules(read_picture(data.root / each.path))) for each in looked_at)
-    return Roi() if 2 * seen >= len(looked_at) else Roi("whole", 240, 240)
+    roi = ModelSettings().roi
+    if 2 * seen >= len(looked_at):
+        return roi
+    return replace(roi, mode="whole", width=240, height=240)
 
 
 def _in_window(mask: NDArray[np.bool_], crops: Iterable[Crop]) -> NDArray[np.float32]:

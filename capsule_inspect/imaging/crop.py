@@ -98,7 +98,8 @@ def find_crops(picture: Picture, roi: Roi) -> tuple[Crop, ...]:
     Example:
         >>> picture = np.full((300, 400, 3), 230, np.uint8)
         >>> picture[100:180, 100:300] = 60  # a dark capsule, without its round ends
-        >>> (crop,) = find_crops(picture, Roi())
+        >>> roi = Roi(mode="capsule", width=480, height=192, capsule_length=428)
+        >>> (crop,) = find_crops(picture, roi)
         >>> window = crop.take(picture)
         >>> window.shape
         (192, 480, 3)

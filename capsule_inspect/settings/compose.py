@@ -8,9 +8,10 @@ from pathlib import Path
 
 from capsule_inspect.checks import require_choice
 from capsule_inspect.errors import ConfigError
+from capsule_inspect.settings.defaults import conf_folder
 from capsule_inspect.settings.groups import Settings
-from capsule_inspect.settings.keys import keys
-from capsule_inspect.settings.yaml_text import one_line, suggest_setting, typed_settings
+from capsule_inspect.settings.keys import override_keys, suggest_key
+from capsule_inspect.settings.yaml_text import one_line, typed_settings
 from capsule_inspect.text import mask_passwords, suggest_path
 
 
@@ -27,12 +28,8 @@ def config_folders(config_dir: Path | None = None) -> tuple[Path, ...]:
             f"The config folder '{config_dir}' does not exist."
             f"{suggest_path(config_dir) or ' Check --config-dir.'}"
         )
-    package = Path(__file__).resolve().parents[1]
-    # A wheel carries conf inside the package; a checkout and an editable install have it beside.
-    inside, beside = package / "conf", package.parent / "conf"
-    own = inside if inside.is_dir() else beside
     given = [config_dir.resolve()] if config_dir else []
-    folders = [*given, Path("conf").resolve(), own]
+    folders = [*given, Path("conf").resolve(), conf_folder()]
     return tuple(dict.fromkeys(folder for folder in folders if folder.is_dir()))
 
 
@@ -85,7 +82,7 @@ def compose(overrides: Sequence[str] = (), config_dir: Path | None = None) -> Se
 
 @contextmanager
 def _primary_folder(folders: Sequence[Path]) -> Iterator[Path]:
-    """Makes the folder Hydra looks into first; it insists that config.yaml lies there."""
+    """Makes the folder that Hydra searches first. Hydra wants config.yaml to be there."""
     with tempfile.TemporaryDirectory() as name:
         primary = Path(name).resolve()
         for folder in folders:
@@ -96,7 +93,7 @@ def _primary_folder(folders: Sequence[Path]) -> Iterator[Path]:
 
 
 def _experiment_by_name(overrides: Sequence[str], primary: Path) -> list[str]:
-    """Puts an experiment file given by path where Hydra finds it by name."""
+    """Copies an experiment file given by path to where Hydra finds it by name."""
     named, key = list(overrides), "experiment="
     for i, text in enumerate(named):
         if text.startswith(key) and text.endswith((".yaml", ".yml")):
@@ -117,7 +114,7 @@ def _as_url(folder: Path) -> str:
 
 
 def _require_understood(text: str, folders: Sequence[Path]) -> None:
-    """Refuses in a sentence an override that Hydra would answer with a page."""
+    """Refuses an override in one sentence; Hydra would print a page."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
@@ -129,21 +126,21 @@ def _require_understood(text: str, folders: Sequence[Path]) -> None:
             "train.epochs=40; a value with signs such as = ? or * needs quotes of its own: "
             "\"KEY='VALUE'\"."
         ) from error
-    key = override.key_or_group
+    key, settings = override.key_or_group, Settings()
     if override.is_sweep_override():
         raise ConfigError(
             f"'{mask_passwords(text)}' asks for several values of {key}, but a command runs once. "
             "Give one value; `tune` searches over many."
         )
-    if key not in (*keys(Settings()), "experiment"):
-        raise ConfigError(f"There is no setting '{key}'.{suggest_setting(key)}")
+    if key not in override_keys(settings):
+        raise ConfigError(f"There is no setting '{key}'.{suggest_key(settings, key)}")
     value = override.value()
     if "." not in key and isinstance(value, str | int | float):
         require_choice(key, str(value), group_options(key, folders), ConfigError)
 
 
 def _as_sentence(error: Exception) -> str:
-    """Says what is wrong with settings that were found, and with which, where that is known."""
+    """Says in a sentence which setting is wrong, if the error knows, and why."""
     key = getattr(error, "full_key", None)
     reason = str(error).partition("\n")[0].rstrip(".")
     if key and key not in reason:

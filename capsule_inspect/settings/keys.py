@@ -1,12 +1,14 @@
-"""Settings by dotted key, such as `train.epochs`."""
+"""Find settings by their dotted keys, such as `train.epochs`."""
 
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 from functools import reduce
 from typing import Any, TypeVar, get_type_hints
 
+from capsule_inspect.text import closest, suggest
+
 Value = bool | int | float | str
-"""What a plain setting holds."""
+"""The value of a plain setting."""
 
 _Settings = TypeVar("_Settings")
 
@@ -16,7 +18,7 @@ def keys(settings: object, prefix: str = "") -> Iterator[str]:
 
     Args:
         settings: An instance of it, or of a plain type, which has no keys.
-        prefix: What is put before each key.
+        prefix: Text put before each key.
     """
     if not is_dataclass(settings):
         return
@@ -28,6 +30,31 @@ def keys(settings: object, prefix: str = "") -> Iterator[str]:
 def keys_named(settings: object, name: str) -> list[str]:
     """Returns the keys in groups whose last part is a name, such as `train.epochs` of `epochs`."""
     return [key for key in keys(settings) if key.endswith(f".{name}")]
+
+
+def override_keys(settings: object) -> list[str]:
+    """Returns the keys that an override can name: every key, and `experiment`."""
+    return [*keys(settings), "experiment"]
+
+
+def suggest_key(settings: object, key: str) -> str:
+    """Returns a sentence that names the key that was meant, with a space before it, or nothing.
+
+    If the group exists and no key of it is alike, the sentence names all of them.
+
+    Args:
+        settings: All settings.
+        key: The key as it was written, such as `train.epoch` or `epochs`.
+    """
+    known = override_keys(settings)
+    group, _, name = key.rpartition(".")
+    if not group and (alike := keys_named(settings, name)):
+        return f" Did you mean {' or '.join(repr(each) for each in alike)}?"
+    if group not in known:
+        return suggest(key, known)
+    members = [each.rpartition(".")[2] for each in known if each.rpartition(".")[0] == group]
+    meant = closest(name, members)
+    return f" Did you mean '{group}.{meant}'?" if meant else f" {group} has {', '.join(members)}."
 
 
 def plain_type(settings: type, key: str) -> type[Value] | None:

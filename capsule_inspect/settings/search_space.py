@@ -5,6 +5,8 @@ from decimal import Decimal
 from math import isfinite
 from typing import Any
 
+from capsule_inspect.checks import setting
+from capsule_inspect.settings.defaults import group
 from capsule_inspect.settings.keys import Value, plain_type, with_value
 
 _GROUPS = ("model", "train")
@@ -96,26 +98,14 @@ class Dimension:
         raise ValueError(f"space: {self.key} takes {wanted[kind]}, not '{value}'.")
 
 
-def _default_dimensions() -> list[Dimension]:
-    return [
-        Dimension("train.learning_rate", 5e-4, 1e-2, log=True),
-        Dimension("train.weight_decay", 1e-4, 5e-2, log=True),
-        Dimension("train.label_smoothing", 0.0, 0.15),
-        Dimension("train.defect_weight", 1.0, 6.0),
-        Dimension("train.transplant", 0.0, 0.8),
-        Dimension("model.head_dropout", 0.1, 0.6),
-    ]
-
-
-@dataclass(frozen=True)
+@group("space")
 class SpaceSettings:
-    """What `tune` searches.
+    """The search space of `tune`."""
 
-    Attributes:
-        dimensions: The searched settings, each once.
-    """
-
-    dimensions: list[Dimension] = field(default_factory=_default_dimensions)
+    dimensions: list[Dimension] = setting(
+        "The searched settings, each once: a `key` with `low` and `high`, and `log` or `step`; or "
+        "with `choices`."
+    )
 
     def __post_init__(self) -> None:
         """Raises ValueError if there is nothing to search, or a setting twice."""
@@ -147,9 +137,9 @@ class SpaceSettings:
                 raise ValueError(f"space: {key} cannot be searched: {_NOT_SEARCHED[key]}.")
             values = dimension.values(kind)
             # The group alone: the whole would check its space again.
-            group, _, inner = key.partition(".")
+            name, _, inner = key.partition(".")
             for value in values if dimension.choices else values[:2]:
                 try:
-                    with_value(getattr(settings, group), inner, value)
+                    with_value(getattr(settings, name), inner, value)
                 except ValueError as error:
                     raise ValueError(f"space: {key} cannot be {value}: {error}") from error

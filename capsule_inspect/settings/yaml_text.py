@@ -1,4 +1,4 @@
-"""Settings as YAML text, and suggestions for misspelled keys."""
+"""Write settings as YAML, and read them."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -6,28 +6,7 @@ from typing import Any
 
 from capsule_inspect.errors import ConfigError
 from capsule_inspect.settings.groups import Settings
-from capsule_inspect.settings.keys import keys, keys_named
-from capsule_inspect.text import closest, suggest
-
-
-def suggest_setting(key: str) -> str:
-    """Returns a sentence, with a space before it, that names what was meant, or nothing.
-
-    In a group that exists it is a neighbour, or all of them where none is alike.
-
-    Args:
-        key: What was written, such as `train.epoch` or `epochs`.
-    """
-    settings = Settings()
-    known = [*keys(settings), "experiment"]
-    group, _, name = key.rpartition(".")
-    if not group and (alike := keys_named(settings, name)):
-        return f" Did you mean {' or '.join(repr(each) for each in alike)}?"
-    if group not in known:
-        return suggest(key, known)
-    members = [each.rpartition(".")[2] for each in known if each.rpartition(".")[0] == group]
-    meant = closest(name, members)
-    return f" Did you mean '{group}.{meant}'?" if meant else f" {group} has {', '.join(members)}."
+from capsule_inspect.settings.keys import keys, suggest_key
 
 
 def to_yaml(settings: Settings) -> str:
@@ -64,10 +43,10 @@ def read_settings(path: Path) -> Settings:
 
 
 def typed_settings(config: Any) -> Settings:
-    """Turns a composed or loaded config into settings; what it leaves out keeps its default.
+    """Turns a composed or loaded config into settings. A setting it leaves out keeps its default.
 
     Args:
-        config: A node of OmegaConf.
+        config: A config of OmegaConf.
 
     Raises:
         ConfigError: It is no mapping of groups, or has a key that is no setting.
@@ -79,15 +58,15 @@ def typed_settings(config: Any) -> Settings:
     if not isinstance(config, DictConfig):
         raise ConfigError("The settings do not compose: the config is not a mapping of groups.")
     _require_known_keys(config)
-    schema = OmegaConf.structured(Settings)
-    _make_writable(schema)  # frozen dataclasses give read-only nodes, which refuse a merge
+    schema = OmegaConf.structured(Settings())
+    _make_writable(schema)  # a frozen dataclass becomes a read-only node, and that refuses a merge
     settings = OmegaConf.to_object(OmegaConf.merge(schema, config))
     assert isinstance(settings, Settings)  # noqa: S101  (what `structured` was given)
     return settings
 
 
 def one_line(error: Exception) -> str:
-    """Returns what matters of an error of OmegaConf, YAML or settings, in one line."""
+    """Returns the first two lines of an error of OmegaConf, YAML or settings as one."""
     return " ".join(line.strip() for line in str(error).splitlines()[:2] if line.strip())
 
 
@@ -97,11 +76,12 @@ def _require_known_keys(config: Any) -> None:
             "The experiment file must start with the line `# @package _global_` and name groups "
             "of settings, such as `train:` with `epochs: 40` below it."
         )
-    known = frozenset(keys(Settings()))
+    defaults = Settings()
+    known = frozenset(keys(defaults))
     for key in _keys_of_node(config):
         if key not in known:
             raise ConfigError(
-                f"A config file sets '{key}', which is no setting.{suggest_setting(key)}"
+                f"A config file sets '{key}', which is no setting.{suggest_key(defaults, key)}"
             )
 
 

@@ -18,6 +18,7 @@ import pytest
 import typer
 import yaml
 from console_blocks import Step, read_steps, run_step
+from settings_page import settings_page
 
 from capsule_inspect import __version__
 from capsule_inspect.choices import SHIPPED_MODEL
@@ -165,6 +166,10 @@ def test_a_study_writes_what_is_described(tmp_path: Path) -> None:
 def test_every_metric_is_defined() -> None:
     text = read("metrics.md")
     assert [name for name in (*METRICS, *CLASS_METRICS) if not is_named(name, text)] == []
+
+
+def test_the_page_of_settings_says_what_the_settings_say() -> None:
+    assert read("settings.md") == settings_page(), "Run `python tests/fixtures/settings_page.py`."
 
 
 def test_every_key_of_a_model_file_is_described() -> None:

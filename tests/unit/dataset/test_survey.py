@@ -1,5 +1,8 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from capsule_roi import CAPSULE_ROI
 
 from capsule_inspect.dataset.data_set import DataSet, read_dataset
 from capsule_inspect.dataset.manifest import Sample
@@ -11,7 +14,7 @@ from capsule_inspect.imaging.roi import Roi
 def test_capsules_are_measured_and_masks_laid_over_each_other(dataset_folder):
     data = read_dataset(dataset_folder)
     seen: list[None] = []
-    surveyed = survey(data, Roi(), lambda: seen.append(None))
+    surveyed = survey(data, CAPSULE_ROI, lambda: seen.append(None))
     assert len(seen) == len(surveyed.pictures) == 32
     assert surveyed.without_capsule == ()
     for each in surveyed.pictures:
@@ -58,12 +61,12 @@ def test_the_heat_is_the_share_of_the_classs_pictures(tmp_path, save_picture):
 
 def test_pictures_without_a_capsule_are_named_and_seen_whole(tmp_path, save_picture):
     data = data_of(tmp_path, [None, None], save_picture)
-    assert survey(data, Roi()).without_capsule == ("0.png", "1.png")
+    assert survey(data, CAPSULE_ROI).without_capsule == ("0.png", "1.png")
     assert choose_roi(data).mode == "whole"
 
 
 def test_capsules_are_seen_as_capsules(dataset_folder):
-    assert choose_roi(read_dataset(dataset_folder)) == Roi()
+    assert choose_roi(read_dataset(dataset_folder)) == CAPSULE_ROI
 
 
 @pytest.mark.parametrize(("capsules", "mode"), [(2, "capsule"), (1, "whole")])
@@ -77,6 +80,6 @@ def test_half_of_the_pictures_decide_what_to_look_at(tmp_path, save_picture, cap
 def test_on_pictures_seen_whole_capsules_are_looked_for_all_the_same(tmp_path, save_picture):
     data = data_of(tmp_path, [None, None], save_picture)
     save_picture(tmp_path / "1.png", draw_capsule("good", 1, 200).picture)
-    surveyed = survey(data, Roi("whole", 240, 240))
+    surveyed = survey(data, replace(CAPSULE_ROI, mode="whole", width=240, height=240))
     assert surveyed.without_capsule == ("0.png",)
     assert [look.length for each in surveyed.pictures for look in each.looks] == [40, 200]

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from capsule_roi import CAPSULE_ROI
 
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
@@ -146,7 +147,7 @@ def test_pixels_are_tallied_where_they_are_asked_for_and_known(data):
 
 
 def test_a_picture_without_a_capsule_is_judged(data):
-    looking = Inspector(by_red, CLASSES, Roi(), OperatingPoint())
+    looking = Inspector(by_red, CLASSES, CAPSULE_ROI, OperatingPoint())
     assert [j.label for j in judge(data, data.samples, looking)] == [NO_CAPSULE] * 3
 
 

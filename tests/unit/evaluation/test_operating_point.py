@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from capsule_roi import CAPSULE_ROI
 from scored_evidence import cut, evidence_of
 
 from capsule_inspect.dataset.data_set import DataSet
@@ -186,7 +187,7 @@ def test_pictures_without_a_capsule_do_not_count(bench):
     for value in (-3.0, -2.0, -1.0):
         bench.add("good", value)
         bench.add("crack", -value)
-    assert "too few" in bench.choose(Roi()).chosen_by
+    assert "too few" in bench.choose(CAPSULE_ROI).chosen_by
 
 
 def test_where_all_scores_are_the_same_the_threshold_keeps_its_default(bench):

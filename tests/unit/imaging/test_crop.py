@@ -3,17 +3,17 @@ import math
 import cv2
 import numpy as np
 import pytest
+from capsule_roi import CAPSULE_ROI
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capsule_inspect.choices import ROI_MODES
 from capsule_inspect.drawing.capsules import draw_capsule
 from capsule_inspect.drawing.defects import DEFECTS
 from capsule_inspect.imaging.crop import crop_capsule, find_crops
 from capsule_inspect.imaging.find_capsules import CapsuleBox, find_capsules
 from capsule_inspect.imaging.roi import Roi
 
-ROI = Roi()
+ROI = CAPSULE_ROI
 WHOLE = Roi("whole", 96, 64, 80)
 
 
@@ -183,25 +183,3 @@ def test_whole_shows_all_of_a_picture_as_large_as_fits(width, height):
 def test_whole_restores_every_pixel_of_the_picture():
     (crop,) = find_crops(np.zeros((64, 96, 3), np.uint8), WHOLE)
     assert crop.restore(np.ones((64, 96), np.float32), 64, 96) == pytest.approx(1)
-
-
-def test_the_default_shows_a_capsule_of_856_px_at_half_scale():
-    roi = Roi()
-    assert (roi.mode, roi.width, roi.height, roi.capsule_length) == ("capsule", 480, 192, 856 / 2)
-
-
-@pytest.mark.parametrize("mode", ROI_MODES)
-def test_every_mode_is_accepted(mode):
-    assert Roi(mode, 1, 1, 1).mode == mode
-
-
-def test_an_unknown_mode_is_refused_with_those_there_are():
-    with pytest.raises(ValueError, match=r"model\.roi\.mode .*'middle'.*capsule, whole"):
-        Roi("middle")
-
-
-@pytest.mark.parametrize("name", ["width", "height", "capsule_length"])
-@pytest.mark.parametrize("value", [0, -5])
-def test_no_side_may_be_empty(name, value):
-    with pytest.raises(ValueError, match=rf"model\.roi\.{name} is {value},"):
-        Roi(**{name: value})

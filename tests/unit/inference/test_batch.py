@@ -2,18 +2,19 @@ import math
 import re
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from capsule_roi import CAPSULE_ROI
 from hypothesis import given
 from hypothesis import strategies as st
 
 from capsule_inspect.drawing.capsules import draw_capsule
 from capsule_inspect.errors import InterruptedRunError, UsageError
 from capsule_inspect.imaging.appearance import Appearance
-from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.batch import BatchSummary, Drift, Tally, inspect_batch, map_in_order
 from capsule_inspect.inference.decide import Observation
 from capsule_inspect.inference.inputs import expand_inputs
@@ -46,7 +47,7 @@ def see_good(_window):
 
 
 def inspector(run=see_poke, mode="capsule") -> Inspector:
-    return Inspector(run, CLASSES, Roi(mode), OperatingPoint())
+    return Inspector(run, CLASSES, replace(CAPSULE_ROI, mode=mode), OperatingPoint())
 
 
 def load(path: Path) -> np.ndarray:
@@ -187,7 +188,13 @@ def test_a_batch_that_leaves_what_training_has_seen_says_so(tmp_path, save_pictu
         save_picture(tmp_path / f"in/{number}.png", picture)
     ranges = tuple(Range(name, 0, 25 if name == "blue" else 255) for name in RANGE_NAMES)
     seen = TrainingStatistics((), (), 10.0, ranges)
-    judge = Inspector(see_poke, CLASSES, Roi("whole"), OperatingPoint(), training_statistics=seen)
+    judge = Inspector(
+        see_poke,
+        CLASSES,
+        replace(CAPSULE_ROI, mode="whole"),
+        OperatingPoint(),
+        training_statistics=seen,
+    )
     summary = inspect_batch(
         judge, expand_inputs([str(tmp_path / "in")]), tmp_path / "out", OVERLAYS
     )

@@ -1,8 +1,10 @@
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from capsule_roi import CAPSULE_ROI
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -141,7 +143,7 @@ def warnings(
     length=400.0, sharpness=20.0, score=1.0, statistics=STATISTICS, is_cut=False, mode="capsule"
 ):
     box = CapsuleBox(500, 500, length, length / 3, 0, 1000, is_cut)
-    crop = crop_capsule(box, Roi(mode))
+    crop = crop_capsule(box, replace(CAPSULE_ROI, mode=mode))
     observation = Observation(Appearance(0, 0, 0, length, sharpness), score)
     return list(find_warnings(crop, observation, statistics))
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from capsule_roi import CAPSULE_ROI
 
 from capsule_inspect.drawing.capsules import draw_capsule
 from capsule_inspect.errors import ModelFileError
@@ -42,7 +43,7 @@ def inspector(network: Network, roi: Roi) -> Inspector:
 def test_every_capsule_is_judged_in_reading_order():
     top, bottom = (draw_capsule("good", seed, 400).picture for seed in (3, 4))
     network = Network()
-    findings = inspector(network, Roi()).inspect(np.vstack([top, bottom]))
+    findings = inspector(network, CAPSULE_ROI).inspect(np.vstack([top, bottom]))
     assert [finding.decision.label for finding in findings] == ["good", "crack"]
     # The outputs that a decision was made from come with it.
     assert [tuple(finding.outputs.logits) for finding in findings] == [(4, 0), (0, 4)]
@@ -53,7 +54,7 @@ def test_every_capsule_is_judged_in_reading_order():
 
 def test_an_empty_picture_has_no_findings_and_costs_no_network():
     network = Network()
-    assert inspector(network, Roi()).inspect(np.full((400, 400, 3), 200, np.uint8)) == ()
+    assert inspector(network, CAPSULE_ROI).inspect(np.full((400, 400, 3), 200, np.uint8)) == ()
     assert not network.windows
 
 
@@ -111,7 +112,7 @@ def test_a_finding_is_drawn_with_its_label_the_labels_probability_and_its_mask(l
     decision = Decision(label, 0.6, 0.4, np.array([0.6, 0.4]), mask)
     outputs = Outputs(np.zeros(2, np.float32), None)
     finding = Finding(
-        crop_capsule(box, Roi()), decision, outputs, Observation(Appearance(0, 0, 0, 60, 0))
+        crop_capsule(box, CAPSULE_ROI), decision, outputs, Observation(Appearance(0, 0, 0, 60, 0))
     )
     assert annotate(finding) == Annotation(box, label, 0.6, is_defect, mask)
 

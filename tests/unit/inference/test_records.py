@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from capsule_roi import CAPSULE_ROI
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +17,6 @@ from capsule_inspect.errors import DataError, UsageError
 from capsule_inspect.imaging.appearance import Appearance
 from capsule_inspect.imaging.crop import crop_capsule
 from capsule_inspect.imaging.find_capsules import CapsuleBox
-from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.decide import Decision, Observation
 from capsule_inspect.inference.inspector import Finding
 from capsule_inspect.inference.records import (
@@ -168,7 +168,7 @@ def finding(angle: float = 30.0, mask: np.ndarray | None = None) -> Finding:
     decision = Decision("crack", 0.5, 0.75, probabilities, mask)
     outputs = Outputs(np.log(probabilities).astype(np.float32), None)
     observation = Observation(Appearance(0, 0, 0, 60, 0))
-    crop = crop_capsule(box, Roi())
+    crop = crop_capsule(box, CAPSULE_ROI)
     return Finding(crop, decision, outputs, observation, ("It is blurred.",))
 
 

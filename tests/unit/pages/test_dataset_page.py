@@ -2,19 +2,19 @@ import re
 from dataclasses import replace
 
 import numpy as np
+from capsule_roi import CAPSULE_ROI
 
 from capsule_inspect.dataset.check import Problem
 from capsule_inspect.dataset.data_set import read_dataset
 from capsule_inspect.dataset.prepare import prepare_dataset
 from capsule_inspect.dataset.survey import Survey, SurveyedPicture, choose_roi, survey
-from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.pages.dataset_page import make_dataset_page
 from capsule_inspect.settings.groups import DataSettings
 
 
 def test_a_data_set_is_counted_measured_and_shown(dataset_folder):
     data = read_dataset(dataset_folder)
-    page = make_dataset_page(data, survey(data, Roi()), ())
+    page = make_dataset_page(data, survey(data, CAPSULE_ROI), ())
     assert "Data set of 32 pictures" in page
     assert re.findall(r"<b>([^<]*)</b><span>([^<]*)</span>", page) == [
         ("32", "pictures"),
@@ -40,7 +40,7 @@ def test_a_data_set_is_counted_measured_and_shown(dataset_folder):
 def test_problems_and_pictures_without_a_capsule_are_named(dataset_folder):
     data = read_dataset(dataset_folder)
     data = replace(data, samples=data.samples[:1])
-    surveyed = Survey(Roi(), (SurveyedPicture(data.samples[0], False, (), ()),), {})
+    surveyed = Survey(CAPSULE_ROI, (SurveyedPicture(data.samples[0], False, (), ()),), {})
     problems = [
         Problem("a<b.png", "It is a copy.", fatal=False),
         Problem("", "There are few.", fatal=False),

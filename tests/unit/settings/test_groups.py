@@ -78,8 +78,8 @@ def test_impossible_limits_are_refused_by_name(changes, named):
         ({"head_l2": NAN}, "model.head_l2"),
         ({"mask_stride": 4}, "model.mask_stride"),
         ({"head": "regoin"}, "model.head .*'region'.*region, views, mask_pooling"),
-        ({"roi": Roi(width=100)}, "model.roi.width is 100,.* 32"),
-        ({"roi": Roi(height=60)}, "model.roi.height is 60,.* 32"),
+        ({"roi": Roi("capsule", 100, 192, 428)}, "model.roi.width is 100,.* 32"),
+        ({"roi": Roi("capsule", 480, 60, 428)}, "model.roi.height is 60,.* 32"),
     ],
 )
 def test_impossible_networks_are_refused_by_name(changes, named):

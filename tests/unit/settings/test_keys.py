@@ -1,7 +1,7 @@
 import pytest
 
 from capsule_inspect.settings.groups import Settings
-from capsule_inspect.settings.keys import plain_type, value_of, with_value
+from capsule_inspect.settings.keys import plain_type, suggest_key, value_of, with_value
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,18 @@ def test_a_value_is_replaced_at_any_depth_and_nothing_else_is():
 def test_a_value_that_is_not_allowed_is_refused():
     with pytest.raises(ValueError, match="head_dropout"):
         with_value(Settings(), "model.head_dropout", 1.5)
+
+
+@pytest.mark.parametrize(
+    ("key", "sentence"),
+    [
+        ("train.epoch", " Did you mean 'train.epochs'?"),
+        ("epochs", " Did you mean 'train.epochs' or 'tune.epochs'?"),
+        ("experimnet", " Did you mean 'experiment'?"),
+        ("trian.epochs", " Did you mean 'train.epochs'?"),
+        ("threshold.zzz", " threshold has policy, value."),
+        ("zzzzzzzz", ""),
+    ],
+)
+def test_a_key_is_answered_with_what_was_meant(key, sentence):
+    assert suggest_key(Settings(), key) == sentence

@@ -10,7 +10,6 @@ from capsule_inspect.settings.groups import Settings
 from capsule_inspect.settings.yaml_text import (
     groups_to_yaml,
     read_settings,
-    suggest_setting,
     to_yaml,
 )
 
@@ -72,18 +71,3 @@ def test_some_groups_are_written_whole_and_no_others():
         "predict:",
     ]
     assert "  max_megapixels: 100.0" in text
-
-
-@pytest.mark.parametrize(
-    ("key", "sentence"),
-    [
-        ("train.epoch", " Did you mean 'train.epochs'?"),
-        ("epochs", " Did you mean 'train.epochs' or 'tune.epochs'?"),
-        ("experimnet", " Did you mean 'experiment'?"),
-        ("trian.epochs", " Did you mean 'train.epochs'?"),
-        ("threshold.zzz", " threshold has policy, value."),
-        ("zzzzzzzz", ""),
-    ],
-)
-def test_a_key_is_answered_with_what_was_meant(key, sentence):
-    assert suggest_setting(key) == sentence
