@@ -13,7 +13,8 @@ from capsule_inspect.choices import GOOD, SPLITS
 from capsule_inspect.dataset.manifest import MANIFEST, Sample, format_manifest, read_manifest
 from capsule_inspect.errors import DataError
 from capsule_inspect.files import write_json, write_text
-from capsule_inspect.imaging.read import read_mask
+from capsule_inspect.imaging.picture import Picture
+from capsule_inspect.imaging.read import read_mask, read_picture
 from capsule_inspect.modelfile.strict_json import StrictObject, parse_object
 from capsule_inspect.text import suggest_path
 
@@ -47,6 +48,40 @@ class DataSet:
     def count(self, label: str, split: str) -> int:
         """Returns how many pictures of a class a split holds."""
         return sum(sample.label == label for sample in self.of_split(split))
+
+    def read_picture(self, sample: Sample) -> Picture:
+        """Reads the picture of a sample: uint8 RGB, [H, W, 3].
+
+        Raises:
+            PictureError: The picture cannot be read.
+        """
+        return read_picture(self.root / sample.path)
+
+    def read(self, sample: Sample) -> tuple[Picture, NDArray[np.bool_] | None]:
+        """Reads the picture of a sample and its true mask.
+
+        Returns:
+            The picture, uint8 RGB [H, W, 3], and which of its pixels are defect, bool [H, W]. The
+            mask of a good picture is empty; None stands for a defect without a mask.
+
+        Raises:
+            PictureError: The picture or its mask cannot be read.
+            DataError: The mask is not of the picture's size, so it belongs to another picture.
+        """
+        picture = self.read_picture(sample)
+        height, width, _ = picture.shape
+        return picture, self._read_mask(sample, (height, width))
+
+    def _read_mask(self, sample: Sample, shape: tuple[int, int]) -> NDArray[np.bool_] | None:
+        if not sample.mask:
+            return np.zeros(shape, np.bool_) if sample.label == GOOD else None
+        mask = read_mask(self.root / sample.mask)
+        if mask.shape != shape:
+            raise DataError(
+                f"The mask '{sample.mask}' is not of the size of its picture '{sample.path}': "
+                f"{mask.shape} against {shape}. Prepare the data again, or check --data-root."
+            )
+        return mask > 0
 
     @property
     def training_sha256(self) -> str:
@@ -190,29 +225,3 @@ def _classes(fields: StrictObject) -> tuple[str, ...]:
     if len(set(classes)) != len(classes):
         raise ValueError("`classes` names a class twice")
     return classes
-
-
-def true_mask(data: DataSet, sample: Sample, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
-    """Reads which pixels of a sample are defect.
-
-    Args:
-        data: The data set the sample is of.
-        sample: A picture of it.
-        shape: Height and width of the decoded picture.
-
-    Returns:
-        Of that shape: empty for a good picture; None for a defect whose place is not known.
-
-    Raises:
-        PictureError: The mask cannot be read.
-        DataError: It is not of the picture's size, so it belongs to another picture.
-    """
-    if not sample.mask:
-        return np.zeros(shape, np.bool_) if sample.label == GOOD else None
-    mask = read_mask(data.root / sample.mask)
-    if mask.shape != shape:
-        raise DataError(
-            f"The mask '{sample.mask}' is not of the size of its picture '{sample.path}': "
-            f"{mask.shape} against {shape}. Prepare the data again, or check --data-root."
-        )
-    return mask > 0
