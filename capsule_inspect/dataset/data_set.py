@@ -31,6 +31,8 @@ class DataSet:
         source: Where the pictures came from, for people.
         licence: Licence note of the pictures.
         version: Version of the tool that wrote the folder.
+        mask_root: Folder the masks' paths are relative to, where masks were made; else None, and
+            they are relative to `root`.
     """
 
     root: Path
@@ -40,6 +42,7 @@ class DataSet:
     source: str
     licence: str
     version: str
+    mask_root: Path | None = None
 
     def of_split(self, split: str) -> tuple[Sample, ...]:
         """Returns the pictures of `train`, `val` or `test`, sorted by path."""
@@ -75,7 +78,7 @@ class DataSet:
     def _read_mask(self, sample: Sample, shape: tuple[int, int]) -> NDArray[np.bool_] | None:
         if not sample.mask:
             return np.zeros(shape, np.bool_) if sample.label == GOOD else None
-        mask = read_mask(self.root / sample.mask)
+        mask = read_mask((self.mask_root or self.root) / sample.mask)
         if mask.shape != shape:
             raise DataError(
                 f"The mask '{sample.mask}' is not of the size of its picture '{sample.path}': "
@@ -105,6 +108,8 @@ def _sha256_of(samples: Iterable[Sample]) -> str:
 
 
 DESCRIPTION: Final = "dataset.json"
+MASKS: Final = "masks"
+"""Folder of the masks that `prepare` makes, in the data set folder."""
 
 
 def write_dataset(folder: Path, data: DataSet) -> None:
@@ -123,10 +128,10 @@ def write_dataset(folder: Path, data: DataSet) -> None:
 
 
 def _describe(folder: Path, data: DataSet) -> dict[str, Any]:
-    root, here = data.root.resolve(), folder.resolve()
-    inside = root.is_relative_to(here)
+    made = {} if data.mask_root is None else {"mask_root": _place(folder, data.mask_root)}
     return {
-        "root": (root.relative_to(here) if inside else root).as_posix(),
+        "root": _place(folder, data.root),
+        **made,
         "classes": list(data.classes),
         "counts": {
             label: {split: data.count(label, split) for split in SPLITS} for label in data.classes
@@ -136,6 +141,12 @@ def _describe(folder: Path, data: DataSet) -> dict[str, Any]:
         "licence": data.licence,
         "tool_version": data.version,
     }
+
+
+def _place(folder: Path, root: Path) -> str:
+    """Returns a root as dataset.json has it: relative to the data set folder if inside it."""
+    root, here = root.resolve(), folder.resolve()
+    return (root.relative_to(here) if root.is_relative_to(here) else root).as_posix()
 
 
 _KEYS: Final = frozenset({"root", "classes", "seed", "source", "licence", "tool_version"})
@@ -194,14 +205,16 @@ def _read_description(path: Path, samples: tuple[Sample, ...]) -> DataSet:
         document = parse_object(path.read_bytes())
         # What else it says, such as by a later version, is nobody's harm.
         fields = StrictObject({key: document[key] for key in _KEYS & set(document)}, "", _KEYS)
+        mask_root = document.get("mask_root")
         return DataSet(
-            root=(path.parent / _root(fields)).resolve(),
+            root=_root(path, "root", fields["root"]),
             classes=_classes(fields),
             samples=samples,
             seed=fields.count("seed", low=0),
             source=fields.text("source"),
             licence=fields.text("licence"),
             version=fields.text("tool_version"),
+            mask_root=None if mask_root is None else _root(path, "mask_root", mask_root),
         )
     except OSError as error:
         raise DataError(f"'{path}' cannot be read: {error.strerror}.") from error
@@ -209,12 +222,11 @@ def _read_description(path: Path, samples: tuple[Sample, ...]) -> DataSet:
         raise DataError(f"'{path}' is damaged: {error}. Prepare the data again.") from error
 
 
-def _root(fields: StrictObject) -> str:
-    """Reads `root`: any text, for a folder's name may hold what no message could show."""
-    root = fields["root"]
-    if not isinstance(root, str):
-        raise ValueError("`root` is not a text")
-    return root
+def _root(description: Path, key: str, value: object) -> Path:
+    """Reads a folder: any text, because a folder's name may hold what no message can show."""
+    if not isinstance(value, str):
+        raise ValueError(f"`{key}` is not a text")
+    return (description.parent / value).resolve()
 
 
 def _classes(fields: StrictObject) -> tuple[str, ...]:

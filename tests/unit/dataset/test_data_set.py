@@ -133,6 +133,7 @@ def test_a_damaged_description_is_refused(tmp_path: Path, content: bytes, compla
         ("seed", "5", "`seed` is '5', not a whole number"),
         ("seed", -1, "`seed` is -1, out of range"),
         ("root", None, "`root` is not a text"),
+        ("mask_root", 1, "`mask_root` is not a text"),
         ("licence", 1, "`licence` is 1, not a text"),
     ],
 )
@@ -190,6 +191,14 @@ def test_a_root_inside_is_written_relative_to_the_folder(tmp_path: Path) -> None
     assert json.loads((tmp_path / "dataset.json").read_text())["root"] == "pictures"
 
 
+def test_made_masks_have_a_root_of_their_own(tmp_path: Path) -> None:
+    made = replace(written_set(tmp_path.resolve()), mask_root=(tmp_path / "out").resolve())
+    write_dataset(tmp_path / "out", made)
+    description = json.loads((tmp_path / "out" / "dataset.json").read_text())
+    assert (description["root"], description["mask_root"]) == (tmp_path.resolve().as_posix(), ".")
+    assert read_dataset(tmp_path / "out") == made
+
+
 def sample(label: str, mask: str = "") -> Sample:
     return Sample("a.png", label, mask, "test", None, "", 8, 4)
 
@@ -237,6 +246,12 @@ def test_a_mask_of_another_picture_is_refused(data, tmp_path, save_picture):
     save_picture(tmp_path / "a.png", np.zeros((5, 8, 3), np.uint8))
     with pytest.raises(DataError, match=r"mask 'mask.png' is not of the size"):
         data.read(sample("crack", "mask.png"))
+
+
+def test_made_masks_are_read_from_their_own_root(data, tmp_path, save_picture):
+    save_picture(tmp_path / "made" / "mask.png", np.full((4, 8), 255, np.uint8))
+    _, truth = replace(data, mask_root=tmp_path / "made").read(sample("crack", "mask.png"))
+    assert truth.all()
 
 
 def test_a_missing_mask_is_named(data):
