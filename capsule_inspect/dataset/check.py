@@ -7,12 +7,15 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from capsule_inspect.choices import GOOD
-from capsule_inspect.dataset.data_set import class_order
-from capsule_inspect.dataset.layouts import Discovery, FoundPicture
+from capsule_inspect.dataset.data_set import MASKS, class_order
+from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture
+from capsule_inspect.dataset.manifest import leaves_root
 from capsule_inspect.dataset.split import MIN_TO_SPLIT
 from capsule_inspect.errors import DataError, PictureError
+from capsule_inspect.imaging.encode import encode_mask
 from capsule_inspect.imaging.picture import Picture, name_file
 from capsule_inspect.imaging.read import read_mask, read_picture
 from capsule_inspect.reporter import Advance
@@ -26,10 +29,13 @@ class CheckedPicture:
     Attributes:
         path: POSIX path relative to the root.
         label: Class name.
-        mask: POSIX path of its mask; empty where there is none.
+        mask: POSIX path of its mask, relative to the root, or to the data set folder if
+            `mask_png` has its content; empty without a mask.
         sha256: Of its pixels, see `hash_pixels`.
         width: Width in pixels.
         height: Height in pixels.
+        mask_png: Content of the mask file that `prepare` writes; None if the mask is a file of the
+            user's.
     """
 
     path: str
@@ -38,6 +44,7 @@ class CheckedPicture:
     sha256: str
     width: int
     height: int
+    mask_png: bytes | None = None
 
 
 def hash_pixels(picture: Picture) -> str:
@@ -76,7 +83,7 @@ class UnfitDataError(DataError):
 
 
 def set_problems(fit: Collection[CheckedPicture]) -> Iterator[Problem]:
-    """Finds what is worth a warning about a set as a whole."""
+    """Finds what is worth a warning about a set as a overview."""
     distinct = {(picture.label, picture.sha256) for picture in fit}
     counts = Counter(label for label, _ in distinct)
     few = [label for label in class_order(counts) if counts[label] < MIN_TO_SPLIT]
@@ -133,13 +140,11 @@ def check_pictures(
     Returns:
         The pictures without a fatal problem, sorted by path, and all problems, sorted by path.
     """
-    # Those of good pictures say nothing, for they are empty.
-    masks_exist = any(picture.masks for picture in found.pictures if picture.label != GOOD)
-    claims = Counter(mask for picture in found.pictures for mask in picture.masks)
+    overview = _Overview.of(found)
     fit: list[CheckedPicture] = []
     problems = [*_stray_problems(found)]
     for done, picture in enumerate(found.pictures, start=1):
-        checked, own = _check_picture(found.root, picture, masks_exist, claims)
+        checked, own = _check_picture(picture, overview)
         problems += own
         if checked is not None and not any(problem.fatal for problem in own):
             fit.append(checked)
@@ -153,54 +158,138 @@ def check_pictures(
     return tuple(fit), tuple(problems)
 
 
+@dataclass(frozen=True)
+class _Overview:
+    """What the check of one picture has to know of all.
+
+    Attributes:
+        root: Folder the paths are relative to.
+        has_masks: A defective picture has a mask, so each one needs one.
+        makes_masks: A mask is made, so all of them go into the data set folder.
+        paths: How often each picture is listed.
+        masks: How many pictures claim each mask.
+    """
+
+    root: Path
+    has_masks: bool
+    makes_masks: bool
+    paths: Counter[str]
+    masks: Counter[str]
+
+    @staticmethod
+    def of(found: Discovery) -> "_Overview":
+        return _Overview(
+            root=found.root,
+            # The masks of good pictures do not count: they are empty.
+            has_masks=any(each.has_mask for each in found.pictures if each.label != GOOD),
+            makes_masks=any(each.make_mask is not None for each in found.pictures),
+            paths=Counter(each.path for each in found.pictures),
+            masks=Counter(mask for each in found.pictures for mask in each.masks),
+        )
+
+
 def _check_picture(
-    root: Path, found: FoundPicture, masks_exist: bool, claims: Counter[str]
+    found: FoundPicture, overview: _Overview
 ) -> tuple[CheckedPicture | None, list[Problem]]:
-    problems = [*_name_problems(found)]
+    problems = [*_path_problems(found, overview), *_label_problems(found)]
+    if any(leaves_root(path) for path in (found.path, *found.masks)):
+        return None, problems
     try:
-        pixels = read_picture(root / found.path)
+        pixels = read_picture(overview.root / found.path)
     except PictureError as error:
-        return None, [*problems, _unreadable(found.path, root / found.path, error)]
+        return None, [*problems, _unreadable(found.path, overview.root / found.path, error)]
     height, width, _ = pixels.shape
-    if len(found.masks) > 1:
-        message = f"It has several masks: {', '.join(found.masks)}. Keep one."
-        problems.append(Problem(found.path, message, fatal=True))
-    elif not found.masks and found.label != GOOD and masks_exist:
-        message = "It has no mask, but other pictures have one."
-        problems.append(Problem(found.path, message, fatal=True))
-    for mask in found.masks[:1]:
-        if claims[mask] > 1:
-            message = f"It shares the mask {mask} with another picture of that name; rename one."
-            problems.append(Problem(found.path, message, fatal=True))
-        problems += _mask_problems(root, mask, found.label, (height, width))
+    problems += _claim_problems(found, overview)
+    try:
+        mask = _read_mask(found, overview.root, height, width)
+    except (PictureError, DataError) as error:
+        path = _place_of_mask(found)
+        return None, [*problems, _unreadable(path, overview.root / path, error)]
+    if mask is not None:
+        problems += _mask_problems(found, mask, (height, width))
+    stored, png = _store_mask(found, mask, overview)
     checked = CheckedPicture(
         path=found.path,
         label=found.label,
-        # A good picture's mask is all background, which its label says already.
-        mask="" if found.label == GOOD else "".join(found.masks[:1]),
+        mask=stored,
         sha256=hash_pixels(pixels),
         width=width,
         height=height,
+        mask_png=png,
     )
     return checked, problems
 
 
-def _name_problems(found: FoundPicture) -> Iterator[Problem]:
-    for name in (found.path, *found.masks):
-        if name != on_one_line(name):
+def _read_mask(
+    found: FoundPicture, root: Path, height: int, width: int
+) -> NDArray[np.uint8] | None:
+    if found.masks:
+        return read_mask(root / found.masks[0])
+    if found.make_mask is not None:
+        return np.asarray(np.where(found.make_mask(height, width), 255, 0), np.uint8)
+    return None
+
+
+def _store_mask(
+    found: FoundPicture, mask: NDArray[np.uint8] | None, overview: _Overview
+) -> tuple[str, bytes | None]:
+    """Returns the path for the manifest, and the content of the file if `prepare` writes it."""
+    # A good picture's mask is all background, which its label says already.
+    if mask is None or found.label == GOOD:
+        return "", None
+    if overview.makes_masks:
+        return f"{MASKS}/{found.path}.png", encode_mask(mask)
+    return found.masks[0], None
+
+
+def _place_of_mask(found: FoundPicture) -> str:
+    """Returns the file that a problem with the mask is about."""
+    return found.masks[0] if found.masks else found.path
+
+
+def _path_problems(found: FoundPicture, overview: _Overview) -> Iterator[Problem]:
+    for path in (found.path, *found.masks):
+        if path != on_one_line(path):
             message = "Its name holds a control character, or is not UTF-8; rename it."
-            yield Problem(on_one_line(name), message, fatal=True)
-    if not found.label.strip():
-        message = "The name of its class folder is blank; rename that."
+            yield Problem(on_one_line(path), message, fatal=True)
+        if leaves_root(path):
+            message = "It does not lie in the folder that was given; move it there."
+            yield Problem(on_one_line(path), message, fatal=True)
+    if overview.paths[found.path] > 1:
+        yield Problem(found.path, "It is listed more than once; keep one line.", fatal=True)
+
+
+def _label_problems(found: FoundPicture) -> Iterator[Problem]:
+    listed = ", ".join(found.labels)
+    if not all(label.strip() for label in found.labels or ("",)):
+        yield Problem(found.path, "The name of its class is blank; name the class.", fatal=True)
+    elif listed != on_one_line(listed):
+        message = "The name of its class holds a control character; rename the class."
         yield Problem(found.path, message, fatal=True)
+    elif len(found.labels) > 1 and GOOD in found.labels:
+        message = f"It is labelled both {GOOD} and defective: {listed}. Keep one."
+        yield Problem(found.path, message, fatal=True)
+    elif len(found.labels) > 1:
+        message = f"It has several labels: {listed}. The first is used."
+        yield Problem(found.path, message, fatal=False)
 
 
-def _mask_problems(root: Path, path: str, label: str, size: tuple[int, int]) -> Iterator[Problem]:
-    try:
-        mask = read_mask(root / path)
-    except PictureError as error:
-        yield _unreadable(path, root / path, error)
-        return
+def _claim_problems(found: FoundPicture, overview: _Overview) -> Iterator[Problem]:
+    if len(found.masks) > 1:
+        message = f"It has several masks: {', '.join(found.masks)}. Keep one."
+        yield Problem(found.path, message, fatal=True)
+    elif not found.has_mask and found.label != GOOD and overview.has_masks:
+        yield Problem(found.path, "It has no mask, but other pictures have one.", fatal=True)
+    for mask in found.masks[:1]:
+        if overview.masks[mask] > 1:
+            message = f"It shares the mask {mask} with another picture of that name; rename one."
+            yield Problem(found.path, message, fatal=True)
+
+
+def _mask_problems(
+    found: FoundPicture, mask: NDArray[np.uint8], size: tuple[int, int]
+) -> Iterator[Problem]:
+    path = _place_of_mask(found)
     if mask.shape != size:
         yield Problem(
             path,
@@ -209,18 +298,19 @@ def _mask_problems(root: Path, path: str, label: str, size: tuple[int, int]) -> 
             fatal=True,
         )
     values = np.unique(mask)
-    if label == GOOD and values.any():
+    if found.label == GOOD and values.any():
         yield Problem(
             path, "The mask marks a defect, but its picture is labelled good.", fatal=True
         )
-    elif label != GOOD and not values.any():
-        yield Problem(path, f"The mask is empty, but its picture is labelled {label}.", fatal=True)
+    elif found.label != GOOD and not values.any():
+        message = f"The mask is empty, but its picture is labelled {found.label}."
+        yield Problem(path, message, fatal=True)
     elif len(values) > 2:
         message = f"The mask holds {len(values)} values; all but 0 count as defect."
         yield Problem(path, message, fatal=False)
 
 
-def _unreadable(path: str, full: Path, error: PictureError) -> Problem:
+def _unreadable(path: str, full: Path, error: PictureError | DataError) -> Problem:
     message = str(error).replace(name_file(full), "It", 1)
     return Problem(on_one_line(path), on_one_line(message), fatal=True)
 
@@ -229,5 +319,5 @@ def _stray_problems(found: Discovery) -> Iterator[Problem]:
     for path in found.stray_masks:
         yield Problem(on_one_line(path), "The mask has no picture.", fatal=True)
     for path in found.stray_pictures:
-        message = "It lies in no class folder and is left out."
+        message = "It belongs to no class and is left out."
         yield Problem(on_one_line(path), message, fatal=False)

@@ -13,7 +13,8 @@ from capsule_inspect.choices import GOOD, SPLITS
 from capsule_inspect.dataset.manifest import MANIFEST, Sample, format_manifest, read_manifest
 from capsule_inspect.errors import DataError
 from capsule_inspect.files import write_json, write_text
-from capsule_inspect.imaging.read import read_mask
+from capsule_inspect.imaging.picture import Picture
+from capsule_inspect.imaging.read import read_mask, read_picture
 from capsule_inspect.modelfile.strict_json import StrictObject, parse_object
 from capsule_inspect.text import suggest_path
 
@@ -30,6 +31,8 @@ class DataSet:
         source: Where the pictures came from, for people.
         licence: Licence note of the pictures.
         version: Version of the tool that wrote the folder.
+        mask_root: Folder the masks' paths are relative to, where masks were made; else None, and
+            they are relative to `root`.
     """
 
     root: Path
@@ -39,6 +42,7 @@ class DataSet:
     source: str
     licence: str
     version: str
+    mask_root: Path | None = None
 
     def of_split(self, split: str) -> tuple[Sample, ...]:
         """Returns the pictures of `train`, `val` or `test`, sorted by path."""
@@ -47,6 +51,40 @@ class DataSet:
     def count(self, label: str, split: str) -> int:
         """Returns how many pictures of a class a split holds."""
         return sum(sample.label == label for sample in self.of_split(split))
+
+    def read_picture(self, sample: Sample) -> Picture:
+        """Reads the picture of a sample: uint8 RGB, [H, W, 3].
+
+        Raises:
+            PictureError: The picture cannot be read.
+        """
+        return read_picture(self.root / sample.path)
+
+    def read(self, sample: Sample) -> tuple[Picture, NDArray[np.bool_] | None]:
+        """Reads the picture of a sample and its true mask.
+
+        Returns:
+            The picture, uint8 RGB [H, W, 3], and which of its pixels are defect, bool [H, W]. The
+            mask of a good picture is empty; None stands for a defect without a mask.
+
+        Raises:
+            PictureError: The picture or its mask cannot be read.
+            DataError: The mask is not of the picture's size, so it belongs to another picture.
+        """
+        picture = self.read_picture(sample)
+        height, width, _ = picture.shape
+        return picture, self._read_mask(sample, (height, width))
+
+    def _read_mask(self, sample: Sample, shape: tuple[int, int]) -> NDArray[np.bool_] | None:
+        if not sample.mask:
+            return np.zeros(shape, np.bool_) if sample.label == GOOD else None
+        mask = read_mask((self.mask_root or self.root) / sample.mask)
+        if mask.shape != shape:
+            raise DataError(
+                f"The mask '{sample.mask}' is not of the size of its picture '{sample.path}': "
+                f"{mask.shape} against {shape}. Prepare the data again, or check --data-root."
+            )
+        return mask > 0
 
     @property
     def training_sha256(self) -> str:
@@ -70,6 +108,8 @@ def _sha256_of(samples: Iterable[Sample]) -> str:
 
 
 DESCRIPTION: Final = "dataset.json"
+MASKS: Final = "masks"
+"""Folder of the masks that `prepare` makes, in the data set folder."""
 
 
 def write_dataset(folder: Path, data: DataSet) -> None:
@@ -88,10 +128,10 @@ def write_dataset(folder: Path, data: DataSet) -> None:
 
 
 def _describe(folder: Path, data: DataSet) -> dict[str, Any]:
-    root, here = data.root.resolve(), folder.resolve()
-    inside = root.is_relative_to(here)
+    made = {} if data.mask_root is None else {"mask_root": _place(folder, data.mask_root)}
     return {
-        "root": (root.relative_to(here) if inside else root).as_posix(),
+        "root": _place(folder, data.root),
+        **made,
         "classes": list(data.classes),
         "counts": {
             label: {split: data.count(label, split) for split in SPLITS} for label in data.classes
@@ -101,6 +141,12 @@ def _describe(folder: Path, data: DataSet) -> dict[str, Any]:
         "licence": data.licence,
         "tool_version": data.version,
     }
+
+
+def _place(folder: Path, root: Path) -> str:
+    """Returns a root as dataset.json has it: relative to the data set folder if inside it."""
+    root, here = root.resolve(), folder.resolve()
+    return (root.relative_to(here) if root.is_relative_to(here) else root).as_posix()
 
 
 _KEYS: Final = frozenset({"root", "classes", "seed", "source", "licence", "tool_version"})
@@ -159,14 +205,16 @@ def _read_description(path: Path, samples: tuple[Sample, ...]) -> DataSet:
         document = parse_object(path.read_bytes())
         # What else it says, such as by a later version, is nobody's harm.
         fields = StrictObject({key: document[key] for key in _KEYS & set(document)}, "", _KEYS)
+        mask_root = document.get("mask_root")
         return DataSet(
-            root=(path.parent / _root(fields)).resolve(),
+            root=_root(path, "root", fields["root"]),
             classes=_classes(fields),
             samples=samples,
             seed=fields.count("seed", low=0),
             source=fields.text("source"),
             licence=fields.text("licence"),
             version=fields.text("tool_version"),
+            mask_root=None if mask_root is None else _root(path, "mask_root", mask_root),
         )
     except OSError as error:
         raise DataError(f"'{path}' cannot be read: {error.strerror}.") from error
@@ -174,12 +222,11 @@ def _read_description(path: Path, samples: tuple[Sample, ...]) -> DataSet:
         raise DataError(f"'{path}' is damaged: {error}. Prepare the data again.") from error
 
 
-def _root(fields: StrictObject) -> str:
-    """Reads `root`: any text, for a folder's name may hold what no message could show."""
-    root = fields["root"]
-    if not isinstance(root, str):
-        raise ValueError("`root` is not a text")
-    return root
+def _root(description: Path, key: str, value: object) -> Path:
+    """Reads a folder: any text, because a folder's name may hold what no message can show."""
+    if not isinstance(value, str):
+        raise ValueError(f"`{key}` is not a text")
+    return (description.parent / value).resolve()
 
 
 def _classes(fields: StrictObject) -> tuple[str, ...]:
@@ -190,29 +237,3 @@ def _classes(fields: StrictObject) -> tuple[str, ...]:
     if len(set(classes)) != len(classes):
         raise ValueError("`classes` names a class twice")
     return classes
-
-
-def true_mask(data: DataSet, sample: Sample, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
-    """Reads which pixels of a sample are defect.
-
-    Args:
-        data: The data set the sample is of.
-        sample: A picture of it.
-        shape: Height and width of the decoded picture.
-
-    Returns:
-        Of that shape: empty for a good picture; None for a defect whose place is not known.
-
-    Raises:
-        PictureError: The mask cannot be read.
-        DataError: It is not of the picture's size, so it belongs to another picture.
-    """
-    if not sample.mask:
-        return np.zeros(shape, np.bool_) if sample.label == GOOD else None
-    mask = read_mask(data.root / sample.mask)
-    if mask.shape != shape:
-        raise DataError(
-            f"The mask '{sample.mask}' is not of the size of its picture '{sample.path}': "
-            f"{mask.shape} against {shape}. Prepare the data again, or check --data-root."
-        )
-    return mask > 0

@@ -18,7 +18,8 @@ class Sample:
     Attributes:
         path: POSIX path relative to the data set's root.
         label: Class name.
-        mask: POSIX path of the mask relative to the root; empty where there is none.
+        mask: POSIX path of the mask relative to the data set's root, or to its `mask_root` if it
+            has one; empty without a mask.
         split: `train`, `val` or `test`.
         fold: Cross-validation fold from 0; None without folds.
         sha256: Of the decoded pixels.
@@ -34,6 +35,12 @@ class Sample:
     sha256: str
     width: int
     height: int
+
+
+def leaves_root(path: str) -> bool:
+    """Tells whether a path leads out of the folder that it is relative to."""
+    parts = PurePosixPath(path)
+    return parts.is_absolute() or ".." in parts.parts
 
 
 MANIFEST: Final = "manifest.csv"
@@ -91,8 +98,7 @@ def _sample(row: Mapping[str | None, Any]) -> Sample:
     if row["split"] not in SPLITS:
         raise ValueError(f"{row['split']!r} is no split")
     for name in ("path", "mask"):
-        parts = PurePosixPath(row[name])
-        if parts.is_absolute() or ".." in parts.parts:
+        if leaves_root(row[name]):
             raise ValueError(f"{row[name]!r} leaves the data set's root")
     return Sample(
         path=row["path"],

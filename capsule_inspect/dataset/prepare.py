@@ -17,8 +17,14 @@ from capsule_inspect.dataset.check import (
     hash_pixels,
     set_problems,
 )
-from capsule_inspect.dataset.data_set import DESCRIPTION, DataSet, class_order, write_dataset
-from capsule_inspect.dataset.layouts import discover
+from capsule_inspect.dataset.data_set import (
+    DESCRIPTION,
+    MASKS,
+    DataSet,
+    class_order,
+    write_dataset,
+)
+from capsule_inspect.dataset.layouts.registry import discover
 from capsule_inspect.dataset.manifest import MANIFEST, Sample
 from capsule_inspect.dataset.split import split_pictures
 from capsule_inspect.drawing.capsules import draw_capsule, draw_labels
@@ -29,7 +35,7 @@ from capsule_inspect.settings.groups import DataSettings
 from capsule_inspect.text import counted, on_one_line
 
 PICTURES: Final = "pictures"
-MASKS: Final = "masks"
+"""Folder of the pictures that `prepare` draws, in the data set folder."""
 
 
 def draw_set(
@@ -134,10 +140,19 @@ def prepare_dataset(
         source=on_one_line(f"{found.root.name} ({found.layout})"),
         licence=_licence(found.root),
         version=__version__,
+        mask_root=out.resolve() if any(picture.mask_png for picture in pictures) else None,
     )
     with _all_or_nothing(out):
+        _write_masks(out, pictures)
         write_dataset(out, data)
     return Prepared(out, data, problems)
+
+
+def _write_masks(out: Path, pictures: Iterable[CheckedPicture]) -> None:
+    for picture in pictures:
+        if picture.mask_png is not None:
+            (out / picture.mask).parent.mkdir(parents=True, exist_ok=True)
+            (out / picture.mask).write_bytes(picture.mask_png)
 
 
 def _draw(out: Path, settings: DataSettings, advance: Advance | None) -> Prepared:

@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from capsule_inspect.dataset.data_set import DataSet, true_mask
+from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.imaging.appearance import Appearance, measure_appearance
 from capsule_inspect.imaging.crop import Crop, find_crops
 from capsule_inspect.imaging.find_capsules import find_capsules
-from capsule_inspect.imaging.read import read_picture
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.settings.groups import ModelSettings
 
@@ -73,14 +72,13 @@ def survey(data: DataSet, roi: Roi, advance: Callable[[], None] = lambda: None) 
     sums: dict[str, NDArray[np.float32]] = {}
     counts: dict[str, int] = {}
     for sample in data.samples:
-        picture = read_picture(data.root / sample.path)
+        picture, mask = data.read(sample)
         crops = find_crops(picture, roi)
         has_capsule = bool(crops if roi.mode == "capsule" else find_capsules(picture))
         looks = tuple(measure_appearance(crop.take(picture), crop.box.length) for crop in crops)
         widths = tuple(crop.box.width for crop in crops)
         pictures.append(SurveyedPicture(sample, has_capsule, looks, widths))
-        mask = true_mask(data, sample, picture.shape[:2]) if sample.mask else None
-        if mask is not None and crops:
+        if sample.mask and mask is not None and crops:
             shown = _in_window(mask, crops)
             sums[sample.label] = sums.get(sample.label, np.zeros_like(shown)) + shown
             counts[sample.label] = counts.get(sample.label, 0) + 1
@@ -96,7 +94,7 @@ def survey(data: DataSet, roi: Roi, advance: Callable[[], None] = lambda: None) 
 def choose_roi(data: DataSet) -> Roi:
     """Returns the window to survey a data set by: whole pictures where most show no capsule."""
     looked_at = data.samples[:: max(1, len(data.samples) // _FEW)]
-    seen = sum(bool(find_capsules(read_picture(data.root / each.path))) for each in looked_at)
+    seen = sum(bool(find_capsules(data.read_picture(each))) for each in looked_at)
     roi = ModelSettings().roi
     if 2 * seen >= len(looked_at):
         return roi

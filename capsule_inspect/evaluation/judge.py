@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from capsule_inspect.dataset.data_set import DataSet, true_mask
+from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.evaluation.intervals import Floats
 from capsule_inspect.evaluation.pixels import Overlap, PixelTally, measure_overlap, tally_findings
 from capsule_inspect.imaging.crop import find_crops
-from capsule_inspect.imaging.read import read_picture
 from capsule_inspect.inference.decide import defect_map, softmax
 from capsule_inspect.inference.inspector import Finding, Inspector
 
@@ -75,9 +74,8 @@ def judge(
 
     def judgements() -> Iterator[Judgement]:
         for sample in samples:
-            picture = read_picture(data.root / sample.path)
+            picture, truth = data.read(sample)
             findings = inspector.inspect(picture)
-            truth = true_mask(data, sample, picture.shape[:2])
             judgement = judge_findings(sample, findings, truth)
             if with_pixels and truth is not None:
                 judgement = replace(judgement, pixels=tally_findings(findings, truth))
@@ -163,15 +161,13 @@ def gather_evidence(
 
 
 def _look_at(data: DataSet, sample: Sample, inspector: Inspector) -> Evidence | None:
-    picture = read_picture(data.root / sample.path)
-    shape = picture.shape[0], picture.shape[1]
-    truth = true_mask(data, sample, shape)
+    picture, truth = data.read(sample)
     logs, maps = [], []
     for crop in find_crops(picture, inspector.roi):
         outputs = inspector.run(crop.take(picture))
         logs.append(_log_softmax(outputs.logits.astype(np.float64)))
         if outputs.mask_logits is not None and truth is not None and truth.any():
-            maps.append(defect_map(outputs.mask_logits, crop, shape))
+            maps.append(defect_map(outputs.mask_logits, crop, truth.shape))
     if not logs:
         return None
     dice = None

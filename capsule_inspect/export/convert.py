@@ -17,7 +17,6 @@ from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.evaluation.evaluate import require_known_classes
 from capsule_inspect.imaging.crop import find_crops
-from capsule_inspect.imaging.read import read_picture
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.bundle import ModelBundle
 from capsule_inspect.modelfile.metadata import ModelMetadata
@@ -153,6 +152,6 @@ def _windows(
     data: DataSet, samples: Sequence[Sample], model: TrainedModel
 ) -> Iterator[NDArray[np.uint8]]:
     for sample in samples:
-        picture = read_picture(data.root / sample.path)
+        picture = data.read_picture(sample)
         for crop in find_crops(picture, model.rule.roi):
             yield crop.take(picture)

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from capsule_inspect.dataset.data_set import DataSet, true_mask
+from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.evaluation.judge import Judgement, judge_findings
-from capsule_inspect.imaging.read import read_picture
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.runtime import LOGITS, MASK_LOGITS, Outputs
 
@@ -81,8 +80,7 @@ def compare(
     after: list[Judgement] = []
     gaps = {LOGITS: _Gap(), MASK_LOGITS: _Gap()}
     for sample in samples:
-        picture = read_picture(data.root / sample.path)
-        truth = true_mask(data, sample, picture.shape[:2])
+        picture, truth = data.read(sample)
         ours, theirs = original.inspect(picture), exported.inspect(picture)
         before.append(judge_findings(sample, ours, truth))
         after.append(judge_findings(sample, theirs, truth))

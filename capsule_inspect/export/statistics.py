@@ -7,7 +7,6 @@ import numpy as np
 
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
-from capsule_inspect.imaging.read import read_picture
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.metadata import RANGE_NAMES, Range, TrainingStatistics
 
@@ -41,7 +40,7 @@ def measure_training_statistics(
     """
     features, appearances = [], []
     for sample in samples:
-        for finding in inspector.inspect(read_picture(data.root / sample.path)):
+        for finding in inspector.inspect(data.read_picture(sample)):
             if finding.outputs.features is not None:
                 features.append(finding.outputs.features)
                 appearances.append(finding.observation.appearance)

@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsule_inspect.choices import GOOD
-from capsule_inspect.dataset.data_set import DataSet, true_mask
+from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.imaging.annotation import Annotation
 from capsule_inspect.imaging.encode import encode_picture
 from capsule_inspect.imaging.find_capsules import CapsuleBox, find_capsules
 from capsule_inspect.imaging.overlay import draw_overlay
 from capsule_inspect.imaging.picture import Picture
-from capsule_inspect.imaging.read import read_picture
 from capsule_inspect.inference.inspector import Finding, Inspector, annotate
 from capsule_inspect.pages.elements import Shown
 
@@ -69,12 +68,12 @@ def illustrate(data: DataSet, sample: Sample, inspector: Inspector) -> tuple[Sho
     Raises:
         PictureError: The picture or its mask cannot be read.
     """
-    picture = read_picture(data.root / sample.path)
+    picture, mask = data.read(sample)
     findings = inspector.inspect(picture)
     boxes = [finding.crop.box for finding in findings] or [CapsuleBox.of_whole(picture)]
     decided = draw_overlay(picture, [annotate(finding) for finding in findings])
     return (
-        Shown(_cut(_draw_truth(data, sample, picture, boxes), boxes), "true"),
+        Shown(_cut(_draw_truth(sample, picture, mask, boxes), boxes), "true"),
         Shown(_cut(decided, boxes), _describe(findings)),
     )
 
@@ -89,15 +88,17 @@ def show_truth(data: DataSet, sample: Sample) -> Shown:
     Raises:
         PictureError: The picture or its mask cannot be read.
     """
-    picture = read_picture(data.root / sample.path)
+    picture, mask = data.read(sample)
     boxes = find_capsules(picture) or [CapsuleBox.of_whole(picture)]
-    return Shown(_cut(_draw_truth(data, sample, picture, boxes), boxes))
+    return Shown(_cut(_draw_truth(sample, picture, mask, boxes), boxes))
 
 
 def _draw_truth(
-    data: DataSet, sample: Sample, picture: Picture, boxes: Sequence[CapsuleBox]
+    sample: Sample,
+    picture: Picture,
+    mask: NDArray[np.bool_] | None,
+    boxes: Sequence[CapsuleBox],
 ) -> Picture:
-    mask = true_mask(data, sample, picture.shape[:2])
     is_defect = sample.label != GOOD
     # One label stands for the picture, whose capsules have none of their own.
     return draw_overlay(picture, [Annotation(boxes[0], sample.label, None, is_defect, mask)])

@@ -7,12 +7,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from capsule_inspect.dataset.data_set import DataSet, true_mask
+from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.drawing.capsules import draw_capsule, draw_labels
 from capsule_inspect.imaging.crop import Crop, find_crops
 from capsule_inspect.imaging.picture import Picture
-from capsule_inspect.imaging.read import read_picture
 from capsule_inspect.imaging.roi import Roi
 
 MARGIN = 32
@@ -56,8 +55,7 @@ def read_crops(data: DataSet, samples: Iterable[Sample], roi: Roi) -> list[Train
     """
     crops = []
     for sample in samples:
-        picture = read_picture(data.root / sample.path)
-        truth = true_mask(data, sample, picture.shape[:2])
+        picture, truth = data.read(sample)
         mask = None if truth is None else np.where(truth, np.uint8(255), np.uint8(0))
         crops += _crop(picture, mask, data.classes.index(sample.label), roi)
     return crops

@@ -3,6 +3,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -15,7 +16,9 @@ from capsule_inspect.dataset.check import (
     hash_pixels,
     set_problems,
 )
-from capsule_inspect.dataset.layouts import discover
+from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture, MakeMask
+from capsule_inspect.dataset.layouts.registry import discover
+from capsule_inspect.errors import DataError
 from capsule_inspect.imaging.read import read_picture
 
 
@@ -233,6 +236,115 @@ def test_all_problems_are_told_at_once_by_path(root: Path, save_picture) -> None
         "masks/crack/0.png",
         "masks/poke/0.png",
     ]
+
+
+GOODS = tuple(FoundPicture(f"good/{i}.png", ("good",)) for i in range(3))
+
+
+def corner(height: int, width: int) -> NDArray[np.bool_]:
+    made = np.zeros((height, width), np.bool_)
+    made[0, 0] = True
+    return made
+
+
+def cracks(*made: MakeMask) -> tuple[FoundPicture, ...]:
+    """Pictures 0 to 2 of `crack`, the first of them with these masks, the rest with `corner`."""
+    makers = (*made, corner, corner, corner)[:3]
+    return tuple(
+        FoundPicture(f"crack/{i}.png", ("crack",), make_mask=make) for i, make in enumerate(makers)
+    )
+
+
+def check(root: Path, *pictures: FoundPicture) -> tuple[tuple[CheckedPicture, ...], list[Problem]]:
+    checked, found = check_pictures(Discovery(root, "by hand", pictures))
+    return checked, list(found)
+
+
+def test_a_made_mask_is_a_file_to_write(root: Path) -> None:
+    checked, found = check(root, *cracks(), *GOODS)
+    assert found == []
+    assert [each.mask for each in checked] == [
+        *(f"masks/crack/{i}.png.png" for i in range(3)),
+        *[""] * 3,
+    ]
+    assert [each.mask_png is None for each in checked] == [False] * 3 + [True] * 3
+    stored = cv2.imdecode(np.frombuffer(checked[0].mask_png, np.uint8), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(stored, mask(255))
+
+
+def test_beside_made_masks_those_of_files_are_written_too(root: Path, save_picture) -> None:
+    save_picture(root / "masks/crack/0.png", mask(0, 9))
+    by_file = FoundPicture("crack/0.png", ("crack",), ("masks/crack/0.png",))
+    checked, found = check(root, by_file, *cracks()[1:], *GOODS)
+    assert found == []
+    assert checked[0].mask == "masks/crack/0.png.png"
+    stored = cv2.imdecode(np.frombuffer(checked[0].mask_png, np.uint8), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(stored > 0, mask(0, 9) > 0)
+
+
+def refuse(height: int, width: int) -> NDArray[np.bool_]:
+    raise DataError(f"Line 3 of 'a.txt' has a point outside the {width} x {height}\npixels.")
+
+
+@pytest.mark.parametrize(
+    ("make", "complaint"),
+    [
+        (refuse, "Line 3 of 'a.txt' has a point outside the 16 x 12?pixels."),
+        (lambda h, w: np.zeros((h, w), np.bool_), "The mask is empty, but"),
+        (lambda h, w: corner(w, h), "The mask has 12 x 16 pixels, its picture 16 x 12."),
+    ],
+)
+def test_annotations_that_give_no_mask_are_fatal(root: Path, make: MakeMask, complaint) -> None:
+    checked, found = check(root, *cracks(make), *GOODS)
+    (fatal,) = [problem for problem in found if problem.fatal]
+    assert (fatal.path, complaint in fatal.message) == ("crack/0.png", True)
+    assert "crack/0.png" not in [each.path for each in checked]
+
+
+def test_a_defect_without_annotations_is_fatal_where_others_have_some(root: Path) -> None:
+    bare = FoundPicture("crack/0.png", ("crack",))
+    _, found = check(root, bare, *cracks()[1:], *GOODS)
+    (fatal,) = [problem for problem in found if problem.fatal]
+    assert (fatal.path, "no mask" in fatal.message) == ("crack/0.png", True)
+
+
+@pytest.mark.parametrize(
+    ("labels", "complaint", "fatal"),
+    [
+        (("crack", "poke"), "It has several labels: crack, poke. The first is used.", False),
+        (("crack", "good"), "labelled both good and defective: crack, good. Keep one.", True),
+        ((), "class is blank", True),
+        (("crack", " "), "class is blank", True),
+        (("cr\nack",), "control character", True),
+    ],
+)
+def test_a_picture_has_one_label(root: Path, labels, complaint: str, fatal: bool) -> None:
+    odd = FoundPicture("crack/0.png", labels, make_mask=corner)
+    checked, found = check(root, odd, *cracks()[1:], *GOODS)
+    (own,) = [problem for problem in found if problem.path]
+    assert (own.path, own.fatal) == ("crack/0.png", fatal)
+    assert complaint in own.message
+    of_odd = [each.label for each in checked if each.path == "crack/0.png"]
+    assert of_odd == ([] if fatal else ["crack"])
+
+
+def test_a_picture_listed_twice_is_fatal(root: Path) -> None:
+    checked, found = check(root, *cracks(), *GOODS, GOODS[0])
+    fatal = [problem for problem in found if problem.fatal]
+    assert [(p.path, "more than once" in p.message) for p in fatal] == [("good/0.png", True)] * 2
+    assert "good/0.png" not in [each.path for each in checked]
+
+
+@pytest.mark.parametrize("outside", ["../outside.png", "good/../../outside.png", "/outside.png"])
+def test_nothing_outside_the_folder_is_taken(root: Path, save_picture, outside: str) -> None:
+    save_picture(root.parent / "outside.png", picture(60))
+    as_picture = FoundPicture(outside, ("good",))
+    as_mask = FoundPicture("crack/0.png", ("crack",), (outside,))
+    checked, found = check(root, as_picture, as_mask, *cracks()[1:], *GOODS)
+    fatal = [problem for problem in found if problem.fatal]
+    assert [problem.path for problem in fatal] == [outside] * 2
+    assert all("does not lie in the folder" in problem.message for problem in fatal)
+    assert len(checked) == 5
 
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (2, 3, 3), np.uint8)

@@ -11,7 +11,6 @@ from capsule_inspect.dataset.data_set import (
     DataSet,
     class_order,
     read_dataset,
-    true_mask,
     write_dataset,
 )
 from capsule_inspect.dataset.manifest import Sample
@@ -134,6 +133,7 @@ def test_a_damaged_description_is_refused(tmp_path: Path, content: bytes, compla
         ("seed", "5", "`seed` is '5', not a whole number"),
         ("seed", -1, "`seed` is -1, out of range"),
         ("root", None, "`root` is not a text"),
+        ("mask_root", 1, "`mask_root` is not a text"),
         ("licence", 1, "`licence` is 1, not a text"),
     ],
 )
@@ -191,8 +191,19 @@ def test_a_root_inside_is_written_relative_to_the_folder(tmp_path: Path) -> None
     assert json.loads((tmp_path / "dataset.json").read_text())["root"] == "pictures"
 
 
+def test_made_masks_have_a_root_of_their_own(tmp_path: Path) -> None:
+    made = replace(written_set(tmp_path.resolve()), mask_root=(tmp_path / "out").resolve())
+    write_dataset(tmp_path / "out", made)
+    description = json.loads((tmp_path / "out" / "dataset.json").read_text())
+    assert (description["root"], description["mask_root"]) == (tmp_path.resolve().as_posix(), ".")
+    assert read_dataset(tmp_path / "out") == made
+
+
 def sample(label: str, mask: str = "") -> Sample:
     return Sample("a.png", label, mask, "test", None, "", 8, 4)
+
+
+PICTURE = np.random.default_rng(0).integers(0, 256, (4, 8, 3), np.uint8)
 
 
 @pytest.fixture
@@ -200,30 +211,49 @@ def data(tmp_path: Path, save_picture) -> DataSet:
     mask = np.zeros((4, 8), np.uint8)
     mask[1, 2:5] = 1, 7, 255
     save_picture(tmp_path / "mask.png", mask)
+    save_picture(tmp_path / "a.png", PICTURE)
     return DataSet(tmp_path, ("good", "crack"), (), 0, "", "", "1")
 
 
+def test_a_picture_is_read_from_the_root(data):
+    np.testing.assert_array_equal(data.read_picture(sample("good")), PICTURE)
+    np.testing.assert_array_equal(data.read(sample("good"))[0], PICTURE)
+
+
+def test_a_missing_picture_is_named(data):
+    for read in (data.read, data.read_picture):
+        with pytest.raises(PictureError, match=r"nowhere\.png"):
+            read(replace(sample("good"), path="nowhere.png"))
+
+
 def test_a_pixel_of_any_value_but_0_is_defect(data):
-    truth = true_mask(data, sample("crack", "mask.png"), (4, 8))
+    _, truth = data.read(sample("crack", "mask.png"))
     assert truth.dtype == np.bool_
     assert [tuple(place) for place in np.argwhere(truth)] == [(1, 2), (1, 3), (1, 4)]
 
 
 def test_a_good_picture_has_no_defect_pixel(data):
-    truth = true_mask(data, sample("good"), (4, 8))
+    _, truth = data.read(sample("good"))
     assert truth.shape == (4, 8)
     assert not truth.any()
 
 
 def test_of_an_unmasked_defect_nothing_is_known(data):
-    assert true_mask(data, sample("crack"), (4, 8)) is None
+    assert data.read(sample("crack"))[1] is None
 
 
-def test_a_mask_of_another_picture_is_refused(data):
+def test_a_mask_of_another_picture_is_refused(data, tmp_path, save_picture):
+    save_picture(tmp_path / "a.png", np.zeros((5, 8, 3), np.uint8))
     with pytest.raises(DataError, match=r"mask 'mask.png' is not of the size"):
-        true_mask(data, sample("crack", "mask.png"), (5, 8))
+        data.read(sample("crack", "mask.png"))
+
+
+def test_made_masks_are_read_from_their_own_root(data, tmp_path, save_picture):
+    save_picture(tmp_path / "made" / "mask.png", np.full((4, 8), 255, np.uint8))
+    _, truth = replace(data, mask_root=tmp_path / "made").read(sample("crack", "mask.png"))
+    assert truth.all()
 
 
 def test_a_missing_mask_is_named(data):
     with pytest.raises(PictureError, match=r"nowhere.png"):
-        true_mask(data, sample("crack", "nowhere.png"), (4, 8))
+        data.read(sample("crack", "nowhere.png"))

@@ -12,6 +12,8 @@ import pytest
 from capsule_inspect import __version__
 from capsule_inspect.dataset.check import UnfitDataError, hash_pixels
 from capsule_inspect.dataset.data_set import read_dataset
+from capsule_inspect.dataset.layouts.discovery import Discovery
+from capsule_inspect.dataset.layouts.registry import discover
 from capsule_inspect.dataset.prepare import draw_set, prepare_dataset
 from capsule_inspect.drawing.capsules import draw_capsule, draw_labels
 from capsule_inspect.errors import DataError, PictureError, UsageError
@@ -251,6 +253,33 @@ def test_a_manifest_that_cannot_be_written_leaves_an_empty_folder(
         return replace_file(file, target)
 
     monkeypatch.setattr(Path, "replace", refuse_manifest)
+    with pytest.raises(UsageError, match=r"Cannot write .* No space left"):
+        prepare_dataset(drawn_folder, tmp_path / "out", DataSettings())
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_made_masks_that_cannot_be_written_leave_an_empty_folder(
+    drawn_folder: Path, tmp_path: Path, monkeypatch
+) -> None:
+    def made(source: Path) -> Discovery:
+        found = discover(source)
+        pictures = (
+            replace(each, masks=(), make_mask=lambda h, w: np.ones((h, w), np.bool_))
+            if each.masks
+            else each
+            for each in found.pictures
+        )
+        return replace(found, pictures=tuple(pictures))
+
+    write = Path.write_bytes
+
+    def refuse_the_last(file: Path, data: bytes) -> int:
+        if file.match("masks/test/squeeze/*.png.png") and len(list(file.parent.iterdir())) == 3:
+            raise OSError(28, "No space left on device")
+        return write(file, data)
+
+    monkeypatch.setattr("capsule_inspect.dataset.prepare.discover", made)
+    monkeypatch.setattr(Path, "write_bytes", refuse_the_last)
     with pytest.raises(UsageError, match=r"Cannot write .* No space left"):
         prepare_dataset(drawn_folder, tmp_path / "out", DataSettings())
     assert list((tmp_path / "out").iterdir()) == []

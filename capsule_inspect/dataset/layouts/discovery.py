@@ -1,0 +1,65 @@
+"""The result of discovering a folder: its pictures with their labels and masks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+MakeMask: TypeAlias = Callable[[int, int], NDArray[np.bool_]]
+"""Makes the mask of a picture from its height and width: bool [H, W], True on defect.
+
+Raises `DataError` or `PictureError`, with a sentence, if the annotation is damaged.
+"""
+
+
+@dataclass(frozen=True)
+class FoundPicture:
+    """A picture, its labels and its mask.
+
+    Annotations of regions can give one picture several classes. All are kept here, so that
+    `prepare` can warn of it; the data set has the first.
+
+    Attributes:
+        path: POSIX path relative to the root.
+        labels: Class names, the one to use first.
+        masks: POSIX paths, relative to the root, of the files that could be its mask. More than one
+            is a problem.
+        make_mask: Makes its mask, where annotations take the place of mask files.
+    """
+
+    path: str
+    labels: tuple[str, ...]
+    masks: tuple[str, ...] = ()
+    make_mask: MakeMask | None = None
+
+    @property
+    def label(self) -> str:
+        """The class that the data set gives the picture; empty without labels."""
+        return self.labels[0] if self.labels else ""
+
+    @property
+    def has_mask(self) -> bool:
+        """Whether there is a mask, or there are annotations to make one from."""
+        return bool(self.masks) or self.make_mask is not None
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """All pictures of a folder.
+
+    Attributes:
+        root: The folder, absolute.
+        layout: Name of its layout, for people.
+        pictures: The pictures; a layout may give them in any order.
+        stray_masks: POSIX paths of masks without a picture.
+        stray_pictures: POSIX paths of pictures without a label.
+    """
+
+    root: Path
+    layout: str
+    pictures: tuple[FoundPicture, ...]
+    stray_masks: tuple[str, ...] = ()
+    stray_pictures: tuple[str, ...] = ()

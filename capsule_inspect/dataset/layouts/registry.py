@@ -1,0 +1,107 @@
+"""The layouts that `prepare` reads, and discovering a folder in the one that it has."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from capsule_inspect.choices import GOOD
+from capsule_inspect.dataset.layouts.discovery import Discovery
+from capsule_inspect.dataset.layouts.folders import FolderPerClass, folders_in, has_pictures
+from capsule_inspect.dataset.layouts.mvtec import MvtecAd
+from capsule_inspect.errors import DataError, UsageError
+from capsule_inspect.text import suggest_path
+
+
+class Layout(Protocol):
+    """A way to lay out pictures, labels and masks in a folder."""
+
+    @property
+    def name(self) -> str:
+        """Its name, for people."""
+        ...
+
+    @property
+    def sign(self) -> str:
+        """How a folder shows that it has the layout, as in "It has no …": "file `labels.csv`"."""
+        ...
+
+    def matches(self, root: Path) -> bool:
+        """Tells whether a folder has the layout.
+
+        It lists the folder at most: it is asked about folders that have other layouts, too.
+        """
+        ...
+
+    def discover(self, root: Path) -> Discovery:
+        """Finds the pictures of a folder that matches; reads no picture.
+
+        Raises:
+            DataError: An annotation file is damaged.
+            OSError: A folder or file cannot be read.
+        """
+        ...
+
+
+LAYOUTS: list[Layout] = [FolderPerClass(), MvtecAd()]
+"""All layouts; the first that matches a folder is taken."""
+
+
+def register(layout: Layout) -> None:
+    """Adds a layout. It is asked before those that are there, and so takes precedence."""
+    LAYOUTS.insert(0, layout)
+
+
+def discover(source: Path) -> Discovery:
+    """Finds the pictures of a folder in the layout that it has.
+
+    Raises:
+        UsageError: The source is not a folder.
+        DataError: The folder has no known layout or no class `good`, or cannot be read.
+    """
+    try:
+        if not source.exists():
+            raise UsageError(
+                f"'{source}' does not exist.{suggest_path(source)} "
+                "Give a folder, or the word `drawn`."
+            )
+        if not source.is_dir():
+            raise UsageError(f"'{source}' is a file. Give a folder; unpack an archive first.")
+        root = source.resolve()
+        found = _find_layout(root, source).discover(root)
+    except OSError as error:
+        raise DataError(f"'{error.filename}' cannot be read: {error.strerror}.") from error
+    labels = {picture.label for picture in found.pictures}
+    if GOOD not in labels:
+        raise DataError(
+            f"'{source}' holds no pictures of the class `{GOOD}`, which every data set needs. "
+            f"{_listing('It has pictures of', labels)}"
+        )
+    return replace(found, pictures=tuple(sorted(found.pictures, key=lambda each: each.path)))
+
+
+def _find_layout(root: Path, source: Path) -> Layout:
+    layout = _layout_of(root)
+    if layout is not None:
+        return layout
+    folders = folders_in(root)
+    inner = next((folder.name for folder in folders if _layout_of(folder)), None)
+    if inner is not None:
+        raise DataError(
+            f"'{source}' is not a data set itself, but the folder '{inner}' in it looks like one. "
+            f"Give '{source / inner}'."
+        )
+    signs = [f"no {layout.sign} ({layout.name})" for layout in LAYOUTS]
+    raise DataError(
+        f"'{source}' has {', '.join(signs[:-1])} and {signs[-1]}. "
+        f"{_listing('Folders with pictures in it:', (f.name for f in folders if has_pictures(f)))}"
+    )
+
+
+def _layout_of(root: Path) -> Layout | None:
+    return next((layout for layout in LAYOUTS if layout.matches(root)), None)
+
+
+def _listing(start: str, names: Iterable[str]) -> str:
+    listed = ", ".join(sorted(names))
+    return f"{start} {listed}." if listed else "It has no folders with pictures."

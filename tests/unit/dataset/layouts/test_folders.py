@@ -1,0 +1,59 @@
+from pathlib import Path
+
+from capsule_inspect.dataset.layouts.discovery import Discovery
+from capsule_inspect.dataset.layouts.registry import discover
+
+
+def listed(found: Discovery) -> list[tuple[str, str, tuple[str, ...]]]:
+    return [(picture.path, picture.label, picture.masks) for picture in found.pictures]
+
+
+def test_a_folder_per_class_with_masks_of_either_name(tmp_path: Path, touch) -> None:
+    touch(tmp_path, "good/a.png", "crack/a.png", "crack/b.bmp", "poke/c.png")
+    touch(tmp_path, "masks/crack/a.png", "masks/crack/b_mask.tif")
+    found = discover(tmp_path)
+    assert found.layout == "folder per class"
+    assert listed(found) == [
+        ("crack/a.png", "crack", ("masks/crack/a.png",)),
+        ("crack/b.bmp", "crack", ("masks/crack/b_mask.tif",)),
+        ("good/a.png", "good", ()),
+        ("poke/c.png", "poke", ()),
+    ]
+
+
+def test_extensions_count_in_any_case_and_other_files_do_not(tmp_path: Path, touch) -> None:
+    names = ["a.PNG", "b.Jpg", "c.jpeg", "d.BMP", "e.tif", "f.TIFF", "g.webp"]
+    touch(tmp_path, *(f"good/{name}" for name in [*names, "h.txt", "Thumbs.db", "png"]))
+    assert [picture.path for picture in discover(tmp_path).pictures] == [
+        f"good/{name}" for name in names
+    ]
+
+
+def test_hidden_files_and_folders_are_left_out(tmp_path: Path, touch) -> None:
+    touch(tmp_path, "good/a.png", "good/.b.png", ".crack/a.png", "good/.old/a.png")
+    assert [picture.path for picture in discover(tmp_path).pictures] == ["good/a.png"]
+
+
+def test_links_that_lead_in_a_circle_are_left_out(tmp_path: Path, touch) -> None:
+    touch(tmp_path, "good/deep/a.png")
+    (tmp_path / "good" / "deep" / "back").symlink_to(tmp_path / "good")
+    (tmp_path / "crack").symlink_to(touch(tmp_path / ".elsewhere", "b.png"))
+    assert listed(discover(tmp_path)) == [
+        ("crack/b.png", "crack", ()),
+        ("good/deep/a.png", "good", ()),
+    ]
+
+
+def test_masks_mirror_the_folders_in_a_class(tmp_path: Path, touch) -> None:
+    touch(tmp_path, "good/a.png", "crack/day1/a.png", "crack/day2/a.png")
+    touch(tmp_path, "masks/crack/day2/a_mask.png")
+    assert listed(discover(tmp_path))[:2] == [
+        ("crack/day1/a.png", "crack", ()),
+        ("crack/day2/a.png", "crack", ("masks/crack/day2/a_mask.png",)),
+    ]
+
+
+def test_all_masks_that_fit_a_picture_are_named(tmp_path: Path, touch) -> None:
+    touch(tmp_path, "good/a.png", "crack/a.png", "masks/crack/a.png", "masks/crack/a_mask.png")
+    masks = discover(tmp_path).pictures[0].masks
+    assert masks == ("masks/crack/a.png", "masks/crack/a_mask.png")
