@@ -25,11 +25,13 @@ from timing import seconds
 
 from capsule_inspect.choices import OverlayChoice as Overlays
 from capsule_inspect.imaging.encode import encode_picture
+from capsule_inspect.imaging.picture import MAX_PIXELS
 from capsule_inspect.imaging.read import decode_picture
-from capsule_inspect.inference.batch import inspect_batch, map_in_order
+from capsule_inspect.inference.batch import inspect_batch, map_in_order, run_settings
 from capsule_inspect.inference.inputs import InputPicture
-from capsule_inspect.inference.inspect_file import InspectOptions
-from capsule_inspect.inference.inspector import Inspector, load_inspector
+from capsule_inspect.inference.inspect_picture import InspectOptions
+from capsule_inspect.inference.inspector import Inspector, load
+from capsule_inspect.inference.results_folder import open_results
 
 
 @dataclass(frozen=True)
@@ -56,11 +58,12 @@ class Case:
     def run_batch(self, out: Path) -> None:
         """Does what `predict` does."""
         options = InspectOptions(self.overlays)
-        inspect_batch(self.inspector, self.pictures, out, options, jobs=self.jobs)
+        with open_results(out, run_settings(self.inspector, options)) as results:
+            inspect_batch(self.inspector, self.pictures, results, options, jobs=self.jobs)
 
     def _bound(self, source: InputPicture) -> None:
         roi = self.inspector.roi
-        picture = decode_picture(source.path.read_bytes(), "a picture").pixels
+        picture = decode_picture(source.read(MAX_PIXELS), "a picture").pixels
         self.inspector.run(np.zeros((roi.height, roi.width, 3), np.uint8))
         if self.overlays == "all":
             encode_picture(picture)
@@ -70,7 +73,7 @@ def main(
     count: Annotated[int, typer.Argument()] = 200, rounds: Annotated[int, typer.Argument()] = 3
 ) -> None:
     """Prints the table."""
-    inspector = load_inspector().inspector
+    inspector = load()
     table = Table("files", "overlays", "jobs", title=f"{count} pictures of 1000 x 1000 pixels")
     for title in ("bound, 1/s", "predict, 1/s", "share of the bound"):
         table.add_column(title, justify="right")

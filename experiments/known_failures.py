@@ -19,7 +19,7 @@ from rich.table import Table
 
 from capsule_inspect.drawing.capsules import DrawnCapsule, draw_capsule
 from capsule_inspect.imaging.overlay import draw_overlay
-from capsule_inspect.inference.inspector import Finding, Inspector, annotate, load_inspector
+from capsule_inspect.inference.inspector import Finding, Inspector, load
 
 SEEDS = range(90_000, 90_040)
 """Seeds of drawn capsules that were never trained on."""
@@ -44,7 +44,7 @@ class Shown:
 
 def main(out: Path) -> None:
     """Writes a sheet of failures, one of each kind, and prints how many defects are detected."""
-    inspector = load_inspector().inspector
+    inspector = load()
     defects = inspector.classes[1:]
     shown = [each for label in defects for each in show(inspector, label)]
     Console().print(count(shown, defects))
@@ -90,7 +90,7 @@ def count(shown: list[Shown], defects: tuple[str, ...]) -> Table:
 def tile(failure: Shown) -> NDArray[np.uint8]:
     """Draws the overlay, the true outline in blue, and a caption."""
     drawn, box = failure.drawn, failure.finding.crop.box
-    picture = draw_overlay(drawn.picture, [annotate(failure.finding)])
+    picture = draw_overlay(drawn.picture, [failure.finding])
     outlines, _ = cv2.findContours(drawn.mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(picture, outlines, -1, TRUTH, 3, cv2.LINE_AA)
     rows = len(picture) * HEIGHT // WIDTH

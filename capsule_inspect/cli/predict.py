@@ -198,7 +198,7 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
     _refuse_log_inside(out, log_file)
     with _interruptible():
         from capsule_inspect.cli.console import speaking
-        from capsule_inspect.inference.inspect_file import InspectOptions
+        from capsule_inspect.inference.inspect_picture import InspectOptions
         from capsule_inspect.workflows.predict import PredictRequest, predict_batch
 
         request = PredictRequest(

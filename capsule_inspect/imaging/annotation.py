@@ -1,7 +1,7 @@
-"""An annotation of a finding, and its colours."""
+"""What an overlay shows of a capsule, and the colours it is drawn in."""
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,16 +9,35 @@ from numpy.typing import NDArray
 from capsule_inspect.imaging.find_capsules import CapsuleBox
 
 
+class Drawable(Protocol):
+    """One capsule that can be drawn: a finding, or an `Annotation`."""
+
+    @property
+    def box(self) -> CapsuleBox:
+        """The capsule, in native pixels."""
+
+    @property
+    def label(self) -> str:
+        """Its class."""
+
+    @property
+    def confidence(self) -> float | None:
+        """Probability of the label, in [0, 1]; None for a label that is known."""
+
+    @property
+    def is_defect(self) -> bool:
+        """Whether the label is a defect class, which decides the colour."""
+
+    @property
+    def mask(self) -> NDArray[np.bool_] | None:
+        """The defect's pixels, bool [H, W]; None where nothing is known about them."""
+
+
 @dataclass(frozen=True)
 class Annotation:
-    """What to draw for one capsule.
+    """A capsule to draw that is no finding, such as its true label.
 
-    Attributes:
-        box: The capsule, in native pixels.
-        label: Its class.
-        confidence: Probability of the label, in [0, 1]; None for one that is known.
-        is_defect: Decides the colour.
-        mask: bool [H, W], the defect's pixels; None where nothing is known about them.
+    The attributes are those of `Drawable`.
     """
 
     box: CapsuleBox

@@ -1,4 +1,4 @@
-"""Captions of an overlay: their text and their place."""
+"""The captions of an overlay: their text, size and place."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -12,26 +12,26 @@ from capsule_inspect.imaging.annotation import WHITE, Colour
 from capsule_inspect.imaging.picture import Picture
 
 _TEXT_HEIGHT = 20.0
-"""Height of a capital, in pixels of a picture of the nominal size; a fiftieth of its side."""
+"""Height of a capital letter in a picture of the nominal size: a fiftieth of its longer side."""
 _MIN_TEXT_HEIGHT = 11.0
-"""In pixels; below it OpenCV's strokes run into each other."""
+"""In pixels; in smaller letters OpenCV's strokes run into each other."""
 _MAX_SHARE_OF_WIDTH = 0.9
-"""Of the picture; longer captions are set smaller."""
+"""Of the picture; longer captions get smaller letters."""
 _MAX_LABEL = 24
-"""Letters; what is longer would be set too small to be read. `faulty_imprint` has 14."""
+"""Letters; a longer label would be too small to read. `faulty_imprint` has 14."""
 _FONT = cv2.FONT_HERSHEY_DUPLEX
 
 
 @dataclass(frozen=True)
 class Caption:
-    """A text and the size of its plate; lengths in pixels.
+    """A text and the plate behind it; lengths in pixels.
 
     Attributes:
         text: ASCII, on one line.
         scale: Of the font.
         stroke: Thickness of its lines.
-        pad: Room around the text.
-        text_height: Height of a capital.
+        pad: Room between the text and the plate's edge.
+        text_height: Height of a capital letter.
         width: Of the plate.
         height: Of the plate.
     """
@@ -46,10 +46,10 @@ class Caption:
 
 
 def make_caption(text: str, picture_width: int, unit: float) -> Caption:
-    """Sizes a caption for its picture, and smaller where it would be wider than that.
+    """Sizes a caption for its picture; a long one gets smaller letters, so that it fits.
 
     Args:
-        text: What it says, in ASCII; see `spell_label`.
+        text: In ASCII; see `spell_label`.
         picture_width: In pixels.
         unit: Pixels per pixel of a picture of the nominal size.
     """
@@ -66,13 +66,13 @@ def make_caption(text: str, picture_width: int, unit: float) -> Caption:
 
 
 def draw_caption(drawn: Picture, caption: Caption, corner: tuple[int, int], colour: Colour) -> None:
-    """Draws a caption into a picture.
+    """Draws a caption into a picture, on a plate with round corners.
 
     Args:
-        drawn: uint8 RGB, [H, W, 3]; changed.
+        drawn: uint8 RGB, [H, W, 3]; changed in place.
         caption: What to draw.
         corner: x and y of the plate's top left pixel.
-        colour: Of the plate, whose corners are round.
+        colour: Of the plate.
     """
     x, y = corner
     radius = max(1, caption.pad // 2)
@@ -87,21 +87,21 @@ def draw_caption(drawn: Picture, caption: Caption, corner: tuple[int, int], colo
 
 
 def spell_label(label: str) -> str:
-    """Spells a label with the letters that OpenCV's font has: accents go, others become `?`."""
+    """Spells a label in the ASCII of OpenCV's font: drops accents, puts `?` for other letters."""
     plain = unicodedata.normalize("NFKD", label)
     letters = (c for c in plain if not unicodedata.combining(c))
     text = "".join(c if c.isascii() and c.isprintable() else "?" for c in letters)
     return text if len(text) <= _MAX_LABEL else f"{text[: _MAX_LABEL - 2]}.."
 
 
-# What a caption pays for each pixel that it covers: to hide a defect is ten times as bad as to hide
-# another caption, and to hide a box, which is mostly capsule, hardly matters.
+# The cost of each pixel that a caption covers. Hiding a defect is ten times as bad as hiding
+# another caption; hiding a box, which is mostly capsule, hardly matters.
 _COST_OF_DEFECT = 1000
 _COST_OF_CAPTION = 100
 _COST_OF_BOX = 1
 
 _PROFILE_STEPS = 33
-"""Places at which the height of an outline above a caption is measured."""
+"""How many x positions along a caption an outline's height is measured at."""
 
 
 def cover_costs(
@@ -109,11 +109,11 @@ def cover_costs(
     outlines: Sequence[NDArray[np.float64]],
     masks: Sequence[NDArray[np.bool_] | None],
 ) -> NDArray[np.int16]:
-    """Returns what it costs to cover each pixel before any caption is placed.
+    """Returns the cost of covering each pixel, before any caption is placed.
 
     Args:
         shape: Height and width of the picture.
-        outlines: float64 [4, 2] each, the corners of the boxes as they are drawn.
+        outlines: float64 [4, 2] each, the corners of the drawn boxes.
         masks: bool [H, W] each, the defects; None where there is no mask.
 
     Returns:
@@ -131,12 +131,12 @@ def cover_costs(
 def place_caption(
     caption: Caption, outline: NDArray[np.float64], costs: NDArray[np.int16], gap: int
 ) -> tuple[int, int]:
-    """Places a caption above its box if there is room, else at the next best place.
+    """Places a caption above its box if there is room, or else where it covers the least.
 
     Args:
         caption: What to place.
         outline: float64 [4, 2], the corners of its box, in native pixels.
-        costs: int16 [H, W], what it costs to cover each pixel; the caption's pixels are raised.
+        costs: int16 [H, W], the cost of covering each pixel; raised where the caption goes.
         gap: Pixels between box and caption.
 
     Returns:
@@ -151,7 +151,7 @@ def place_caption(
 def _spots(
     caption: Caption, outline: NDArray[np.float64], shape: tuple[int, ...], gap: int
 ) -> list[tuple[int, int]]:
-    """Returns the places to try inside a picture, the best first."""
+    """Returns the places to try, all inside the picture, the best first."""
     room_x, room_y = max(0, shape[1] - caption.width), max(0, shape[0] - caption.height)
     left, right = outline[:, 0].min(), outline[:, 0].max() - caption.width
     candidates = []
@@ -170,7 +170,7 @@ def _cost(caption: Caption, spot: tuple[int, int], costs: NDArray[np.int16]) -> 
 
 
 def _profile(outline: NDArray[np.float64], start: float, end: float) -> tuple[float, float]:
-    """Returns the least and greatest y of a convex outline between two x."""
+    """Returns the lowest and highest y of a convex outline between two x positions."""
     x = np.linspace(start, end, _PROFILE_STEPS)
     ys = []
     for (x0, y0), (x1, y1) in zip(outline, np.roll(outline, 1, axis=0), strict=True):

@@ -11,8 +11,8 @@ from capsule_inspect.imaging.annotation import (
     GOOD_COLOUR,
     NOTE_COLOUR,
     WHITE,
-    Annotation,
     Colour,
+    Drawable,
 )
 from capsule_inspect.imaging.captions import (
     cover_costs,
@@ -27,61 +27,61 @@ from capsule_inspect.imaging.picture import Picture
 _Points = NDArray[np.float64]
 
 _NOMINAL_SIDE = 1000
-"""Longer side, in pixels, of the pictures that the sizes below are meant for; others scale."""
+"""The longer side, in pixels, of the pictures that the sizes below are for; others scale them."""
 _LINE = 2.0
-"""Thickness of a defect's contour; a box has three quarters of it."""
+"""Thickness of a defect's contour; the lines of a box are three quarters as thick."""
 _BOX_MARGIN = 6.0
-"""Between a capsule's box and the line that is drawn around it."""
+"""Distance between a capsule's box and the line drawn around it."""
 _CAPTION_GAP = 4
-"""Between that line and the caption."""
+"""Distance between that line and the caption."""
 _TINT = 0.28
-"""Share of the defect's colour over its pixels: to be seen, but the defect as well."""
+"""Share of the defect's colour over its pixels: visible, and the defect stays visible too."""
 _SUBPIXEL_BITS = 4
 """OpenCV draws at sixteenths of a pixel."""
 
 
-def draw_overlay(picture: Picture, annotations: Sequence[Annotation]) -> Picture:
-    """Draws boxes, defects and captions; a picture without any gets a note that says so.
+def draw_overlay(picture: Picture, capsules: Sequence[Drawable]) -> Picture:
+    """Draws what was found on a picture: boxes, defects and captions.
 
-    The defect's contour runs just outside its pixels, so that it hides none of them, and captions
-    avoid defects wherever the picture has room elsewhere.
+    A defect's contour runs just outside its pixels and hides none of them. Captions avoid defects
+    wherever the picture has room elsewhere. Without any capsule, a note says so.
 
     Args:
-        picture: uint8 RGB, [H, W, 3]; left as it is.
-        annotations: One per capsule, in any order.
+        picture: uint8 RGB, [H, W, 3]; stays as it is.
+        capsules: The findings of the picture, or annotations, in any order.
 
     Returns:
-        uint8 RGB, [H, W, 3].
+        A new picture, uint8 RGB, [H, W, 3].
     """
     drawn: Picture = picture.copy()
     height, width = picture.shape[:2]
     unit = max(height, width) / _NOMINAL_SIDE
-    if not annotations:
+    if not capsules:
         note = make_caption("no capsule found", width, unit)
         draw_caption(drawn, note, (note.pad, note.pad), NOTE_COLOUR)
         return drawn
-    outlines = [_outline(annotation.box, unit) for annotation in annotations]
-    for annotation, outline in zip(annotations, outlines, strict=True):
-        _draw_lines(drawn, [outline], _colour(annotation), _thickness(0.75 * _LINE * unit))
-    masks = [annotation.mask for annotation in annotations]
+    outlines = [_outline(capsule.box, unit) for capsule in capsules]
+    for capsule, outline in zip(capsules, outlines, strict=True):
+        _draw_lines(drawn, [outline], _colour(capsule), _thickness(0.75 * _LINE * unit))
+    masks = [capsule.mask for capsule in capsules]
     for mask in masks:
         if mask is not None and mask.any():
             _draw_defect(drawn, mask, unit)
     costs = cover_costs((height, width), outlines, masks)
-    for annotation, outline in zip(annotations, outlines, strict=True):
-        caption = make_caption(_text(annotation), width, unit)
+    for capsule, outline in zip(capsules, outlines, strict=True):
+        caption = make_caption(_text(capsule), width, unit)
         corner = place_caption(caption, outline, costs, round(_CAPTION_GAP * unit))
-        draw_caption(drawn, caption, corner, _colour(annotation))
+        draw_caption(drawn, caption, corner, _colour(capsule))
     return drawn
 
 
-def _text(annotation: Annotation) -> str:
-    label = spell_label(annotation.label)
-    return label if annotation.confidence is None else f"{label} {annotation.confidence:.2f}"
+def _text(capsule: Drawable) -> str:
+    label = spell_label(capsule.label)
+    return label if capsule.confidence is None else f"{label} {capsule.confidence:.2f}"
 
 
-def _colour(annotation: Annotation) -> Colour:
-    return DEFECT_COLOUR if annotation.is_defect else GOOD_COLOUR
+def _colour(capsule: Drawable) -> Colour:
+    return DEFECT_COLOUR if capsule.is_defect else GOOD_COLOUR
 
 
 def _thickness(width: float) -> int:
@@ -89,7 +89,7 @@ def _thickness(width: float) -> int:
 
 
 def _outline(box: CapsuleBox, unit: float) -> _Points:
-    """Returns the corners of a capsule's box, drawn a little larger than it: [4, 2]."""
+    """Returns the corners of the line around a capsule, a little outside its box: [4, 2]."""
     turn = np.deg2rad(box.angle)
     along = np.array([np.cos(turn), np.sin(turn)]) * (box.length / 2 + _BOX_MARGIN * unit)
     across = np.array([-np.sin(turn), np.cos(turn)]) * (box.width / 2 + _BOX_MARGIN * unit)
@@ -100,7 +100,7 @@ def _outline(box: CapsuleBox, unit: float) -> _Points:
 def _draw_lines(
     drawn: Picture, outlines: Sequence[_Points], colour: Colour, line: int, halo: int = 0
 ) -> None:
-    """Draws closed outlines, given in continuous coordinates, with an optional white rim."""
+    """Draws closed outlines in continuous coordinates, with an optional white rim."""
     scale = 1 << _SUBPIXEL_BITS
     fixed = [np.rint((points - 0.5) * scale).astype(np.int32) for points in outlines]
     strokes = [(WHITE, line + 2 * halo)] if halo else []
@@ -123,7 +123,7 @@ def _draw_defect(drawn: Picture, mask: NDArray[np.bool_], unit: float) -> None:
 
 
 def _contours(mask: NDArray[np.bool_], gap: float, unit: float) -> list[_Points]:
-    """Traces a mask at a distance, without the steps of its pixels; in pixel indices."""
+    """Returns smooth contours at a distance around a mask, in pixel indices."""
     reach = int(np.ceil(gap))
     padded = np.pad(mask.astype(np.uint8) * 255, 3 * reach)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))

@@ -1,7 +1,8 @@
-"""The picture: its pixels, its file, its limits, and why one is refused."""
+"""The picture: its pixels, its file, its limits, and the reasons to refuse one."""
 
 import stat
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import TypeAlias
 
@@ -11,32 +12,34 @@ from numpy.typing import NDArray
 from capsule_inspect.errors import PictureError
 
 Picture: TypeAlias = NDArray[np.uint8]
-"""RGB uint8 [H, W, 3], the right way up; grey levels from 0 to 255."""
+"""RGB uint8 [H, W, 3], the right way up; values from 0 to 255."""
+
+StrPath: TypeAlias = str | PathLike[str]
+"""The path of a file, as text or as a `Path`."""
 
 PICTURE_EXTENSIONS: frozenset[str] = frozenset(
     {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
 )
-"""Extensions, in lower case, of the files in a folder that are taken for pictures."""
-
+"""The extensions, in lower case, that make a file in a folder a picture."""
 
 MAX_PIXELS = 100_000_000
-"""100 megapixels: above the sensors of inspection cameras; 300 MB as 8-bit RGB, 800 MB at the
+"""100 megapixels, more than the sensors of inspection cameras have; 300 MB as 8-bit RGB, 800 MB at
 worst."""
 
 
 def describe_limit(max_pixels: int) -> str:
-    """Names a limit in megapixels, and the setting that moves it, for the middle of a sentence."""
+    """Returns a limit in megapixels and the setting that changes it, for use inside a sentence."""
     return f"the limit of {max_pixels / 1e6:g} megapixels (in predict: predict.max_megapixels)"
 
 
 COPY_AGAIN = "copy it again, or save it as PNG"
-"""What to do about a file that is not whole."""
+"""The advice for a file that is not whole."""
 CONVERT = "convert it to PNG"
-"""What to do about a whole file of a kind that cannot be read."""
+"""The advice for a whole file of a kind that cannot be read."""
 
 
 class Refusal(Exception):  # noqa: N818 - a reason on its way to PictureError, not an error type
-    """The rest of a sentence that begins with the file's name.
+    """Says why a picture is refused: the rest of a sentence that begins with the file's name.
 
     Args:
         reason: What is wrong, such as `is truncated`.
@@ -48,32 +51,32 @@ class Refusal(Exception):  # noqa: N818 - a reason on its way to PictureError, n
 
 
 _BYTES_PER_PIXEL = 8
-"""Of the largest pixel that is read: four channels of 16 bits."""
+"""Bytes of the largest pixel that can be read: four channels of 16 bits."""
 _METADATA_BYTES = 64 * 2**20
 """Room for profiles, thumbnails and further pages."""
 
 
-def name_file(path: Path) -> str:
-    """Returns what to call a picture file at the beginning of a sentence."""
+def name_file(path: StrPath) -> str:
+    """Returns the subject of a sentence about a picture file, such as `The file 'a.png'`."""
     return f"The file '{path}'"
 
 
-def read_picture_file(path: Path, max_pixels: int) -> bytes:
-    """Reads a picture file whole.
+def read_picture_file(path: StrPath, max_pixels: int) -> bytes:
+    """Reads the bytes of a picture file.
 
     Args:
         path: A regular file.
-        max_pixels: The most pixels that are to be decoded; a file too long for them is not read.
+        max_pixels: The most pixels to decode later; a file too long for them is not read.
 
     Raises:
         PictureError: The file is missing, not a regular file, unreadable or too long.
     """
-    name = name_file(path)
+    name, file = name_file(path), Path(path)
     try:
-        status = path.stat()
+        status = file.stat()
         if stat.S_ISDIR(status.st_mode):
             raise PictureError(f"{name} is a folder; give the pictures inside it instead.")
-        # Asked before opening: opening a named pipe would wait for a writer.
+        # Checked before opening: opening a named pipe would wait for a writer.
         if not stat.S_ISREG(status.st_mode):
             raise PictureError(
                 f"{name} is not a regular file but a pipe or a device; save the picture as a file."
@@ -83,7 +86,7 @@ def read_picture_file(path: Path, max_pixels: int) -> bytes:
                 f"{name} has {status.st_size} bytes, more than any picture within "
                 f"{describe_limit(max_pixels)}; scale it down or cut it."
             )
-        return path.read_bytes()
+        return file.read_bytes()
     except FileNotFoundError:
         raise PictureError(f"{name} does not exist; check the path.") from None
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
@@ -95,14 +98,14 @@ def read_picture_file(path: Path, max_pixels: int) -> bytes:
 
 @dataclass(frozen=True)
 class Header:
-    """What a whole picture file declares.
+    """The facts that a whole picture file declares.
 
     Attributes:
-        format: `png`, `jpeg`, `bmp`, `tiff` or `webp`, told from the content.
+        format: `png`, `jpeg`, `bmp`, `tiff` or `webp`, as the content says.
         width: Width of the stored pixels, before the orientation is applied.
         height: Height of the stored pixels, before the orientation is applied.
         orientation: EXIF orientation, 1 to 8; 1 where the file has none or an invalid one.
-        more: Further pictures follow the first: frames of an animation, or pages.
+        more: Whether more pictures follow the first: frames of an animation, or pages.
     """
 
     format: str

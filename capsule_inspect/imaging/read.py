@@ -2,7 +2,6 @@
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import cv2
@@ -16,6 +15,7 @@ from capsule_inspect.imaging.picture import (
     MAX_PIXELS,
     Header,
     Picture,
+    StrPath,
     describe_limit,
     name_file,
     read_picture_file,
@@ -41,16 +41,16 @@ _silence_opencv()
 
 
 def decode_upright(data: bytes, name: str, max_pixels: int) -> tuple[Header, Decoded]:
-    """Decodes a picture file and applies its orientation; values and channels stay as stored.
+    """Decodes a picture file the right way up; values and channels stay as stored.
 
     Args:
         data: The whole file.
-        name: What to call the file in messages.
-        max_pixels: The most pixels to decode; checked before any pixel is.
+        name: The subject of messages about it, such as `The file 'a.png'`.
+        max_pixels: The most pixels to decode; checked before decoding.
 
     Raises:
-        PictureError: The content is no whole picture, too large, not of 8- or 16-bit values, not of
-            1, 3 or 4 channels, or cannot be decoded.
+        PictureError: The content is no whole picture, is too large, has values other than 8 or 16
+            bits, has other than 1, 3 or 4 channels, or cannot be decoded.
     """
     header = read_header(data, name)
     if header.width * header.height > max_pixels:
@@ -59,7 +59,7 @@ def decode_upright(data: bytes, name: str, max_pixels: int) -> tuple[Header, Dec
             f"{describe_limit(max_pixels)}; scale it down or cut it."
         )
     decoded = _imdecode(data, name)
-    # A TIFF comes upright from OpenCV, whose flag to ignore orientations it does not heed.
+    # OpenCV turns a TIFF upright, even where a flag tells it to ignore the orientation.
     sideways = header.format == "tiff" and header.orientation >= 5
     stored = (header.width, header.height) if sideways else (header.height, header.width)
     if decoded.shape[:2] != stored:
@@ -79,8 +79,8 @@ def decode_upright(data: bytes, name: str, max_pixels: int) -> tuple[Header, Dec
 def _imdecode(data: bytes, name: str) -> Decoded:
     decoded: Decoded | None
     try:
-        # The one flag that keeps 16 bits and alpha; in OpenCV 4 and 5 it leaves the EXIF
-        # orientation alone, except that a TIFF's is always applied.
+        # The one flag that keeps 16 bits and alpha. In OpenCV 4 and 5 it ignores the EXIF
+        # orientation, except that of a TIFF.
         decoded = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
         decoded = None
@@ -92,7 +92,7 @@ def _imdecode(data: bytes, name: str) -> Decoded:
 
 
 def _turn(picture: Decoded, orientation: int) -> Decoded:
-    """Undoes an EXIF orientation: Exif 3.0, tag 0x0112, where row 0 and column 0 lie."""
+    """Undoes an EXIF orientation (Exif 3.0, tag 0x0112: where row 0 and column 0 lie)."""
     if orientation in _TURN_TO_CV:
         return cv2.rotate(picture, _TURN_TO_CV[orientation])
     if orientation in _FLIP_TO_CV:
@@ -106,10 +106,10 @@ def _turn(picture: Decoded, orientation: int) -> Decoded:
 
 @dataclass(frozen=True)
 class LoadedPicture:
-    """A picture, and what of its file it leaves out.
+    """A decoded picture, and warnings about what decoding left out.
 
     Attributes:
-        pixels: RGB uint8 [H, W, 3], C-contiguous and owned by the caller.
+        pixels: RGB uint8 [H, W, 3], C-contiguous; it belongs to the caller.
         warnings: Sentences about what was left out or changed.
     """
 
@@ -118,21 +118,21 @@ class LoadedPicture:
 
 
 def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> LoadedPicture:
-    """Decodes a picture file's content as 8-bit RGB, the right way up.
+    """Decodes the bytes of a picture file as 8-bit RGB, the right way up.
 
-    The EXIF orientation is applied once; 16-bit values are scaled to round(x / 257); grey, palette,
-    1-bit and CMYK pictures become RGB; alpha is blended with white. Of an animation or a file of
-    several pages the first picture is taken. The single transparent level of a grey PNG and the
-    alpha of a BMP are ignored, as OpenCV does. `read_header` says which damage is not found.
+    It applies the EXIF orientation once and scales 16-bit values to round(x / 257). Grey, palette,
+    1-bit and CMYK pictures become RGB; alpha is blended with white. Of an animation or a file with
+    several pages it takes the first picture. Like OpenCV, it ignores the one transparent level of a
+    grey PNG and the alpha of a BMP. `read_header` lists the damage that goes unnoticed.
 
     Args:
         data: The whole file.
-        name: What to call the file in messages.
-        max_pixels: The most pixels to decode; checked before any pixel is.
+        name: The subject of messages about it, such as `The file 'a.png'`.
+        max_pixels: The most pixels to decode; checked before decoding.
 
     Raises:
-        PictureError: The content is no whole picture, too large, not of 8- or 16-bit values, or
-            cannot be decoded.
+        PictureError: The content is no whole picture, is too large, has values other than 8 or 16
+            bits, or cannot be decoded.
     """
     header, decoded = decode_upright(data, name, max_pixels)
     warnings = ["The file holds several pictures; this is the first."] if header.more else []
@@ -142,7 +142,7 @@ def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Load
     elif values.shape[2] == 3:
         rgb = cv2.cvtColor(values, cv2.COLOR_BGR2RGB, dst=values)  # in place
     else:
-        # OpenCV hands out most TIFF colours multiplied by their alpha, those of PNG and WebP never.
+        # OpenCV multiplies most TIFF colours by their alpha, but never those of PNG and WebP.
         rgb = _on_white(values[:, :, [2, 1, 0, 3]], header.format == "tiff")
         if (values[:, :, 3] < 255).any():
             warnings.append("Its transparent parts were put on white.")
@@ -162,7 +162,8 @@ def _on_white(rgba: Picture, maybe_multiplied: bool) -> Picture:
 
     Args:
         rgba: Colours and alpha.
-        maybe_multiplied: The colours are multiplied by alpha already, if none exceeds its alpha.
+        maybe_multiplied: Whether the colours may be multiplied by alpha already. They are, if none
+            exceeds its alpha.
     """
     rgb, alpha = rgba[:, :, :3].astype(np.uint16), rgba[:, :, 3:].astype(np.uint16)
     white = 255 - alpha
@@ -171,47 +172,34 @@ def _on_white(rgba: Picture, maybe_multiplied: bool) -> Picture:
     return ((rgb * alpha + 255 * white + 127) // 255).astype(np.uint8)
 
 
-def read_picture(path: Path, max_pixels: int = MAX_PIXELS) -> Picture:
-    """Reads a picture file as 8-bit RGB, the right way up, as `load_picture` does.
+def read_picture(path: StrPath, max_pixels: int = MAX_PIXELS) -> Picture:
+    """Reads a picture file as 8-bit RGB, the right way up.
+
+    The content decides the format, not the extension; see `decode_picture`.
 
     Args:
         path: A regular file.
         max_pixels: The most pixels to decode.
 
     Returns:
-        RGB uint8 [H, W, 3], C-contiguous and owned by the caller.
-
-    Raises:
-        PictureError: As for `load_picture`.
-    """
-    return load_picture(path, max_pixels).pixels
-
-
-def load_picture(path: Path, max_pixels: int = MAX_PIXELS) -> LoadedPicture:
-    """Reads a picture file, and says what of it is left out.
-
-    The format is taken from the content, not from the extension; see `decode_picture`.
-
-    Args:
-        path: A regular file.
-        max_pixels: The most pixels to decode.
+        RGB uint8 [H, W, 3], C-contiguous; it belongs to the caller.
 
     Raises:
         PictureError: The file is missing, not a regular file, unreadable, or no whole picture.
     """
-    return decode_picture(read_picture_file(path, max_pixels), name_file(path), max_pixels)
+    return decode_picture(read_picture_file(path, max_pixels), name_file(path), max_pixels).pixels
 
 
-def read_mask(path: Path) -> NDArray[np.uint8]:
+def read_mask(path: StrPath) -> NDArray[np.uint8]:
     """Reads a mask file, the right way up.
 
     Args:
         path: A regular file.
 
     Returns:
-        uint8 [H, W]: the values as stored in a single-channel file of 8 bits (fewer bits are
-        spread to 0..255 as PNG defines); values above 255 become 255, so that nothing but 0
-        becomes 0; of a colour file the largest of the three channels, without alpha.
+        uint8 [H, W]. An 8-bit file with one channel gives the values as stored; fewer bits are
+        spread to 0..255 as PNG defines. Values above 255 become 255, so that only 0 becomes 0. A
+        colour file gives the largest of its three channels, without alpha.
 
     Raises:
         PictureError: As for `read_picture`.

@@ -1,23 +1,22 @@
-"""Inspect many files in parallel, keep their order, and sum up what came of them."""
+"""Inspect many pictures in parallel, in order, and count the results."""
 
-from array import array
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import chain, islice
-from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-
 from capsule_inspect import __version__
-from capsule_inspect.choices import OnExisting
 from capsule_inspect.errors import InterruptedRunError, UsageError
-from capsule_inspect.inference.decide import Observation
+from capsule_inspect.inference.drift import DriftMeter, Shift, read_shifts
 from capsule_inspect.inference.inputs import InputPicture
-from capsule_inspect.inference.inspect_file import InspectedFile, InspectOptions, inspect_file
+from capsule_inspect.inference.inspect_picture import (
+    InspectedPicture,
+    InspectOptions,
+    inspect_input,
+)
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.inference.records import (
     Record,
@@ -25,14 +24,18 @@ from capsule_inspect.inference.records import (
     RecoveredRecords,
     recover_records,
 )
-from capsule_inspect.inference.results_folder import ResultsFolder, RunSettings, open_results
-from capsule_inspect.modelfile.metadata import RANGE_NAMES, TrainingStatistics
-from capsule_inspect.text import printable
+from capsule_inspect.inference.results_folder import (
+    DRIFT,
+    OpenResults,
+    ResultsFolder,
+    RunSettings,
+)
+from capsule_inspect.modelfile.metadata import TrainingStatistics
 
 
 @dataclass(frozen=True)
 class BatchSummary:
-    """What came of a batch.
+    """The results of a batch, counted.
 
     Attributes:
         files: Number of files.
@@ -40,8 +43,8 @@ class BatchSummary:
         no_capsule: Pictures without a capsule.
         errors: Files that could not be read.
         warnings: Rows with a warning.
-        drift: How the pictures inspected this time, as a whole, differ from those of the training;
-            empty if they do not.
+        drift: How the pictures, as a whole, differ from the training pictures; empty if they do
+            not, None if that is not known. After a resume, of the pictures inspected this time.
     """
 
     files: int
@@ -49,7 +52,7 @@ class BatchSummary:
     no_capsule: int
     errors: int
     warnings: int
-    drift: str
+    drift: tuple[Shift, ...] | None
 
     @property
     def capsules(self) -> int:
@@ -61,17 +64,17 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 _WAITING = 2
-"""Items begun ahead of the one that is waited for, per job: enough that none stands idle."""
+"""Items to have in work per job; with two, no job waits for the caller."""
 
 
 def map_in_order(
     work: Callable[[_Item], _Result], items: Iterable[_Item], jobs: int
 ) -> Generator[_Result, None, None]:
-    """Applies a function to items in threads.
+    """Applies a function to items in threads, and yields the results in order.
 
-    OpenCV and the runtimes let other threads go on while they compute. However many items there
-    are, few results are held. When the caller stops early, or an item fails, no further item is
-    begun, and those begun are finished first.
+    Threads suffice: OpenCV and the runtimes let others run while they compute. Few results are
+    held, however many items there are. When the caller stops early, or an item fails, no other item
+    begins, and those in work are finished.
 
     Args:
         work: Called for each item, from several threads at once.
@@ -79,7 +82,7 @@ def map_in_order(
         jobs: How many to work on at a time, at least 1; 1 works in the caller's own thread.
 
     Yields:
-        The results in the order of the items; the first exception is raised in its place.
+        The results in the order of the items; an exception is raised in the place of its result.
     """
     if jobs == 1:
         yield from map(work, items)
@@ -96,53 +99,14 @@ def map_in_order(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-_MIN_CAPSULES = 5
-"""Capsules in a batch of which a median says something."""
-
-
-class Drift:
-    """Gathers looks and scores of a batch.
-
-    Args:
-        statistics: What the training pictures were like; None where that is not known.
-    """
-
-    def __init__(self, statistics: TrainingStatistics | None) -> None:
-        self._ranges = statistics.ranges if statistics else ()
-        self._values = {name: array("d") for name in RANGE_NAMES}
-
-    def add(self, observation: Observation) -> None:
-        """Takes one capsule."""
-        values = {**asdict(observation.appearance), "ood_score": observation.ood_score}
-        for name, value in values.items():
-            if value is not None:
-                self._values[name].append(value)
-
-    def describe(self) -> str:
-        """Returns which medians lie outside their range, as one line; empty if none does."""
-        parts = []
-        for each in self._ranges:
-            values = self._values[each.name]
-            if len(values) < _MIN_CAPSULES:
-                continue
-            median = float(np.median(values))
-            if not each.low <= median <= each.high:
-                name = each.name.replace("_", " ")
-                parts.append(f"{name} {median:.1f} ({each.low:.1f} to {each.high:.1f})")
-        if not parts:
-            return ""
-        listed = ", ".join(parts)
-        return f"Drift: medians outside the training's range: {listed}; labels are less sure."
-
-
 class Tally:
-    """Counts what comes of a batch, file by file.
+    """Counts the results of a batch, picture by picture.
 
     Args:
-        statistics: What the training pictures were like; None where that is not known.
+        statistics: Statistics of the training pictures; None if not known.
 
     Attributes:
-        files: How many were added.
+        files: How many pictures were added.
     """
 
     def __init__(self, statistics: TrainingStatistics | None) -> None:
@@ -150,27 +114,26 @@ class Tally:
         self._labels: Counter[str] = Counter()
         self._statuses: Counter[str] = Counter()
         self._warnings = 0
-        self._drift = Drift(statistics)
+        self._drift = DriftMeter(statistics)
 
-    def add(self, inspected: InspectedFile) -> None:
-        """Takes one file."""
+    def add(self, inspected: InspectedPicture) -> None:
+        """Adds one picture."""
         records = inspected.records
         self.files += 1
         self._labels.update(record.label for record in records if record.status == "ok")
         self._statuses.update({record.status for record in records})
         self._warnings += sum(bool(record.warning) for record in records)
-        for observation in inspected.observations:
-            self._drift.add(observation)
+        self._drift.add(inspected.observations)
 
     def summary(self) -> BatchSummary:
-        """Returns what came of all files so far."""
+        """Returns the counts so far."""
         return BatchSummary(
             files=self.files,
             labels=self._labels.copy(),
             no_capsule=self._statuses["no_capsule"],
             errors=self._statuses["error"],
             warnings=self._warnings,
-            drift=self._drift.describe(),
+            drift=self._drift.shifts(),
         )
 
 
@@ -178,69 +141,8 @@ OnPicture = Callable[[Sequence[Record]], None]
 """Called with the rows of one picture."""
 
 
-def inspect_batch(
-    inspector: Inspector,
-    pictures: Sequence[InputPicture],
-    out: Path,
-    options: InspectOptions,
-    *,
-    jobs: int = 1,
-    on_existing: OnExisting = "refuse",
-    on_picture: OnPicture = lambda _: None,
-) -> BatchSummary:
-    """Inspects pictures and writes `predictions.csv`, overlays and masks.
-
-    A file that cannot be read becomes a row and the batch goes on. Rows are on disk, in the order
-    of the pictures, as soon as theirs is done; overlays and masks appear under their names only
-    when complete, and before their rows.
-
-    Args:
-        inspector: Judges one picture; for several jobs, from several threads.
-        pictures: From `expand_inputs`.
-        out: The results folder; made if need be.
-        options: What to make beside the rows.
-        jobs: How many pictures to work on at a time; at least 1.
-        on_existing: What to do with a folder that holds something already.
-        on_picture: Called with the rows of each picture as soon as they are written, and with those
-            of an earlier run that is resumed.
-
-    Returns:
-        What came of all pictures, those of an earlier run that is resumed included.
-
-    Raises:
-        UsageError: The results folder cannot be used as asked, or cannot be written.
-        InterruptedRunError: The user stopped the batch.
-    """
-    folder = ResultsFolder(out)
-    tally = Tally(inspector.training_statistics)
-    try:
-        with open_results(folder, _settings(inspector, options), on_existing):
-            before = _recover(folder, inspector.classes, pictures)
-            for records in before.pictures:
-                tally.add(InspectedFile(records))
-                on_picture(records)
-            results = map_in_order(
-                lambda picture: inspect_file(inspector, picture, options, folder.write),
-                pictures[len(before.pictures) :],
-                jobs,
-            )
-            with (
-                closing(results),
-                RecordWriter(folder.records, inspector.classes, before.size) as writer,
-            ):
-                for inspected in results:
-                    writer.write(inspected.records)
-                    tally.add(inspected)
-                    on_picture(inspected.records)
-    except KeyboardInterrupt:
-        raise InterruptedRunError(
-            f"Stopped after {tally.files} of {len(pictures)} files. Their rows are in "
-            f"'{folder.records.resolve()}'; go on with the same command and --resume -o '{out}'."
-        ) from None
-    return tally.summary()
-
-
-def _settings(inspector: Inspector, options: InspectOptions) -> RunSettings:
+def run_settings(inspector: Inspector, options: InspectOptions) -> RunSettings:
+    """Returns the settings of a run, for `open_results`."""
     point = inspector.point
     return RunSettings(
         version=__version__,
@@ -253,13 +155,86 @@ def _settings(inspector: Inspector, options: InspectOptions) -> RunSettings:
     )
 
 
+def inspect_batch(
+    inspector: Inspector,
+    pictures: Sequence[InputPicture],
+    results: OpenResults,
+    options: InspectOptions,
+    *,
+    jobs: int = 1,
+    on_picture: OnPicture = lambda _: None,
+) -> BatchSummary:
+    """Inspects pictures and writes their rows, overlays and masks.
+
+    A picture that cannot be read becomes a row, and the batch goes on. Rows are on disk, in the
+    order of the pictures, as soon as their picture is done; its overlay and mask are there before.
+    Pictures that an earlier run finished are not inspected again.
+
+    Args:
+        inspector: Judges one picture; for several jobs, from several threads.
+        pictures: From `expand_inputs`, or inputs of other kinds, sorted by `path`.
+        results: From `open_results`, with the `run_settings` of this inspector and these options.
+        options: What to make besides the rows.
+        jobs: How many pictures to work on at a time; at least 1.
+        on_picture: Called with the rows of each picture as soon as they are written, and with those
+            of a resumed run.
+
+    Returns:
+        The results of all pictures, those of a resumed run included.
+
+    Raises:
+        UsageError: The rows of a resumed run are of other pictures; the folder cannot be written.
+        InterruptedRunError: The user stopped the batch.
+    """
+
+    def inspect_and_write(source: InputPicture) -> InspectedPicture:
+        inspected = inspect_input(inspector, source, options)
+        for name, data in inspected.files.items():
+            results.write(name, data)
+        return replace(inspected, overlay=None, mask=None)  # written, so no longer held
+
+    tally = Tally(inspector.training_statistics)
+    try:
+        before = _recover(results, inspector.classes, pictures)
+        for records in before.pictures:
+            tally.add(InspectedPicture(records))
+            on_picture(records)
+        left = pictures[len(before.pictures) :]
+        with (
+            closing(map_in_order(inspect_and_write, left, jobs)) as done,
+            RecordWriter(results.records, inspector.classes, before.size) as writer,
+        ):
+            for inspected in done:
+                writer.write(inspected.records)
+                tally.add(inspected)
+                on_picture(inspected.records)
+    except KeyboardInterrupt:
+        raise InterruptedRunError(
+            f"Stopped after {tally.files} of {len(pictures)} files. Their rows are in "
+            f"'{results.records.resolve()}'; go on with the same command and --resume -o "
+            f"'{results.path}'."
+        ) from None
+    summary = tally.summary()
+    return replace(summary, drift=_keep_drift(results, summary.drift))
+
+
+def _keep_drift(
+    results: OpenResults, measured: tuple[Shift, ...] | None
+) -> tuple[Shift, ...] | None:
+    """Writes drift to run.json; where too little was inspected, returns that of an earlier run."""
+    if measured is None:
+        return read_shifts(results.read_run().get(DRIFT))
+    results.write_drift([asdict(shift) for shift in measured])
+    return measured
+
+
 def _recover(
     folder: ResultsFolder, classes: Sequence[str], pictures: Sequence[InputPicture]
 ) -> RecoveredRecords:
-    """Returns the rows of an earlier run whose pictures need not be inspected again.
+    """Returns the rows of an earlier run that can be kept.
 
-    Those from the first on whose overlay or mask is not there, or was lost to a power cut, are left
-    out.
+    It leaves out those from the first on whose overlay or mask is missing, or empty after a power
+    cut.
 
     Raises:
         UsageError: They are of other pictures.
@@ -267,7 +242,7 @@ def _recover(
     if not folder.records.exists():
         return RecoveredRecords()
     before = recover_records(folder.records, classes)
-    paths = [printable(str(picture.path)) for picture in pictures]
+    paths = [picture.path for picture in pictures]
     for records, path in zip(before.pictures, chain(paths, [""]), strict=False):
         if records[0].path != path:
             raise UsageError(

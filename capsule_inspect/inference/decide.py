@@ -1,12 +1,13 @@
-"""Decide the label and the mask of a capsule, and warn where the decision is less sure."""
+"""Decide on the label and the mask of a capsule, and warn where the decision is less sure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from capsule_inspect.choices import GOOD
+from capsule_inspect.errors import UsageError
 from capsule_inspect.imaging.appearance import Appearance
 from capsule_inspect.imaging.crop import Crop
 from capsule_inspect.modelfile.metadata import OperatingPoint, TrainingStatistics
@@ -15,15 +16,15 @@ from capsule_inspect.modelfile.runtime import Outputs
 
 @dataclass(frozen=True)
 class Decision:
-    """What was decided about one capsule.
+    """The decision about one capsule.
 
     Attributes:
         label: `good` or a defect class.
         confidence: Probability of the label; for `good`, 1 - defect_score. In [0, 1].
         defect_score: 1 - p(good) at the stored temperature, in [0, 1].
         probabilities: float64 [classes], summing to 1.
-        mask: bool [H, W] at native resolution, empty for a capsule labelled good; None for a model
-            without a mask head.
+        mask: bool [H, W] at native resolution, all False for a capsule labelled good; None for a
+            model without a mask head.
     """
 
     label: str
@@ -50,21 +51,21 @@ def decide(
     classes: tuple[str, ...],
     point: OperatingPoint,
 ) -> Decision:
-    """Decides what a capsule is and which of its pixels are defect.
+    """Decides on a capsule's label and on which of its pixels are defect.
 
     The label is `good` exactly where the defect score is below the threshold, else the likeliest
-    defect class; a pixel is defect where 1 - p(background) reaches the mask threshold.
-    Probabilities, not labels, are interpolated back to native pixels.
+    defect class. A pixel is defect where 1 - p(background) reaches the mask threshold.
+    Probabilities are interpolated to native pixels, not labels.
 
     Args:
-        outputs: What the network said of the crop.
+        outputs: The network's outputs for the crop.
         crop: Where the crop lies in its picture.
         shape: Height and width of the picture in pixels.
         classes: Class names in the order of the logits, `good` first.
         point: Temperature and thresholds.
 
     Returns:
-        Label, probabilities, and the mask at the size of the picture.
+        The label, the probabilities, and a mask of the picture's size.
     """
     scaled = outputs.logits.astype(np.float64) / point.temperature
     probabilities = np.asarray(softmax(scaled), np.float64)
@@ -85,7 +86,7 @@ def decide(
 def defect_map(
     mask_logits: NDArray[np.float32], crop: Crop, shape: tuple[int, int]
 ) -> NDArray[np.float32]:
-    """Returns how likely each native pixel is defect.
+    """Returns the probability that a pixel is defect, for each native pixel.
 
     Args:
         mask_logits: float32 [h, w, classes], background first.
@@ -95,13 +96,37 @@ def defect_map(
     Returns:
         float32 [H, W]: 1 - p(background), 0 outside the window.
     """
-    # Odds class by class, since NumPy's sums over a short last axis take three times as long.
+    # One class after another: NumPy's sum over a short last axis takes three times as long.
     with np.errstate(over="ignore"):  # infinite odds are a probability of 1
         odds = sum(
             np.exp(mask_logits[..., k] - mask_logits[..., 0])
             for k in range(1, mask_logits.shape[-1])
         )
     return crop.restore(np.asarray(1 - 1 / (1 + odds), np.float32), *shape)
+
+
+def override_threshold(
+    point: OperatingPoint, threshold: float | None, chosen_by: str
+) -> OperatingPoint:
+    """Replaces the threshold of an operating point; temperature and mask threshold stay.
+
+    Args:
+        point: The model's own.
+        threshold: A capsule is good exactly where its defect score is below this; None changes
+            nothing.
+        chosen_by: Where the threshold comes from, for people.
+
+    Returns:
+        The operating point, without the rates to expect: they were measured at another threshold.
+
+    Raises:
+        UsageError: The threshold does not lie in [0, 1].
+    """
+    if threshold is None:
+        return point
+    if not 0 <= threshold <= 1:
+        raise UsageError(f"The threshold is {threshold}, but must lie between 0 and 1.")
+    return replace(point, threshold=threshold, chosen_by=chosen_by, expected=())
 
 
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -112,11 +137,12 @@ def softmax(logits: NDArray[np.floating]) -> NDArray[np.floating]:
 
 @dataclass(frozen=True)
 class Observation:
-    """What one capsule's picture is like.
+    """What one capsule looks like.
 
     Attributes:
         appearance: Colour, size and sharpness.
-        ood_score: How unlike the training pictures it is; None where that is not known.
+        ood_score: How unlike the training pictures it is, 1 on average over those; None if not
+            known.
     """
 
     appearance: Appearance
@@ -124,9 +150,9 @@ class Observation:
 
 
 _MIN_SHARE_OF_LENGTH = 0.5
-"""Of the length in the window: a smaller capsule is enlarged to more than twice its size."""
+"""Of the capsule's length in the window; a shorter one is enlarged to more than twice its size."""
 _MIN_SHARE_OF_SHARPNESS = 0.5
-"""Of the least sharpness that training has seen."""
+"""Of the lowest sharpness among the training pictures."""
 
 
 def find_warnings(
@@ -136,8 +162,8 @@ def find_warnings(
 
     Args:
         crop: Where the capsule lies.
-        observation: What its window is like.
-        statistics: What the training pictures were like; None where that is not known.
+        observation: What the capsule looks like.
+        statistics: Statistics of the training pictures; None if not known.
     """
     box, roi = crop.box, crop.roi
     if box.is_cut:

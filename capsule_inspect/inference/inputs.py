@@ -1,4 +1,4 @@
-"""Expand files, folders, patterns and lists to the pictures they name."""
+"""Inputs: a picture that can be read, and the files, folders, patterns and lists that name some."""
 
 import glob
 import os
@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path, PurePath, PurePosixPath
+from typing import Protocol
 
 from capsule_inspect.choices import PICTURE_FORMATS
 from capsule_inspect.errors import UsageError
-from capsule_inspect.imaging.picture import PICTURE_EXTENSIONS
+from capsule_inspect.imaging.picture import PICTURE_EXTENSIONS, read_picture_file
 from capsule_inspect.inference.results_folder import (
     PICTURE_FOLDERS,
     ResultsFolder,
@@ -21,30 +22,65 @@ from capsule_inspect.inference.results_folder import (
 from capsule_inspect.text import printable, suggest_path
 
 
-@dataclass(frozen=True)
-class InputPicture:
-    """One file to inspect.
+class InputPicture(Protocol):
+    """One picture to inspect, wherever it comes from.
 
-    Attributes:
-        path: The file as found: the input given, joined with the way from there.
-        name: What its results are called: the way from the input given, made safe. POSIX, relative,
-            never leading upwards, and another for each picture of a run.
+    A new kind of input is a class with these three members; nothing else has to change.
     """
 
-    path: Path
+    @property
+    def path(self) -> str:
+        """What the column `path` says, spelled by `printable`; also its name in messages."""
+
+    @property
+    def name(self) -> str:
+        """The name of its results: POSIX, relative, without `..`, and different within a run.
+
+        `safe_name` makes one.
+        """
+
+    def read(self, max_pixels: int) -> bytes:
+        """Returns the content of the picture file.
+
+        Args:
+            max_pixels: The most pixels to decode later; content too long for them can be refused.
+
+        Raises:
+            PictureError: It cannot be read; the row of the picture says why.
+        """
+
+
+@dataclass(frozen=True)
+class PictureFile:
+    """A picture file on a disk.
+
+    Attributes:
+        file: The file as found: the given input, joined with the path from there.
+        name: The name of its results: the path from the given input, made safe.
+    """
+
+    file: Path
     name: str
+
+    @property
+    def path(self) -> str:
+        """The path of the file, as text that can be written."""
+        return printable(str(self.file))
+
+    def read(self, max_pixels: int) -> bytes:
+        """Reads the file, as `read_picture_file` does."""
+        return read_picture_file(self.file, max_pixels)
 
 
 def is_list(text: str) -> bool:
-    """Tells whether an input names a list: `-` that from stdin, `@LIST` that in a file."""
+    """Tells whether an input is a list: `-` for that from stdin, `@LIST` for that in a file."""
     return text == "-" or text.startswith("@")
 
 
 def read_list(text: str) -> list[str]:
-    """Returns the inputs that a list names, a line each.
+    """Returns the inputs in a list, one per line.
 
-    File names need not be text: bytes that are not UTF-8 are kept as Python keeps those of
-    arguments.
+    File names need not be text: bytes that are not UTF-8 are kept, as Python does with arguments.
 
     Args:
         text: `-` or `@LIST`.
@@ -71,43 +107,42 @@ def expand_inputs(
     inputs: Sequence[str],
     recursive: bool = False,
     leave_out: Callable[[Path], bool] = lambda _: False,
-) -> tuple[InputPicture, ...]:
-    """Finds the pictures that inputs stand for.
+) -> tuple[PictureFile, ...]:
+    """Finds the picture files that inputs name.
 
-    A folder stands for its files with a picture extension, hidden ones left out; a pattern such as
-    `'line-*/**/*.png'` likewise for those it matches; `@LIST` for the lines of a file, each taken
-    as an input, and `-` for those of stdin; any other input for itself, even if it does not exist,
-    so that reading it says so.
+    A folder names its files with a picture extension, except hidden ones; a pattern such as
+    `'line-*/**/*.png'` names those of them that it matches. `@LIST` names one input in each line of
+    a file, and `-` in each line of stdin. Any other input names itself, even if it does not exist:
+    reading it says so.
 
     Args:
         inputs: Files, folders, patterns and lists.
-        recursive: Whether folders stand for their subfolders as well.
-        leave_out: Tells which files in folders and of patterns not to take.
+        recursive: Whether to look into subfolders.
+        leave_out: Tells which files of folders and patterns to leave out.
 
     Returns:
-        Each picture once, sorted by path as `printable` spells it.
+        Each picture once, sorted by `path`.
 
     Raises:
-        UsageError: There are no inputs, none of them exists, a folder or pattern stands for no
-            picture, or a list cannot be read.
+        UsageError: There are no inputs, none of them exists, a folder or pattern names no picture,
+            or a list cannot be read.
     """
     if not inputs:
         raise UsageError("Nothing to inspect: give picture files, folders or patterns.")
-    found: dict[str, InputPicture] = {}
+    found: dict[str, PictureFile] = {}
     named = (read_list(text) if is_list(text) else (text,) for text in inputs)
     for text in chain.from_iterable(named):
         for picture in _expand(text, recursive, leave_out):
-            found.setdefault(os.path.abspath(picture.path), picture)  # noqa: PTH100  (resolve() follows links)
+            found.setdefault(os.path.abspath(picture.file), picture)  # noqa: PTH100  (resolve() follows links)
     if not found:
         raise UsageError("There is nothing to inspect but the run's own overlays and masks.")
-    if not any(os.path.lexists(picture.path) for picture in found.values()):
-        raise _nothing_there([picture.path for picture in found.values()])
-    pictures = sorted(found.values(), key=lambda picture: printable(str(picture.path)))
-    return tuple(_name_apart(pictures))
+    if not any(os.path.lexists(picture.file) for picture in found.values()):
+        raise _nothing_there([picture.file for picture in found.values()])
+    return tuple(_name_apart(sorted(found.values(), key=lambda picture: picture.path)))
 
 
 def _nothing_there(paths: Sequence[Path]) -> UsageError:
-    """Returns what to say where none of the inputs exists, the first few by name."""
+    """Returns the error for inputs of which none exists; it names the first few."""
     named = ", ".join(f"'{path}'" for path in paths[:3]).replace("\0", r"\0")
     more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
     verb = "does" if len(paths) == 1 else "do"
@@ -115,21 +150,19 @@ def _nothing_there(paths: Sequence[Path]) -> UsageError:
     return UsageError(f"There is nothing to inspect: {named}{more} {verb} not exist.{hint}")
 
 
-def _expand(
-    text: str, recursive: bool, leave_out: Callable[[Path], bool]
-) -> Iterator[InputPicture]:
+def _expand(text: str, recursive: bool, leave_out: Callable[[Path], bool]) -> Iterator[PictureFile]:
     if not text:
         raise UsageError("One of the inputs is empty. Check the variable that should hold it.")
     path = Path(text)
     if os.path.isdir(path):  # noqa: PTH112  (Path's raises for names that are too long)
-        yield from (p for p in _in_folder(path, recursive) if not leave_out(p.path))
+        yield from (p for p in _in_folder(path, recursive) if not leave_out(p.file))
     elif not os.path.lexists(path) and glob.has_magic(text):
-        yield from (p for p in _matching(text) if not leave_out(p.path))
+        yield from (p for p in _matching(text) if not leave_out(p.file))
     else:
-        yield InputPicture(path, safe_name(PurePath(path.name)))
+        yield PictureFile(path, safe_name(PurePath(path.name)))
 
 
-def _in_folder(folder: Path, recursive: bool) -> Iterator[InputPicture]:
+def _in_folder(folder: Path, recursive: bool) -> Iterator[PictureFile]:
     files = [file for file in _walk(folder, recursive) if _is_picture(file)]
     if not files:
         deeper = not recursive and any(_is_picture(file) for file in _walk(folder, True))
@@ -137,10 +170,10 @@ def _in_folder(folder: Path, recursive: bool) -> Iterator[InputPicture]:
         known = ", ".join(sorted(PICTURE_EXTENSIONS))
         raise UsageError(f"The folder '{folder}' holds no picture ({known}); {hint}.")
     for file in files:
-        yield InputPicture(file, safe_name(file.relative_to(folder)))
+        yield PictureFile(file, safe_name(file.relative_to(folder)))
 
 
-def _matching(pattern: str) -> Iterator[InputPicture]:
+def _matching(pattern: str) -> Iterator[PictureFile]:
     if "\0" in pattern:
         raise UsageError(f"The pattern {pattern!r} cannot be used: it holds a null character.")
     files = [Path(match) for match in glob.glob(pattern, recursive=True)]  # noqa: PTH207  (takes absolute patterns)
@@ -149,7 +182,7 @@ def _matching(pattern: str) -> Iterator[InputPicture]:
         raise UsageError(f"The pattern '{pattern}' matches no picture. Check it, and its quotes.")
     base = _fixed_part(Path(pattern))
     for file in files:
-        yield InputPicture(file, safe_name(file.relative_to(base)))
+        yield PictureFile(file, safe_name(file.relative_to(base)))
 
 
 def _fixed_part(pattern: Path) -> Path:
@@ -160,10 +193,10 @@ def _fixed_part(pattern: Path) -> Path:
 
 
 def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
-    """Yields the files of a folder; links are followed, but none twice.
+    """Yields the files of a folder; it follows links, but none twice.
 
-    A subfolder that is not looked into counts as a file: its name may be a picture's, and then
-    reading it says what it is.
+    A subfolder that it does not enter counts as a file: if its name is a picture's, reading it says
+    what it is.
     """
     seen: set[str] = set()
     for root, folders, files in os.walk(folder, followlinks=True, onerror=_refuse):
@@ -182,11 +215,11 @@ def _is_picture(file: Path) -> bool:
     return file.suffix.lower() in PICTURE_EXTENSIONS and not file.name.startswith(".")
 
 
-def _name_apart(pictures: Iterable[InputPicture]) -> Iterator[InputPicture]:
-    """Gives pictures from different inputs, whose results would have one name, names of their own.
+def _name_apart(pictures: Iterable[PictureFile]) -> Iterator[PictureFile]:
+    """Renames pictures of different inputs whose results would have the same name.
 
-    An extension comes on top of a name, so that of `a.png` and `a.png.png/b.png` one must yield.
-    Masks need no look: they are named as overlays in PNG are.
+    Results add an extension to the name, so `a.png` clashes with `a.png.png/b.png` too. Masks are
+    named like overlays in PNG, so they need no check.
     """
     pictures = tuple(pictures)
     count = Counter(picture.name for picture in pictures)
@@ -198,13 +231,13 @@ def _name_apart(pictures: Iterable[InputPicture]) -> Iterator[InputPicture]:
     for picture in pictures:
         results = {ResultsFolder.overlay_name(picture.name, each) for each in PICTURE_FORMATS}
         if count[picture.name] > 1 or results & folders:
-            yield replace(picture, name=mark_name(picture.name, printable(str(picture.path))))
+            yield replace(picture, name=mark_name(picture.name, picture.path))
         else:
             yield picture
 
 
 def is_result(file: Path) -> bool:
-    """Tells whether a file, however spelled, lies where some run keeps its overlays or masks."""
+    """Tells whether a file is an overlay or a mask of some run, however its path is spelled."""
     folders = (
         folder
         for spell in (os.path.abspath, os.path.realpath)

@@ -1,7 +1,7 @@
-"""Inspect a picture: find its capsules and decide on each."""
+"""The inspector: it finds the capsules of a picture and decides on each."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +9,19 @@ from numpy.typing import NDArray
 
 from capsule_inspect.choices import SHIPPED_MODEL, RuntimeName
 from capsule_inspect.errors import ModelFileError
-from capsule_inspect.imaging.annotation import Annotation
 from capsule_inspect.imaging.appearance import measure_appearance
 from capsule_inspect.imaging.crop import Crop, find_crops
-from capsule_inspect.imaging.picture import Picture
+from capsule_inspect.imaging.find_capsules import CapsuleBox
+from capsule_inspect.imaging.picture import Picture, StrPath
+from capsule_inspect.imaging.read import decode_picture
 from capsule_inspect.imaging.roi import Roi
-from capsule_inspect.inference.decide import Decision, Observation, decide, find_warnings
+from capsule_inspect.inference.decide import (
+    Decision,
+    Observation,
+    decide,
+    find_warnings,
+    override_threshold,
+)
 from capsule_inspect.modelfile.bundle import read_bundle
 from capsule_inspect.modelfile.metadata import ModelMetadata, OperatingPoint, TrainingStatistics
 from capsule_inspect.modelfile.runtime import InterpreterPool, Outputs
@@ -25,14 +32,14 @@ RunNetwork = Callable[[NDArray[np.uint8]], Outputs]
 
 @dataclass(frozen=True)
 class Finding:
-    """One capsule of a picture, and what was decided about it.
+    """One capsule of a picture, and the decision about it.
 
     Attributes:
-        crop: Where it lies.
-        decision: What was decided.
-        outputs: What the network said, which the decision was made from.
-        observation: What its window is like.
-        warnings: Sentences that say why not to trust the decision.
+        crop: Where the capsule lies.
+        decision: The label, the scores and the mask.
+        outputs: The network's outputs, which the decision comes from.
+        observation: What the capsule looks like.
+        warnings: Sentences that give reasons not to trust the decision.
     """
 
     crop: Crop
@@ -41,18 +48,50 @@ class Finding:
     observation: Observation
     warnings: tuple[str, ...] = ()
 
+    @property
+    def box(self) -> CapsuleBox:
+        """The capsule's box in native pixels: centre, length, width and angle."""
+        return self.crop.box
+
+    @property
+    def label(self) -> str:
+        """`good` or a defect class."""
+        return self.decision.label
+
+    @property
+    def confidence(self) -> float:
+        """Probability of the label, in [0, 1]."""
+        return self.decision.confidence
+
+    @property
+    def defect_score(self) -> float:
+        """1 - p(good), in [0, 1]."""
+        return self.decision.defect_score
+
+    @property
+    def is_defect(self) -> bool:
+        """Whether the label is a defect class."""
+        return self.decision.is_defect
+
+    @property
+    def mask(self) -> NDArray[np.bool_] | None:
+        """The defect's pixels, bool [H, W], native size; None for a model without masks."""
+        return self.decision.mask
+
 
 @dataclass(frozen=True)
 class Inspector:
     """Finds and judges the capsules of pictures.
 
+    Any number of threads may call one inspector, if its network allows it; those of model files do.
+
     Attributes:
-        run: The network, whichever runtime executes it.
+        run: The network, in whichever runtime.
         classes: Class names, `good` first.
-        roi: The window the network sees.
+        roi: The window that the network sees.
         point: Temperature and thresholds.
-        model_sha256: Of the model's flatbuffer; empty for a network that comes from no file.
-        training_statistics: What the training pictures were like; None where that is not known.
+        model_sha256: SHA-256 of the model's flatbuffer; empty for a network without a file.
+        training_statistics: Statistics of the training pictures; None if not known.
     """
 
     run: RunNetwork
@@ -69,9 +108,29 @@ class Inspector:
             picture: uint8 RGB, [H, W, 3].
 
         Returns:
-            One finding per capsule, in reading order; empty if no capsule was found.
+            One finding per capsule, in reading order; empty if there is no capsule.
         """
         return tuple(self._judge(crop, picture) for crop in find_crops(picture, self.roi))
+
+    def inspect_bytes(self, data: bytes, name: str = "The picture") -> tuple[Finding, ...]:
+        """Decodes a picture file as `predict` does, and judges every capsule on it.
+
+        Args:
+            data: The whole content of a PNG, JPEG, BMP, TIFF or WebP file.
+            name: The subject of messages about it, such as `The file 'a.png'`.
+
+        Returns:
+            One finding per capsule, in reading order; empty if there is no capsule. Their warnings
+            begin with those about the file.
+
+        Raises:
+            PictureError: The content is no whole picture, or has more than 100 megapixels.
+        """
+        loaded = decode_picture(data, name)
+        return tuple(
+            replace(finding, warnings=(*loaded.warnings, *finding.warnings))
+            for finding in self.inspect(loaded.pixels)
+        )
 
     def _judge(self, crop: Crop, picture: Picture) -> Finding:
         window = crop.take(picture)
@@ -89,55 +148,52 @@ class Inspector:
         return Observation(measure_appearance(window, crop.box.length), ood_score)
 
 
-def annotate(finding: Finding) -> Annotation:
-    """Returns what to draw for a finding."""
-    decision = finding.decision
-    return Annotation(
-        finding.crop.box, decision.label, decision.confidence, decision.is_defect, decision.mask
-    )
-
-
-@dataclass(frozen=True)
-class LoadedModelFile:
-    """A model file that can inspect pictures, from any number of threads.
+@dataclass(frozen=True, kw_only=True)
+class LoadedInspector(Inspector):
+    """An inspector from a model file.
 
     Attributes:
-        inspector: The network and its operating point.
-        metadata: What the file says of itself.
-        runtime: Name and version of what executes it.
+        metadata: The metadata of the file; its operating point is the file's own.
+        runtime: Name and version of the runtime that executes it.
     """
 
-    inspector: Inspector
     metadata: ModelMetadata
     runtime: str
 
 
-def load_inspector(
-    file: Path = SHIPPED_MODEL, runtime: RuntimeName = "auto", threads: int = 1
-) -> LoadedModelFile:
+def load(
+    path: StrPath = SHIPPED_MODEL,
+    *,
+    threshold: float | None = None,
+    runtime: RuntimeName = "auto",
+    threads: int = 1,
+) -> LoadedInspector:
     """Loads a model file, and makes sure that a runtime here executes it.
 
     Args:
-        file: Made by `export-tflite`; the one that ships if not given.
-        runtime: What executes it.
+        path: A file made by `export-tflite`; by default the model that ships with the package.
+        threshold: Replaces the file's own threshold, in [0, 1].
+        runtime: The runtime that executes the model.
         threads: How many threads the runtime may use for each capsule; at least 1.
 
     Returns:
-        What inspects pictures with it, at the file's own operating point.
+        An inspector for pictures; several threads may use it at once.
 
     Raises:
         ModelFileError: The file is missing, damaged or foreign, or cannot be executed.
         MissingExtraError: The runtime is not installed.
+        UsageError: The threshold is out of range.
 
     Example:
         >>> import numpy as np
-        >>> loaded = load_inspector()
-        >>> loaded.inspector.classes
+        >>> inspector = load()
+        >>> inspector.classes
         ('good', 'crack', 'faulty_imprint', 'poke', 'scratch', 'squeeze')
         >>> bare_table = np.full((300, 400, 3), 230, np.uint8)
-        >>> loaded.inspector.inspect(bare_table)  # there is no capsule on it
+        >>> inspector.inspect(bare_table)  # there is no capsule on it
         ()
     """
+    file = Path(path)
     if file == SHIPPED_MODEL and not file.is_file():
         raise ModelFileError(
             f"The model that ships with capsule-inspect is missing from '{file}'. "
@@ -145,13 +201,15 @@ def load_inspector(
         )
     bundle = read_bundle(file)
     meta = bundle.metadata
+    point = override_threshold(meta.operating_point, threshold, "given to load")
     pool = InterpreterPool(bundle, runtime, threads)
-    inspector = Inspector(
+    return LoadedInspector(
         run=pool.run,
         classes=meta.classes,
         roi=meta.roi,
-        point=meta.operating_point,
+        point=point,
         model_sha256=meta.flatbuffer_sha256,
         training_statistics=meta.training_statistics,
+        metadata=meta,
+        runtime=pool.runtime,
     )
-    return LoadedModelFile(inspector, meta, pool.runtime)

@@ -1,10 +1,10 @@
-"""The folder that `predict` writes to: its files, its names and its lock."""
+"""The folder that `predict` writes to: its files, their names and its lock."""
 
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
@@ -17,10 +17,10 @@ from capsule_inspect.text import printable
 
 @contextmanager
 def sentences_for(out: Path) -> Iterator[None]:
-    """Turns errors of writing into sentences.
+    """Turns errors of writing into sentences for a person.
 
     Args:
-        out: The results folder, named where an error does not say what could not be written.
+        out: The results folder; the sentence names it where the error names no file.
 
     Raises:
         UsageError: Something could not be written.
@@ -36,81 +36,66 @@ def sentences_for(out: Path) -> Iterator[None]:
 
 
 MADE_BY = "capsule-inspect predict"
-"""What run.json says of the command, by which its folders are known."""
+"""The mark in run.json by which a folder of `predict` is known."""
+
+DRIFT = "drift"
+"""The key of run.json that tells how the pictures differ from the training pictures."""
 
 _OVERLAYS, _MASKS = "overlays", "masks"
 
 PICTURE_FOLDERS = (_OVERLAYS, _MASKS)
-"""The folders of pictures in a results folder."""
+"""The folders in a results folder that hold pictures."""
 
 
 @dataclass(frozen=True)
 class ResultsFolder:
-    """The files of a batch.
+    """The names of the files in a results folder, and what they tell.
 
     Attributes:
-        path: The folder.
+        path: The folder, which need not exist.
     """
 
     path: Path
 
     @property
     def records(self) -> Path:
-        """One row per capsule, and one for every file that gave none."""
+        """The rows: one per capsule, and one for every file that gave none."""
         return self.path / "predictions.csv"
 
     @property
     def run_file(self) -> Path:
-        """What the run was made with; written first."""
+        """The settings of the run; written first."""
         return self.path / "run.json"
 
     @property
     def report(self) -> Path:
-        """The page for people, if one was asked for."""
+        """The page to look through, if one was asked for."""
         return self.path / "report.html"
 
     @staticmethod
     def overlay_name(picture: str, picture_format: "PictureFormat") -> str:
-        """Names the overlay of a picture, relative to the folder, POSIX.
+        """Returns the name of a picture's overlay, relative to the folder, POSIX.
 
         Args:
-            picture: What the picture's results are called.
-            picture_format: What the overlay is written as; its extension.
+            picture: The name of the picture's results.
+            picture_format: The format of the overlay, and its extension.
         """
         return f"{_OVERLAYS}/{picture}.{picture_format}"
 
     @staticmethod
     def mask_name(picture: str) -> str:
-        """Names the mask of a picture, likewise."""
+        """Returns the name of a picture's mask, likewise."""
         return f"{_MASKS}/{picture}.png"
 
-    def write(self, name: str, data: bytes) -> None:
-        """Writes a file so that it is never seen half done.
-
-        After a power cut it can be empty, which `holds` tells; to wait for the disk with each file
-        would let a busy one stop the batch for seconds.
-
-        Args:
-            name: Relative to the folder, POSIX.
-            data: The content.
-
-        Raises:
-            UsageError: The folder cannot be written.
-        """
-        file = self.path / name
-        with sentences_for(self.path):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            write_bytes(file, data)
-
     def holds(self, name: str) -> bool:
-        """Tells whether a file that `write` was given is there in full."""
+        """Tells whether a file is there in full, by its name relative to the folder."""
         try:
             return (self.path / name).stat().st_size > 0
         except OSError:
             return False
 
     def read_run(self) -> dict[str, object]:
-        """Returns what the run was made with, as in run.json; nothing if that cannot be known."""
+        """Returns the content of run.json; empty if it cannot be read."""
         try:
             document = json.loads(self.run_file.read_bytes())
         except (OSError, ValueError):
@@ -118,25 +103,25 @@ class ResultsFolder:
         return document if isinstance(document, dict) else {}
 
     def is_of_a_run(self) -> bool:
-        """Tells whether `predict` has made the folder."""
+        """Tells whether `predict` made the folder."""
         return self.read_run().get("made_by") == MADE_BY
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """All that decides the results of a run: it can be resumed with the same.
+    """The settings that decide the results of a run; it can be resumed with the same ones.
 
     The names are the keys of run.json.
 
     Attributes:
-        version: Of this package.
+        version: The version of this package.
         model: SHA-256 of the model's flatbuffer.
         classes: Class names in the model's order.
         temperature: Divides the label logits before the softmax.
         threshold: A capsule is good exactly where its defect score is below this.
         mask_threshold: A pixel is defect where its defect probability is at least this.
         overlays: Which pictures get an overlay.
-        overlay_format: What overlays are written as.
+        overlay_format: The format of overlays.
         masks: Whether masks are written.
         max_pixels: Larger pictures are refused.
     """
@@ -153,99 +138,139 @@ class RunSettings:
     max_pixels: int
 
     def to_json(self) -> bytes:
-        """Returns the content of run.json."""
-        document = {"made_by": MADE_BY, **asdict(self)}
-        return f"{json.dumps(document, indent=2)}\n".encode()
+        """Returns the content of run.json at the beginning of a run."""
+        return _to_json({"made_by": MADE_BY, **asdict(self)})
+
+
+def _to_json(run: Mapping[str, object]) -> bytes:
+    return f"{json.dumps(run, indent=2)}\n".encode()
+
+
+@dataclass(frozen=True)
+class OpenResults(ResultsFolder):
+    """A results folder that is locked for this process and ready to be written.
+
+    `open_results` makes it. Pass it on to whatever writes results.
+    """
+
+    def write(self, name: str, data: bytes) -> None:
+        """Writes a file, so that nobody ever sees half of it; any thread may call it.
+
+        After a power cut the file can be empty, which `holds` notices. Waiting for the disk after
+        each file would be safer, but a busy disk would stop the batch for seconds.
+
+        Args:
+            name: Relative to the folder, POSIX.
+            data: The content.
+
+        Raises:
+            UsageError: The folder cannot be written.
+        """
+        file = self.path / name
+        with sentences_for(self.path):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(file, data)
+
+    def write_drift(self, shifts: Sequence[Mapping[str, object]]) -> None:
+        """Writes into run.json how the pictures differ from the training pictures.
+
+        Args:
+            shifts: The medians outside their range, each as a JSON object.
+        """
+        self.write(self.run_file.name, _to_json({**self.read_run(), DRIFT: shifts}))
 
 
 _LOCK = ".lock"
 
 
-def check_results(folder: ResultsFolder, on_existing: OnExisting) -> None:
-    """Makes sure that a results folder can be used as asked, before any work is done.
+def check_results(path: Path, on_existing: OnExisting) -> None:
+    """Makes sure that a folder can take results as asked, before any work is done.
 
     Args:
-        folder: The folder, which need not be there.
-        on_existing: What to do with a folder that holds something already.
+        path: The folder, which need not exist.
+        on_existing: What to do with a folder that already holds something.
 
     Raises:
-        UsageError: It is not a folder, or what it holds is not to be used.
+        UsageError: It is not a folder, or its content forbids what was asked.
     """
-    out = folder.path
-    with sentences_for(out):
-        if os.path.lexists(out) and not out.is_dir():
-            raise UsageError(f"The output '{out}' is not a folder. Name another with -o.")
-        if not out.is_dir() or all(_is_ours_and_empty(entry.name) for entry in out.iterdir()):
+    with sentences_for(path):
+        if os.path.lexists(path) and not path.is_dir():
+            raise UsageError(f"The output '{path}' is not a folder. Name another with -o.")
+        if not path.is_dir() or all(_is_ours_and_empty(entry.name) for entry in path.iterdir()):
             return
-    if not folder.is_of_a_run():
+    if not ResultsFolder(path).is_of_a_run():
         hint = " No run.json says that this command made it." if on_existing != "refuse" else ""
         raise UsageError(
-            f"The output folder '{out}' is not empty.{hint} Name another with -o, or remove it."
+            f"The output folder '{path}' is not empty.{hint} Name another with -o, or remove it."
         )
     if on_existing == "refuse":
         raise UsageError(
-            f"The output folder '{out}' is not empty. Go on with its run by --resume, start it "
+            f"The output folder '{path}' is not empty. Go on with its run by --resume, start it "
             "again with --overwrite, or name another folder with -o."
         )
 
 
 @contextmanager
 def open_results(
-    folder: ResultsFolder, settings: RunSettings, on_existing: OnExisting = "refuse"
-) -> Iterator[None]:
-    """Has a results folder for this process alone, ready to be written.
+    path: Path, settings: RunSettings, on_existing: OnExisting = "refuse"
+) -> Iterator[OpenResults]:
+    """Locks a results folder for this process and makes it ready.
 
-    With `resume`, what an earlier run finished stays, but for its report; with `overwrite` its
-    rows, settings and report and the folders `overlays` and `masks` are removed, and nothing else.
+    `resume` keeps what an earlier run finished, except its report. `overwrite` removes its rows,
+    settings, report and the folders `overlays` and `masks`, and nothing else.
 
     Args:
-        folder: The folder; made if need be.
-        settings: What the run is made with.
-        on_existing: What to do with a folder that holds something already.
+        path: The folder; made if need be.
+        settings: The settings of the run.
+        on_existing: What to do with a folder that already holds something.
+
+    Yields:
+        The folder, until the lock is released.
 
     Raises:
-        UsageError: As for `check_results`; another run uses the folder; a run to be resumed was
-            made with other settings.
+        UsageError: As for `check_results`; another run uses the folder; the run to resume had other
+            settings.
     """
     from filelock import FileLock, Timeout  # a list of runs does without
 
-    check_results(folder, on_existing)
-    with sentences_for(folder.path):
-        folder.path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder.path / _LOCK, blocking=False)
+    check_results(path, on_existing)
+    with sentences_for(path):
+        path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path / _LOCK, blocking=False)
         try:
             lock.acquire()
         except Timeout:
             raise UsageError(
-                f"Another run writes to '{folder.path}' now. Wait for it, or name another folder "
-                "with -o."
+                f"Another run writes to '{path}' now. Wait for it, or name another folder with -o."
             ) from None
     try:
-        with sentences_for(folder.path):
-            _make_ready(folder, settings, on_existing)
-        yield
+        results = OpenResults(path)
+        with sentences_for(path):
+            _make_ready(results, settings, on_existing)
+        yield results
     finally:
         lock.release()
 
 
-def _make_ready(folder: ResultsFolder, settings: RunSettings, on_existing: OnExisting) -> None:
-    check_results(folder, on_existing)  # once more: another run may have come before the lock
-    _remove_unfinished(folder)
-    folder.report.unlink(missing_ok=True)  # or it could be of other rows
-    if folder.run_file.exists():
+def _make_ready(results: OpenResults, settings: RunSettings, on_existing: OnExisting) -> None:
+    check_results(results.path, on_existing)  # again: another run may have come before the lock
+    _remove_unfinished(results)
+    results.report.unlink(missing_ok=True)  # its rows may be others
+    if results.run_file.exists():
         if on_existing == "resume":
-            _require_same(folder, settings)
+            _require_same(results, settings)
             return
-        folder.records.unlink(missing_ok=True)
+        results.records.unlink(missing_ok=True)
         for name in PICTURE_FOLDERS:
-            if os.path.lexists(folder.path / name):
-                shutil.rmtree(folder.path / name)
-    folder.write(folder.run_file.name, settings.to_json())
+            if os.path.lexists(results.path / name):
+                shutil.rmtree(results.path / name)
+    results.write(results.run_file.name, settings.to_json())
 
 
 def _require_same(folder: ResultsFolder, settings: RunSettings) -> None:
     before, now = folder.read_run(), json.loads(settings.to_json())
-    changed = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+    keys = dict.fromkeys((*before, *now))
+    changed = [key for key in keys if key != DRIFT and before.get(key) != now.get(key)]
     if changed:
         said = ", ".join(f"{key} was {before.get(key)}, now {now.get(key)}" for key in changed)
         raise UsageError(
@@ -255,7 +280,7 @@ def _require_same(folder: ResultsFolder, settings: RunSettings) -> None:
 
 
 def _is_ours_and_empty(name: str) -> bool:
-    """Tells whether a file is one that a run leaves before it has begun to write results."""
+    """Tells whether a run can leave this file before it writes any results."""
     return name == _LOCK or name.startswith(UNFINISHED)
 
 
@@ -266,33 +291,33 @@ def _remove_unfinished(folder: ResultsFolder) -> None:
 
 
 _MAX_COMPONENT_BYTES = 240
-"""Of one name in a results folder: file systems allow 255, and endings come on top."""
+"""Bytes of one name in a results folder; file systems allow 255, and results add an extension."""
 _MAX_NAME_BYTES = 1024
-"""Of a whole name, so that it fits under any sensible output folder (Linux allows 4096)."""
+"""Bytes of a whole path; it fits under any sensible output folder, since Linux allows 4096."""
 
 
-def safe_name(way: PurePath) -> str:
-    """Spells the way to a file so that it cannot lead out of the folder it is joined to.
+def safe_name(path: PurePath) -> str:
+    """Makes a path safe to join to a folder: it cannot lead out of it.
 
     Args:
-        way: Absolute or relative, of any length.
+        path: A path, absolute or relative, of any length.
 
     Returns:
         A relative POSIX path of UTF-8 text, short enough for any file system.
     """
-    parts = [part for part in way.parts if part not in {way.anchor, "..", "."}]
+    parts = [part for part in path.parts if part not in {path.anchor, "..", "."}]
     safe = "/".join(_shorten(printable(part)) for part in parts)
     if len(safe.encode()) <= _MAX_NAME_BYTES:
         return safe
-    return mark_name(_shorten(printable(way.name)), printable(str(way)))
+    return mark_name(_shorten(printable(path.name)), printable(str(path)))
 
 
 def mark_name(name: str, source: str) -> str:
-    """Tells a name from others by a short digest, put before its extension.
+    """Makes a name different from others: puts a short digest before its extension.
 
     Args:
         name: A safe name.
-        source: What the digest is of.
+        source: The text that the digest is made from.
     """
     digest = hashlib.sha256(source.encode("utf-8")).hexdigest()[:10]
     parent, _, last = name.rpartition("/")

@@ -1,4 +1,4 @@
-"""report.html of a batch: what `predict` found, to look through."""
+"""report.html: the results of a batch, to look through."""
 
 import os
 from collections import Counter
@@ -12,8 +12,9 @@ from capsule_inspect.choices import GOOD
 from capsule_inspect.errors import PictureError
 from capsule_inspect.imaging.picture import MAX_PIXELS
 from capsule_inspect.imaging.read import read_picture
+from capsule_inspect.inference.drift import Shift, describe_drift
 from capsule_inspect.inference.records import Record, read_records
-from capsule_inspect.inference.results_folder import ResultsFolder
+from capsule_inspect.inference.results_folder import OpenResults
 from capsule_inspect.pages.charts import Chart, Curve, histogram
 from capsule_inspect.pages.elements import MOST_ROWS, Card, Column, Fact, Row, Shown, render
 from capsule_inspect.pages.pictures import make_thumbnail
@@ -36,13 +37,14 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class _Page:
-    """What `templates/batch.html` shows."""
+    """The values in `templates/batch.html`."""
 
     title: str
     about: str
     place: str
     facts: tuple[Fact, ...]
     drift: str
+    shifts: tuple[Shift, ...]
     defects: tuple[Card, ...]
     defects_left_out: int
     doubtful: tuple[Card, ...]
@@ -56,42 +58,42 @@ class _Page:
 
 
 def write_batch_page(
-    folder: ResultsFolder, about: str, drift: str = "", max_pixels: int = MAX_PIXELS
+    results: OpenResults, about: str, drift: Sequence[Shift] = (), max_pixels: int = MAX_PIXELS
 ) -> None:
     """Writes report.html beside the rows of a batch.
 
     Args:
-        folder: The results folder.
-        about: Which model judged, in a sentence.
-        drift: How the batch differs from the training pictures; empty if it does not.
+        results: The results folder, which holds all rows.
+        about: A sentence on the model that judged.
+        drift: How the batch differs from the training pictures.
         max_pixels: Larger pictures are not shown.
 
     Raises:
         UsageError: The folder cannot be written.
         DataError: Its rows cannot be read.
     """
-    page = make_batch_page(folder.path, read_records(folder.records), about, drift, max_pixels)
-    folder.write(folder.report.name, page.encode())
+    page = make_batch_page(results.path, read_records(results.records), about, drift, max_pixels)
+    results.write(results.report.name, page.encode())
 
 
 def make_batch_page(
     folder: Path,
     records: Sequence[Record],
     about: str,
-    drift: str = "",
+    drift: Sequence[Shift] = (),
     max_pixels: int = MAX_PIXELS,
 ) -> str:
     """Makes the page of a batch.
 
     Args:
-        folder: The results folder, for its overlays.
+        folder: The results folder, which holds the overlays.
         records: All its rows.
-        about: Which model judged, in a sentence.
-        drift: How the batch differs from the training pictures; empty if it does not.
+        about: A sentence on the model that judged.
+        drift: How the batch differs from the training pictures.
         max_pixels: Larger pictures are not shown.
 
     Returns:
-        An HTML document with the pictures that a person would look at first inside.
+        An HTML document; it contains the pictures that a person looks at first.
     """
     capsules = [record for record in records if record.status == "ok"]
     defects = sorted((r for r in capsules if r.label != GOOD), key=_score, reverse=True)
@@ -100,7 +102,7 @@ def make_batch_page(
     place = _common_folder(records)
     show = partial(_card, folder, place, max_pixels)
     count = len({record.path for record in records})
-    # Where not all fit, those that need no look are left out.
+    # If there are too many, the page leaves out rows that need no look.
     rows = sorted(records, key=lambda r: r.label == GOOD and not r.warning)
     shown = records if len(records) <= MOST_ROWS else rows[:MOST_ROWS]
     page = _Page(
@@ -108,7 +110,8 @@ def make_batch_page(
         about=about,
         place=place,
         facts=tuple(_facts(records, len(defects))),
-        drift=drift,
+        drift=describe_drift(drift),
+        shifts=tuple(drift),
         defects=tuple(map(show, defects[:_MOST_DEFECTS])),
         defects_left_out=max(0, len(defects) - _MOST_DEFECTS),
         doubtful=tuple(map(show, doubtful[:_MOST_DOUBTFUL])),
@@ -143,7 +146,7 @@ def _facts(records: Sequence[Record], defective: int) -> Iterable[Fact]:
 
 
 def _common_folder(records: Sequence[Record]) -> str:
-    """Returns the folder that all pictures are in, with its last slash; empty if there is none."""
+    """Returns the folder that holds all pictures, with a slash at its end; empty if none does."""
     folders = {os.path.dirname(record.path) for record in records}  # noqa: PTH120  (text, as found)
     try:
         common = os.path.commonpath(folders)

@@ -15,7 +15,7 @@ from capsule_inspect.imaging.encode import encode_picture
 from capsule_inspect.imaging.find_capsules import CapsuleBox, find_capsules
 from capsule_inspect.imaging.overlay import draw_overlay
 from capsule_inspect.imaging.picture import Picture
-from capsule_inspect.inference.inspector import Finding, Inspector, annotate
+from capsule_inspect.inference.inspector import Finding, Inspector
 from capsule_inspect.pages.elements import Shown
 
 
@@ -71,7 +71,7 @@ def illustrate(data: DataSet, sample: Sample, inspector: Inspector) -> tuple[Sho
     picture, mask = data.read(sample)
     findings = inspector.inspect(picture)
     boxes = [finding.crop.box for finding in findings] or [CapsuleBox.of_whole(picture)]
-    decided = draw_overlay(picture, [annotate(finding) for finding in findings])
+    decided = draw_overlay(picture, findings)
     return (
         Shown(_cut(_draw_truth(sample, picture, mask, boxes), boxes), "true"),
         Shown(_cut(decided, boxes), _describe(findings)),

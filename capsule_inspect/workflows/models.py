@@ -41,10 +41,10 @@ def load_model(file: Path, runtime: RuntimeName, threads: int) -> LoadedModel:
         DataError: decision.json is missing or damaged.
     """
     if file.suffix == ".tflite":
-        from capsule_inspect.inference.inspector import load_inspector
+        from capsule_inspect.inference.inspector import load
 
-        loaded = load_inspector(file, runtime, threads)
-        return LoadedModel(loaded.inspector, loaded.metadata.training_data_sha256, _sha256(file))
+        inspector = load(file, runtime=runtime, threads=threads)
+        return LoadedModel(inspector, inspector.metadata.training_data_sha256, _sha256(file))
     from capsule_inspect.training.decision import resolve_model
 
     resolve_model(file)

@@ -9,12 +9,14 @@ from capsule_inspect.choices import GOOD, OnExisting, RuntimeName
 from capsule_inspect.cli.console import note, say, warn, watch_pictures
 from capsule_inspect.cli.print_rows import RecordPrinter
 from capsule_inspect.errors import ConditionNotMetError, PartialFailureError
-from capsule_inspect.inference.batch import BatchSummary, inspect_batch
+from capsule_inspect.inference.batch import BatchSummary, inspect_batch, run_settings
+from capsule_inspect.inference.decide import override_threshold
+from capsule_inspect.inference.drift import describe_drift
 from capsule_inspect.inference.inputs import InputPicture, expand_inputs, is_result
-from capsule_inspect.inference.inspect_file import InspectOptions
-from capsule_inspect.inference.inspector import Inspector, load_inspector
+from capsule_inspect.inference.inspect_picture import InspectOptions
+from capsule_inspect.inference.inspector import Inspector, load
 from capsule_inspect.inference.records import Record
-from capsule_inspect.inference.results_folder import ResultsFolder, check_results
+from capsule_inspect.inference.results_folder import OpenResults, check_results, open_results
 from capsule_inspect.runs.run_folder import input_name, new_run_folder
 from capsule_inspect.text import counted
 from capsule_inspect.workflows.models import describe_expected
@@ -100,48 +102,46 @@ def predict_batch(request: PredictRequest) -> None:
             with another exit code than 0 all the same.
     """
     start = time.monotonic()
-    given = ResultsFolder(request.out) if request.out else None
-    if given:
-        check_results(given, request.on_existing)
+    if request.out:
+        check_results(request.out, request.on_existing)
     pictures = expand_inputs(request.inputs, request.recursive, is_result)
     inspector = _load(request)
     # Only now, so that a mistyped input leaves no folder behind.
-    folder = given or ResultsFolder(new_run_folder("predict", input_name(request.inputs[0])))
-    summary = _inspect(request, inspector, pictures, folder)
-    counts = describe_batch(summary, inspector.classes)
-    seconds = time.monotonic() - start
-    last_line = f"{counts} in {seconds:.1f} s. Results: {folder.records.resolve()}"
-    if request.report:
-        _write_report(request, inspector, summary, folder)
-        last_line += f" Report: {folder.report.resolve()}"
-    else:
-        place = "" if request.out else f" -o {folder.path}"
-        last_line += f" (to look through: the same command with --resume --report{place})"
+    folder = request.out or new_run_folder("predict", input_name(request.inputs[0]))
+    settings = run_settings(inspector, request.options)
+    with open_results(folder, settings, request.on_existing) as results:
+        summary = _inspect(request, inspector, pictures, results)
+        counts = describe_batch(summary, inspector.classes)
+        seconds = time.monotonic() - start
+        last_line = f"{counts} in {seconds:.1f} s. Results: {results.records.resolve()}"
+        if request.report:
+            _write_report(request, inspector, summary, results)
+            last_line += f" Report: {results.report.resolve()}"
+        else:
+            place = "" if request.out else f" -o {folder}"
+            last_line += f" (to look through: the same command with --resume --report{place})"
     if summary.drift:
-        warn(summary.drift)
+        warn(f"{describe_drift(summary.drift)} See `drift` in run.json.")
     conclude_batch(summary, last_line, request.fail_on_defect)
     say(last_line)
 
 
 def _load(request: PredictRequest) -> Inspector:
-    loaded = load_inspector(request.model, request.runtime, request.threads)
-    point = loaded.inspector.point
-    if request.threshold is not None:
-        by = "given with --threshold"
-        point = replace(point, threshold=request.threshold, chosen_by=by, expected=())
+    inspector = load(request.model, runtime=request.runtime, threads=request.threads)
+    point = override_threshold(inspector.point, request.threshold, "given with --threshold")
     if request.verbose:
-        say(f"Model: {request.model} ({loaded.metadata.quantization})")
-        say(f"Runtime: {loaded.runtime}, {counted(request.threads, 'thread')}")
+        say(f"Model: {request.model} ({inspector.metadata.quantization})")
+        say(f"Runtime: {inspector.runtime}, {counted(request.threads, 'thread')}")
         say(f"Threshold: {point.threshold:g} ({point.chosen_by})")
         say(f"Expected: {describe_expected(point)}")
-    return replace(loaded.inspector, point=point)
+    return replace(inspector, point=point)
 
 
 def _inspect(
     request: PredictRequest,
     inspector: Inspector,
     pictures: Sequence[InputPicture],
-    folder: ResultsFolder,
+    results: OpenResults,
 ) -> BatchSummary:
     printer = RecordPrinter(inspector.classes, request.as_json, request.as_table)
     with watch_pictures(len(pictures), "Inspecting") as advance:
@@ -156,10 +156,9 @@ def _inspect(
         summary = inspect_batch(
             inspector,
             pictures,
-            folder.path,
+            results,
             request.options,
             jobs=request.jobs,
-            on_existing=request.on_existing,
             on_picture=on_picture,
         )
     printer.finish()
@@ -167,9 +166,9 @@ def _inspect(
 
 
 def _write_report(
-    request: PredictRequest, inspector: Inspector, summary: BatchSummary, folder: ResultsFolder
+    request: PredictRequest, inspector: Inspector, summary: BatchSummary, results: OpenResults
 ) -> None:
     from capsule_inspect.pages.batch_page import write_batch_page  # Jinja, which few runs need
 
     about = f"Model {request.model.name}, threshold {inspector.point.threshold:.3g}."
-    write_batch_page(folder, about, summary.drift, request.options.max_pixels)
+    write_batch_page(results, about, summary.drift or (), request.options.max_pixels)

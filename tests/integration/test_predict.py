@@ -6,7 +6,7 @@ import pytest
 
 from capsule_inspect.cli import predict as command
 from capsule_inspect.cli.predict import split_arguments
-from capsule_inspect.inference import inspector as load_inspector
+from capsule_inspect.inference import inspector
 from capsule_inspect.inference.records import read_records
 
 
@@ -183,7 +183,7 @@ class TestUsage:
         assert "does not exist" in last.error
 
     def test_a_missing_shipped_model_is_named(self, invoke, pictures, tmp_path, monkeypatch):
-        for module in (command, load_inspector):
+        for module in (command, inspector):
             monkeypatch.setattr(module, "SHIPPED_MODEL", tmp_path / "none.tflite")
         result = invoke("predict", pictures, "-o", tmp_path / "out")
         assert result.exit_code == 2

@@ -10,7 +10,7 @@ import pytest
 from capsule_inspect.choices import SHIPPED_MODEL
 from capsule_inspect.drawing.capsules import draw_capsule, draw_labels
 from capsule_inspect.imaging.read import read_picture
-from capsule_inspect.inference.inspector import Inspector, load_inspector
+from capsule_inspect.inference.inspector import Inspector, load
 from capsule_inspect.modelfile.bundle import read_bundle
 
 DEFECTS = ("crack", "faulty_imprint", "poke", "scratch", "squeeze")
@@ -18,7 +18,7 @@ DEFECTS = ("crack", "faulty_imprint", "poke", "scratch", "squeeze")
 
 @pytest.fixture(scope="module")
 def inspector() -> Inspector:
-    return load_inspector().inspector
+    return load()
 
 
 def test_it_is_small_quantized_and_says_where_it_comes_from():

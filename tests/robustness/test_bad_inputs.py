@@ -91,16 +91,16 @@ def test_an_interrupt_ends_with_130_and_a_sentence(paint, tmp_path, tiny_model):
     code = """
 import os, signal, sys
 from capsule_inspect.cli.app import main
-from capsule_inspect.inference import inspect_file
+from capsule_inspect.inference import inspect_picture
 # A shell that starts its jobs in the background has them ignore interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-read, seen = inspect_file.load_picture, []
-def load_picture(*arguments):
+read, seen = inspect_picture.decode_picture, []
+def decode_picture(*arguments):
     seen.append(arguments)
     if len(seen) == 3:
         os.kill(os.getpid(), signal.SIGINT)
     return read(*arguments)
-inspect_file.load_picture = load_picture
+inspect_picture.decode_picture = decode_picture
 main(sys.argv[1:])
 """
     out = tmp_path / "out"

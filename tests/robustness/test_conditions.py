@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from capsule_inspect.drawing.capsules import draw_capsule, draw_labels
 from capsule_inspect.imaging.picture import Picture
-from capsule_inspect.inference.inspector import load_inspector
+from capsule_inspect.inference.inspector import load
 
 pytestmark = pytest.mark.slow
 
@@ -65,7 +65,7 @@ ANGLES = (0.0, 35.0, 90.0, 200.0)
 
 
 def test_labels_stay_under_other_lights_cameras_and_angles():
-    inspector = load_inspector().inspector
+    inspector = load()
     changed, seen = [], 0
     for number, truth in enumerate(draw_labels(COUNT, SEED)):
         picture = draw_capsule(truth, (SEED, number)).picture

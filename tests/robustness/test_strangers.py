@@ -4,11 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
-from capsule_inspect.inference.batch import inspect_batch
+from capsule_inspect.inference.batch import inspect_batch, run_settings
 from capsule_inspect.inference.inputs import expand_inputs
-from capsule_inspect.inference.inspect_file import InspectOptions
-from capsule_inspect.inference.inspector import load_inspector
+from capsule_inspect.inference.inspect_picture import InspectOptions
+from capsule_inspect.inference.inspector import load
 from capsule_inspect.inference.records import read_records
+from capsule_inspect.inference.results_folder import open_results
 
 SIDE = 800
 CAPSULE = (700, 260)
@@ -98,9 +99,9 @@ def rows(tmp_path_factory):
     folder = tmp_path_factory.mktemp("strangers")
     for name, draw in THINGS.items():
         (folder / f"{name}.png").write_bytes(cv2.imencode(".png", draw())[1].tobytes())
-    inspector = load_inspector().inspector
-    out = folder / "out"
-    inspect_batch(inspector, expand_inputs([str(folder)]), out, InspectOptions("none"))
+    inspector, options, out = load(), InspectOptions("none"), folder / "out"
+    with open_results(out, run_settings(inspector, options)) as results:
+        inspect_batch(inspector, expand_inputs([str(folder)]), results, options)
     return read_records(out / "predictions.csv")
 
 

@@ -1,5 +1,4 @@
 import math
-import re
 import threading
 import time
 from dataclasses import replace
@@ -15,12 +14,20 @@ from hypothesis import strategies as st
 from capsule_inspect.drawing.capsules import draw_capsule
 from capsule_inspect.errors import InterruptedRunError, UsageError
 from capsule_inspect.imaging.appearance import Appearance
-from capsule_inspect.inference.batch import BatchSummary, Drift, Tally, inspect_batch, map_in_order
+from capsule_inspect.inference.batch import (
+    BatchSummary,
+    Tally,
+    inspect_batch,
+    map_in_order,
+    run_settings,
+)
 from capsule_inspect.inference.decide import Observation
+from capsule_inspect.inference.drift import Shift
 from capsule_inspect.inference.inputs import expand_inputs
-from capsule_inspect.inference.inspect_file import InspectedFile, InspectOptions
+from capsule_inspect.inference.inspect_picture import InspectedPicture, InspectOptions
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.inference.records import Record, read_records
+from capsule_inspect.inference.results_folder import open_results
 from capsule_inspect.modelfile.metadata import (
     RANGE_NAMES,
     OperatingPoint,
@@ -50,6 +57,12 @@ def inspector(run=see_poke, mode="capsule") -> Inspector:
     return Inspector(run, CLASSES, replace(CAPSULE_ROI, mode=mode), OperatingPoint())
 
 
+def inspect_into(judge, pictures, out, options, on_existing="refuse", **more) -> BatchSummary:
+    """Opens a results folder and inspects a batch into it."""
+    with open_results(out, run_settings(judge, options), on_existing) as results:
+        return inspect_batch(judge, pictures, results, options, **more)
+
+
 def load(path: Path) -> np.ndarray:
     return cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
 
@@ -67,7 +80,7 @@ def pictures(tmp_path, save_picture):
 
 def test_each_capsule_and_each_other_file_gets_a_row(pictures, tmp_path):
     out = tmp_path / "out"
-    summary = inspect_batch(inspector(), pictures, out, OVERLAYS)
+    summary = inspect_into(inspector(), pictures, out, OVERLAYS)
     rows = read_records(out / "predictions.csv")
     found = [(Path(row.path).name, row.capsule, row.status, row.label) for row in rows]
     assert found == [
@@ -84,7 +97,7 @@ def test_each_capsule_and_each_other_file_gets_a_row(pictures, tmp_path):
 
 def test_a_picture_without_a_capsule_is_among_the_defects_that_get_an_overlay(pictures, tmp_path):
     out = tmp_path / "out"
-    inspect_batch(inspector(see_good), pictures, out, InspectOptions(overlays="defects"))
+    inspect_into(inspector(see_good), pictures, out, InspectOptions(overlays="defects"))
     assert {
         row.path.rpartition("/")[2]: row.overlay for row in read_records(out / "predictions.csv")
     } == {
@@ -98,7 +111,7 @@ def test_a_picture_without_a_capsule_is_among_the_defects_that_get_an_overlay(pi
 
 def test_files_mirror_the_input_folder(pictures, tmp_path):
     out = tmp_path / "out"
-    inspect_batch(inspector(), pictures, out, ALL)
+    inspect_into(inspector(), pictures, out, ALL)
     files = {str(file.relative_to(out)) for file in out.rglob("*") if file.is_file()}
     expected = {"predictions.csv", "run.json", ".lock"}
     for name in ("empty.png", "one.png", "sub/two.png"):
@@ -112,7 +125,7 @@ def test_files_mirror_the_input_folder(pictures, tmp_path):
 
 def test_masks_hold_the_class_and_add_up_to_the_area(pictures, tmp_path):
     out = tmp_path / "out"
-    inspect_batch(inspector(), pictures, out, ALL)
+    inspect_into(inspector(), pictures, out, ALL)
     rows = [row for row in read_records(out / "predictions.csv") if "two" in row.path]
     mask = load(out / rows[0].mask)
     assert mask.shape == (300, 600)
@@ -128,7 +141,7 @@ def test_masks_hold_the_class_and_add_up_to_the_area(pictures, tmp_path):
 
 def test_overlays_show_the_picture_with_something_drawn(pictures, tmp_path):
     out = tmp_path / "out"
-    inspect_batch(inspector(), pictures, out, OVERLAYS)
+    inspect_into(inspector(), pictures, out, OVERLAYS)
     overlay, picture = load(out / "overlays/one.png.png"), load(tmp_path / "in/one.png")
     assert overlay.shape == picture.shape
     same = (overlay == picture).all(axis=2).mean()
@@ -137,7 +150,7 @@ def test_overlays_show_the_picture_with_something_drawn(pictures, tmp_path):
 
 def test_good_capsules_have_no_defect_pixels(pictures, tmp_path):
     out = tmp_path / "out"
-    summary = inspect_batch(inspector(see_good), pictures, out, ALL)
+    summary = inspect_into(inspector(see_good), pictures, out, ALL)
     assert summary.labels == {"good": 3}
     assert not load(out / "masks/one.png.png").any()
     assert {r.defect_area_px for r in read_records(out / "predictions.csv")} == {None, 0}
@@ -145,7 +158,7 @@ def test_good_capsules_have_no_defect_pixels(pictures, tmp_path):
 
 def test_nothing_but_rows_if_nothing_else_is_wanted(pictures, tmp_path):
     out = tmp_path / "out"
-    inspect_batch(inspector(), pictures, out, InspectOptions("none"))
+    inspect_into(inspector(), pictures, out, InspectOptions("none"))
     assert not [file for file in out.iterdir() if file.is_dir()]
     assert {row.overlay for row in read_records(out / "predictions.csv")} == {""}
 
@@ -153,7 +166,7 @@ def test_nothing_but_rows_if_nothing_else_is_wanted(pictures, tmp_path):
 def test_a_model_without_masks_says_so_instead_of_writing_some(pictures, tmp_path):
     out = tmp_path / "out"
     labels_only = inspector(lambda _window: Outputs(np.array([0, 5, 0], np.float32), None))
-    inspect_batch(labels_only, pictures, out, ALL)
+    inspect_into(labels_only, pictures, out, ALL)
     row = next(r for r in read_records(out / "predictions.csv") if r.status == "ok")
     assert row.mask == ""
     assert "no mask" in row.warning
@@ -164,7 +177,7 @@ def test_a_model_without_masks_says_so_instead_of_writing_some(pictures, tmp_pat
 def test_a_picture_too_wide_for_the_overlays_format_gets_a_row_that_says_so(tmp_path, save_picture):
     file = save_picture(tmp_path / "wide.png", np.full((20, 16384, 3), 200, np.uint8))
     options, out = InspectOptions(overlay_format="webp"), tmp_path / "out"
-    inspect_batch(inspector(mode="whole"), expand_inputs([str(file)]), out, options)
+    inspect_into(inspector(mode="whole"), expand_inputs([str(file)]), out, options)
     (row,) = read_records(out / "predictions.csv")
     assert (row.status, row.label, row.overlay) == ("ok", "poke", "")
     assert row.warning.startswith("There is no overlay: A picture of 16384 x 20 pixels cannot")
@@ -178,7 +191,7 @@ def test_rows_are_on_disk_when_their_picture_is_done(pictures, tmp_path):
         seen.extend(records)
         assert read_records(out / "predictions.csv") == tuple(seen)
 
-    inspect_batch(inspector(), pictures, out, OVERLAYS, on_picture=check)
+    inspect_into(inspector(), pictures, out, OVERLAYS, on_picture=check)
     assert len(seen) == 5
 
 
@@ -195,15 +208,13 @@ def test_a_batch_that_leaves_what_training_has_seen_says_so(tmp_path, save_pictu
         OperatingPoint(),
         training_statistics=seen,
     )
-    summary = inspect_batch(
-        judge, expand_inputs([str(tmp_path / "in")]), tmp_path / "out", OVERLAYS
-    )
-    assert "outside the training's range: blue 30.0 (0.0 to 25.0);" in summary.drift
+    summary = inspect_into(judge, expand_inputs([str(tmp_path / "in")]), tmp_path / "out", OVERLAYS)
+    assert summary.drift == (Shift("blue", 30.0, 0.0, 25.0),)
 
 
 def test_the_pixel_limit_is_kept(pictures, tmp_path):
     out = tmp_path / "out"
-    summary = inspect_batch(inspector(), pictures, out, InspectOptions(max_pixels=300 * 300))
+    summary = inspect_into(inspector(), pictures, out, InspectOptions(max_pixels=300 * 300))
     assert summary.errors == 2
     rows = read_records(out / "predictions.csv")
     assert "two.png" in next(row.error for row in rows if row.path.endswith("two.png"))
@@ -220,7 +231,7 @@ def test_an_interrupted_batch_keeps_its_rows_and_leaves_nothing_half_done(pictur
         return see_poke(window)
 
     with pytest.raises(InterruptedRunError, match=r"after 2 of 4 files.*--resume"):
-        inspect_batch(inspector(run), pictures, out, OVERLAYS)
+        inspect_into(inspector(run), pictures, out, OVERLAYS)
     assert len(read_records(out / "predictions.csv")) == 2
     assert not list(out.rglob(".unfinished*"))
 
@@ -230,7 +241,7 @@ def test_a_used_output_folder_is_refused(pictures, tmp_path):
     out.mkdir()
     (out / "mine.txt").write_text("precious")
     with pytest.raises(UsageError, match=r"not empty.*-o"):
-        inspect_batch(inspector(), pictures, out, OVERLAYS)
+        inspect_into(inspector(), pictures, out, OVERLAYS)
     assert [file.name for file in out.iterdir()] == ["mine.txt"]
 
 
@@ -238,7 +249,7 @@ def test_a_used_output_folder_is_refused(pictures, tmp_path):
 def test_an_output_that_cannot_be_a_folder_is_refused(pictures, tmp_path, where):
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match=r"-o"):
-        inspect_batch(inspector(), pictures, tmp_path / where, OVERLAYS)
+        inspect_into(inspector(), pictures, tmp_path / where, OVERLAYS)
 
 
 def test_results_that_cannot_be_written_end_in_a_sentence(pictures, tmp_path):
@@ -249,13 +260,13 @@ def test_results_that_cannot_be_written_end_in_a_sentence(pictures, tmp_path):
             (out / "overlays/sub").touch()  # where the next overlay needs a folder
 
     with pytest.raises(UsageError, match="cannot be written"):
-        inspect_batch(inspector(), pictures, out, OVERLAYS, on_picture=spoil)
+        inspect_into(inspector(), pictures, out, OVERLAYS, on_picture=spoil)
     assert len(read_records(out / "predictions.csv")) == 2
 
 
 def test_the_areas_share_is_of_the_capsule(pictures, tmp_path):
     out = tmp_path / "out"
-    inspect_batch(inspector(mode="whole"), pictures[:1], out, ALL)
+    inspect_into(inspector(mode="whole"), pictures[:1], out, ALL)
     (row,) = read_records(out / "predictions.csv")
     assert (row.width, row.height, row.angle) == (300, 300, 0)
     assert row.defect_area_pct == pytest.approx(100 * row.defect_area_px / 300**2, abs=1e-4)
@@ -337,7 +348,7 @@ STATISTICS = TrainingStatistics(
 
 def test_capsules_count_by_label_and_files_by_status():
     tally = Tally(None)
-    assert tally.summary() == BatchSummary(0, {}, 0, 0, 0, "")
+    assert tally.summary() == BatchSummary(0, {}, 0, 0, 0, None)
     capsules = [Record("a.png", "ok", index, label) for index, label in enumerate(["good", "poke"])]
     for records in (
         tuple(capsules),
@@ -345,10 +356,10 @@ def test_capsules_count_by_label_and_files_by_status():
         (Record("c.png", "no_capsule", warning="There is no overlay."),),
         (Record("d.png", "error", error="d.png is empty."),),
     ):
-        tally.add(InspectedFile(records))
+        tally.add(InspectedPicture(records))
     assert tally.files == 4
     assert tally.summary() == BatchSummary(
-        files=4, labels={"good": 1, "poke": 2}, no_capsule=1, errors=1, warnings=2, drift=""
+        files=4, labels={"good": 1, "poke": 2}, no_capsule=1, errors=1, warnings=2, drift=None
     )
     assert tally.summary().capsules == 3
 
@@ -357,55 +368,5 @@ def test_what_the_pictures_are_like_tells_of_drift():
     tally = Tally(STATISTICS)
     dark = Observation(Appearance(5, 15, 15, 15, 15), 15.0)
     for _ in range(3):
-        tally.add(InspectedFile((Record("a.png", "ok"),), (dark, dark)))
-    assert "red 5.0 (10.0 to 20.0)" in tally.summary().drift
-
-
-def describe(looks, statistics=STATISTICS, score: float | None = 15.0):
-    drift = Drift(statistics)
-    for look in looks:
-        drift.add(Observation(look, score))
-    return drift.describe()
-
-
-def test_a_batch_like_the_training_says_nothing():
-    assert describe([Appearance(15, 15, 15, 15, 15)] * 9) == ""
-
-
-def test_what_leaves_its_range_is_named_with_median_and_range():
-    looks = [Appearance(15, 15, blue, 9, 15) for blue in (20, 21, 22, 23, 24)]
-    said = describe(looks)
-    assert "blue 22.0 (10.0 to 20.0)" in said
-    assert "length 9.0 (10.0 to 20.0)" in said
-    assert not re.search("red|green|sharpness|ood", said)
-
-
-@pytest.mark.parametrize(("value", "drifts"), [(10, False), (20, False), (9.9, True), (20.1, True)])
-def test_the_ends_of_a_range_belong_to_it(value, drifts):
-    assert bool(describe([Appearance(15, value, 15, 15, 15)] * 5)) == drifts
-
-
-def test_one_odd_picture_of_many_is_no_drift():
-    assert (
-        describe([Appearance(15, 15, 15, 15, 15)] * 6 + [Appearance(255, 0, 255, 99, 0)] * 3) == ""
-    )
-
-
-def test_a_few_pictures_are_no_batch():
-    assert describe([Appearance(255, 0, 255, 99, 0)] * 4) == ""
-
-
-def test_a_network_without_scores_is_judged_by_its_looks():
-    said = describe([Appearance(15, 15, 15, 9, 15)] * 5, score=None)
-    assert said.startswith("Drift: medians outside the training's range: length 9.0")
-    assert "ood" not in said
-
-
-def test_the_score_is_one_of_what_can_drift():
-    assert "ood score 21.5 (10.0 to 20.0)" in describe(
-        [Appearance(15, 15, 15, 15, 15)] * 5, score=21.5
-    )
-
-
-def test_without_statistics_nothing_is_known():
-    assert describe([Appearance(255, 0, 255, 99, 0)] * 9, statistics=None) == ""
+        tally.add(InspectedPicture((Record("a.png", "ok"),), (dark, dark)))
+    assert Shift("red", 5.0, 10.0, 20.0) in tally.summary().drift

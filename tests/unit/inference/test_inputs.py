@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from capsule_inspect.errors import UsageError
 from capsule_inspect.inference.inputs import expand_inputs, is_list, is_result, read_list
 from capsule_inspect.inference.results_folder import MADE_BY, ResultsFolder
-from capsule_inspect.text import printable
 
 
 @pytest.fixture
@@ -28,7 +27,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def paths(*inputs: str, recursive: bool = False) -> list[str]:
-    return [str(picture.path) for picture in expand_inputs(inputs, recursive)]
+    return [str(picture.file) for picture in expand_inputs(inputs, recursive)]
 
 
 def names(*inputs: str, recursive: bool = False) -> list[str]:
@@ -168,9 +167,9 @@ def test_a_name_that_is_not_text_is_spelled_out(tmp_path: Path):
     file = os.fsencode(tmp_path) + b"/caf\xe9.png"
     Path(os.fsdecode(file)).touch()
     (picture,) = expand_inputs([str(tmp_path)])
-    assert os.fsencode(picture.path) == file
+    assert os.fsencode(picture.file) == file
     assert picture.name == r"caf\udce9.png"
-    assert printable(str(picture.path)) == rf"{tmp_path}/caf\udce9.png"
+    assert picture.path == rf"{tmp_path}/caf\udce9.png"
 
 
 def test_long_names_are_cut_and_stay_different(tmp_path: Path):
@@ -207,7 +206,7 @@ def test_results_never_lie_outside_and_never_coincide(inputs):
         assert not name.is_absolute()
         assert ".." not in name.parts
         assert all(len(part.encode()) <= 255 - len(".png") for part in name.parts)
-    spelled = [printable(str(picture.path)) for picture in found]
+    spelled = [picture.path for picture in found]
     assert spelled == sorted(spelled)
 
 
@@ -244,7 +243,7 @@ class TestLists:
 @pytest.mark.usefixtures("tree")
 def test_what_is_left_out_is_not_found_in_folders():
     found = expand_inputs(["pics"], True, lambda file: file.name == "b.png")
-    assert [str(picture.path) for picture in found] == ["pics/a.JPG", "pics/sub/c.tif"]
+    assert [str(picture.file) for picture in found] == ["pics/a.JPG", "pics/sub/c.tif"]
     assert len(expand_inputs(["pics/b.png"], leave_out=lambda _: True)) == 1
 
 
@@ -288,8 +287,9 @@ def test_a_list_that_is_missing_is_told_with_the_one_that_may_be_meant(tmp_path)
 
 def test_results_are_known_from_other_files(tmp_path, monkeypatch):
     folder = ResultsFolder(tmp_path / "out")
-    folder.write("overlays/a/b.png", b"overlay")
-    folder.write(folder.run_file.name, f'{{"made_by": "{MADE_BY}"}}'.encode())
+    (folder.path / "overlays/a").mkdir(parents=True)
+    (folder.path / "overlays/a/b.png").write_bytes(b"overlay")
+    folder.run_file.write_text(f'{{"made_by": "{MADE_BY}"}}')
     monkeypatch.chdir(folder.path.parent)
     assert is_result(folder.path / "overlays/a/b.png")
     assert is_result(folder.path.relative_to(folder.path.parent) / "masks/x.png")

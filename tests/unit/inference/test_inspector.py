@@ -8,10 +8,11 @@ from capsule_inspect.imaging.annotation import Annotation
 from capsule_inspect.imaging.appearance import Appearance
 from capsule_inspect.imaging.crop import crop_capsule
 from capsule_inspect.imaging.find_capsules import CapsuleBox
+from capsule_inspect.imaging.overlay import draw_overlay
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference import inspector as module
 from capsule_inspect.inference.decide import Decision, Observation
-from capsule_inspect.inference.inspector import Finding, Inspector, annotate, load_inspector
+from capsule_inspect.inference.inspector import Finding, Inspector, load
 from capsule_inspect.modelfile.bundle import read_bundle
 from capsule_inspect.modelfile.metadata import (
     RANGE_NAMES,
@@ -114,29 +115,31 @@ def test_a_finding_is_drawn_with_its_label_the_labels_probability_and_its_mask(l
     finding = Finding(
         crop_capsule(box, CAPSULE_ROI), decision, outputs, Observation(Appearance(0, 0, 0, 60, 0))
     )
-    assert annotate(finding) == Annotation(box, label, 0.6, is_defect, mask)
+    picture = np.full((80, 100, 3), 200, np.uint8)
+    expected = draw_overlay(picture, [Annotation(box, label, 0.6, is_defect, mask)])
+    assert (draw_overlay(picture, [finding]) == expected).all()
+    assert (expected != picture).any()
 
 
 def test_the_file_says_how_it_inspects(tiny_model):
-    loaded = load_inspector(tiny_model)
+    inspector = load(tiny_model)
     meta = read_bundle(tiny_model).metadata
-    inspector = loaded.inspector
-    assert loaded.metadata == meta
+    assert inspector.metadata == meta
     assert (inspector.classes, inspector.roi) == (meta.classes, meta.roi)
     assert inspector.point == meta.operating_point
     assert inspector.model_sha256 == meta.flatbuffer_sha256
     assert inspector.training_statistics is None
-    assert loaded.runtime.split()[0] in {"ai-edge-litert", "tflite-runtime"}
+    assert inspector.runtime.split()[0] in {"ai-edge-litert", "tflite-runtime"}
 
 
 def test_it_inspects(tiny_model):
     green = np.full((32, 96, 3), (0, 255, 0), np.uint8)
-    (finding,) = load_inspector(tiny_model).inspector.inspect(green)
+    (finding,) = load(tiny_model).inspect(green)
     assert finding.decision.label == "crack"
 
 
 def test_the_model_that_ships_knows_its_training():
-    inspector = load_inspector().inspector
+    inspector = load()
     assert inspector.classes[0] == "good"
     assert inspector.training_statistics.ood_limit > 1
 
@@ -145,9 +148,9 @@ def test_an_incomplete_installation_is_told(tmp_path, monkeypatch):
     gone = tmp_path / "gone.tflite"
     monkeypatch.setattr(module, "SHIPPED_MODEL", gone)
     with pytest.raises(ModelFileError, match=r"ships with .* missing from .*Install the package"):
-        load_inspector(gone)
+        load(gone)
 
 
 def test_a_model_of_ones_own_that_is_missing_is_told(tmp_path):
     with pytest.raises(ModelFileError, match=r"none\.tflite' does not exist"):
-        load_inspector(tmp_path / "none.tflite")
+        load(tmp_path / "none.tflite")

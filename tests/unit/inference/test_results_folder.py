@@ -8,6 +8,7 @@ import pytest
 
 from capsule_inspect.errors import UsageError
 from capsule_inspect.inference.results_folder import (
+    OpenResults,
     ResultsFolder,
     RunSettings,
     check_results,
@@ -24,7 +25,7 @@ def test_pictures_are_named_by_their_source_and_format():
 
 
 def test_files_are_whole_and_nothing_else_is_left(tmp_path):
-    folder = ResultsFolder(tmp_path)
+    folder = OpenResults(tmp_path)
     folder.write("overlays/a/b.png", b"overlay")
     assert (tmp_path / "overlays/a/b.png").read_bytes() == b"overlay"
     assert folder.holds("overlays/a/b.png")
@@ -40,7 +41,7 @@ def test_what_was_lost_to_a_power_cut_is_not_held(tmp_path):
 def test_what_cannot_be_written_is_told(tmp_path):
     (tmp_path / "overlays").touch()
     with pytest.raises(UsageError, match=r"overlays' cannot be written: .*-o"):
-        ResultsFolder(tmp_path).write("overlays/a.png", b"overlay")
+        OpenResults(tmp_path).write("overlays/a.png", b"overlay")
 
 
 @pytest.mark.parametrize(
@@ -85,30 +86,29 @@ SETTINGS = RunSettings(
 @pytest.fixture
 def folder(tmp_path):
     """A folder that holds the results of a run, and a file of the user's own."""
-    folder = ResultsFolder(tmp_path / "out")
-    with open_results(folder, SETTINGS):
-        folder.write("overlays/a/b.png", b"overlay")
-        folder.records.write_bytes(b"rows")
-        folder.report.write_bytes(b"page")
-    (folder.path / "notes.txt").write_text("mine")
-    return folder
+    with open_results(tmp_path / "out", SETTINGS) as results:
+        results.write("overlays/a/b.png", b"overlay")
+        results.records.write_bytes(b"rows")
+        results.report.write_bytes(b"page")
+    (results.path / "notes.txt").write_text("mine")
+    return ResultsFolder(results.path)
 
 
 def test_a_new_folder_says_what_it_was_made_with(tmp_path):
     folder = ResultsFolder(tmp_path / "deep/out")
-    with open_results(folder, SETTINGS):
+    with open_results(folder.path, SETTINGS):
         assert folder.run_file.read_bytes() == SETTINGS.to_json()
         assert folder.is_of_a_run()
 
 
 def test_results_are_refused_unless_asked_for(folder):
     with pytest.raises(UsageError, match=r"not empty.*--resume.*--overwrite.*-o"):
-        check_results(folder, "refuse")
+        check_results(folder.path, "refuse")
 
 
 def test_resuming_keeps_them_and_removes_the_report_and_what_was_cut_short(folder):
     (folder.path / "overlays/a/.unfinished-123").write_bytes(b"half")
-    with open_results(folder, SETTINGS, "resume"):
+    with open_results(folder.path, SETTINGS, "resume"):
         assert (folder.path / "overlays/a/b.png").is_file()
         assert folder.records.is_file()
         assert not folder.report.exists()  # or it could be of fewer rows
@@ -120,7 +120,7 @@ def test_resuming_otherwise_than_before_is_refused_and_says_what_differs(folder,
     (key,) = changed
     with (
         pytest.raises(UsageError, match=rf"{key} was .*, now {changed[key]}.*--overwrite"),
-        open_results(folder, replace(SETTINGS, **changed), "resume"),
+        open_results(folder.path, replace(SETTINGS, **changed), "resume"),
     ):
         pass
 
@@ -131,7 +131,7 @@ def test_a_run_of_an_earlier_version_says_what_it_lacks(folder):
     folder.run_file.write_text(json.dumps(before))
     with (
         pytest.raises(UsageError, match="masks was None, now False"),
-        open_results(folder, SETTINGS, "resume"),
+        open_results(folder.path, SETTINGS, "resume"),
     ):
         pass
 
@@ -140,7 +140,7 @@ def test_a_run_of_an_earlier_version_says_what_it_lacks(folder):
 @pytest.mark.parametrize("text", ["{", "{}", "[]", '{"made_by": "me"}'])
 def test_a_folder_whose_settings_are_not_of_this_command_is_never_taken(folder, text, how):
     folder.run_file.write_text(text)
-    with pytest.raises(UsageError, match=r"run\.json"), open_results(folder, SETTINGS, how):
+    with pytest.raises(UsageError, match=r"run\.json"), open_results(folder.path, SETTINGS, how):
         pass
     assert (folder.path / "overlays/a/b.png").exists()
 
@@ -149,12 +149,12 @@ def test_a_folder_whose_settings_are_not_of_this_command_is_never_taken(folder, 
 def test_a_run_that_ended_before_it_wrote_anything_is_no_obstacle(tmp_path, how):
     for name in (".lock", ".unfinished-123"):
         (tmp_path / name).touch()
-    with open_results(ResultsFolder(tmp_path), SETTINGS, how):
+    with open_results(tmp_path, SETTINGS, how):
         assert sorted(file.name for file in tmp_path.iterdir()) == [".lock", "run.json"]
 
 
 def test_overwriting_removes_the_run_and_nothing_else(folder):
-    with open_results(folder, replace(SETTINGS, threshold=0.4), "overwrite"):
+    with open_results(folder.path, replace(SETTINGS, threshold=0.4), "overwrite"):
         assert not folder.records.exists()
         assert not folder.report.exists()
         assert not (folder.path / "overlays").exists()
@@ -165,7 +165,7 @@ def test_overwriting_removes_the_run_and_nothing_else(folder):
 def test_a_run_that_wrote_no_row_can_be_overwritten(tmp_path):
     folder = ResultsFolder(tmp_path / "out")
     for threshold in (0.5, 0.4):
-        with open_results(folder, replace(SETTINGS, threshold=threshold), "overwrite"):
+        with open_results(folder.path, replace(SETTINGS, threshold=threshold), "overwrite"):
             assert json.loads(folder.run_file.read_bytes())["threshold"] == threshold
 
 
@@ -174,7 +174,7 @@ def test_a_folder_of_others_is_never_taken(tmp_path, how):
     (tmp_path / "overlays").mkdir()
     (tmp_path / "overlays/mine.png").touch()
     with pytest.raises(UsageError, match=r"run\.json"):
-        check_results(ResultsFolder(tmp_path), how)
+        check_results(tmp_path, how)
     assert (tmp_path / "overlays/mine.png").exists()
 
 
@@ -182,16 +182,16 @@ def test_a_folder_of_others_is_never_taken(tmp_path, how):
 def test_two_runs_do_not_share_a_folder(tmp_path, how):
     folder = ResultsFolder(tmp_path / "out")
     with (
-        open_results(folder, SETTINGS),
+        open_results(folder.path, SETTINGS),
         pytest.raises(UsageError, match="not empty" if how == "refuse" else "Another run"),
-        open_results(folder, SETTINGS, how),
+        open_results(folder.path, SETTINGS, how),
     ):
         pass
 
 
 def test_resuming_what_is_not_there_begins_it(tmp_path):
     folder = ResultsFolder(tmp_path / "out")
-    with open_results(folder, SETTINGS, "resume"):
+    with open_results(folder.path, SETTINGS, "resume"):
         assert folder.run_file.is_file()
 
 

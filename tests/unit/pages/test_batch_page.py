@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from capsule_inspect.inference.drift import Shift
 from capsule_inspect.inference.records import Record
 from capsule_inspect.pages.batch_page import make_batch_page
 
@@ -106,14 +107,26 @@ def test_the_table_has_every_row(folder):
 
 
 def test_what_a_file_says_is_text_and_nothing_is_loaded(folder):
-    page = make_batch_page(folder, ROWS, "<script>alert(1)</script>", "Drift: <i>.")
+    rows = (*ROWS, row("pics/<i>.png", "good", 0.2))
+    page = make_batch_page(folder, rows, "<script>alert(1)</script>")
     assert "It is &lt;b&gt;damaged&lt;/b&gt;." in page
     assert "<script>alert" not in page
-    assert "Drift: &lt;i&gt;." in page
+    assert "&lt;i&gt;.png" in page
+    assert "<i>" not in page
     addresses = re.findall(r'(?:src|href)="([^"]*)"', page)
     assert len([a for a in addresses if a.startswith("data:image/jpeg;base64,")]) == 5
     assert all(address.startswith(("data:", "#")) for address in addresses)
     assert "http" not in page.replace("http-equiv", "")
+
+
+def test_drift_is_said_in_words_and_shown_in_numbers(folder):
+    drift = (Shift("red", 144.72, 106.71, 133.46), Shift("ood_score", 6.6, 0.3, 6.04))
+    page = make_batch_page(folder, ROWS, "", drift)
+    assert "These pictures differ from the training pictures: redder. Labels are less sure." in page
+    (table,) = re.findall(r"<table>\n<thead><tr><th>drift</th>.*?</table>", page, re.S)
+    cells = [re.findall(r"<td[^>]*>([^<]*)</td>", line) for line in table.split("<tr>")[2:]]
+    assert cells == [["red", "144.7", "106.7 to 133.5"], ["ood score", "6.6", "0.3 to 6.0"]]
+    assert "training pictures" not in make_batch_page(folder, ROWS, "")
 
 
 def test_without_overlays_the_pictures_themselves_are_shown(tmp_path, save_picture):

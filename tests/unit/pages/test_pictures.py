@@ -8,7 +8,7 @@ from capsule_inspect.dataset.data_set import DataSet, read_dataset
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.imaging.find_capsules import find_capsules
 from capsule_inspect.imaging.read import decode_picture, read_picture
-from capsule_inspect.inference.inspector import load_inspector
+from capsule_inspect.inference.inspector import load
 from capsule_inspect.pages.pictures import colour_map, illustrate, make_thumbnail, show_truth
 
 
@@ -23,7 +23,7 @@ def reddish(picture: np.ndarray) -> int:
 
 def test_truth_and_decision_are_cut_alike(dataset_folder, tiny_capsule_model):
     data = read_dataset(dataset_folder)
-    inspector = load_inspector(tiny_capsule_model).inspector
+    inspector = load(tiny_capsule_model)
     sample = next(each for each in data.samples if each.label == "crack")
     true, decided = illustrate(data, sample, inspector)
     assert true.caption == "true"
@@ -41,7 +41,7 @@ def test_a_picture_without_a_capsule_is_shown_whole(tmp_path, save_picture, tiny
     save_picture(tmp_path / "blank.png", blank)
     sample = Sample("blank.png", "good", "", "test", None, "", 160, 90)
     data = DataSet(tmp_path, ("good", "crack", "scratch"), (sample,), 0, "", "", "")
-    true, decided = illustrate(data, sample, load_inspector(tiny_capsule_model).inspector)
+    true, decided = illustrate(data, sample, load(tiny_capsule_model))
     assert decided.caption == "no capsule found"
     assert decoded(true.data).shape == decoded(decided.data).shape == blank.shape
     assert decoded(show_truth(data, sample).data).shape == blank.shape

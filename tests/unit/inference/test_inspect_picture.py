@@ -4,8 +4,8 @@ import pytest
 
 from capsule_inspect.imaging.appearance import Appearance
 from capsule_inspect.imaging.roi import Roi
-from capsule_inspect.inference.inputs import InputPicture
-from capsule_inspect.inference.inspect_file import InspectOptions, inspect_file
+from capsule_inspect.inference.inputs import PictureFile
+from capsule_inspect.inference.inspect_picture import InspectOptions, inspect_input
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.inference.records import Record
 from capsule_inspect.modelfile.metadata import OperatingPoint
@@ -24,16 +24,11 @@ def see(*logits: float):
 
 
 def inspect(path, run, mode="whole", **options):
-    """What comes of a file, and what was written."""
-    written = {}
+    """The results of a file, and the files that they would be written to."""
     inspector = Inspector(run, CLASSES, Roi(mode, 48, 16, 40), OperatingPoint())
-    inspected = inspect_file(
-        inspector,
-        InputPicture(path, f"line/{path.name}"),
-        InspectOptions(**options),
-        written.__setitem__,
-    )
-    return inspected, written
+    source = PictureFile(path, f"line/{path.name}")
+    inspected = inspect_input(inspector, source, InspectOptions(**options))
+    return inspected, inspected.files
 
 
 @pytest.fixture

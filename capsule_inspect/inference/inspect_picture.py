@@ -1,0 +1,176 @@
+"""Inspect one picture: its rows, its overlay and its mask.
+
+Everything that inspects pictures goes through here: a batch, a service, a worker elsewhere. No
+results folder is needed, and nothing is written.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capsule_inspect.choices import OverlayChoice, PictureFormat
+from capsule_inspect.errors import PictureError
+from capsule_inspect.imaging.encode import encode_mask, encode_picture
+from capsule_inspect.imaging.overlay import draw_overlay
+from capsule_inspect.imaging.picture import MAX_PIXELS, Picture, name_file
+from capsule_inspect.imaging.read import decode_picture
+from capsule_inspect.inference.decide import Observation
+from capsule_inspect.inference.inputs import InputPicture
+from capsule_inspect.inference.inspector import Finding, Inspector
+from capsule_inspect.inference.records import Record, record_finding
+from capsule_inspect.inference.results_folder import ResultsFolder
+from capsule_inspect.text import printable
+
+
+@dataclass(frozen=True)
+class InspectOptions:
+    """Which pictures to read, and what to make of each besides its rows.
+
+    Attributes:
+        overlays: Which pictures get an overlay.
+        overlay_format: The format of overlays.
+        masks: Whether to make a mask of each picture: 0 for background, the class index for a
+            defect.
+        max_pixels: Larger pictures are refused before they are decoded.
+    """
+
+    overlays: OverlayChoice = "all"
+    overlay_format: PictureFormat = "png"
+    masks: bool = False
+    max_pixels: int = MAX_PIXELS
+
+
+@dataclass(frozen=True)
+class InspectedPicture:
+    """The results of one picture.
+
+    Attributes:
+        records: A row per capsule, or one row for a picture that gave none. They name overlay and
+            mask as a results folder does.
+        observations: What each capsule looks like, for drift.
+        overlay: The content of the overlay's file; None if there is none.
+        mask: The content of the mask's file; None if there is none.
+    """
+
+    records: tuple[Record, ...]
+    observations: tuple[Observation, ...] = ()
+    overlay: bytes | None = None
+    mask: bytes | None = None
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """The overlay and the mask by the names that the rows give them."""
+        named = ((self.records[0].overlay, self.overlay), (self.records[0].mask, self.mask))
+        return {name: data for name, data in named if data is not None}
+
+
+def inspect_input(
+    inspector: Inspector, source: InputPicture, options: InspectOptions
+) -> InspectedPicture:
+    """Reads an input and inspects it, as `inspect_picture` does.
+
+    Args:
+        inspector: Judges the picture.
+        source: The input. One that cannot be read gives a row that says why.
+        options: What to make besides the rows.
+    """
+    try:
+        data = source.read(options.max_pixels)
+    except PictureError as error:
+        return _unreadable(source.path, error)
+    return inspect_picture(inspector, source.name, data, options, source.path)
+
+
+def inspect_picture(
+    inspector: Inspector,
+    name: str,
+    data: bytes,
+    options: InspectOptions,
+    path: str | None = None,
+) -> InspectedPicture:
+    """Inspects the bytes of a picture file; the same bytes always give the same results.
+
+    Args:
+        inspector: Judges the picture.
+        name: The name of its results, made by `safe_name`.
+        data: The whole file. One that is no picture gives a row that says why.
+        options: What to make besides the rows.
+        path: What the column `path` says; the name if not given.
+    """
+    path = name if path is None else path
+    try:
+        loaded = decode_picture(data, name_file(path), options.max_pixels)
+    except PictureError as error:
+        return _unreadable(path, error)
+    findings = inspector.inspect(loaded.pixels)
+    warnings = list(loaded.warnings)
+    overlay = mask = None
+    if _deserves_overlay(findings, options.overlays):
+        overlay = _try_overlay(loaded.pixels, findings, options.overlay_format, warnings)
+    if options.masks:
+        mask = _try_mask(loaded.pixels, findings, inspector.classes, warnings)
+    overlay_name = ResultsFolder.overlay_name(name, options.overlay_format) if overlay else ""
+    mask_name = ResultsFolder.mask_name(name) if mask else ""
+    if not findings:
+        record = Record(
+            path,
+            "no_capsule",
+            overlay=overlay_name,
+            mask=mask_name,
+            warning=" ".join(warnings),
+        )
+        return InspectedPicture((record,), (), overlay, mask)
+    threshold = inspector.point.threshold
+    records = (
+        record_finding(path, capsule, finding, threshold, overlay_name, mask_name, warnings)
+        for capsule, finding in enumerate(findings)
+    )
+    observations = (finding.observation for finding in findings)
+    return InspectedPicture(tuple(records), tuple(observations), overlay, mask)
+
+
+def _unreadable(path: str, error: PictureError) -> InspectedPicture:
+    return InspectedPicture((Record(path, "error", error=printable(str(error))),))
+
+
+def _deserves_overlay(findings: Sequence[Finding], overlays: OverlayChoice) -> bool:
+    all_good = bool(findings) and not any(finding.is_defect for finding in findings)
+    return overlays == "all" or (overlays == "defects" and not all_good)
+
+
+def _try_overlay(
+    picture: Picture, findings: Sequence[Finding], extension: PictureFormat, warnings: list[str]
+) -> bytes | None:
+    """Returns the overlay; adds a warning where the picture is too large for the format."""
+    try:
+        return encode_picture(draw_overlay(picture, findings), extension)
+    except PictureError as error:
+        warnings.append(f"There is no overlay: {error}")
+        return None
+
+
+def _try_mask(
+    picture: Picture, findings: Sequence[Finding], classes: tuple[str, ...], warnings: list[str]
+) -> bytes | None:
+    """Returns the mask; adds a warning where the model makes none, or it is too large for a PNG."""
+    if any(finding.mask is None for finding in findings):
+        warnings.append("There is no mask: the model does not tell where a defect is.")
+        return None
+    try:
+        return encode_mask(_draw_mask(picture, findings, classes))
+    except PictureError as error:
+        warnings.append(f"There is no mask: {error}")
+        return None
+
+
+def _draw_mask(
+    picture: Picture, findings: Sequence[Finding], classes: tuple[str, ...]
+) -> NDArray[np.uint8]:
+    """Returns the class index of each pixel, uint8 [H, W]."""
+    mask = np.zeros(picture.shape[:2], np.uint8)
+    for finding in findings:
+        if finding.mask is not None:
+            mask[finding.mask] = classes.index(finding.label)
+    return mask
