@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Plane = NDArray[np.float32]
-"""One number for each pixel of a canvas or picture, [h, w]."""
+"""float32 [h, w]: one number for each pixel of a canvas or picture."""
 
 NOMINAL_SIZE: Final = 1000
-"""Side of the picture in whose pixels nominal lengths are."""
+"""Side of the picture whose pixels are the unit of nominal lengths."""
 
 _HALF_WIDTH: Final = 470.0
 _HALF_HEIGHT: Final = 190.0
@@ -18,12 +18,12 @@ _HALF_HEIGHT: Final = 190.0
 
 @dataclass(frozen=True)
 class Canvas:
-    """A grid around the middle of a capsule, which lies along it.
+    """A pixel grid around the middle of a capsule, which lies horizontally.
 
     Attributes:
-        x: float32 [h, w], how far each pixel lies along the capsule, in nominal pixels.
-        y: float32 [h, w], how far it lies across, in nominal pixels.
-        pixels: Pixels of the canvas to a nominal one.
+        x: float32 [h, w], position of each pixel along the capsule, in nominal pixels.
+        y: float32 [h, w], its position across the capsule, in nominal pixels.
+        pixels: Canvas pixels per nominal pixel.
     """
 
     x: Plane
@@ -32,7 +32,7 @@ class Canvas:
 
     @staticmethod
     def at(pixels: float) -> "Canvas":
-        """Makes the grid of so many pixels to a nominal one."""
+        """Makes a canvas with the given number of pixels per nominal pixel."""
         width = 2 * int(np.ceil(_HALF_WIDTH * pixels)) + 1
         height = 2 * int(np.ceil(_HALF_HEIGHT * pixels)) + 1
         across = (np.arange(width, dtype=np.float32) - width // 2) / np.float32(pixels)
@@ -43,12 +43,12 @@ class Canvas:
 
 @dataclass(frozen=True)
 class Pose:
-    """Where a capsule lies, how large, and which way round.
+    """Where a capsule lies, how large it is, and at which angle.
 
     Attributes:
-        scale: Of its full size, about 1 at most.
-        degrees: Clockwise from horizontal, the dark half left.
-        shift: Of its middle from that of the picture, right and down, in nominal pixels.
+        scale: Share of full size, at most about 1.
+        degrees: Angle clockwise from horizontal with the dark half on the left.
+        shift: Offset of its middle from the picture's, right and down, in nominal pixels.
     """
 
     scale: float
@@ -66,11 +66,12 @@ class Pose:
 
 
 def choose_pose(rng: np.random.Generator, upright: bool) -> Pose:
-    """Chooses a pose that keeps the whole capsule in the picture, with a margin.
+    """Chooses a pose in which the whole capsule is in the picture, with a margin.
 
     Args:
-        rng: Decides.
-        upright: Horizontal within 3 degrees, near full size; otherwise at any angle and smaller.
+        rng: Source of randomness.
+        upright: Keep it horizontal within 3 degrees and near full size, instead of any angle and
+            size.
     """
     if upright:
         x, y = rng.uniform(-15.0, 15.0), rng.uniform(-40.0, 40.0)

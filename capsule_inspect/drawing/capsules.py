@@ -15,13 +15,13 @@ from capsule_inspect.drawing.ground import draw_ground, sensor_noise, shadow
 from capsule_inspect.drawing.shell import Flaw, Rendering, render_capsule
 from capsule_inspect.drawing.style import choose_style
 
-# Below, the pen of the digits on the smallest capsules is thinner than a pixel.
+# In smaller pictures the digits on the smallest capsules have strokes thinner than a pixel.
 _MIN_SIZE: Final = 128
 
 
 @dataclass(frozen=True)
 class DrawnCapsule:
-    """A drawn picture and the truth about it.
+    """A drawn picture with its true mask and label.
 
     Attributes:
         picture: uint8 RGB [H, W, 3].
@@ -39,17 +39,17 @@ def draw_capsule(
 ) -> DrawnCapsule:
     """Draws one picture of one capsule.
 
-    Pose, style, ground and noise depend on the seed alone, so that a defective capsule differs from
-    the good one of its seed inside its mask only, but for the blur around it and, where `squeeze`
-    changed the outline, the soft shadow. One seed gives one picture on every machine, within the
-    few grey levels by which OpenCV's versions differ.
+    Pose, style, ground and noise depend only on the seed. So a defective capsule differs from the
+    good one with the same seed only inside its mask; the exceptions are the blur around the mask
+    and, where `squeeze` changes the outline, the soft shadow. A seed gives the same picture on
+    every machine, except for the few grey levels by which versions of OpenCV differ.
 
     Args:
         label: `good` or one of `DEFECTS`.
-        seed: A whole number of 0 or more, or several of them.
+        seed: A whole number of at least 0, or several of them.
         size: Height and width of the picture in pixels, at least 128.
-        upright: Lie the capsule as MVTec AD's do: horizontal within 3 degrees, the dark half left,
-            near full size. Otherwise it lies at any angle, at 0.55 to 1 of full size.
+        upright: Place the capsule as in MVTec AD: horizontal within 3 degrees, the dark half on the
+            left, near full size. Otherwise it lies at any angle, at 0.55 to 1 of full size.
 
     Raises:
         ValueError: The label is unknown, the size below 128, or the seed negative.
@@ -71,7 +71,7 @@ def draw_capsule(
     shown = clean if label == GOOD else render_capsule(style, canvas, flaw)
 
     place = pose.placement(canvas, size)
-    # Only a new outline throws a new shadow: elsewhere good and defective share theirs.
+    # Only a new outline casts a new shadow; otherwise good and defective share theirs.
     dimmed = shadow(shown if flaw.shift is not None else clean, place, size, for_ground)
     tint, paper = draw_ground(for_ground, size)
     ground = [paper * left * level for left, level in zip(dimmed, tint, strict=True)]
@@ -88,7 +88,7 @@ def draw_capsule(
 def _lay(
     capsule: Rendering, ground: list[Plane], place: NDArray[np.float64], size: int
 ) -> list[Plane]:
-    """Lays the capsule on the ground, plane by plane, touching only the box it covers."""
+    """Draws the capsule onto the ground, in place; only the box it covers changes."""
     rows, columns = capsule.cover.shape
     corners = np.array([[0, 0, 1], [columns, 0, 1], [0, rows, 1], [columns, rows, 1]])
     reached = corners @ place.T
@@ -105,7 +105,7 @@ def _lay(
 
 
 def _photograph(scene: list[Plane], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Blurs a scene as a lens does, adds the sensor's noise, and rounds to bytes."""
+    """Blurs a scene as a lens does, adds sensor noise, and rounds to bytes."""
     size = scene[0].shape[0]
     blur = rng.uniform(0.6, 1.0) * size / NOMINAL_SIZE + 0.1
     planes = []
@@ -116,12 +116,12 @@ def _photograph(scene: list[Plane], rng: np.random.Generator) -> NDArray[np.uint
 
 
 def draw_labels(count: int, seed: int) -> tuple[str, ...]:
-    """Chooses the labels of a set: half good, the rest evenly over `DEFECTS`, in seeded order.
+    """Chooses the labels of a set: half good, the rest spread evenly over `DEFECTS`, shuffled.
 
-    Of an odd count, the larger half is good; what does not divide evenly goes to the first classes.
+    Of an odd count, the larger half is good. A remainder goes to the first classes of defects.
 
     Args:
-        count: How many, 0 or more.
+        count: Number of labels, at least 0.
         seed: Decides the order.
     """
     good = (count + 1) // 2

@@ -16,7 +16,7 @@ from capsule_inspect.drawing.style import POWDER, CapsuleStyle, Rgb, mix
 
 
 def crack(style: CapsuleStyle, canvas: Canvas, rng: np.random.Generator) -> Flaw:
-    """A jagged opening, wide in the middle, powder inside, dark lips, sometimes branching."""
+    """Draws a jagged, branching opening: wide in the middle, powder inside, with lips."""
     on_dark = rng.random() < 0.45
     side = -1.0 if on_dark else 1.0
     length = rng.uniform(170.0, 300.0)
@@ -53,7 +53,7 @@ def crack(style: CapsuleStyle, canvas: Canvas, rng: np.random.Generator) -> Flaw
 
 
 def faulty_imprint(style: CapsuleStyle, canvas: Canvas, rng: np.random.Generator) -> Flaw:
-    """The ink of the dose missing, scraped, smeared or blotted."""
+    """Spoils the digits: their ink is missing, scraped, smeared or blotted."""
     ink = style.dose.texture
     kind = rng.choice(["missing", "scraped", "smeared", "blotted"], p=[0.2, 0.35, 0.2, 0.25])
     if kind == "missing":
@@ -65,7 +65,7 @@ def faulty_imprint(style: CapsuleStyle, canvas: Canvas, rng: np.random.Generator
 
 
 def _scraped(ink: Texture, pixels: float, rng: np.random.Generator) -> Texture:
-    """Most of the ink of one or two letters gone, in streaks."""
+    """Scrapes most of the ink off one or two letters, in streaks."""
     left, right, unit = _letter_span(ink, rng, 2 if rng.random() < 0.4 else 1)
     keep = np.ones_like(ink)
     streaks = rng.random(max(2, int((right - left) / (4.0 * pixels)))) < 0.28
@@ -82,7 +82,7 @@ def _scraped(ink: Texture, pixels: float, rng: np.random.Generator) -> Texture:
 
 
 def _smeared(ink: Texture, pixels: float, rng: np.random.Generator) -> Texture:
-    """The ink of two letters dragged aslant while wet."""
+    """Drags the wet ink of two letters sideways."""
     left, right, unit = _letter_span(ink, rng, 2)
     drag = max(5, round(rng.uniform(40.0, 60.0) * pixels)) | 1
     kernel = np.zeros((drag, drag), np.float32)
@@ -98,7 +98,7 @@ def _smeared(ink: Texture, pixels: float, rng: np.random.Generator) -> Texture:
 
 
 def _blotted(ink: Texture, pixels: float, rng: np.random.Generator) -> Texture:
-    """A blob of ink over a letter, with a few splashes."""
+    """Drops a blob of ink on a letter, with a few splashes."""
     left, right, unit = _letter_span(ink, rng, 1)
     middle = np.array([(left + right) / 2, ink.shape[0] / 2 + rng.uniform(-1.0, 1.0) * unit])
     blobs = [blob(middle, rng.uniform(38.0, 46.0) * pixels, 0.2, rng)]
@@ -109,7 +109,11 @@ def _blotted(ink: Texture, pixels: float, rng: np.random.Generator) -> Texture:
 
 
 def _letter_span(ink: Texture, rng: np.random.Generator, count: int) -> tuple[int, int, int]:
-    """Columns of up to `count` neighbouring letters, and a sixth of a letter's height."""
+    """Chooses up to `count` neighbouring letters.
+
+    Returns:
+        Their first column, the one after their last, and a sixth of a letter's height.
+    """
     used = np.flatnonzero(ink.max(axis=0) > 0.3)
     gaps = np.flatnonzero(np.diff(used) > 1)
     starts = np.concatenate([used[:1], used[gaps + 1]])
@@ -127,7 +131,7 @@ _SPOIL: Final[dict[str, Callable[[Texture, float, np.random.Generator], Texture]
 
 
 def poke(style: CapsuleStyle, canvas: Canvas, rng: np.random.Generator) -> Flaw:
-    """A hole punched through: dark inside with powder, a torn pale rim, a dent around it."""
+    """Punches a hole: dark inside with powder, with a torn pale rim and a dent around it."""
     on_dark = rng.random() < 0.45
     side = -1.0 if on_dark else 1.0
     centre = np.array([side * rng.uniform(60.0, 330.0), rng.uniform(-75.0, 75.0)])
@@ -150,7 +154,7 @@ def poke(style: CapsuleStyle, canvas: Canvas, rng: np.random.Generator) -> Flaw:
 
 
 def scratch(style: CapsuleStyle, canvas: Canvas, rng: np.random.Generator) -> Flaw:
-    """A bundle of fine strokes, nearly parallel, paler than the shell."""
+    """Draws a bundle of fine, nearly parallel strokes, paler than the shell."""
     on_dark = rng.random() < 0.4
     side = -1.0 if on_dark else 1.0
     flank = style.free_flank(side, rng)
@@ -180,13 +184,13 @@ _AnyPlane = NDArray[np.floating]
 
 
 def squeeze(style: CapsuleStyle, canvas: Canvas, rng: np.random.Generator) -> Flaw:
-    """The shell crushed: its outline pushed in, or pinched out, with creases between facets."""
+    """Crushes the shell: a dented flank, a pinched waist or a crushed end, with creases."""
     kind = str(rng.choice(["dent", "pinch", "end"], p=[0.4, 0.3, 0.3]))
     return _KINDS[kind](style, canvas, rng)
 
 
 def _dent(style: CapsuleStyle, canvas: Canvas, rng: np.random.Generator) -> Flaw:
-    """One flank pushed towards the axis."""
+    """Pushes one flank towards the axis."""
     flank = float(rng.choice([-1.0, 1.0]))
     at = float(rng.choice([-1.0, 1.0])) * rng.uniform(120.0, 260.0)
     reach, depth = rng.uniform(95.0, 150.0), rng.uniform(48.0, 70.0)
@@ -199,7 +203,7 @@ def _dent(style: CapsuleStyle, canvas: Canvas, rng: np.random.Generator) -> Flaw
 
 
 def _pinch(style: CapsuleStyle, canvas: Canvas, rng: np.random.Generator) -> Flaw:
-    """Pressed flat across the axis: both flanks stand out at one sharp crease."""
+    """Presses the shell flat: both flanks stand out at one sharp crease."""
     at = float(rng.choice([-1.0, 1.0])) * rng.uniform(110.0, 230.0)
     reach = rng.uniform(110.0, 160.0)
     tent = _tent(canvas, at, reach, rng)
@@ -211,7 +215,7 @@ def _pinch(style: CapsuleStyle, canvas: Canvas, rng: np.random.Generator) -> Fla
 
 
 def _end(style: CapsuleStyle, canvas: Canvas, rng: np.random.Generator) -> Flaw:
-    """One end crushed in, askew."""
+    """Crushes one end, askew."""
     side = float(rng.choice([-1.0, 1.0]))
     tilt = float(rng.choice([-1.0, 1.0])) * rng.uniform(0.25, 0.8)
     depth = rng.uniform(60.0, 95.0)
@@ -226,7 +230,7 @@ def _end(style: CapsuleStyle, canvas: Canvas, rng: np.random.Generator) -> Flaw:
 
 
 def _tent(canvas: Canvas, at: float, reach: float, rng: np.random.Generator) -> Plane:
-    """1 at a ridge across the capsule, straight down to 0 on both sides, seldom evenly."""
+    """Returns a plane that falls from 1 at a ridge across the capsule to 0 on both sides."""
     skew = float(rng.choice([-1.0, 1.0])) * rng.uniform(0.0, 0.45)
     away = canvas.x - at - rng.uniform(-0.3, 0.3) * canvas.y
     slope = np.where(away > 0.0, 1.0 / (reach * (1.0 + skew)), 1.0 / (reach * (1.0 - skew)))
@@ -235,7 +239,7 @@ def _tent(canvas: Canvas, at: float, reach: float, rng: np.random.Generator) -> 
 
 
 def _deformed(canvas: Canvas, dx: _AnyPlane, dy: _AnyPlane, relief: _AnyPlane) -> Flaw:
-    """A flaw of a moved and folded shell; where either is plain to see is its extent."""
+    """Returns the flaw of a moved and folded shell; its extent is where either is visible."""
     moved = (dx.astype(np.float32), dy.astype(np.float32))
     bent = soft(relief.astype(np.float32), canvas, 2.0)
     extent = (np.hypot(*moved) >= 3.0) | (np.abs(bent) >= 3.0)
@@ -262,34 +266,34 @@ DEFECTS: Final = tuple(_FLAWS)
 
 
 def choose_flaw(label: str, style: CapsuleStyle, canvas: Canvas, rng: np.random.Generator) -> Flaw:
-    """Chooses what a defect does to a capsule.
+    """Chooses the changes that a defect makes to a capsule.
 
     Args:
-        label: `good`, which does nothing, or one of `DEFECTS`.
-        style: How the capsule looks.
-        canvas: The grid it is drawn on.
-        rng: Decides.
+        label: `good`, for no changes, or one of `DEFECTS`.
+        style: The style of the capsule.
+        canvas: The canvas that it is drawn on.
+        rng: Source of randomness.
     """
     if label == GOOD:
         return Flaw()
     return _FLAWS[label](style, canvas, rng)
 
 
-# A change of fewer grey levels than this drowns in the noise; it is no defect to see.
+# A change of fewer grey levels drowns in the noise: nobody could see the defect.
 _VISIBLE: Final = 12.0
 
 
 def changed_area(now: Rendering, clean: Rendering, flaw: Flaw, pixels: float) -> Plane:
-    """Finds where a defect visibly changed a capsule.
+    """Finds where a defect visibly changes a capsule.
 
     Args:
         now: The capsule with the defect.
-        clean: The same without.
-        flaw: What the defect did.
-        pixels: Pixels of the canvas to a nominal one.
+        clean: The same capsule without it.
+        flaw: The changes that the defect makes.
+        pixels: Canvas pixels per nominal pixel.
 
     Returns:
-        A solid area on the canvas: float32 [h, w], 1 where it changed, 0 elsewhere.
+        A solid area on the canvas: float32 [h, w], 1 on the defect, 0 elsewhere.
     """
     change = np.abs(now.colours - clean.colours).max(axis=0) * np.minimum(now.cover, clean.cover)
     seen = (change >= _VISIBLE) | (np.abs(now.cover - clean.cover) >= 0.5)

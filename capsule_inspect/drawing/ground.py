@@ -9,15 +9,15 @@ from capsule_inspect.drawing.shell import Rendering
 
 
 def draw_ground(rng: np.random.Generator, size: int) -> tuple[list[np.float32], Plane]:
-    """Draws white paper under uneven light, with its grain and sometimes dust.
+    """Draws white paper under uneven light, with grain and sometimes dust.
 
     Args:
-        rng: Decides.
+        rng: Source of randomness.
         size: Side of the picture in pixels.
 
     Returns:
-        The paper's red, green and blue in levels, and their share in each pixel,
-        float32 [size, size].
+        The paper's red, green and blue levels, and the share of them in each pixel, float32
+        [size, size].
     """
     tint = rng.uniform(190.0, 214.0) * (1.0 + rng.uniform(-0.025, 0.025, 3))
     along = np.linspace(-1.0, 1.0, size, dtype=np.float32)
@@ -34,16 +34,16 @@ def draw_ground(rng: np.random.Generator, size: int) -> tuple[list[np.float32], 
 def shadow(
     capsule: Rendering, place: NDArray[np.float64], size: int, rng: np.random.Generator
 ) -> list[Plane]:
-    """Draws what the capsule leaves of the light around it; soft, so drawn at an eighth.
+    """Draws the shadow of a capsule; it is soft, so an eighth of the resolution is enough.
 
     Args:
-        capsule: The capsule that throws it.
-        place: float64 [2, 3], the affine matrix from its canvas to the picture.
+        capsule: The capsule that casts it.
+        place: float64 [2, 3], the affine matrix from the capsule's canvas to the picture.
         size: Side of the picture in pixels.
-        rng: Decides its depth and direction.
+        rng: Source of randomness, for its depth and direction.
 
     Returns:
-        The share of red, green and blue light that is left, each float32 [size, size] in [0, 1].
+        The remaining share of red, green and blue light, each float32 [size, size] in [0, 1].
     """
     small = max(8, size // 8)
     depth = np.float32(rng.uniform(0.12, 0.2))
@@ -60,10 +60,10 @@ def shadow(
 
 
 def sensor_noise(rng: np.random.Generator, size: int) -> list[Plane]:
-    """Draws a sensor's noise: a fine part common to all colours, and a coarser one of each.
+    """Draws sensor noise: a fine part that all colours share, and a coarser part for each.
 
     Args:
-        rng: Decides.
+        rng: Source of randomness.
         size: Side of the picture in pixels.
 
     Returns:
@@ -77,7 +77,7 @@ def sensor_noise(rng: np.random.Generator, size: int) -> list[Plane]:
 
 
 def _dust(rng: np.random.Generator, size: int) -> NDArray[np.uint8]:
-    """Specks and short fibres, 0 to 13 of them; [h, w], 255 the darkest."""
+    """Draws 0 to 13 specks and short fibres: uint8 [size, size], 255 is darkest."""
     dust = np.zeros((size, size), np.uint8)
     unit = size / 1000
     for _ in range(int(rng.integers(0, 14))):
@@ -96,7 +96,7 @@ def _dust(rng: np.random.Generator, size: int) -> NDArray[np.uint8]:
 
 
 def _normal(rng: np.random.Generator, shape: tuple[int, int]) -> Plane:
-    """Noise of mean 0 and deviation 1, nearly normal: the sum of four random bytes, for speed."""
+    """Draws nearly normal noise of mean 0 and deviation 1, as sums of four random bytes: fast."""
     raw = np.frombuffer(rng.bytes(4 * shape[0] * shape[1]), np.uint8).reshape(4, *shape)
     total = np.add(raw[0], raw[1], dtype=np.uint16)
     total += raw[2]

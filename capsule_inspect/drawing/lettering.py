@@ -41,17 +41,16 @@ _SUBPIXEL_BITS = 4
 
 
 def print_texture(text: str, height: float, weight: float, pixels: float) -> Texture:
-    """Letters a text on a flat strip.
+    """Draws a text on a flat strip.
 
     Args:
         text: Characters with a glyph: the digits and some lower-case letters.
         height: Height of a digit, in nominal pixels.
         weight: Width of the pen, in nominal pixels.
-        pixels: Pixels of the strip to one nominal pixel.
+        pixels: Strip pixels per nominal pixel.
 
     Returns:
-        Coverage of the ink in [0, 1], float32 [h, w], the text in the middle with a free margin
-        of one letter's height all round.
+        Coverage by ink, float32 [h, w] in [0, 1], with a margin of one digit's height on all sides.
     """
     unit = height / 6.0 * pixels
     advance = 2.5 * unit
@@ -73,7 +72,7 @@ def print_texture(text: str, height: float, weight: float, pixels: float) -> Tex
 
 
 def _stroke(part: str) -> NDArray[np.float64]:
-    """Reads one stroke; rounded ones by Chaikin's corner cutting (1974)."""
+    """Parses one stroke, and rounds it by Chaikin's corner cutting (1974) if marked so."""
     points = np.array([[float(v) for v in pair.split(",")] for pair in part[1:].split()])
     if part[0] == " ":
         return points

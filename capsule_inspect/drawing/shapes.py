@@ -1,4 +1,4 @@
-"""Geometric shapes, as masks."""
+"""Geometric shapes: jagged lines, ribbons, blobs and grains, and filling them."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from capsule_inspect.drawing.canvas import Canvas, Plane
 
 Points = NDArray[np.float64]
-"""Points of a line or outline, (x, y), [n, 2]; in nominal pixels unless said otherwise."""
+"""float64 [n, 2]: points (x, y) of a line or outline, in nominal pixels unless stated otherwise."""
 
 _SUBPIXEL_BITS: Final = 4
 
@@ -18,10 +18,10 @@ def jagged(start: Points, heading: float, length: float, rng: np.random.Generato
     """Walks from a point in short, erratic steps.
 
     Args:
-        start: Where to begin, (x, y), [2].
-        heading: Where to, in radians: 0 along the capsule, a quarter turn across it.
-        length: How far, in nominal pixels; about, since the way is crooked.
-        rng: Decides the turns.
+        start: First point, (x, y), [2].
+        heading: Direction in radians: 0 is along the capsule, a quarter turn across it.
+        length: Approximate distance to the last point, in nominal pixels; the path is crooked.
+        rng: Source of randomness, for the turns.
     """
     count = max(6, round(length / 13.0))
     turns = heading + rng.normal(0.0, 0.45, count)
@@ -31,12 +31,12 @@ def jagged(start: Points, heading: float, length: float, rng: np.random.Generato
 
 
 def ribbon(path: Points, width: float, rng: np.random.Generator) -> Points:
-    """Widens a path to a polygon that tapers to both ends and varies on the way.
+    """Widens a path to a polygon of varying width that tapers to both ends.
 
     Args:
-        path: The line in its middle.
-        width: About its width in its middle, in nominal pixels.
-        rng: Decides how its width varies.
+        path: The centre line.
+        width: Approximate width at the middle of the path, in nominal pixels.
+        rng: Source of randomness, for the width.
     """
     along = np.gradient(path, axis=0)
     along /= np.linalg.norm(along, axis=1, keepdims=True) + 1e-9
@@ -53,9 +53,9 @@ def blob(centre: Points, size: float, rough: float, rng: np.random.Generator) ->
 
     Args:
         centre: The point, (x, y), [2].
-        size: About the spot's radius, in the unit of the point.
-        rough: How much the outline swings in and out, as a share of `size`; 0 is nearly round.
-        rng: Decides the outline.
+        size: Approximate radius, in the unit of the point.
+        rough: How far the outline swings in and out, as a share of `size`; 0 is nearly round.
+        rng: Source of randomness, for the outline.
     """
     angles = np.linspace(0.0, 2.0 * np.pi, 22, endpoint=False)
     lobes = sum(
@@ -68,15 +68,15 @@ def blob(centre: Points, size: float, rough: float, rng: np.random.Generator) ->
 
 
 def fill(canvas: Canvas, polygons: list[Points], grow: float = 0.0) -> Plane:
-    """Fills polygons.
+    """Fills polygons on a canvas.
 
     Args:
-        canvas: The grid to fill them on.
+        canvas: The canvas.
         polygons: Their outlines.
-        grow: Width of the pen that goes along each outline, in nominal pixels; 0 for none.
+        grow: Width of the pen that also traces each outline, in nominal pixels; 0 for none.
 
     Returns:
-        Share of each pixel that is covered, in [0, 1].
+        The covered share of each pixel, in [0, 1].
     """
     height, width = canvas.x.shape
     middle = np.array([width // 2, height // 2])
@@ -89,12 +89,12 @@ def fill_pixels(shape: tuple[int, int], polygons: list[Points], pen: int = 0) ->
     """Fills polygons given in pixels.
 
     Args:
-        shape: Height and width of the grid to fill them on.
-        polygons: Their outlines, in its pixels, from the middle of its first.
-        pen: Width of the pen that goes along each outline, in pixels; 0 for none.
+        shape: Height and width of the grid.
+        polygons: Their outlines, in pixels from the centre of the first pixel.
+        pen: Width of the pen that also traces each outline, in pixels; 0 for none.
 
     Returns:
-        Share of each pixel that is covered, in [0, 1].
+        The covered share of each pixel, in [0, 1].
     """
     cover = np.zeros(shape, np.uint8)
     for polygon in polygons:
@@ -107,22 +107,23 @@ def fill_pixels(shape: tuple[int, int], polygons: list[Points], pen: int = 0) ->
 
 
 def soft(plane: Plane, canvas: Canvas, sigma: float) -> Plane:
-    """Blurs a plane of a canvas by a Gaussian of `sigma` nominal pixels."""
+    """Blurs a plane of a canvas with a Gaussian; `sigma` is in nominal pixels."""
     blurred = cv2.GaussianBlur(plane, (0, 0), max(0.3, sigma * canvas.pixels))
     return np.asarray(blurred, np.float32)
 
 
 def grains(canvas: Canvas, rng: np.random.Generator, size: float, bias: float) -> Plane:
-    """Strews lumps.
+    """Scatters grains over a canvas.
 
     Args:
-        canvas: The grid to strew them on.
-        rng: Decides where.
-        size: About their size, in nominal pixels.
-        bias: At 0 lumps cover half of the grid, above less, below more; a standard normal's value.
+        canvas: The canvas.
+        rng: Source of randomness.
+        size: Approximate size of a grain, in nominal pixels.
+        bias: The value of a standard normal variable above which there is a grain: at 0 grains
+            cover half of the canvas, above 0 less, below 0 more.
 
     Returns:
-        1 on lumps, 0 between, with soft borders.
+        1 on grains, 0 between them, with soft borders.
     """
     shape = (round(356.0 / size), round(940.0 / size))
     coarse = rng.standard_normal(shape, np.float32)

@@ -14,10 +14,10 @@ from capsule_inspect.drawing.style import CapsuleStyle, Imprint, Rgb
 
 @dataclass(frozen=True)
 class Paint:
-    """A colour laid on the shell.
+    """A colour painted on the shell.
 
     Attributes:
-        cover: float32 [h, w] on the canvas: how much of it, in [0, 1].
+        cover: float32 [h, w] on the canvas: the share of the colour in each pixel, in [0, 1].
         rgb: The colour.
     """
 
@@ -27,15 +27,15 @@ class Paint:
 
 @dataclass(frozen=True)
 class Flaw:
-    """What a defect does to a shell; planes are float32 [h, w] on the capsule's own canvas.
+    """The changes that a defect makes to a shell; planes are float32 [h, w] on the canvas.
 
     Attributes:
-        shift: How far the shell moved, (dx, dy), in nominal pixels.
+        shift: Movement of the shell, (dx, dy), in nominal pixels.
         relief: Height added to the surface, in nominal pixels.
-        paints: Colours laid on, the last on top.
-        dose: The ink of the dose, where it is not what was to be printed.
-        extent: Above 0 where the defect is, however little it changed the colour there.
-        join: Gaps up to this many nominal pixels inside the defect belong to it.
+        paints: Colours painted on, the last on top.
+        dose: The ink of the dose, if the defect changes it.
+        extent: Above 0 where the defect is, even where it hardly changes the colour.
+        join: Gaps in the defect of up to this many nominal pixels belong to it.
     """
 
     shift: tuple[Plane, Plane] | None = None
@@ -46,21 +46,21 @@ class Flaw:
     join: float = 12.0
 
 
-# No defect moves the shell further, in nominal pixels.
+# The furthest that a defect moves the shell, in nominal pixels.
 _FURTHEST_SHIFT: Final = 130.0
-# Radians round the shell from which on no part of an imprint faces the camera.
+# Turned this far round the shell, in radians, no part of an imprint faces the camera.
 _OUT_OF_SIGHT: Final = 2.2
 
 
 @dataclass(frozen=True)
 class Surface:
-    """Which point of the shell each pixel of a canvas shows; planes are float32 [h, w].
+    """The point of the shell that each pixel of a canvas shows; planes are float32 [h, w].
 
     Attributes:
-        x: Place along the shell, in nominal pixels.
-        rise: Place across, as a share of the radius, in [-1, 1].
-        radius: Radius there, in nominal pixels.
-        on_dark: Share of the dark half, in [0, 1]; the rest is of the light one.
+        x: Position along the shell, in nominal pixels.
+        rise: Position across the shell, as a share of the radius, in [-1, 1].
+        radius: Radius at that point, in nominal pixels.
+        on_dark: Share of the dark half, in [0, 1]; the rest belongs to the light half.
     """
 
     x: Plane
@@ -72,13 +72,13 @@ class Surface:
 def colour_shell(
     style: CapsuleStyle, canvas: Canvas, surface: Surface, flaw: Flaw
 ) -> NDArray[np.float32]:
-    """Colours a shell, not yet lit: halves, faint marks, lettering, and what a defect lays on.
+    """Colours an unlit shell: the halves, faint marks, the imprints, and a defect's paints.
 
     Args:
-        style: How the capsule looks.
-        canvas: The grid it is drawn on.
-        surface: What of the shell each pixel shows.
-        flaw: What a defect does to it.
+        style: The style of the capsule.
+        canvas: The canvas to draw on.
+        surface: The point of the shell that each pixel shows.
+        flaw: The changes that a defect makes.
 
     Returns:
         Red, green and blue, float32 [3, h, w] in [0, 255].
@@ -99,7 +99,7 @@ def colour_shell(
 
 
 def _faint_marks(style: CapsuleStyle, canvas: Canvas) -> Plane:
-    """What every shell has: uneven colour, a few specks and hairlines too faint for a defect."""
+    """Draws uneven colour, and a few specks and hairlines that are too faint for a defect."""
     rng = np.random.default_rng(style.marks)
     height, width = canvas.x.shape
     mottle = rng.standard_normal((9, 25)).astype(np.float32)
@@ -128,7 +128,7 @@ def _print(
     half: Plane,
     canvas: Canvas,
 ) -> None:
-    """Prints an imprint onto the shell, bent round it; only its own columns are touched."""
+    """Prints an imprint onto the curved shell, in place; only its own columns change."""
     if abs(imprint.turn) > _OUT_OF_SIGHT:
         return
     pixels = np.float32(canvas.pixels)
@@ -144,7 +144,7 @@ def _print(
 
 
 def _blend(shell: NDArray[np.float32], cover: Plane, rgb: Rgb) -> None:
-    """Lays a colour on the shell, in place, where there is any."""
+    """Blends a colour into the shell, in place, in the columns that it covers."""
     used = np.flatnonzero(cover.any(axis=0))
     if not used.size:
         return
@@ -161,7 +161,7 @@ class Rendering:
 
     Attributes:
         colours: Red, green and blue, float32 [3, h, w] in [0, 255].
-        cover: float32 [h, w]: the share of each pixel that the capsule covers, in [0, 1].
+        cover: float32 [h, w] in [0, 1], the share of each pixel that the capsule covers.
     """
 
     colours: NDArray[np.float32]
@@ -172,9 +172,9 @@ def render_capsule(style: CapsuleStyle, canvas: Canvas, flaw: Flaw) -> Rendering
     """Draws a capsule on its canvas.
 
     Args:
-        style: How it looks.
-        canvas: The grid to draw on.
-        flaw: What a defect does to it.
+        style: The style of the capsule.
+        canvas: The canvas to draw on.
+        flaw: The changes that a defect makes; `Flaw()` for none.
     """
     x, y, pixels = canvas.x, canvas.y, np.float32(canvas.pixels)
     if flaw.shift is not None:
@@ -201,7 +201,7 @@ def render_capsule(style: CapsuleStyle, canvas: Canvas, flaw: Flaw) -> Rendering
 def _tilted(
     nx: Plane, ny: Plane, nz: Plane, relief: Plane, pixels: float
 ) -> tuple[Plane, Plane, Plane]:
-    """The surface's normals after a relief was added to it."""
+    """Tilts the normals of a surface by the slopes of a relief."""
     slope = pixels / 8.0  # Sobel's 3 x 3 kernel sums to 8 times the slope
     nx = nx - cv2.Sobel(relief, cv2.CV_32F, 1, 0, scale=slope)
     ny = ny - cv2.Sobel(relief, cv2.CV_32F, 0, 1, scale=slope)
@@ -210,7 +210,7 @@ def _tilted(
 
 
 def _light(style: CapsuleStyle, nx: Plane, ny: Plane, nz: Plane, gap: Plane) -> tuple[Plane, Plane]:
-    """How bright the shell's colour shows, and what the gloss adds, in levels."""
+    """Returns the brightness of the shell's colour, and the levels that the gloss adds."""
     lit = nx * style.lamp[0] + ny * style.lamp[1] + nz * style.lamp[2]
     level = style.ambient + (1.04 - style.ambient) * np.maximum(lit, 0.0)
     # The wider half's lip: a bright line on its edge, its shadow on the narrower half.

@@ -11,29 +11,29 @@ from capsule_inspect.drawing.lettering import Texture, print_texture
 Rgb = tuple[float, float, float]
 
 POWDER: Final[Rgb] = (236.0, 230.0, 218.0)
-"""Of what is in the capsules, where a defect lets it out."""
+"""Colour of the powder that spills out of a defect."""
 
 
 def mix(base: Rgb, other: Rgb, share: float) -> Rgb:
-    """Mixes a share of another colour, in [0, 1], into one."""
+    """Mixes a share of another colour, in [0, 1], into a base colour."""
     r, g, b = (float(v) for v in np.array(base) * (1.0 - share) + np.array(other) * share)
     return r, g, b
 
 
 def vary(rng: np.random.Generator, rgb: Rgb, by: float) -> Rgb:
-    """Moves each channel by up to so many levels; none leaves [12, 240], so that light shows."""
+    """Moves each channel by up to `by` levels within [12, 240], so that shading stays visible."""
     r, g, b = (float(np.clip(v, 12.0, 240.0)) for v in np.array(rgb) + rng.uniform(-by, by, 3))
     return r, g, b
 
 
 @dataclass(frozen=True)
 class Imprint:
-    """A text on one half.
+    """A text printed on one half.
 
     Attributes:
-        texture: Its ink on a flat strip, in the canvas's pixels.
-        x: Where its middle lies along the capsule, in nominal pixels.
-        turn: Where its middle lies round the capsule, in radians from the line that faces the
+        texture: Its ink on a flat strip, in canvas pixels.
+        x: Position of its middle along the capsule, in nominal pixels.
+        turn: Position of its middle round the capsule, in radians from the line that faces the
             camera; beyond about 2 it is out of sight.
         rgb: Colour of the ink.
         opacity: Share of the ink's colour where it covers the shell, in [0, 1].
@@ -48,12 +48,12 @@ class Imprint:
 
 @dataclass(frozen=True)
 class Highlight:
-    """A bright line that the shell mirrors, along the capsule.
+    """A bright reflection along the capsule.
 
     Attributes:
-        y: Where it lies across the capsule, as a share of the radius, in [-1, 1].
-        width: How far from there its brightness has fallen to 1/e, as such a share.
-        strength: Levels it adds in its middle.
+        y: Position across the capsule, as a share of the radius, in [-1, 1].
+        width: Distance at which its brightness falls to 1/e, as a share of the radius.
+        strength: Levels that it adds at its middle.
     """
 
     y: float
@@ -68,18 +68,18 @@ class CapsuleStyle:
     Attributes:
         dark: Colour of the half at x < 0.
         light: Colour of the other half.
-        half_length: From the middle to either end, in nominal pixels.
-        dark_radius: Radius across of the dark half, the wider one, in nominal pixels.
-        light_radius: The same of the light half.
-        seam: Where along the capsule the halves meet, in nominal pixels.
-        seam_tilt: By how much the seam moves along for each nominal pixel across.
+        half_length: Distance from the middle to either end, in nominal pixels.
+        dark_radius: Radius of the dark half, the wider one, in nominal pixels.
+        light_radius: Radius of the light half, in nominal pixels.
+        seam: Position along the capsule where the halves meet, in nominal pixels.
+        seam_tilt: Movement of the seam along the capsule for each nominal pixel across.
         dose: The digits on the light half.
         word: The letters on the dark half.
-        lamp: Direction to the lamp, of length 1: along, across, towards the camera.
-        ambient: Share of its colour that the shell shows where the lamp does not reach, in [0, 1].
-        gloss: What the shell mirrors, at least one line.
-        horizon: Levels by which everything on the far side of the first highlight is brighter.
-        marks: Seed of the faint marks that every shell has.
+        lamp: Unit vector to the lamp: along the capsule, across it, towards the camera.
+        ambient: Share of its colour that the shell shows out of the lamp's light, in [0, 1].
+        gloss: The highlights, at least one.
+        horizon: Levels by which the shell is brighter beyond the first highlight.
+        marks: Seed of the faint marks.
     """
 
     dark: Rgb
@@ -98,11 +98,11 @@ class CapsuleStyle:
     marks: int
 
     def free_flank(self, side: float, rng: np.random.Generator) -> float:
-        """Says which flank of a half its imprint leaves free.
+        """Chooses the flank of a half that its imprint leaves free.
 
         Args:
-            side: The half: -1 the dark, 1 the light one.
-            rng: Decides where no imprint is to be seen, or it lies in the middle.
+            side: The half: -1 is the dark one, 1 the light one.
+            rng: Source of randomness; decides if the imprint is in the middle or out of sight.
 
         Returns:
             The sign of the flank's y: -1 or 1.
@@ -113,8 +113,8 @@ class CapsuleStyle:
         return float(rng.choice([-1.0, 1.0]))
 
 
-# Dark and light half. On a ground near 203 the light half keeps at least 0.55 of the dark half's
-# colour distance; below about 0.43, Otsu's threshold would take it for ground.
+# Dark and light half. On a ground near 203, the colour distance of a light half is at least 0.55
+# of the dark half's; below about 0.43, Otsu's threshold would take it for ground.
 _MVTEC_LIKE: Final = ((25.0, 24.0, 31.0), (186.0, 93.0, 72.0))
 _PALETTE: Final[tuple[tuple[Rgb, Rgb], ...]] = (
     ((28.0, 50.0, 118.0), (224.0, 176.0, 40.0)),
@@ -132,12 +132,12 @@ _WORDS: Final = ("placebo", "sample", "drawn", "capsule", "model", "demo")
 
 
 def choose_style(rng: np.random.Generator, pixels: float, mvtec_like: bool) -> CapsuleStyle:
-    """Chooses how a capsule looks.
+    """Chooses the style of a capsule.
 
     Args:
-        rng: Decides; what is drawn from it in another order is another capsule.
-        pixels: Pixels of the canvas to a nominal one.
-        mvtec_like: In the colours, lettering and light of MVTec AD's capsules.
+        rng: Source of randomness; the order of draws is part of what a seed stands for.
+        pixels: Canvas pixels per nominal pixel.
+        mvtec_like: Use the colours, lettering and light of MVTec AD's capsules.
     """
     dark, light = _MVTEC_LIKE if mvtec_like else _PALETTE[int(rng.integers(len(_PALETTE)))]
     dark, light = vary(rng, dark, 4.0), vary(rng, light, 8.0)
@@ -168,7 +168,7 @@ def choose_style(rng: np.random.Generator, pixels: float, mvtec_like: bool) -> C
 def _choose_dose(
     rng: np.random.Generator, dark: Rgb, light: Rgb, pixels: float, mvtec_like: bool
 ) -> Imprint:
-    """Chooses the digits on the light half, pale ones or near the colour of the dark half."""
+    """Chooses the digits on the light half: pale, or near the colour of the dark half."""
     text = _STRENGTHS[0] if mvtec_like else str(rng.choice(_STRENGTHS))
     pale = mvtec_like or rng.random() < 0.6
     height = rng.uniform(64.0, 74.0)
@@ -182,7 +182,7 @@ def _choose_dose(
 
 
 def _choose_word(rng: np.random.Generator, dark: Rgb, pixels: float) -> tuple[Imprint, float]:
-    """Chooses the letters on the dark half, and the seam, which they keep clear of."""
+    """Chooses the letters on the dark half, and the seam, which they do not touch."""
     height, seam = rng.uniform(46.0, 54.0), rng.uniform(-8.0, 22.0)
     lettered = print_texture(str(rng.choice(_WORDS)), height, height * 0.15, pixels)
     length = lettered.shape[1] / pixels - 2.0 * height
@@ -197,7 +197,7 @@ def _choose_word(rng: np.random.Generator, dark: Rgb, pixels: float) -> tuple[Im
 
 
 def _choose_gloss(rng: np.random.Generator, mvtec_like: bool) -> Iterator[Highlight]:
-    """Chooses a faint highlight, and a second one, which MVTec AD's capsules do not have."""
+    """Chooses a faint highlight, and a second one unless the capsule is like MVTec AD's."""
     yield Highlight(rng.uniform(0.02, 0.2), rng.uniform(0.03, 0.06), rng.uniform(10.0, 26.0))
     if not mvtec_like:
         yield Highlight(rng.uniform(-0.6, -0.3), rng.uniform(0.05, 0.12), rng.uniform(15.0, 60.0))
