@@ -15,7 +15,7 @@ from capsule_inspect.dataset.split import MIN_TO_SPLIT
 from capsule_inspect.errors import DataError, PictureError
 from capsule_inspect.imaging.picture import Picture, name_file
 from capsule_inspect.imaging.read import read_mask, read_picture
-from capsule_inspect.reporter import Advance
+from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.text import on_one_line
 
 
@@ -115,7 +115,7 @@ def copy_problems(pictures: Iterable[CheckedPicture]) -> list[Problem]:
 
 
 def check_pictures(
-    found: Discovery, advance: Advance | None = None
+    found: Discovery, reporter: Reporter = SILENT
 ) -> tuple[tuple[CheckedPicture, ...], tuple[Problem, ...]]:
     """Reads every picture and mask once and checks them.
 
@@ -128,7 +128,7 @@ def check_pictures(
 
     Args:
         found: What to check.
-        advance: Told after every picture.
+        reporter: Follows the progress.
 
     Returns:
         The pictures without a fatal problem, sorted by path, and all problems, sorted by path.
@@ -138,13 +138,13 @@ def check_pictures(
     claims = Counter(mask for picture in found.pictures for mask in picture.masks)
     fit: list[CheckedPicture] = []
     problems = [*_stray_problems(found)]
-    for done, picture in enumerate(found.pictures, start=1):
-        checked, own = _check_picture(found.root, picture, masks_exist, claims)
-        problems += own
-        if checked is not None and not any(problem.fatal for problem in own):
-            fit.append(checked)
-        if advance is not None:
-            advance(done, len(found.pictures))
+    with reporter.progress(len(found.pictures), "Checking") as advance:
+        for picture in found.pictures:
+            checked, own = _check_picture(found.root, picture, masks_exist, claims)
+            problems += own
+            if checked is not None and not any(problem.fatal for problem in own):
+                fit.append(checked)
+            advance()
     copies = copy_problems(fit)
     conflicting = {problem.path for problem in copies if problem.fatal}
     fit = [checked for checked in fit if checked.path not in conflicting]
