@@ -138,9 +138,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _fail(sentence: str, exit_code: int) -> NoReturn:
-    from capsule_inspect.cli.console import complain
+    from capsule_inspect.cli.console import Terminal
 
-    complain(sentence)
+    Terminal().complain(sentence)
     sys.exit(exit_code)
 
 

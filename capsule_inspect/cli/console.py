@@ -1,9 +1,10 @@
-"""Speak to the terminal and the log file, and show progress."""
+"""The terminal: results, messages, progress bars and the log file."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -19,39 +20,98 @@ from rich.progress import (
 from rich.text import Text
 
 from capsule_inspect.errors import CapsuleInspectError, UsageError
+from capsule_inspect.reporter import Advance
 from capsule_inspect.text import on_one_line
 
-if TYPE_CHECKING:
-    import logging
+_LOG = logging.getLogger("capsule_inspect")
+_LOG.setLevel(logging.INFO)
+_LOG.propagate = False
+_LOG.addHandler(logging.NullHandler())
 
 
-results = Console(highlight=False, soft_wrap=True)
-"""Data a person or a program asked for."""
-
-messages = Console(stderr=True, highlight=False)
-"""Progress, notes and errors, broken between words on a terminal and nowhere else."""
-
-messages.soft_wrap = not messages.is_terminal
-
-_logs: list["logging.Logger"] = []
+def _results() -> Console:
+    return Console(highlight=False, soft_wrap=True)
 
 
-def say(sentence: str) -> None:
-    """Writes a sentence for the person at the terminal."""
-    messages.print(_spell(sentence))
-    note(sentence)
+def _messages(quiet: bool = False) -> Console:
+    console = Console(stderr=True, highlight=False, quiet=quiet)
+    console.soft_wrap = not console.is_terminal  # between words on a terminal and nowhere else
+    return console
 
 
-def warn(sentence: str) -> None:
-    """Writes a warning for the person at the terminal."""
-    messages.print(f"[bold yellow]Warning:[/] {_spell(sentence)}")
-    for log in _logs:
-        log.warning(sentence)
+@dataclass(frozen=True)
+class Terminal:
+    """The terminal of one command; a `Reporter`.
 
+    Attributes:
+        results: Where data goes that a person or a program asked for: stdout.
+        messages: Where sentences and bars go: stderr.
+    """
 
-def complain(sentence: str) -> None:
-    """Writes an error for the person at the terminal."""
-    messages.print(f"[bold red]Error:[/] {_spell(sentence)}")
+    results: Console = field(default_factory=_results)
+    messages: Console = field(default_factory=_messages)
+
+    def say(self, sentence: str) -> None:
+        """Writes a sentence for the person at the terminal, and to the log."""
+        self.messages.print(_spell(sentence))
+        self.note(sentence)
+
+    def warn(self, sentence: str) -> None:
+        """Writes a warning for the person at the terminal, and to the log."""
+        self.mark("Warning", "bold yellow", sentence)
+        _LOG.warning(sentence)
+
+    def note(self, sentence: str) -> None:
+        """Writes a sentence to the log alone."""
+        _LOG.info(sentence)
+
+    def complain(self, sentence: str) -> None:
+        """Writes an error for the person at the terminal."""
+        self.mark("Error", "bold red", sentence)
+
+    def mark(self, word: str, style: str, sentence: str) -> None:
+        """Writes a sentence for the person at the terminal, with a coloured word before it.
+
+        Args:
+            word: The word, such as `Problem`.
+            style: Its colour, as Rich names it.
+            sentence: The sentence.
+        """
+        self.messages.print(f"[{style}]{word}:[/] {_spell(sentence)}")
+
+    @contextmanager
+    def progress(self, total: int, description: str, unit: str = "pictures") -> Iterator[Advance]:
+        """Shows a bar with a count, the rate and the time left; it vanishes when done.
+
+        Args:
+            total: How much there is to do.
+            description: What is being done.
+            unit: What is counted, in the plural.
+        """
+        with self._bar(unit) as bar:
+            task = bar.add_task(description, total=total)
+
+            def advance(done: int = 1, /, description: str = "") -> None:
+                if description:
+                    bar.update(task, description=description)
+                bar.advance(task, done)
+
+            yield advance
+
+    def _bar(self, unit: str) -> Progress:
+        return Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            RateColumn(unit),
+            TimeRemainingColumn(compact=True),
+            TextColumn("left"),
+            console=self.messages,
+            transient=True,
+            expand=True,
+            disable=not self.messages.is_terminal or self.messages.is_dumb_terminal,
+            redirect_stdout=False,  # rows of --json are data for a program, not lines above the bar
+        )
 
 
 def _spell(sentence: str) -> str:
@@ -59,68 +119,46 @@ def _spell(sentence: str) -> str:
     return escape("\n".join(map(on_one_line, sentence.split("\n"))))
 
 
-def note(sentence: str) -> None:
-    """Writes a sentence to the log file alone, if there is one."""
-    for log in _logs:
-        log.info(sentence)
-
-
 @contextmanager
-def speaking(quiet: bool = False, log_file: Path | None = None) -> Iterator[None]:
-    """Has messages kept off the terminal, or written to a log file as well, for a while.
+def open_terminal(quiet: bool = False, log_file: Path | None = None) -> Iterator[Terminal]:
+    """Yields a terminal, and writes what is said to a log file as well, for a while.
 
     Args:
         quiet: Show errors only.
-        log_file: What messages are appended to, each with its time.
+        log_file: The file that messages are appended to, each with its time.
 
     Raises:
         UsageError: The log file cannot be written.
     """
-    with _quiet(quiet), _logging(log_file):
-        yield
-
-
-@contextmanager
-def _quiet(quiet: bool) -> Iterator[None]:
-    messages.quiet = quiet
-    try:
-        yield
-    finally:
-        messages.quiet = False
-
-
-@contextmanager
-def _logging(log_file: Path | None) -> Iterator[None]:
+    terminal = Terminal(messages=_messages(quiet))
     if log_file is None:
-        yield
+        yield terminal
         return
-    import logging
-
-    class Handler(logging.FileHandler):
-        """Ends the command with a sentence where the log cannot be written."""
-
-        def handleError(self, _record: logging.LogRecord) -> None:  # noqa: N802  (logging's name)
-            self.stream = None  # or closing it would try to write again
-            raise UsageError(f"The log file '{log_file}' cannot be written any more.")
-
     try:
-        handler = Handler(log_file, encoding="utf-8", errors="backslashreplace")
+        handler = _LogFile(log_file, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise UsageError(
             f"The log file '{log_file}' cannot be written: {error.strerror}."
         ) from None
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    log = logging.Logger("capsule-inspect", logging.INFO)
-    log.addHandler(handler)
-    _logs.append(log)
+    _LOG.addHandler(handler)
     try:
-        yield
+        yield terminal
     except CapsuleInspectError as error:
-        log.error(str(error))
+        _LOG.error(str(error))
         raise
     finally:
-        _logs.remove(log)
+        _LOG.removeHandler(handler)
         handler.close()
+
+
+class _LogFile(logging.FileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (logging's name)
+        """Ends the command with a sentence, where logging would print a traceback and go on."""
+        del record
+        with suppress(OSError):  # closing tries to write once more
+            self.close()
+        raise UsageError(f"The log file '{self.baseFilename}' cannot be written any more.")
 
 
 class RateColumn(ProgressColumn):
@@ -138,40 +176,3 @@ class RateColumn(ProgressColumn):
         """Returns the rate; nothing until one is known."""
         speed = task.finished_speed or task.speed
         return Text(f"{speed:.1f} {self._unit}/s" if speed else "", style="progress.data.speed")
-
-
-def progress_bar(unit: str = "pictures") -> Progress:
-    """Makes a bar with a count, the rate and the time left; it vanishes when done.
-
-    Args:
-        unit: What is counted, in the plural.
-    """
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=None),
-        MofNCompleteColumn(),
-        RateColumn(unit),
-        TimeRemainingColumn(compact=True),
-        TextColumn("left"),
-        console=messages,
-        transient=True,
-        expand=True,
-        disable=not messages.is_terminal or messages.is_dumb_terminal,
-        redirect_stdout=False,  # rows of --json are data for a program, not lines above the bar
-    )
-
-
-@contextmanager
-def watch_pictures(total: int, verb: str) -> Iterator[Callable[[], None]]:
-    """Shows a bar over pictures.
-
-    Args:
-        total: How many pictures there are.
-        verb: What is being done to them.
-
-    Yields:
-        What to call after each picture.
-    """
-    with progress_bar() as bar:
-        task = bar.add_task(verb, total=total)
-        yield lambda: bar.advance(task)

@@ -1,7 +1,7 @@
 """`capsule-inspect evaluate`: measure a model on a data set."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,10 +12,14 @@ from capsule_inspect.cli.options import (
     Overrides,
     PrintConfig,
     complete_split,
-    settings_from,
+    print_settings,
+    split_arguments,
 )
-from capsule_inspect.cli.predict import split_arguments
-from capsule_inspect.workflows.extras import require_train_extra
+from capsule_inspect.errors import UsageError
+from capsule_inspect.text import command_line
+
+if TYPE_CHECKING:
+    from capsule_inspect.workflows.evaluate import EvaluateResult
 
 
 def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parameter)
@@ -75,41 +79,46 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
     from capsule_inspect.evaluation.require import parse_condition, require
 
     required = [parse_condition(condition) for condition in conditions or []]
-    settings = settings_from(overrides, config_dir, print_config, data_root, heavy=True)
-    require_train_extra("evaluate", ("sklearn", "matplotlib"))
-    from capsule_inspect.cli.console import say
-    from capsule_inspect.errors import UsageError
-
+    if print_config:
+        print_settings(overrides, config_dir, data_root)
     if split_arguments([str(model)])[1]:
         raise UsageError(
             f"MODEL is missing before '{model}': a .tflite or .keras file, or the folder of a run."
         )
-    say(f"Measuring {model}.")  # what follows takes seconds to load
-    from capsule_inspect.dataset.data_set import read_dataset
-    from capsule_inspect.training.study import open_study
-    from capsule_inspect.workflows.evaluate import (
-        EvaluationRequest,
-        evaluate_model,
-        evaluate_stored,
-        evaluate_study,
-        find_stored_predictions,
+    from capsule_inspect.cli.console import Terminal
+    from capsule_inspect.cli.tables import print_evaluation
+    from capsule_inspect.workflows import evaluate as workflow
+
+    terminal = Terminal()
+    result = workflow.evaluate(
+        model,
+        split=split,
+        out=out,
+        runtime=runtime,
+        data_root=data_root,
+        overrides=overrides or (),
+        config_dir=config_dir,
+        reporter=terminal,
+    )
+    print_evaluation(terminal.results, result.evaluation, result.pictures, result.spread)
+    if result.report:
+        terminal.say(results_sentence(result.report) + _next(model, result))
+    require(required, result.metrics)
+
+
+def results_sentence(report: Path) -> str:
+    """Says where the results are, and what to open first."""
+    return (
+        f"Results: {report.resolve()}, to open in a browser; metrics.json, predictions and figures "
+        "are beside it."
     )
 
-    stored = find_stored_predictions(model)
-    if stored:
-        if split or out:
-            raise UsageError(f"'{stored}' is only read: leave --split and --out away.")
-        require(required, evaluate_stored(stored))
-        return
-    data = read_dataset(Path(settings.data.dir), settings.data.root)
-    request = EvaluationRequest(model, data, out, settings, tuple(overrides or ()), runtime)
-    study = open_study(model)
-    if model.is_dir() and open_study(model.parent):
-        raise UsageError(
-            f"'{model}' is one run of a study, whose own test pictures are those of its fold. "
-            f"Evaluate the study: capsule-inspect evaluate {model.parent}"
-        )
-    if study and split:
-        raise UsageError("A study is measured on the folds its runs have not seen. Leave --split.")
-    metrics = evaluate_study(request, study) if study else evaluate_model(request, split or "test")
-    require(required, metrics)
+
+def _next(model: Path, result: "EvaluateResult") -> str:
+    if result.file is None:
+        return ""
+    if result.file.suffix == ".tflite":
+        following = command_line("predict", "PICTURES", "--model", model, "-o", "out")
+    else:
+        following = command_line("export-tflite", model, f"data.dir={result.data}")
+    return f" Next: {following}"

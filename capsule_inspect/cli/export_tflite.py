@@ -1,12 +1,16 @@
 """`capsule-inspect export-tflite`: a trained network → one verified model file."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from capsule_inspect.cli.options import ConfigDir, DataRoot, Overrides, PrintConfig, settings_from
-from capsule_inspect.workflows.extras import import_training_stack
+from capsule_inspect.cli.options import ConfigDir, DataRoot, Overrides, PrintConfig, print_settings
+from capsule_inspect.text import command_line
+
+if TYPE_CHECKING:
+    from capsule_inspect.cli.console import Terminal
+    from capsule_inspect.export.write import Exported
 
 
 def export_tflite(
@@ -37,24 +41,36 @@ def export_tflite(
         capsule-inspect export-tflite runs/first data.dir=data/capsule -o model.tflite
         capsule-inspect export-tflite runs/first threshold.policy=max_miss_rate threshold.value=.02
     """
-    settings = settings_from(overrides, config_dir, print_config, data_root, heavy=True)
-    from capsule_inspect.dataset.data_set import read_dataset
-    from capsule_inspect.errors import UsageError
-    from capsule_inspect.training.decision import resolve_model
-    from capsule_inspect.training.study import open_study, require_finished
+    if print_config:
+        print_settings(overrides, config_dir, data_root)
+    from capsule_inspect.cli.console import Terminal
+    from capsule_inspect.workflows import export as workflow
 
-    data = read_dataset(Path(settings.data.dir), settings.data.root)
-    study = open_study(model)
-    if study is None:
-        resolve_model(model)
-    elif out is not None:
-        raise UsageError("The runs of a study each keep their file beside them. Leave --out away.")
+    terminal = Terminal()
+    result = workflow.export(
+        model,
+        out=out,
+        force=force,
+        data_root=data_root,
+        overrides=overrides or (),
+        config_dir=config_dir,
+        on_file=lambda exported: show_file(terminal, exported),
+        reporter=terminal,
+    )
+    if result.study:
+        following = command_line("evaluate", result.study, f"data.dir={result.data}")
     else:
-        require_finished(study)
-    import_training_stack("export-tflite", "tensorflow")  # last, so that a slip is told at once
-    from capsule_inspect.workflows.export import export_network, export_study
+        (file,) = result.files
+        following = command_line("predict", "PICTURES", "--model", file.path, "-o", "out")
+    terminal.say(f"Next: {following}")
 
-    if study is None:
-        export_network(model, out, data, settings, force)
-    else:
-        export_study(study, data, settings, force)
+
+def show_file(terminal: "Terminal", exported: "Exported") -> None:
+    """Prints how a file compares with its network, its metrics, and where it is."""
+    from capsule_inspect.cli.tables import print_metrics, print_parity
+
+    print_parity(terminal.results, exported)
+    print_metrics(terminal.results, exported.metrics, exported.measured_on)
+    for complaint in exported.complaints:
+        terminal.warn(f"{complaint} Written all the same (--force).")
+    terminal.say(f"Wrote {exported.path} ({exported.size / 2**20:.2f} MiB).")

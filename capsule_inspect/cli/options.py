@@ -1,8 +1,10 @@
 """Options that several commands share, and their completion."""
 
-from dataclasses import replace
+import os
+import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -94,40 +96,32 @@ DataRoot = Annotated[
 ]
 
 
-def settings_from(
-    overrides: list[str] | None,
-    config_dir: Path | None,
-    print_config: bool,
-    data_root: Path | None = None,
-    heavy: bool = False,
-) -> Settings:
-    """Composes a command's settings; with `--print-config`, prints them and ends the command.
-
-    A light command without overrides and config files of the user's own takes the defaults as they
-    are, and Hydra is not imported.
+def print_settings(
+    overrides: Sequence[str] | None, config_dir: Path | None, data_root: Path | None = None
+) -> NoReturn:
+    """Prints the settings of a command as YAML and ends the command, for `--print-config`.
 
     Args:
         overrides: Trailing `KEY=VALUE` arguments.
         config_dir: Folder of the user's own config groups.
-        print_config: Print the settings as YAML and stop.
         data_root: Where the pictures of the data set are now; takes the place of data.root.
-        heavy: The command loads much anyway, so that config files are always read.
 
     Raises:
         ConfigError: An override or config file is malformed, unknown, or of the wrong type.
         typer.Exit: The settings were printed.
     """
-    from capsule_inspect.settings.compose import config_folders
-
-    if not (overrides or print_config or heavy) and len(config_folders(config_dir)) == 1:
-        return Settings()
-    from capsule_inspect.settings.compose import compose
     from capsule_inspect.settings.yaml_text import to_yaml
+    from capsule_inspect.workflows.arguments import compose_settings
 
-    settings = compose(overrides or [], config_dir)
-    if data_root is not None:
-        settings = replace(settings, data=replace(settings.data, root=str(data_root)))
-    if print_config:
-        typer.echo(to_yaml(settings), nl=False)
-        raise typer.Exit
-    return settings
+    settings = compose_settings(overrides or (), config_dir, data_root=data_root)
+    typer.echo(to_yaml(settings), nl=False)
+    raise typer.Exit
+
+
+_OVERRIDE = re.compile(r"[+~]{0,2}[A-Za-z_][\w.]*=")
+
+
+def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Tells inputs from overrides: `KEY=VALUE` is an override unless such a file exists."""
+    overrides = [a for a in arguments if _OVERRIDE.match(a) and not os.path.lexists(a)]
+    return [a for a in arguments if a not in overrides], overrides

@@ -1,7 +1,5 @@
 """`capsule-inspect predict`: inspect pictures."""
 
-import os
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,12 +7,26 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from capsule_inspect.choices import SHIPPED_MODEL, RuntimeName
-from capsule_inspect.cli.options import ConfigDir, PrintConfig, complete_setting, settings_from
-from capsule_inspect.errors import InterruptedRunError, UsageError
+from capsule_inspect.choices import GOOD, OnExisting, RuntimeName
+from capsule_inspect.cli.options import (
+    ConfigDir,
+    PrintConfig,
+    complete_setting,
+    print_settings,
+    split_arguments,
+)
+from capsule_inspect.errors import (
+    ConditionNotMetError,
+    InterruptedRunError,
+    PartialFailureError,
+    UsageError,
+)
+from capsule_inspect.text import counted
 
 if TYPE_CHECKING:
-    from capsule_inspect.choices import OnExisting
+    from capsule_inspect.inference.batch import BatchSummary
+    from capsule_inspect.inference.records import Record
+    from capsule_inspect.workflows.predict import PredictResult
 
 
 _RESULTS, _DECISION, _AGAIN = "Results", "Decision", "Runs that exist"
@@ -152,8 +164,6 @@ LogFile = Annotated[
     ),
 ]
 
-_OVERRIDE = re.compile(r"[+~]{0,2}[A-Za-z_][\w.]*=")
-
 
 def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a parameter)
     inputs: Inputs = None,
@@ -189,48 +199,112 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
         capsule-inspect predict 'line-*/*.png' --overlays defects --fail-on-defect
     """
     named, overrides = split_arguments(inputs or [])
-    settings = settings_from(overrides, config_dir, print_config).predict
-    if threshold is not None and not 0 <= threshold <= 1:
-        raise UsageError(f"--threshold is {threshold}, but must lie between 0 and 1.")
+    if print_config:
+        print_settings(overrides, config_dir)
     _refuse_both(as_json, "--json", as_table, "--table", "both print to stdout")
     _refuse_both(quiet, "--quiet", verbose, "--verbose", "contradict each other")
     on_existing = _on_existing(resume, overwrite, out)
     _refuse_log_inside(out, log_file)
     with _interruptible():
-        from capsule_inspect.cli.console import speaking
-        from capsule_inspect.inference.inspect_picture import InspectOptions
-        from capsule_inspect.workflows.predict import PredictRequest, predict_batch
+        from capsule_inspect.cli.console import open_terminal
+        from capsule_inspect.cli.tables import print_rows
+        from capsule_inspect.workflows import predict as workflow
 
-        request = PredictRequest(
-            inputs=tuple(named),
-            recursive=recursive,
-            out=out,
-            on_existing=on_existing,
-            options=InspectOptions(
+        kept: list[Record] = []
+
+        def on_rows(rows: "Sequence[Record]", classes: Sequence[str]) -> None:
+            if as_table:
+                kept.extend(rows)
+            if as_json:
+                _print_json(rows, classes)
+
+        with open_terminal(quiet, log_file) as terminal:
+            result = workflow.predict(
+                named,
+                out=out,
+                recursive=recursive,
                 overlays="none" if no_overlays else overlays,
                 overlay_format=overlay_format,
                 masks=masks,
-                max_pixels=round(settings.max_megapixels * 1e6),
-            ),
-            model=model or SHIPPED_MODEL,
-            threshold=threshold,
-            runtime=runtime,
-            threads=settings.threads,
-            jobs=jobs or _default_jobs(settings.threads),
-            as_json=as_json,
-            as_table=as_table,
-            report=report,
-            fail_on_defect=fail_on_defect,
-            verbose=verbose,
+                report=report,
+                model=model,
+                threshold=threshold,
+                on_existing=on_existing,
+                jobs=jobs,
+                runtime=runtime,
+                verbose=verbose,
+                overrides=overrides,
+                config_dir=config_dir,
+                on_rows=on_rows,
+                reporter=terminal,
+            )
+            if as_table:
+                print_rows(terminal.results, kept)
+            last_line = _last_line(result, "" if out else f" -o {result.folder}")
+            raise_exit_code(result.summary, fail_on_defect, last_line)
+            terminal.say(last_line)
+
+
+def raise_exit_code(summary: "BatchSummary", fail_on_defect: bool, last_line: str) -> None:
+    """Ends the command with an exit code other than 0 where its pictures call for one.
+
+    Args:
+        summary: What came of all pictures.
+        fail_on_defect: Whether every picture has to show good capsules.
+        last_line: What the command says at its end in any case.
+
+    Raises:
+        PartialFailureError: A file could not be read; this outranks the other.
+        ConditionNotMetError: `fail_on_defect`, and not every picture shows good capsules.
+    """
+    defective = summary.capsules - summary.labels[GOOD]
+    failing = ""
+    if fail_on_defect and (defective or summary.no_capsule):
+        failing = (
+            f"Not all is good: {counted(defective, 'defective capsule')}, "
+            f"{counted(summary.no_capsule, 'picture')} without a capsule (--fail-on-defect).\n"
         )
-        with speaking(quiet, log_file):
-            predict_batch(request)
+    if summary.errors:
+        raise PartialFailureError(
+            f"{summary.errors} of {counted(summary.files, 'file')} could not be read; the column "
+            f"'error' of predictions.csv says why.\n{failing}{last_line}"
+        )
+    if failing:
+        raise ConditionNotMetError(f"{failing}{last_line}")
 
 
-def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Tells inputs from overrides: `KEY=VALUE` is an override unless such a file exists."""
-    overrides = [a for a in arguments if _OVERRIDE.match(a) and not os.path.lexists(a)]
-    return [a for a in arguments if a not in overrides], overrides
+def _last_line(result: "PredictResult", place: str) -> str:
+    counts = describe_batch(result.summary, result.classes)
+    text = f"{counts} in {result.seconds:.1f} s. Results: {result.predictions.resolve()}"
+    if result.report:
+        return f"{text} Report: {result.report.resolve()}"
+    return f"{text} (to look through: the same command with --resume --report{place})"
+
+
+def describe_batch(summary: "BatchSummary", classes: Sequence[str]) -> str:
+    """Counts what came of the files, such as `3 pictures, 3 capsules: 2 good, 1 poke`.
+
+    Args:
+        summary: What came of all pictures.
+        classes: Class names in the model's order.
+    """
+    by_label = ", ".join(f"{summary.labels[c]} {c}" for c in classes if summary.labels[c])
+    text = f"{counted(summary.files, 'picture')}, {counted(summary.capsules, 'capsule')}"
+    text += f": {by_label}" if by_label else ""
+    text += f"; {summary.no_capsule} without a capsule" if summary.no_capsule else ""
+    text += f"; {summary.errors} unreadable" if summary.errors else ""
+    return text + (f"; {summary.warnings} with a warning" if summary.warnings else "")
+
+
+def _print_json(rows: "Sequence[Record]", classes: Sequence[str]) -> None:
+    """Prints each row as a line of JSON."""
+    try:
+        for row in rows:
+            typer.echo(row.to_json(classes))
+    except BrokenPipeError:
+        raise  # the reader has left, which is no fault
+    except OSError as error:
+        raise UsageError(f"The rows cannot be printed: {error.strerror}.") from error
 
 
 def _refuse_both(one: bool, one_name: str, other: bool, other_name: str, reason: str) -> None:
@@ -243,7 +317,7 @@ def _refuse_log_inside(out: Path | None, log_file: Path | None) -> None:
         raise UsageError(f"The log file '{log_file}' lies in the results folder. Move it out.")
 
 
-def _on_existing(resume: bool, overwrite: bool, out: Path | None) -> "OnExisting":
+def _on_existing(resume: bool, overwrite: bool, out: Path | None) -> OnExisting:
     _refuse_both(resume, "--resume", overwrite, "--overwrite", "contradict each other")
     if out is None and (resume or overwrite):
         given = "--resume" if resume else "--overwrite"
@@ -251,15 +325,6 @@ def _on_existing(resume: bool, overwrite: bool, out: Path | None) -> "OnExisting
     if resume:
         return "resume"
     return "overwrite" if overwrite else "refuse"
-
-
-def _default_jobs(threads: int) -> int:
-    """Returns how many jobs of so many threads the cores of this process can take."""
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
-    return max(1, cores // threads)
 
 
 @contextmanager

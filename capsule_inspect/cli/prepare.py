@@ -1,21 +1,22 @@
 """`capsule-inspect prepare`: check pictures, split them, and write a data set folder."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from capsule_inspect.cli.options import ConfigDir, Overrides, PrintConfig, settings_from
-from capsule_inspect.text import counted
+from capsule_inspect.cli.options import ConfigDir, Overrides, PrintConfig, print_settings
+from capsule_inspect.text import command_line, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rich.table import Table
 
+    from capsule_inspect.cli.console import Terminal
     from capsule_inspect.dataset.check import Problem
     from capsule_inspect.dataset.data_set import DataSet
-    from capsule_inspect.dataset.prepare import Prepared
 
 
 def prepare(
@@ -50,68 +51,46 @@ def prepare(
         capsule-inspect prepare mvtec_ad/capsule data/capsule
         capsule-inspect prepare drawn capsules data.count=36 data.seed=3
     """
-    settings = settings_from(overrides, config_dir, print_config)
-    from collections import Counter
-    from time import perf_counter
-
-    from capsule_inspect.cli.console import progress_bar, results, say
+    if print_config:
+        print_settings(overrides, config_dir)
+    from capsule_inspect.cli.console import Terminal
     from capsule_inspect.dataset.check import UnfitDataError
-    from capsule_inspect.dataset.prepare import DRAWN, prepare_dataset
-    from capsule_inspect.text import command_line
+    from capsule_inspect.workflows import prepare as workflow
 
-    start = perf_counter()
-    verb = "Drawing" if source == DRAWN else "Checking"
+    terminal = Terminal()
     try:
-        with progress_bar() as bar:
-            task = bar.add_task(verb, total=None)
-            prepared = prepare_dataset(
-                source,
-                out,
-                settings.data,
-                skip_bad,
-                lambda done, total: bar.update(task, completed=done, total=total),
-            )
+        result = workflow.prepare(
+            source,
+            out,
+            skip_bad=skip_bad,
+            page=not no_page,
+            overrides=overrides or (),
+            config_dir=config_dir,
+            reporter=terminal,
+        )
     except UnfitDataError as error:
-        _list(error.problems, "Problem")
+        _list(terminal, error.problems, "Problem")
         raise
-    _list(prepared.problems, "Left out")
-    results.print(_table(prepared.data), soft_wrap=False)
-    folds = sorted(Counter(s.fold for s in prepared.data.samples if s.fold is not None).items())
+    _list(terminal, result.problems, "Left out")
+    terminal.results.print(_table(result.data), soft_wrap=False)
+    folds = sorted(Counter(s.fold for s in result.data.samples if s.fold is not None).items())
     if folds:
-        results.print(f"Pictures per fold: {', '.join(f'{fold}: {n}' for fold, n in folds)}")
-    page = "" if no_page else f", and {_write_page(prepared)} to look through,"
-    pictures = counted(len(prepared.data.samples), "picture")
-    say(
-        f"Wrote {pictures} to {out / 'manifest.csv'}{page} in "
-        f"{perf_counter() - start:.1f} s. Next: {command_line('train', f'data.dir={out}')}"
+        counts = ", ".join(f"{fold}: {n}" for fold, n in folds)
+        terminal.results.print(f"Pictures per fold: {counts}")
+    page = f", and {result.page} to look through," if result.page else ""
+    pictures = counted(len(result.data.samples), "picture")
+    terminal.say(
+        f"Wrote {pictures} to {out / 'manifest.csv'}{page} in {result.seconds:.1f} s. "
+        f"Next: {command_line('train', f'data.dir={out}')}"
     )
 
 
-def _write_page(prepared: "Prepared") -> Path:
-    """Writes dataset.html beside the manifest; returns its path."""
-    from capsule_inspect.cli.console import watch_pictures
-    from capsule_inspect.dataset.survey import choose_roi, survey
-    from capsule_inspect.files import write_text
-    from capsule_inspect.pages.dataset_page import DATASET_PAGE_FILE, make_dataset_page
-
-    data = prepared.data
-    with watch_pictures(len(data.samples), "Looking") as advance:
-        surveyed = survey(data, choose_roi(data), advance)
-    page = prepared.folder / DATASET_PAGE_FILE
-    write_text(page, make_dataset_page(data, surveyed, prepared.problems))
-    return page
-
-
-def _list(problems: "Iterable[Problem]", fatal: str) -> None:
+def _list(terminal: "Terminal", problems: "Iterable[Problem]", fatal: str) -> None:
     """Prints a line per problem, the fatal ones after the word given."""
-    from rich.markup import escape
-
-    from capsule_inspect.cli.console import messages
-
     for problem in problems:
-        word = f"[red]{fatal}:[/]" if problem.fatal else "[yellow]Warning:[/]"
+        word, colour = (fatal, "red") if problem.fatal else ("Warning", "yellow")
         place = f"{problem.path}: " if problem.path else ""
-        messages.print(f"{word} {escape(place + problem.message)}")
+        terminal.mark(word, colour, place + problem.message)
 
 
 def _table(data: "DataSet") -> "Table":

@@ -47,7 +47,7 @@ def runs(
         capsule-inspect runs --sort accuracy
         capsule-inspect runs measured --command evaluate --json
     """
-    from capsule_inspect.cli.console import say
+    from capsule_inspect.cli.console import Terminal
     from capsule_inspect.cli.tables import print_runs
     from capsule_inspect.runs.find_runs import find_runs
     from capsule_inspect.runs.run import sort_runs
@@ -65,9 +65,10 @@ def runs(
         for run in found:
             typer.echo(json.dumps(_document(run)))
         return
+    terminal = Terminal()
     if found:
-        print_runs(found, folder, sort)
-    say(_hint(found, folder, sort))
+        print_runs(terminal.results, found, folder, sort)
+    terminal.say(_hint(found, folder, sort))
 
 
 def _document(run: "Run") -> dict[str, object]:

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from capsule_inspect.cli.console import results
+from capsule_inspect.choices import GOOD
 from capsule_inspect.runs.run import MAIN_METRICS, Run
 from capsule_inspect.text import on_one_line
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from capsule_inspect.evaluation.evaluate import Evaluation
     from capsule_inspect.evaluation.metrics import ClassMetrics, ConfusionMatrix
+    from capsule_inspect.export.write import Exported
+    from capsule_inspect.inference.records import Record
     from capsule_inspect.modelfile.metadata import Metric
 
 
@@ -27,26 +29,34 @@ _WIDE = 75
 
 
 def print_evaluation(
-    evaluation: "Evaluation", pictures: str, spread: "Mapping[str, float] | None" = None
+    results: Console,
+    evaluation: "Evaluation",
+    pictures: str,
+    spread: "Mapping[str, float] | None" = None,
 ) -> None:
-    """Prints the metrics, those of each class and the confusion matrix to stdout.
+    """Prints the metrics, those of each class and the confusion matrix.
 
     Args:
+        results: Where to print.
         evaluation: What was measured.
         pictures: Which pictures it was measured on.
         spread: Standard deviation over seeds by metric name, where there are several.
     """
-    print_metrics(evaluation.metrics, pictures, spread)
-    print_classes(evaluation.per_class)
-    print_confusion(evaluation.confusion, evaluation.seeds)
+    print_metrics(results, evaluation.metrics, pictures, spread)
+    print_classes(results, evaluation.per_class)
+    print_confusion(results, evaluation.confusion, evaluation.seeds)
 
 
 def print_metrics(
-    metrics: "Iterable[Metric]", pictures: str, spread: "Mapping[str, float] | None" = None
+    results: Console,
+    metrics: "Iterable[Metric]",
+    pictures: str,
+    spread: "Mapping[str, float] | None" = None,
 ) -> None:
-    """Prints metrics with their intervals to stdout.
+    """Prints metrics with their intervals.
 
     Args:
+        results: Where to print.
         metrics: The metrics, in order.
         pictures: Which pictures they were measured on.
         spread: Standard deviation over seeds by metric name, where there are several.
@@ -69,10 +79,11 @@ def print_metrics(
     results.print(table, soft_wrap=False)
 
 
-def print_classes(per_class: "Sequence[ClassMetrics]") -> None:
-    """Prints the metrics of each class, their intervals below them, to stdout.
+def print_classes(results: Console, per_class: "Sequence[ClassMetrics]") -> None:
+    """Prints the metrics of each class, their intervals below them.
 
     Args:
+        results: Where to print.
         per_class: One for each class, in order.
     """
     from capsule_inspect.evaluation.metrics import CLASS_METRICS
@@ -98,10 +109,11 @@ def print_classes(per_class: "Sequence[ClassMetrics]") -> None:
     results.print(table, soft_wrap=False)
 
 
-def print_confusion(confusion: "ConfusionMatrix", seeds: int = 1) -> None:
-    """Prints the confusion matrix to stdout; what never happened is a dot.
+def print_confusion(results: Console, confusion: "ConfusionMatrix", seeds: int = 1) -> None:
+    """Prints the confusion matrix; a count of 0 is a dot.
 
     Args:
+        results: Where to print.
         confusion: The matrix.
         seeds: Over how many seeds it is summed.
     """
@@ -137,6 +149,67 @@ def _two_lines(metric: "Metric") -> str:
     return f"{metric.value:.3f}{interval}"
 
 
+def print_parity(results: Console, exported: "Exported") -> None:
+    """Prints how a model file compares with the network it came from.
+
+    Args:
+        results: Where to print.
+        exported: The file.
+    """
+    parity = exported.parity
+    table = Table(
+        "comparison",
+        title=f"{parity.pictures} pictures, network against {exported.runtime}",
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+    )
+    table.add_column("value", justify="right")
+    table.add_row("same label", f"{parity.agreement:.2%}")
+    for gap in parity.gaps:
+        table.add_row(f"{gap.name}: mean difference", f"{gap.mean:.4f}")
+        table.add_row(f"{gap.name}: largest difference", f"{gap.largest:.4f}")
+    if parity.dice_before is not None and parity.dice_after is not None:
+        table.add_row("Dice of the network", f"{parity.dice_before:.4f}")
+        table.add_row("Dice of the file", f"{parity.dice_after:.4f}")
+    results.print(table)
+
+
+_WIDE_ROWS = 100
+"""Characters to a line that leave room for paths beside headings of one line."""
+
+
+def print_rows(results: Console, records: "Sequence[Record]") -> None:
+    """Prints the rows of `predict`, those of every picture.
+
+    Args:
+        results: Where to print.
+        records: The rows, in order.
+    """
+    is_wide = results.width >= _WIDE_ROWS
+    table = Table(box=box.SIMPLE_HEAD, collapse_padding=not is_wide)
+    table.add_column("picture", overflow="fold")
+    table.add_column("label", no_wrap=True)
+    for name in ("confidence", "defect score", "defect area"):
+        heading = name if is_wide else name.replace(" ", "\n")
+        table.add_column(heading, justify="right", no_wrap=True)
+    for record in records:
+        colour = "green" if record.label == GOOD else "red"
+        area = record.defect_area_pct
+        table.add_row(
+            Text.assemble(on_one_line(record.path), *_error(record)),
+            Text(record.label or record.status.replace("_", " "), colour),
+            "" if record.confidence is None else f"{record.confidence:.3f}",
+            "" if record.defect_score is None else f"{record.defect_score:.3f}",
+            "" if area is None else f"{area:.2f} %",
+        )
+    results.print(table, soft_wrap=False)
+
+
+def _error(record: "Record") -> Iterator[tuple[str, str]]:
+    if record.error:
+        yield f"\n{on_one_line(record.error)}", "dim"
+
+
 _WIDTH = 80
 _HEADS = {
     "accuracy": ("", "accuracy"),
@@ -149,10 +222,11 @@ _HEADS = {
 """What metrics are called where there is little room; others by their own words."""
 
 
-def print_runs(runs: Sequence[Run], root: Path, sorted_by: str | None) -> None:
-    """Prints runs to stdout, two lines for each: its folder, then when it began and its metrics.
+def print_runs(results: Console, runs: Sequence[Run], root: Path, sorted_by: str | None) -> None:
+    """Prints runs, two lines for each: its folder, then when it began and its metrics.
 
     Args:
+        results: Where to print.
         runs: The runs, in order.
         root: The folder they were found in; paths are shown relative to it.
         sorted_by: The metric they are sorted by, which is shown first.

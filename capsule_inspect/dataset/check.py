@@ -18,7 +18,7 @@ from capsule_inspect.errors import DataError, PictureError
 from capsule_inspect.imaging.encode import encode_mask
 from capsule_inspect.imaging.picture import Picture, name_file
 from capsule_inspect.imaging.read import read_mask, read_picture
-from capsule_inspect.reporter import Advance
+from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.text import on_one_line
 
 
@@ -122,7 +122,7 @@ def copy_problems(pictures: Iterable[CheckedPicture]) -> list[Problem]:
 
 
 def check_pictures(
-    found: Discovery, advance: Advance | None = None
+    found: Discovery, reporter: Reporter = SILENT
 ) -> tuple[tuple[CheckedPicture, ...], tuple[Problem, ...]]:
     """Reads every picture and mask once and checks them.
 
@@ -135,7 +135,7 @@ def check_pictures(
 
     Args:
         found: What to check.
-        advance: Told after every picture.
+        reporter: Follows the progress.
 
     Returns:
         The pictures without a fatal problem, sorted by path, and all problems, sorted by path.
@@ -143,13 +143,13 @@ def check_pictures(
     overview = _Overview.of(found)
     fit: list[CheckedPicture] = []
     problems = [*_stray_problems(found)]
-    for done, picture in enumerate(found.pictures, start=1):
-        checked, own = _check_picture(picture, overview)
-        problems += own
-        if checked is not None and not any(problem.fatal for problem in own):
-            fit.append(checked)
-        if advance is not None:
-            advance(done, len(found.pictures))
+    with reporter.progress(len(found.pictures), "Checking") as advance:
+        for picture in found.pictures:
+            checked, own = _check_picture(picture, overview)
+            problems += own
+            if checked is not None and not any(problem.fatal for problem in own):
+                fit.append(checked)
+            advance()
     copies = copy_problems(fit)
     conflicting = {problem.path for problem in copies if problem.fatal}
     fit = [checked for checked in fit if checked.path not in conflicting]

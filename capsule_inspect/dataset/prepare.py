@@ -30,7 +30,7 @@ from capsule_inspect.dataset.split import split_pictures
 from capsule_inspect.drawing.capsules import draw_capsule, draw_labels
 from capsule_inspect.errors import UsageError
 from capsule_inspect.imaging.encode import encode_mask, encode_picture
-from capsule_inspect.reporter import Advance
+from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.settings.groups import DataSettings
 from capsule_inspect.text import counted, on_one_line
 
@@ -39,7 +39,7 @@ PICTURES: Final = "pictures"
 
 
 def draw_set(
-    out: Path, settings: DataSettings, advance: Advance | None = None
+    out: Path, settings: DataSettings, reporter: Reporter = SILENT
 ) -> list[CheckedPicture]:
     """Draws capsules into `out/pictures/0000.png` and on, masks of defects into `out/masks/`.
 
@@ -49,7 +49,7 @@ def draw_set(
     Args:
         out: Folder to write into; made if missing.
         settings: How many, how large, and the seed.
-        advance: Told after every picture.
+        reporter: Follows the progress.
 
     Returns:
         The pictures, sorted by path, with paths relative to `out`.
@@ -62,17 +62,18 @@ def draw_set(
     (out / MASKS).mkdir(exist_ok=True)
     drawn: list[CheckedPicture] = []
     digits = max(4, len(str(settings.count - 1)))
-    for i, label in enumerate(draw_labels(settings.count, settings.seed)):
-        capsule = draw_capsule(label, (settings.seed, i), settings.size)
-        path, mask = f"{PICTURES}/{i:0{digits}}.png", ""
-        (out / path).write_bytes(encode_picture(capsule.picture))
-        if capsule.mask.any():
-            mask = f"{MASKS}/{i:0{digits}}.png"
-            (out / mask).write_bytes(encode_mask(capsule.mask))
-        height, width, _ = capsule.picture.shape
-        drawn.append(CheckedPicture(path, label, mask, hash_pixels(capsule.picture), width, height))
-        if advance is not None:
-            advance(i + 1, settings.count)
+    with reporter.progress(settings.count, "Drawing") as advance:
+        for i, label in enumerate(draw_labels(settings.count, settings.seed)):
+            capsule = draw_capsule(label, (settings.seed, i), settings.size)
+            path, mask = f"{PICTURES}/{i:0{digits}}.png", ""
+            (out / path).write_bytes(encode_picture(capsule.picture))
+            if capsule.mask.any():
+                mask = f"{MASKS}/{i:0{digits}}.png"
+                (out / mask).write_bytes(encode_mask(capsule.mask))
+            height, width, _ = capsule.picture.shape
+            pixels = hash_pixels(capsule.picture)
+            drawn.append(CheckedPicture(path, label, mask, pixels, width, height))
+            advance()
     return drawn
 
 
@@ -100,7 +101,7 @@ def prepare_dataset(
     out: Path,
     settings: DataSettings,
     skip_bad: bool = False,
-    advance: Advance | None = None,
+    reporter: Reporter = SILENT,
 ) -> Prepared:
     """Checks and splits pictures and writes a data set folder; the pictures stay where they are.
 
@@ -109,7 +110,7 @@ def prepare_dataset(
         out: Folder to write; it must not exist or be empty.
         settings: Seed, shares, folds; for `drawn` also number and size.
         skip_bad: Leave out pictures with fatal problems instead of refusing.
-        advance: Told after every picture.
+        reporter: Follows the progress.
 
     Raises:
         UsageError: `source` is no folder, or `out` is not empty or cannot be written to.
@@ -119,9 +120,9 @@ def prepare_dataset(
     """
     _refuse_used(out)
     if source == DRAWN:
-        return _draw(out, settings, advance)
+        return _draw(out, settings, reporter)
     found = discover(Path(source))
-    pictures, problems = check_pictures(found, advance)
+    pictures, problems = check_pictures(found, reporter)
     fatal = sum(problem.fatal for problem in problems)
     if fatal and not skip_bad:
         raise UnfitDataError(
@@ -155,9 +156,9 @@ def _write_masks(out: Path, pictures: Iterable[CheckedPicture]) -> None:
             (out / picture.mask).write_bytes(picture.mask_png)
 
 
-def _draw(out: Path, settings: DataSettings, advance: Advance | None) -> Prepared:
+def _draw(out: Path, settings: DataSettings, reporter: Reporter) -> Prepared:
     with _all_or_nothing(out):
-        pictures = draw_set(out, settings, advance)
+        pictures = draw_set(out, settings, reporter)
         data = DataSet(
             root=out.resolve(),
             classes=class_order(picture.label for picture in pictures),

@@ -105,16 +105,13 @@ def defect_map(
     return crop.restore(np.asarray(1 - 1 / (1 + odds), np.float32), *shape)
 
 
-def override_threshold(
-    point: OperatingPoint, threshold: float | None, chosen_by: str
-) -> OperatingPoint:
+def override_threshold(point: OperatingPoint, threshold: float | None) -> OperatingPoint:
     """Replaces the threshold of an operating point; temperature and mask threshold stay.
 
     Args:
         point: The model's own.
         threshold: A capsule is good exactly where its defect score is below this; None changes
             nothing.
-        chosen_by: Where the threshold comes from, for people.
 
     Returns:
         The operating point, without the rates to expect: they were measured at another threshold.
@@ -126,7 +123,7 @@ def override_threshold(
         return point
     if not 0 <= threshold <= 1:
         raise UsageError(f"The threshold is {threshold}, but must lie between 0 and 1.")
-    return replace(point, threshold=threshold, chosen_by=chosen_by, expected=())
+    return replace(point, threshold=threshold, chosen_by="set by the user", expected=())
 
 
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.floating]:

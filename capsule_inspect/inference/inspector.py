@@ -201,7 +201,7 @@ def load(
         )
     bundle = read_bundle(file)
     meta = bundle.metadata
-    point = override_threshold(meta.operating_point, threshold, "given to load")
+    point = override_threshold(meta.operating_point, threshold)
     pool = InterpreterPool(bundle, runtime, threads)
     return LoadedInspector(
         run=pool.run,

@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.errors import DataError, InterruptedRunError
 from capsule_inspect.files import write_text
-from capsule_inspect.reporter import Note
+from capsule_inspect.reporter import Reporter
 from capsule_inspect.runs.history import validation_metrics
 from capsule_inspect.runs.run import score
 from capsule_inspect.runs.run_folder import RunFolder
@@ -24,7 +24,7 @@ from capsule_inspect.settings.groups import Settings
 from capsule_inspect.settings.keys import Value
 from capsule_inspect.settings.yaml_text import to_yaml
 from capsule_inspect.training.callbacks import has_diverged
-from capsule_inspect.training.fit import Watcher, fit
+from capsule_inspect.training.fit import fit
 
 
 class TrialReporter:
@@ -33,14 +33,14 @@ class TrialReporter:
     Args:
         trial: The trial.
         epochs: The number of its epochs.
-        note: Told in sentences what goes on.
+        reporter: Told what goes on.
 
     Attributes:
         last: The latest score; NaN before the first.
     """
 
-    def __init__(self, trial: optuna.Trial, epochs: int, note: Note) -> None:
-        self._trial, self._epochs, self._note = trial, epochs, note
+    def __init__(self, trial: optuna.Trial, epochs: int, reporter: Reporter) -> None:
+        self._trial, self._epochs, self._reporter = trial, epochs, reporter
         self.last = math.nan
 
     def report(self, epoch: int, score: float) -> None:
@@ -55,13 +55,13 @@ class TrialReporter:
         """
         if not math.isfinite(score):
             self.diverged()
-        self._note(
+        self._reporter.say(
             f"Trial {self._trial.number}, epoch {epoch} of {self._epochs}: score {score:.4f}"
         )
         self.last = score
         self._trial.report(score, epoch)
         if epoch < self._epochs and self._trial.should_prune():
-            self._note(f"Trial {self._trial.number} is stopped: others did better by now.")
+            self._reporter.say(f"Trial {self._trial.number} is stopped: others did better by now.")
             raise optuna.TrialPruned
 
     def diverged(self) -> None:
@@ -70,7 +70,9 @@ class TrialReporter:
         Raises:
             optuna.TrialPruned: Always.
         """
-        self._note(f"Trial {self._trial.number} is stopped: its loss is not finite any more.")
+        self._reporter.say(
+            f"Trial {self._trial.number} is stopped: its loss is not finite any more."
+        )
         raise optuna.TrialPruned
 
 
@@ -97,7 +99,7 @@ class Tuned:
     study: optuna.Study
 
 
-def tune(settings: Settings, run: RunFolder, note: Note, run_trial: RunTrial) -> Tuned:
+def tune(settings: Settings, run: RunFolder, reporter: Reporter, run_trial: RunTrial) -> Tuned:
     """Works on a study until all its trials are finished or taken by other workers.
 
     Any number of processes may do so at once with the same run folder. What was found is written
@@ -106,7 +108,7 @@ def tune(settings: Settings, run: RunFolder, note: Note, run_trial: RunTrial) ->
     Args:
         settings: All settings; those that are searched are replaced in each trial.
         run: Where study and trials go.
-        note: Told in sentences what goes on.
+        reporter: Told what goes on.
         run_trial: Runs a trial.
 
     Raises:
@@ -120,7 +122,7 @@ def tune(settings: Settings, run: RunFolder, note: Note, run_trial: RunTrial) ->
                 study = open_search(settings.tune, run)
             while claim := claim_trial(study, run, settings):
                 with claim.lock:
-                    _run(claim, study, run, settings, note, run_trial)
+                    _run(claim, study, run, settings, reporter, run_trial)
         except (KeyboardInterrupt, InterruptedRunError):
             raise InterruptedRunError(
                 "Stopped; the finished trials are saved. Go on with: "
@@ -138,19 +140,19 @@ def _run(
     study: optuna.Study,
     run: RunFolder,
     settings: Settings,
-    note: Note,
+    reporter: Reporter,
     run_trial: RunTrial,
 ) -> None:
     trial, state, value = claim.trial, TrialState.FAIL, None
-    note(f"Trial {trial.number}: {_spell(claim.drawn)}")
+    reporter.say(f"Trial {trial.number}: {_spell(claim.drawn)}")
     try:
         chosen = trial_settings(settings, claim.drawn)
         epochs = chosen.train.frozen_epochs + chosen.train.epochs
-        result = run_trial(chosen, claim.folder, TrialReporter(trial, epochs, note))
+        result = run_trial(chosen, claim.folder, TrialReporter(trial, epochs, reporter))
         if not math.isfinite(result):
             raise optuna.TrialPruned
         state, value = TrialState.COMPLETE, result
-        note(f"Trial {trial.number}: score {result:.4f}")
+        reporter.say(f"Trial {trial.number}: score {result:.4f}")
     except optuna.TrialPruned:
         state = TrialState.PRUNED
     except (KeyboardInterrupt, InterruptedRunError):
@@ -208,12 +210,12 @@ class ReportEpochs(keras.callbacks.Callback):
             self._reporter.report(epoch + 1, score(metrics))
 
 
-def trial_trainer(data: DataSet, note: Note) -> RunTrial:
+def trial_trainer(data: DataSet, reporter: Reporter) -> RunTrial:
     """Returns what trains a network for each trial, and scores it on the validation split.
 
     Args:
         data: The data set of all trials.
-        note: Told in sentences what goes on.
+        reporter: Told what goes on.
 
     Raises:
         DataError: The data set has no validation split.
@@ -224,14 +226,14 @@ def trial_trainer(data: DataSet, note: Note) -> RunTrial:
             "Prepare it with data.val above 0."
         )
 
-    def train(settings: Settings, folder: RunFolder, reporter: TrialReporter) -> float:
+    def train(settings: Settings, folder: RunFolder, scores: TrialReporter) -> float:
         keras.backend.clear_session()
         write_text(folder.config, to_yaml(settings))
         try:
-            fit(settings, data, folder, Watcher(note, (ReportEpochs(reporter),)))
+            fit(settings, data, folder, reporter, (ReportEpochs(scores),))
         finally:
             # A trial is run whole or not at all, and the optimizer's state is the larger part.
             folder.checkpoint.unlink(missing_ok=True)
-        return reporter.last
+        return scores.last
 
     return train

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from capsule_inspect.errors import ConfigError
 from capsule_inspect.files import write_text
+from capsule_inspect.reporter import Advance, Reporter
 from capsule_inspect.runs.history import VALIDATION, history_columns, read_scores
+from capsule_inspect.settings.groups import TrainSettings
 from capsule_inspect.training.batches import Batches
 from capsule_inspect.training.saved import save_network
 
@@ -162,6 +164,43 @@ class WriteHistory(keras.callbacks.Callback):
             if is_new:
                 writer.writeheader()
             writer.writerow(row)
+
+
+class ShowEpochs(keras.callbacks.Callback):
+    """Reports every step, and a sentence after every epoch.
+
+    Args:
+        reporter: Told the sentences.
+        advance: Counts the steps of the whole run; a resumed one counts those before it at once.
+        settings: Of the run.
+    """
+
+    def __init__(self, reporter: Reporter, advance: Advance, settings: TrainSettings) -> None:
+        super().__init__()
+        self._reporter, self._advance = reporter, advance
+        self._steps, self._epochs = settings.steps, settings.frozen_epochs + settings.epochs
+        self._done = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Names the epoch."""
+        del logs
+        self._count(epoch * self._steps - self._done, f"Epoch {epoch + 1}/{self._epochs}")
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Counts the step."""
+        del batch, logs
+        self._count(1)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Says the loss, and what the validation measured."""
+        values = {name.removeprefix(VALIDATION): value for name, value in (logs or {}).items()}
+        shown = ("loss", "accuracy", "presence_accuracy", "auroc", "dice")
+        text = ", ".join(f"{name} {values[name]:.3f}" for name in shown if name in values)
+        self._reporter.say(f"Epoch {epoch + 1} of {self._epochs}: {text}")
+
+    def _count(self, steps: int, description: str = "") -> None:
+        self._done += steps
+        self._advance(steps, description)
 
 
 class WriteTensorBoard(keras.callbacks.Callback):

@@ -23,7 +23,7 @@ from capsule_inspect.model.network import build_network
 from capsule_inspect.model.runner import KerasRunner
 from capsule_inspect.modelfile.metadata import Metric, OperatingPoint
 from capsule_inspect.modelfile.runtime import MASK_LOGITS
-from capsule_inspect.reporter import Note
+from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.runs.history import read_scores
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.settings.groups import Settings
@@ -32,6 +32,7 @@ from capsule_inspect.training.callbacks import (
     NORM_BATCHES,
     SaveCheckpoint,
     SeedEpoch,
+    ShowEpochs,
     StopEarly,
     StopIfDiverged,
     ValidateAverage,
@@ -48,19 +49,6 @@ from capsule_inspect.training.stages import Stage, epochs_done, plan_stages, sta
 
 
 @dataclass(frozen=True)
-class Watcher:
-    """Receives the progress of a training run.
-
-    Attributes:
-        note: Called with a sentence for each step.
-        callbacks: More Keras callbacks, such as a progress display.
-    """
-
-    note: Note
-    callbacks: tuple[keras.callbacks.Callback, ...] = ()
-
-
-@dataclass(frozen=True)
 class Trainer:
     """A run in progress; `begin_training` creates it.
 
@@ -68,17 +56,19 @@ class Trainer:
         settings: All settings.
         data: The data set; its split `val` is for validation.
         run: The run folder.
-        watcher: Receives the progress.
+        reporter: Follows the progress.
         network: The compiled network, new or from the checkpoint.
         batches: The training batches.
+        callbacks: More Keras callbacks.
     """
 
     settings: Settings
     data: DataSet
     run: RunFolder
-    watcher: Watcher
+    reporter: Reporter
     network: keras.Model
     batches: Batches
+    callbacks: tuple[keras.callbacks.Callback, ...] = ()
 
     def train(self) -> None:
         """Trains all unfinished stages."""
@@ -91,7 +81,7 @@ class Trainer:
                 # Keras ends a stage with the averaged weights; a checkpoint holds the live ones.
                 network.optimizer.finalize_variable_values(network.trainable_variables)
                 start_stage(network, stage, train)
-            self.watcher.note(f"Training from epoch {done + 1} to {stage.end}.")
+            self.reporter.say(f"Training from epoch {done + 1} to {stage.end}.")
             network.fit(
                 self.batches,
                 epochs=stage.end,
@@ -140,7 +130,7 @@ class Trainer:
             # After the history: an epoch that is not in the checkpoint is trained again, and its
             # row replaced.
             SaveCheckpoint(run.checkpoint),
-            *self.watcher.callbacks,
+            *self.callbacks,
         ]
         if train.patience and stage is last:
             callbacks.append(StopEarly(run.history, stage.start, train.patience))
@@ -181,7 +171,13 @@ _ROUNDING_WINDOWS = 16
 """Number of training windows on which the rounding of a frozen encoder is corrected."""
 
 
-def begin_training(settings: Settings, data: DataSet, run: RunFolder, watcher: Watcher) -> Trainer:
+def begin_training(
+    settings: Settings,
+    data: DataSet,
+    run: RunFolder,
+    reporter: Reporter = SILENT,
+    callbacks: tuple[keras.callbacks.Callback, ...] = (),
+) -> Trainer:
     """Builds a network or loads the checkpoint, and reads the training pictures.
 
     A new network is saved as the first checkpoint.
@@ -190,7 +186,8 @@ def begin_training(settings: Settings, data: DataSet, run: RunFolder, watcher: W
         settings: All settings.
         data: The data set; its split `train` is for training, `val` for validation.
         run: The run folder.
-        watcher: Receives the progress.
+        reporter: Follows the progress.
+        callbacks: More Keras callbacks.
 
     Raises:
         DataError: The data set lacks good, defective or validation pictures.
@@ -208,14 +205,14 @@ def begin_training(settings: Settings, data: DataSet, run: RunFolder, watcher: W
     network = (
         _new_network(settings, data) if is_new else load_network(run.checkpoint, compiled=True)
     )
-    watcher.note(f"Reading the training pictures of {settings.data.dir}.")
+    reporter.say(f"Reading the training pictures of {settings.data.dir}.")
     crops = read_crops(data, data.of_split("train"), settings.model.roi)
     batches = _make_batches(settings, data, network, crops)
     if is_new:
         if not any(stage.trains_encoder for stage in plan_stages(train)):
             round_kernels(network, _windows(crops))
         save_network(network, run.checkpoint, compiled=True)
-    return Trainer(settings, data, run, watcher, network, batches)
+    return Trainer(settings, data, run, reporter, network, batches, callbacks)
 
 
 def _new_network(settings: Settings, data: DataSet) -> keras.Model:
@@ -246,7 +243,13 @@ def _windows(crops: Sequence[TrainingCrop]) -> NDArray[np.uint8]:
     return np.stack([crop.image[MARGIN:-MARGIN, MARGIN:-MARGIN] for crop in some])
 
 
-def fit(settings: Settings, data: DataSet, run: RunFolder, watcher: Watcher) -> tuple[Metric, ...]:
+def fit(
+    settings: Settings,
+    data: DataSet,
+    run: RunFolder,
+    reporter: Reporter = SILENT,
+    callbacks: tuple[keras.callbacks.Callback, ...] = (),
+) -> tuple[Metric, ...]:
     """Trains a network, or resumes a run, and saves the network with its operating point.
 
     Args:
@@ -254,7 +257,8 @@ def fit(settings: Settings, data: DataSet, run: RunFolder, watcher: Watcher) -> 
             weights are the final ones.
         data: The data set; its split `train` is for training, `val` for the operating point.
         run: The run folder; a checkpoint in it is resumed.
-        watcher: Receives the progress.
+        reporter: Follows the progress.
+        callbacks: More Keras callbacks.
 
     Returns:
         Metrics on the validation split, slightly optimistic, since the operating point was chosen
@@ -267,7 +271,7 @@ def fit(settings: Settings, data: DataSet, run: RunFolder, watcher: Watcher) -> 
         InterruptedRunError: The user stopped the run; the message says how to resume it.
     """
     try:
-        trainer = begin_training(settings, data, run, watcher)
+        trainer = begin_training(settings, data, run, reporter, callbacks)
         trainer.train()
         return _finish(trainer)
     except KeyboardInterrupt:
@@ -277,12 +281,22 @@ def fit(settings: Settings, data: DataSet, run: RunFolder, watcher: Watcher) -> 
         ) from None
 
 
+def fit_and_show(
+    settings: Settings, data: DataSet, run: RunFolder, reporter: Reporter
+) -> tuple[Metric, ...]:
+    """Does what `fit` does, and reports every step and every epoch."""
+    train = settings.train
+    total = (train.frozen_epochs + train.epochs) * train.steps
+    with reporter.progress(total, "Training", "steps") as advance:
+        return fit(settings, data, run, reporter, (ShowEpochs(reporter, advance, train),))
+
+
 def _finish(trainer: Trainer) -> tuple[Metric, ...]:
     """Saves the network, chooses its operating point, and measures the network there."""
     settings, data, run = trainer.settings, trainer.data, trainer.run
     with trainer.final_weights():
         save_network(trainer.network, run.model, compiled=False)
-        trainer.watcher.note("Choosing the operating point.")
+        trainer.reporter.say("Choosing the operating point.")
         evidence = gather_evidence(data, trainer.held_out, trainer.inspector)
         point = choose_on_split(evidence, settings.threshold, "the validation split")
         metrics = measure(judge(data, trainer.held_out, replace(trainer.inspector, point=point)))

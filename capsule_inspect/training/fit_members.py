@@ -1,30 +1,24 @@
 """Training of a study's runs, by one or several processes."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-
 import keras
 from filelock import FileLock, Timeout
 
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.errors import InterruptedRunError
 from capsule_inspect.files import write_text
+from capsule_inspect.reporter import Prefixed, Reporter
 from capsule_inspect.settings.yaml_text import to_yaml
-from capsule_inspect.training.fit import Watcher, fit
+from capsule_inspect.training.fit import fit_and_show
 from capsule_inspect.training.study import CrossValidationRun, Member
 
 
-def fit_members(
-    study: CrossValidationRun,
-    data: DataSet,
-    watch: Callable[[str], AbstractContextManager[Watcher]],
-) -> tuple[Member, ...]:
+def fit_members(study: CrossValidationRun, data: DataSet, reporter: Reporter) -> tuple[Member, ...]:
     """Trains all unfinished runs of a study, except those that another process trains.
 
     Args:
         study: The study; started runs are resumed.
         data: The data set.
-        watch: Makes the watcher of a run from its name.
+        reporter: Follows the progress; the name of a run comes before its sentences.
 
     Returns:
         The runs that other processes are still training.
@@ -38,11 +32,8 @@ def fit_members(
             continue
         member.run.path.mkdir(parents=True, exist_ok=True)
         try:
-            with (
-                FileLock(member.run.path / ".lock", blocking=False),
-                watch(member.run.path.name) as watcher,
-            ):
-                _fit_member(study, member, data, watcher)
+            with FileLock(member.run.path / ".lock", blocking=False):
+                _fit_member(study, member, data, Prefixed(reporter, member.run.path.name))
         except Timeout:
             elsewhere.append(member)
         except InterruptedRunError:
@@ -53,9 +44,11 @@ def fit_members(
     return tuple(member for member in elsewhere if not member.is_finished)
 
 
-def _fit_member(study: CrossValidationRun, member: Member, data: DataSet, watcher: Watcher) -> None:
+def _fit_member(
+    study: CrossValidationRun, member: Member, data: DataSet, reporter: Reporter
+) -> None:
     if member.is_finished:  # by another process, before this one held the lock
         return
     keras.backend.clear_session()
     write_text(member.run.config, to_yaml(member.settings))
-    fit(member.settings, study.view(data, member), member.run, watcher)
+    fit_and_show(member.settings, study.view(data, member), member.run, reporter)

@@ -1,109 +1,100 @@
 """Export a network or a study to model files."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich import box
-from rich.table import Table
-
-from capsule_inspect.cli.console import results, say, warn, watch_pictures
-from capsule_inspect.cli.tables import print_metrics
-from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.data_set import DataSet, read_dataset
 from capsule_inspect.errors import UsageError
-from capsule_inspect.export.choose_point import (
-    PooledResults,
-    choose_point,
-    read_pooled_results,
-    require_same_recipe,
-    validation_samples,
-)
-from capsule_inspect.export.convert import Converted, convert_trained
-from capsule_inspect.export.write import Exported, write_verified
 from capsule_inspect.modelfile.metadata import OperatingPoint
+from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.settings.groups import AUTO, ExportSettings, Settings
 from capsule_inspect.settings.yaml_text import read_settings
-from capsule_inspect.text import command_line
-from capsule_inspect.training.calibrate import (
-    choose_study_points,
-    gather_fold,
-    write_study_decision,
-)
-from capsule_inspect.training.decision import read_decision
-from capsule_inspect.training.saved import load_trained
-from capsule_inspect.training.study import CrossValidationRun
+from capsule_inspect.training.decision import read_decision, resolve_model
+from capsule_inspect.training.study import CrossValidationRun, open_study, require_finished
+from capsule_inspect.workflows.arguments import StrPath, as_path, compose_settings
+from capsule_inspect.workflows.extras import import_training_stack
+
+if TYPE_CHECKING:
+    from capsule_inspect.export.choose_point import PooledResults
+    from capsule_inspect.export.convert import Converted
+    from capsule_inspect.export.write import Exported
 
 
-def convert_network(model: Path, data: DataSet, file: Path, settings: ExportSettings) -> Converted:
-    """Converts a network in memory, and says so.
+@dataclass(frozen=True)
+class ExportResult:
+    """The model files of a network or a study.
+
+    Attributes:
+        files: One for a network, one for each run of a study.
+        data: The data set folder they were compared on.
+        study: The folder of the study; None for a network.
+    """
+
+    files: "tuple[Exported, ...]"
+    data: Path
+    study: Path | None = None
+
+
+def export(  # noqa: PLR0913  (each choice is a parameter)
+    model: StrPath,
+    data: StrPath | None = None,
+    *,
+    out: StrPath | None = None,
+    force: bool = False,
+    data_root: StrPath | None = None,
+    overrides: Sequence[str] = (),
+    config_dir: StrPath | None = None,
+    on_file: "Callable[[Exported], None]" = lambda _: None,
+    reporter: Reporter = SILENT,
+) -> ExportResult:
+    """Converts a network, or those of a study, to TensorFlow Lite, and checks that they agree.
 
     Args:
-        model: A .keras file, or the folder of a run.
-        data: Whose training split the ranges of int8 are measured on.
-        file: Where the model file is to go.
-        settings: The format.
+        model: A `.keras` file, or the folder of a run or study.
+        data: The data set folder; by default what data.dir says.
+        out: The file to write; by default model.tflite beside the network. Not for a study.
+        force: Write a file even if it disagrees too much with its network.
+        data_root: Where the pictures are, if they moved.
+        overrides: Settings to change, such as `export=float16`.
+        config_dir: A folder of your own config groups.
+        on_file: Called with each file as soon as it is written.
+        reporter: Told what goes on.
+
+    Raises:
+        CapsuleInspectError: A package is missing; settings, network or data set cannot be used;
+            or a file disagrees with its network.
     """
-    say(f"Converting to {settings.format}.")
-    return convert_trained(load_trained(model), data, file, settings)
-
-
-def write_export(
-    converted: Converted,
-    data: DataSet,
-    point: OperatingPoint,
-    settings: ExportSettings,
-    force: bool,
-    measured: PooledResults | None = None,
-) -> None:
-    """Compares and writes one file, and prints how it compares.
-
-    Args:
-        converted: The model file in memory.
-        data: Pictures to compare on: all.
-        point: The operating point of the file.
-        settings: How far it may disagree with its network.
-        force: Write it even if it disagrees further.
-        measured: Whose metrics go into the file; None to measure it on a split of `data`.
-    """
-    total = len(data.samples) + len(data.of_split("train"))
-    with watch_pictures(total, "Comparing") as advance:
-        exported = write_verified(
-            converted,
-            data,
-            point,
-            settings,
-            cross_validated=measured,
-            force=force,
-            advance=advance,
-        )
-    _print_parity(exported)
-    print_metrics(exported.metrics, exported.measured_on)
-    for complaint in exported.complaints:
-        warn(f"{complaint} Written all the same (--force).")
-    say(f"Wrote {exported.path} ({exported.size / 2**20:.2f} MiB).")
-
-
-def _print_parity(exported: Exported) -> None:
-    parity = exported.parity
-    table = Table(
-        "comparison",
-        title=f"{parity.pictures} pictures, network against {exported.runtime}",
-        box=box.SIMPLE_HEAD,
-        title_justify="left",
-    )
-    table.add_column("value", justify="right")
-    table.add_row("same label", f"{parity.agreement:.2%}")
-    for gap in parity.gaps:
-        table.add_row(f"{gap.name}: mean difference", f"{gap.mean:.4f}")
-        table.add_row(f"{gap.name}: largest difference", f"{gap.largest:.4f}")
-    if parity.dice_before is not None and parity.dice_after is not None:
-        table.add_row("Dice of the network", f"{parity.dice_before:.4f}")
-        table.add_row("Dice of the file", f"{parity.dice_after:.4f}")
-    results.print(table)
+    settings = compose_settings(overrides, config_dir, data=data, data_root=data_root)
+    path, file = Path(model), as_path(out)
+    read = read_dataset(Path(settings.data.dir), settings.data.root)
+    study = open_study(path)
+    if study is None:
+        resolve_model(path)
+    elif file is not None:
+        raise UsageError("The runs of a study each keep their file beside them. Leave --out away.")
+    else:
+        require_finished(study)
+    # Last, so that a typo is reported before TensorFlow loads.
+    import_training_stack("export-tflite", "tensorflow", reporter)
+    if study is not None:
+        files = export_study(study, read, settings, force, on_file, reporter)
+        return ExportResult(files, Path(settings.data.dir), study.path)
+    exported = export_network(path, file, read, settings, force, reporter)
+    on_file(exported)
+    return ExportResult((exported,), Path(settings.data.dir))
 
 
 def export_network(
-    model: Path, out: Path | None, data: DataSet, settings: Settings, force: bool
-) -> None:
+    model: Path,
+    out: Path | None,
+    data: DataSet,
+    settings: Settings,
+    force: bool,
+    reporter: Reporter = SILENT,
+) -> "Exported":
     """Exports a network, at a point chosen on the validation split or by a cross-validation.
 
     Args:
@@ -112,28 +103,30 @@ def export_network(
         data: The data set to compare on.
         settings: All settings.
         force: Write the file even if it breaks the limits.
+        reporter: Told what goes on.
 
     Raises:
         CapsuleInspectError: Network, cross-validation or pictures cannot be used, or the file
             disagrees with the network.
     """
+    from capsule_inspect.export.choose_point import choose_point, validation_samples
+
     run = RunFolder(model if model.is_dir() else model.parent)
-    file = out or run.exported
     measured = _cross_validated(run, settings)
-    converted = convert_network(model, data, file, settings.export)
+    converted = _convert(model, data, out or run.exported, settings.export, reporter)
     if measured:
         point = measured.point
     else:
         held_out = validation_samples(converted, data)
-        with watch_pictures(len(held_out), "Choosing") as advance:
+        with reporter.progress(len(held_out), "Choosing") as advance:
             point = choose_point(converted, data, settings.threshold, advance)
-    write_export(converted, data, point, settings.export, force, measured)
-    following = command_line("predict", "PICTURES", "--model", file, "-o", "out")
-    say(f"Next: {following}")
+    return write_export(converted, data, point, settings.export, force, reporter, measured)
 
 
-def _cross_validated(run: RunFolder, settings: Settings) -> PooledResults | None:
+def _cross_validated(run: RunFolder, settings: Settings) -> "PooledResults | None":
     """Reads the cross-validation that vouches for the network of a run, if one is named."""
+    from capsule_inspect.export.choose_point import read_pooled_results, require_same_recipe
+
     if not settings.export.cross_validation:
         return None
     if settings.threshold.policy != AUTO:
@@ -147,7 +140,14 @@ def _cross_validated(run: RunFolder, settings: Settings) -> PooledResults | None
     return measured
 
 
-def export_study(study: CrossValidationRun, data: DataSet, settings: Settings, force: bool) -> None:
+def export_study(
+    study: CrossValidationRun,
+    data: DataSet,
+    settings: Settings,
+    force: bool,
+    on_file: "Callable[[Exported], None]" = lambda _: None,
+    reporter: Reporter = SILENT,
+) -> "tuple[Exported, ...]":
     """Exports the runs of a study, each at a point chosen on what the others say of their folds.
 
     Args:
@@ -155,25 +155,82 @@ def export_study(study: CrossValidationRun, data: DataSet, settings: Settings, f
         data: The data set to compare on.
         settings: All settings.
         force: Write files even if they break the limits.
+        on_file: Called with each file as soon as it is written.
+        reporter: Told what goes on.
 
     Raises:
         CapsuleInspectError: A network or picture cannot be used, or a file disagrees with its
             network.
     """
+    from capsule_inspect.training.calibrate import (
+        choose_study_points,
+        gather_fold,
+        write_study_decision,
+    )
+
     pictures = len(data.samples) // study.settings.train.folds
-    converted, evidence = [], []
+    converted, evidence, files = [], [], []
     for member in study.members:
-        say(f"{member.run.path.name}:")
-        view = study.view(data, member)
-        file = convert_network(member.run.path, view, member.run.exported, settings.export)
-        with watch_pictures(pictures, "Looking") as advance:
+        reporter.say(f"{member.run.path.name}:")
+        view, out = study.view(data, member), member.run.exported
+        file = _convert(member.run.path, view, out, settings.export, reporter)
+        with reporter.progress(pictures, "Looking") as advance:
             evidence.append(gather_fold(study, data, member, file.inspector, advance))
         converted.append(file)
     earlier = read_decision(RunFolder(study.path).decision).operating_point
     points = choose_study_points(study, evidence, settings.threshold.resolve(earlier))
     for member, file, point in zip(study.members, converted, points.members, strict=True):
-        say(f"{member.run.path.name}:")
-        write_export(file, study.view(data, member), point, settings.export, force)
+        reporter.say(f"{member.run.path.name}:")
+        view = study.view(data, member)
+        files.append(write_export(file, view, point, settings.export, force, reporter))
+        on_file(files[-1])
     write_study_decision(study, data, points.overall)
-    following = command_line("evaluate", study.path, f"data.dir={settings.data.dir}")
-    say(f"Next: {following}")
+    return tuple(files)
+
+
+def _convert(
+    model: Path, data: DataSet, file: Path, settings: ExportSettings, reporter: Reporter
+) -> "Converted":
+    from capsule_inspect.export.convert import convert_trained
+    from capsule_inspect.training.saved import load_trained
+
+    reporter.say(f"Converting to {settings.format}.")
+    return convert_trained(load_trained(model), data, file, settings)
+
+
+def write_export(
+    converted: "Converted",
+    data: DataSet,
+    point: OperatingPoint,
+    settings: ExportSettings,
+    force: bool,
+    reporter: Reporter = SILENT,
+    measured: "PooledResults | None" = None,
+) -> "Exported":
+    """Compares one file with its network, and writes it.
+
+    Args:
+        converted: The model file in memory.
+        data: Pictures to compare on: all.
+        point: The operating point of the file.
+        settings: How far it may disagree with its network.
+        force: Write it even if it disagrees further.
+        reporter: Follows the progress.
+        measured: Whose metrics go into the file; None to measure it on a split of `data`.
+
+    Raises:
+        ModelFileError: It disagrees too much, or cannot be written.
+    """
+    from capsule_inspect.export.write import write_verified
+
+    total = len(data.samples) + len(data.of_split("train"))
+    with reporter.progress(total, "Comparing") as advance:
+        return write_verified(
+            converted,
+            data,
+            point,
+            settings,
+            cross_validated=measured,
+            force=force,
+            advance=advance,
+        )

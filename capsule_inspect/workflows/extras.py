@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from capsule_inspect.checks import require_choice
 from capsule_inspect.errors import ConfigError, MissingExtraError
+from capsule_inspect.reporter import SILENT, Reporter
 
 _TRAIN_PACKAGES = ("keras", "sklearn", "albumentations", "optuna")
 _BACKENDS = ("tensorflow", "jax")
@@ -30,18 +31,18 @@ def require_train_extra(command: str, packages: Sequence[str] = _TRAIN_PACKAGES)
 
 
 def choose_backend(command: str, backend: str | None = None) -> str:
-    """Decides what Keras computes with and sets KERAS_BACKEND, without importing anything.
+    """Chooses the backend of Keras and sets KERAS_BACKEND, without importing anything.
 
     Args:
         command: The name of the command that needs it, for messages.
-        backend: What Keras computes with; by default what KERAS_BACKEND says, else TensorFlow.
+        backend: `tensorflow` or `jax`; by default what KERAS_BACKEND says, else TensorFlow.
 
     Returns:
         `tensorflow` or `jax`; all that training needs is installed.
 
     Raises:
         MissingExtraError: A package of the `train` extra is not installed.
-        ConfigError: KERAS_BACKEND names something else than TensorFlow and JAX.
+        ConfigError: KERAS_BACKEND names neither TensorFlow nor JAX.
     """
     chosen = backend or os.environ.get("KERAS_BACKEND") or _BACKENDS[0]
     require_choice("KERAS_BACKEND", chosen, _BACKENDS, ConfigError)
@@ -52,22 +53,24 @@ def choose_backend(command: str, backend: str | None = None) -> str:
     return chosen
 
 
-def import_training_stack(command: str, backend: str | None = None) -> None:
-    """Imports Keras and what it computes with, quietly, which takes seconds, and says so before.
+def import_training_stack(
+    command: str, backend: str | None = None, reporter: Reporter = SILENT
+) -> None:
+    """Imports Keras and its backend without their log lines; this takes seconds.
 
     Args:
         command: The name of the command that needs it, for messages.
         backend: As `choose_backend` takes it.
+        reporter: Told before the import begins.
 
     Raises:
         MissingExtraError: A package of the `train` extra is not installed.
-        ConfigError: KERAS_BACKEND names something else than TensorFlow and JAX.
+        ConfigError: KERAS_BACKEND names neither TensorFlow nor JAX.
     """
     chosen = choose_backend(command, backend)
-    from capsule_inspect.cli.console import say
     from capsule_inspect.modelfile.runtime import without_info_lines
 
-    say(f"Loading Keras and {'TensorFlow' if chosen == 'tensorflow' else 'JAX'}.")
+    reporter.say(f"Loading Keras and {'TensorFlow' if chosen == 'tensorflow' else 'JAX'}.")
     with without_info_lines():
         if chosen == "tensorflow":
             _load_tensorflow()

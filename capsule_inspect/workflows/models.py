@@ -1,4 +1,4 @@
-"""Load a model of any kind."""
+"""Load a model of any kind, and describe its error rates."""
 
 import hashlib
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from capsule_inspect.choices import RuntimeName
+from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.workflows.extras import import_training_stack
 
 if TYPE_CHECKING:
@@ -28,13 +29,16 @@ class LoadedModel:
     sha256: str
 
 
-def load_model(file: Path, runtime: RuntimeName, threads: int) -> LoadedModel:
+def load_model(
+    file: Path, runtime: RuntimeName, threads: int, reporter: Reporter = SILENT
+) -> LoadedModel:
     """Loads a `.tflite` file, or a `.keras` file with the decision.json beside it.
 
     Args:
         file: The file; TensorFlow is imported for a `.keras` one alone.
         runtime: What executes a `.tflite` file.
         threads: Its number of threads.
+        reporter: Told before TensorFlow is imported.
 
     Raises:
         ModelFileError: The file is missing, damaged or foreign.
@@ -48,7 +52,7 @@ def load_model(file: Path, runtime: RuntimeName, threads: int) -> LoadedModel:
     from capsule_inspect.training.decision import resolve_model
 
     resolve_model(file)
-    import_training_stack("evaluate")
+    import_training_stack("evaluate", reporter=reporter)
     from capsule_inspect.training.saved import load_trained
 
     trained = load_trained(file)
@@ -63,7 +67,7 @@ _WORDS = {"false_alarm_rate": "of good capsules called defective", "miss_rate": 
 
 
 def describe_expected(point: "OperatingPoint") -> str:
-    """Returns the rates with their intervals, such as `1.5 % (0.5 to 4.2 %) of defects missed`."""
+    """Returns the rates with their intervals, such as `1.5% (0.5% to 4.2%) of defects missed`."""
     rates = [
         f"{metric.value:.1%}{_interval(metric.low, metric.high)} {_WORDS[metric.name]}"
         for metric in point.expected

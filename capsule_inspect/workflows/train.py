@@ -1,31 +1,115 @@
-"""Train a network or a study."""
+"""Train a network, or cross-validate with several; begin and resume runs."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import keras
-from rich.progress import Progress
+from capsule_inspect.dataset.data_set import DataSet, read_dataset
+from capsule_inspect.errors import UsageError
+from capsule_inspect.files import write_text
+from capsule_inspect.model.encoders.registry import require_encoder
+from capsule_inspect.modelfile.metadata import Metric
+from capsule_inspect.reporter import SILENT, Reporter
+from capsule_inspect.runs.environment import look_around, write_environment
+from capsule_inspect.runs.run_folder import RunFolder, base_name, new_run_folder
+from capsule_inspect.settings.groups import Settings
+from capsule_inspect.settings.keys import value_of, with_value
+from capsule_inspect.settings.yaml_text import read_settings, to_yaml
+from capsule_inspect.workflows.arguments import (
+    StrPath,
+    all_overrides,
+    as_path,
+    compose_settings,
+)
+from capsule_inspect.workflows.extras import choose_backend, import_training_stack
 
-from capsule_inspect.cli.console import progress_bar, say
-from capsule_inspect.runs.history import VALIDATION
-from capsule_inspect.settings.groups import TrainSettings
-from capsule_inspect.training.fit import Watcher
 
-if TYPE_CHECKING:
-    from capsule_inspect.dataset.data_set import DataSet
-    from capsule_inspect.runs.run_folder import RunFolder
-    from capsule_inspect.settings.groups import Settings
+@dataclass(frozen=True)
+class TrainResult:
+    """A trained network, or a study of several.
+
+    Attributes:
+        folder: The folder of the run or study.
+        data: The data set folder it was trained on.
+        model: The network; None for a study, whose runs keep their own.
+        metrics: Of the validation split, on which the operating point was chosen; empty for a
+            study, or without that split.
+        elsewhere: Names of the runs of a study that other processes still train; as long as there
+            are any, the operating points are not chosen.
+    """
+
+    folder: Path
+    data: Path
+    model: Path | None
+    metrics: tuple[Metric, ...] = ()
+    elsewhere: tuple[str, ...] = ()
+
+
+def train(
+    data: StrPath | None = None,
+    *,
+    out: StrPath | None = None,
+    data_root: StrPath | None = None,
+    overrides: Sequence[str] = (),
+    config_dir: StrPath | None = None,
+    reporter: Reporter = SILENT,
+) -> TrainResult:
+    """Trains a network on a data set; with train.folds, one for every fold and seed.
+
+    Args:
+        data: The data set folder; by default what data.dir says.
+        out: The run folder to make; by default `runs/train/<time>-<data set>/`.
+        data_root: Where the pictures are, if they moved.
+        overrides: Settings to change, such as `train.epochs=40`; `train.resume=RUN` resumes a run.
+        config_dir: A folder of your own config groups.
+        reporter: Told what goes on.
+
+    Raises:
+        CapsuleInspectError: A package is missing, or settings, data set or folder cannot be used.
+        InterruptedRunError: The user stopped the run; the message says how to resume it.
+    """
+    asked = compose_settings(overrides, config_dir, data=data, data_root=data_root)
+    choose_backend("train")
+    given = all_overrides(overrides, data)
+    settings, read, run = start_run("train", asked, as_path(out), given)
+    import_training_stack("train", reporter=reporter)  # last: a typo is reported before it loads
+    return (_train_study if settings.train.folds else _train_one)(settings, read, run, reporter)
+
+
+def _train_one(
+    settings: Settings, data: DataSet, run: RunFolder, reporter: Reporter
+) -> TrainResult:
+    from capsule_inspect.training.fit import fit_and_show
+
+    metrics = fit_and_show(settings, data, run, reporter)
+    return TrainResult(run.path, Path(settings.data.dir), run.model, metrics)
+
+
+def _train_study(
+    settings: Settings, data: DataSet, run: RunFolder, reporter: Reporter
+) -> TrainResult:
+    from capsule_inspect.training.calibrate import calibrate
+    from capsule_inspect.training.fit_members import fit_members
+    from capsule_inspect.training.study import make_study
+
+    study = make_study(run.path, settings)
+    reporter.say(f"Cross-validating with {len(study.members)} runs in {run.path}.")
+    elsewhere = tuple(each.run.path.name for each in fit_members(study, data, reporter))
+    if not elsewhere and not study.is_calibrated:
+        reporter.say("Choosing the operating points, each on the other folds.")
+        total = len(data.samples) * settings.train.seeds
+        with reporter.progress(total, "Looking") as advance:
+            calibrate(study, data, advance)
+    return TrainResult(run.path, Path(settings.data.dir), None, elsewhere=elsewhere)
 
 
 def start_run(
     command: str,
-    settings: "Settings",
+    settings: Settings,
     out: Path | None,
     overrides: Sequence[str],
     changeable: Sequence[str] = (),
-) -> "tuple[Settings, DataSet, RunFolder]":
+) -> tuple[Settings, DataSet, RunFolder]:
     """Makes a new run folder, or opens the one that `COMMAND.resume` names with its own settings.
 
     A new one gets config.yaml and environment.json.
@@ -34,49 +118,39 @@ def start_run(
         command: `train` or `tune`.
         settings: What was asked for now.
         out: The folder to make; by default `runs/<command>/<time>-<data set>/`.
-        overrides: The settings given on the command line.
-        changeable: Keys of settings that may change when a run is gone on with; where its pictures
-            are always may.
+        overrides: The settings that were given.
+        changeable: Keys of settings that may change when a run is resumed; where its pictures are
+            always may.
 
     Returns:
         The settings of the run, its data set, and its folder.
 
     Raises:
-        UsageError: The folder cannot be made; or the one to go on with holds no run, or is to go on
-            with other settings than it began with.
-        ConfigError: There is no encoder of that name; or the config.yaml of the folder to go on
-            with is damaged.
+        UsageError: The folder cannot be made; or the one to resume holds no run, or is to be
+            resumed with other settings than it began with.
+        ConfigError: There is no encoder of that name; or the config.yaml of the folder to resume
+            is damaged.
         DataError: The data set cannot be read.
     """
-    from capsule_inspect.settings.keys import value_of
-
     if value_of(settings, f"{command}.resume"):
         return _resume(command, settings, out, overrides, changeable)
     return _begin(command, settings, out, overrides)
 
 
 def _begin(
-    command: str, settings: "Settings", out: Path | None, overrides: Sequence[str]
-) -> "tuple[Settings, DataSet, RunFolder]":
-    from capsule_inspect.dataset.data_set import read_dataset
-    from capsule_inspect.files import write_text
-    from capsule_inspect.runs.environment import look_around, write_environment
-    from capsule_inspect.runs.run_folder import RunFolder, base_name, new_run_folder
-    from capsule_inspect.settings.yaml_text import to_yaml
-
+    command: str, settings: Settings, out: Path | None, overrides: Sequence[str]
+) -> tuple[Settings, DataSet, RunFolder]:
     _require_encoders(settings)
     data = read_dataset(Path(settings.data.dir), settings.data.root)
-    # Only now, so that a slip leaves no folder behind.
+    # Only now, so that a typo leaves no folder behind.
     run = RunFolder(new_run_folder(command, base_name(settings.data.dir), out))
-    # With the passwords: a search that goes on needs that of its storage.
+    # With the passwords: a search that is resumed needs that of its storage.
     write_text(run.config, to_yaml(settings))
     write_environment(run.path, look_around(command, overrides, data))
     return settings, data, run
 
 
-def _require_encoders(settings: "Settings") -> None:
-    from capsule_inspect.model.encoders.registry import require_encoder
-
+def _require_encoders(settings: Settings) -> None:
     require_encoder(settings.model.encoder)
     for dimension in settings.space.dimensions:
         if dimension.key == "model.encoder":
@@ -86,18 +160,12 @@ def _require_encoders(settings: "Settings") -> None:
 
 def _resume(
     command: str,
-    asked: "Settings",
+    asked: Settings,
     out: Path | None,
     overrides: Sequence[str],
     changeable: Sequence[str],
-) -> "tuple[Settings, DataSet, RunFolder]":
+) -> tuple[Settings, DataSet, RunFolder]:
     """Opens a run with the settings that it began with, and those of now that may change."""
-    from capsule_inspect.dataset.data_set import read_dataset
-    from capsule_inspect.errors import UsageError
-    from capsule_inspect.runs.run_folder import RunFolder
-    from capsule_inspect.settings.keys import value_of, with_value
-    from capsule_inspect.settings.yaml_text import read_settings
-
     key = f"{command}.resume"
     run = RunFolder(Path(value_of(asked, key)))
     if not run.config.is_file():
@@ -118,42 +186,3 @@ def _resume(
         if (value := value_of(asked, name)) != "":
             stored = with_value(stored, name, value)
     return stored, read_dataset(Path(stored.data.dir), stored.data.root), run
-
-
-@contextmanager
-def watch_training(settings: TrainSettings, name: str = "") -> Iterator[Watcher]:
-    """Shows a bar over all steps to a person, and a line per epoch to everyone.
-
-    Args:
-        settings: Of the run.
-        name: Put before each line, where there are several runs.
-    """
-    prefix = f"{name}: " if name else ""
-    with progress_bar("steps") as bar:
-        yield Watcher(
-            lambda sentence: say(f"{prefix}{sentence}"), (_ShowProgress(bar, settings, prefix),)
-        )
-
-
-class _ShowProgress(keras.callbacks.Callback):
-    def __init__(self, bar: Progress, settings: TrainSettings, prefix: str) -> None:
-        super().__init__()
-        self._prefix = prefix
-        self._bar, self._steps = bar, settings.steps
-        self._epochs = settings.frozen_epochs + settings.epochs
-        self._task = bar.add_task("Training", total=self._epochs * settings.steps)
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        del logs
-        text = f"Epoch {epoch + 1}/{self._epochs}"
-        self._bar.update(self._task, description=text, completed=epoch * self._steps)
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        del batch, logs
-        self._bar.advance(self._task)
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        values = {name.removeprefix(VALIDATION): value for name, value in (logs or {}).items()}
-        shown = ("loss", "accuracy", "presence_accuracy", "auroc", "dice")
-        text = ", ".join(f"{name} {values[name]:.3f}" for name in shown if name in values)
-        say(f"{self._prefix}Epoch {epoch + 1} of {self._epochs}: {text}")

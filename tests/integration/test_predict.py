@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from capsule_inspect.cli import predict as command
-from capsule_inspect.cli.predict import split_arguments
+from capsule_inspect.cli.options import split_arguments
 from capsule_inspect.inference import inspector
 from capsule_inspect.inference.records import read_records
+from capsule_inspect.workflows import predict as workflow
 
 
 def test_a_folder_gives_rows_overlays_and_a_last_line(predict, pictures, tmp_path):
@@ -128,7 +128,7 @@ def test_verbose_says_what_it_uses(predict, pictures, tmp_path, tiny_model):
     assert "Runtime: ai-edge-litert" in err
     assert "Threshold: 0.4 (hand-made for the tests)" in err
     err = predict(pictures, "-o", tmp_path / "two", "-v", "--threshold", "0.25").err
-    assert "Threshold: 0.25 (given with --threshold)" in err
+    assert "Threshold: 0.25 (set by the user)" in err
 
 
 class TestFailOnDefect:
@@ -183,7 +183,7 @@ class TestUsage:
         assert "does not exist" in last.error
 
     def test_a_missing_shipped_model_is_named(self, invoke, pictures, tmp_path, monkeypatch):
-        for module in (command, inspector):
+        for module in (workflow, inspector):
             monkeypatch.setattr(module, "SHIPPED_MODEL", tmp_path / "none.tflite")
         result = invoke("predict", pictures, "-o", tmp_path / "out")
         assert result.exit_code == 2

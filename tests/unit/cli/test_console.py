@@ -1,45 +1,71 @@
 import re
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from capsule_inspect.cli import console
-from capsule_inspect.cli import console as progress
+from capsule_inspect.cli.console import Terminal, open_terminal
+from capsule_inspect.errors import ConfigError, UsageError
 
 
-@pytest.mark.parametrize("speak", [console.say, console.warn, console.complain])
-def test_a_file_name_tells_the_terminal_nothing(speak, capfd, monkeypatch):
-    monkeypatch.setattr(console, "_logs", [])
-    speak("'no\x1b[31m\a[red].png' does not exist.\nNext line")
+@pytest.mark.parametrize("speak", ["say", "warn", "complain"])
+def test_a_file_name_tells_the_terminal_nothing(speak, capfd):
+    getattr(Terminal(), speak)("'no\x1b[31m\a[red].png' does not exist.\nNext line")
     assert capfd.readouterr().err.endswith("'no?[31m?[red].png' does not exist.\nNext line\n")
 
 
 def test_messages_kept_off_the_terminal_are_in_the_log(capfd, tmp_path):
     log = tmp_path / "log.txt"
-    with console.speaking(quiet=True, log_file=log):
-        console.say("said")
-        console.warn("warned")
-    console.say("said later")
+    with open_terminal(quiet=True, log_file=log) as terminal:
+        terminal.say("said")
+        terminal.warn("warned")
+        terminal.note("noted")
+    Terminal().say("said later")
+    Terminal().note("noted later")
     assert capfd.readouterr().err == "said later\n"
     lines = [line.split(" ", 2)[2] for line in log.read_text().splitlines()]
-    assert lines == ["INFO said", "WARNING warned"]
+    assert lines == ["INFO said", "WARNING warned", "INFO noted"]
+
+
+def test_the_log_keeps_the_error_that_ends_the_command(tmp_path):
+    log = tmp_path / "log.txt"
+    with pytest.raises(ConfigError), open_terminal(log_file=log):
+        raise ConfigError("There is no such setting.")
+    assert log.read_text().endswith(" ERROR There is no such setting.\n")
+
+
+def test_a_warning_is_written_once_and_none_without_a_log_file_is_lost(capfd):
+    with open_terminal() as terminal:
+        terminal.warn("warned")
+    assert capfd.readouterr().err == "Warning: warned\n"
+
+
+def test_a_log_that_cannot_be_written_any_more_ends_the_command(capfd, tmp_path):
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no device that is always full")
+    log = tmp_path / "log.txt"
+    log.symlink_to("/dev/full")
+    with (
+        pytest.raises(UsageError, match=r"log\.txt' cannot be written any more"),
+        open_terminal(log_file=log) as terminal,
+    ):
+        terminal.note("noted")
+    assert "Traceback" not in capfd.readouterr().err
 
 
 @pytest.fixture
-def watch(monkeypatch):
+def watch():
     """Watches pictures on a terminal, and returns what was drawn there."""
 
     def run(**terminal):
         drawn = StringIO()
         environment = {"TERM": terminal.pop("term", "xterm")}
         console = Console(file=drawn, _environ=environment, **terminal)
-        monkeypatch.setattr(progress, "messages", console)
-        with progress.progress_bar() as bar:
-            task = bar.add_task("Inspecting", total=40)
-            for _ in range(20):
-                bar.advance(task)
-                bar.refresh()
+        with Terminal(messages=console).progress(40, "Waiting") as advance:
+            advance(10, description="Inspecting")
+            for _ in range(10):
+                advance()
         return drawn.getvalue()
 
     return run
@@ -48,6 +74,7 @@ def watch(monkeypatch):
 def test_a_person_sees_count_rate_and_time_left(watch):
     drawn = watch(force_terminal=True, width=80, color_system=None)
     assert "20/40" in drawn
+    assert "Inspecting" in drawn
     assert "pictures/s" in drawn
     assert "left" in drawn
 

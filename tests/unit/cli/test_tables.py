@@ -3,9 +3,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from capsule_inspect.cli import print_rows as record_printer
 from capsule_inspect.cli import tables
-from capsule_inspect.cli.print_rows import RecordPrinter
 from capsule_inspect.evaluation.metrics import CLASS_METRICS, METRICS, ClassMetrics, ConfusionMatrix
 from capsule_inspect.inference.records import Record
 from capsule_inspect.modelfile.metadata import Metric
@@ -13,24 +11,29 @@ from capsule_inspect.modelfile.metadata import Metric
 CLASSES = ("good", "crack", "faulty_imprint", "poke", "scratch", "squeeze")
 
 
+class Printed:
+    """A terminal, and what is on it without spaces."""
+
+    def __init__(self, width):
+        self._text = StringIO()
+        self.results = Console(file=self._text, width=width, highlight=False, soft_wrap=True)
+
+    def __call__(self):
+        text = self._text.getvalue()
+        assert max(map(len, text.splitlines())) <= self.results.width
+        return "".join(text.split())
+
+
 @pytest.fixture(params=[60, 80, 160])
-def printed(request, monkeypatch):
+def printed(request):
     """What is printed on a terminal of some width; also holds all lines to that width."""
-    text = StringIO()
-    narrow = Console(file=text, width=request.param, highlight=False, soft_wrap=True)
-    for module in (tables, record_printer):
-        monkeypatch.setattr(module, "results", narrow)
-
-    def read():
-        assert max(map(len, text.getvalue().splitlines())) <= request.param
-        return "".join(text.getvalue().split())
-
-    return read
+    return Printed(request.param)
 
 
 def test_metrics_fit(printed):
     metrics = [Metric(name, 0.5, 298, 0.25, 0.75) for name in METRICS]
     tables.print_metrics(
+        printed.results,
         metrics,
         "298 pictures, each by the model.tflite of 5-fold cross-validation that has not seen it",
         dict.fromkeys(METRICS, 0.01),
@@ -42,7 +45,7 @@ def test_metrics_fit(printed):
 
 def test_classes_fit_with_their_names_and_intervals(printed):
     metrics = tuple(Metric(name, 0.5, 99, 0.25, 0.75) for name in CLASS_METRICS)
-    tables.print_classes([ClassMetrics(name, 206, metrics) for name in CLASSES])
+    tables.print_classes(printed.results, [ClassMetrics(name, 206, metrics) for name in CLASSES])
     text = printed()
     assert text.count("0.25-0.75") == len(CLASSES) * len(CLASS_METRICS)
     headings = ("defective" if name == "presence" else name for name in CLASS_METRICS)
@@ -53,24 +56,26 @@ def test_classes_fit_with_their_names_and_intervals(printed):
 def test_confusion_fits(printed):
     columns = (*CLASSES, "no_capsule")
     rows = tuple(tuple(206 for _ in columns) for _ in CLASSES)
-    tables.print_confusion(ConfusionMatrix(CLASSES, columns, rows))
+    tables.print_confusion(printed.results, ConfusionMatrix(CLASSES, columns, rows))
     text = printed()
     assert text.count("206") == len(CLASSES) * len(columns)
     assert "summed" not in text
 
 
 def test_a_confusion_matrix_of_several_seeds_says_so(printed):
-    tables.print_confusion(ConfusionMatrix(("good",), ("good", "no_capsule"), ((618, 0),)), seeds=3)
+    confusion = ConfusionMatrix(("good",), ("good", "no_capsule"), ((618, 0),))
+    tables.print_confusion(printed.results, confusion, seeds=3)
     assert "decidedclass(columns),summedover3seeds" in printed()
 
 
 def test_rows_fit_with_their_paths_and_numbers(printed):
-    printer = RecordPrinter(CLASSES, as_json=False, as_table=True)
     path = "line-1/2026-11-25/camera-north/0001.png"
-    printer.take([Record(path, "ok", 0, "faulty_imprint", 0.748, 0.975, 0.3, (), 9, 12.34)])
-    printer.take([Record("b.png", "no_capsule")])
-    printer.take([Record("c.png", "error", error="It is no picture.")])
-    printer.finish()
+    rows = [
+        Record(path, "ok", 0, "faulty_imprint", 0.748, 0.975, 0.3, (), 9, 12.34),
+        Record("b.png", "no_capsule"),
+        Record("c.png", "error", error="It is no picture."),
+    ]
+    tables.print_rows(printed.results, rows)
     text = printed()
     assert all(each in text for each in ("faulty_imprint", "0.748", "0.975", "12.34%"))
     assert "nocapsule" in text
@@ -79,9 +84,8 @@ def test_rows_fit_with_their_paths_and_numbers(printed):
 
 
 def test_a_file_name_in_a_table_tells_the_terminal_nothing(printed):
-    printer = RecordPrinter(CLASSES, as_json=False, as_table=True)
-    printer.take([Record("no\x1b[31m.png", "error", error="'no\x1b[31m.png' is\nempty.")])
-    printer.finish()
+    row = Record("no\x1b[31m.png", "error", error="'no\x1b[31m.png' is\nempty.")
+    tables.print_rows(printed.results, [row])
     text = printed()
     assert "no?[31m.png" in text
     assert "'no?[31m.png'is?empty." in text

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from recorder import Recorder
 
 from capsule_inspect.dataset.check import (
     CheckedPicture,
@@ -66,9 +67,9 @@ def test_a_sound_set_has_no_problems(root: Path) -> None:
 
 
 def test_progress_is_told_after_every_picture(root: Path) -> None:
-    told: list[tuple[int, int]] = []
-    check_pictures(discover(root), lambda done, total: told.append((done, total)))
-    assert told == [(i, 6) for i in range(1, 7)]
+    recorder = Recorder()
+    check_pictures(discover(root), recorder)
+    assert recorder.counted == [("Checking", i, 6) for i in range(1, 7)]
 
 
 def test_a_picture_that_does_not_decode_is_fatal(root: Path) -> None:

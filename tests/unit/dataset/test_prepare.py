@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from recorder import Recorder
 
 from capsule_inspect import __version__
 from capsule_inspect.dataset.check import UnfitDataError, hash_pixels
@@ -185,11 +186,9 @@ def test_notes_on_the_source_are_one_line_that_can_be_read_again(
 
 
 def test_drawn_capsules_lie_in_the_folder_and_say_nothing_of_their_labels(tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
-    prepared = prepare_dataset(
-        "drawn", tmp_path / "out", SMALL, advance=lambda done, total: told.append((done, total))
-    )
-    assert told == [(i, 11) for i in range(1, 12)]
+    recorder = Recorder()
+    prepared = prepare_dataset("drawn", tmp_path / "out", SMALL, reporter=recorder)
+    assert recorder.counted == [("Drawing", i, 11) for i in range(1, 12)]
     data = prepared.data
     assert [sample.path for sample in data.samples] == [f"pictures/{i:04}.png" for i in range(11)]
     assert tuple(sample.label for sample in data.samples) == draw_labels(11, 7)
@@ -233,12 +232,15 @@ def test_the_seed_decides_what_is_drawn(tmp_path: Path) -> None:
 
 
 def test_a_stopped_drawing_leaves_an_empty_folder(tmp_path: Path) -> None:
-    def stop(done: int, _total: int) -> None:
-        if done == 3:
-            raise KeyboardInterrupt
+    class Stop(list):
+        def append(self, counted: tuple[str, int, int]) -> None:
+            if counted[1] == 3:
+                raise KeyboardInterrupt
 
+    recorder = Recorder()
+    recorder.counted = Stop()
     with pytest.raises(KeyboardInterrupt):
-        prepare_dataset("drawn", tmp_path / "out", SMALL, advance=stop)
+        prepare_dataset("drawn", tmp_path / "out", SMALL, reporter=recorder)
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -312,6 +314,6 @@ def test_files_hold_what_the_seed_draws_and_only_defects_have_masks(tmp_path: Pa
 
 
 def test_progress_is_told_after_every_picture(tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
-    draw_set(tmp_path, SETTINGS, lambda done, total: told.append((done, total)))
-    assert told == [(i, 5) for i in range(1, 6)]
+    recorder = Recorder()
+    draw_set(tmp_path, SETTINGS, recorder)
+    assert recorder.counted == [("Drawing", i, 5) for i in range(1, 6)]

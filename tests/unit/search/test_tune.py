@@ -13,9 +13,11 @@ from pathlib import Path
 import optuna
 import pytest
 import yaml
+from recorder import Recorder
 
 from capsule_inspect.dataset.data_set import read_dataset
 from capsule_inspect.errors import ConfigError, DataError, InterruptedRunError
+from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.search.tune import ReportEpochs, TrialReporter, trial_trainer, tune
 from capsule_inspect.settings.compose import compose
@@ -28,6 +30,7 @@ import os, signal, sys, time
 from pathlib import Path
 from capsule_inspect.settings.groups import Settings
 from capsule_inspect.settings.search_space import Dimension, SpaceSettings
+from capsule_inspect.reporter import SILENT
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.search.tune import tune
 from capsule_inspect.settings.groups import TuneSettings
@@ -52,7 +55,7 @@ settings = Settings(
     tune=TuneSettings(trials=trials, epochs=1, startup_trials=99),
     space=SpaceSettings([Dimension("train.learning_rate", 0.1, 1.0)]),
 )
-tune(settings, RunFolder(run), print, run_trial)
+tune(settings, RunFolder(run), SILENT, run_trial)
 """
 
 
@@ -75,12 +78,12 @@ def table(run):
         return list(csv.DictReader(stream))
 
 
-def search(run: Path, run_trial, trials=4, note=lambda _: None, space=None, **changes):
+def search(run: Path, run_trial, trials=4, reporter=SILENT, space=None, **changes):
     settings = Settings(
         tune=TuneSettings(**{"trials": trials, "epochs": 1, "startup_trials": 99, **changes}),
         space=space or SpaceSettings([Dimension("train.learning_rate", 0.1, 1.0)]),
     )
-    return tune(settings, RunFolder(run), note, run_trial)
+    return tune(settings, RunFolder(run), reporter, run_trial)
 
 
 def by_rate(settings, _folder, reporter):
@@ -179,15 +182,15 @@ def test_trials_below_the_median_are_stopped_after_the_warm_up_and_never_at_the_
             reporter.report(epoch, value)
         return reporter.last
 
-    notes = []
+    recorder = Recorder()
     options = {"epochs": 4, "startup_trials": 3, "warmup_epochs": 1}
-    search(tmp_path, run_trial, trials=5, note=notes.append, **options)
+    search(tmp_path, run_trial, trials=5, reporter=recorder, **options)
     assert reported == [4, 4, 4, 2, 4]
     rows = table(tmp_path)
     assert [row["state"] for row in rows] == ["complete"] * 3 + ["pruned", "complete"]
     assert [row["epochs"] for row in rows] == ["4", "4", "4", "2", "4"]
     assert [float(row["score"]) for row in rows] == [0.5, 0.6, 0.7, 0.1, -4]
-    assert any("Trial 3 is stopped" in note for note in notes)
+    assert any("Trial 3 is stopped" in sentence for sentence in recorder.said)
 
 
 def test_without_a_pruner_every_trial_runs_to_its_end(tmp_path):
@@ -335,19 +338,19 @@ def test_trials_need_a_validation_split(dataset_folder):
     data = read_dataset(dataset_folder)
     training = tuple(sample for sample in data.samples if sample.split != "val")
     with pytest.raises(DataError, match=r"data\.val above 0"):
-        trial_trainer(replace(data, samples=training), print)
+        trial_trainer(replace(data, samples=training), SILENT)
 
 
 def test_a_trial_trains_a_network_and_is_scored_after_each_epoch(
     small_settings, few_pictures, tmp_path
 ):
-    study, notes = optuna.create_study(direction="maximize"), []
-    run, reporter = RunFolder(tmp_path), TrialReporter(study.ask(), 2, notes.append)
-    value = trial_trainer(few_pictures, notes.append)(small_settings, run, reporter)
+    study, recorder = optuna.create_study(direction="maximize"), Recorder()
+    run, reporter = RunFolder(tmp_path), TrialReporter(study.ask(), 2, recorder)
+    value = trial_trainer(few_pictures, recorder)(small_settings, run, reporter)
     assert 0 <= value <= 1
     assert value == reporter.last
-    scored = [note for note in notes if note.startswith("Trial 0, epoch")]
-    assert [note.split(":")[0] for note in scored] == [
+    scored = [each for each in recorder.said if each.startswith("Trial 0, epoch")]
+    assert [each.split(":")[0] for each in scored] == [
         "Trial 0, epoch 1 of 2",
         "Trial 0, epoch 2 of 2",
     ]
@@ -357,36 +360,41 @@ def test_a_trial_trains_a_network_and_is_scored_after_each_epoch(
     assert read_settings(run.config).model.encoder == "small"
 
 
-def reporter(notes: list[str], epochs: int = 3, pruner=None) -> tuple[optuna.Trial, TrialReporter]:
+def reporter(
+    recorder: Reporter, epochs: int = 3, pruner=None
+) -> tuple[optuna.Trial, TrialReporter]:
     study = optuna.create_study(direction="maximize", pruner=pruner or optuna.pruners.NopPruner())
     trial = study.ask()
-    return trial, TrialReporter(trial, epochs, notes.append)
+    return trial, TrialReporter(trial, epochs, recorder)
 
 
 def test_scores_are_stored_and_told():
-    notes = []
-    trial, mine = reporter(notes)
+    recorder = Recorder()
+    trial, mine = reporter(recorder)
     assert math.isnan(mine.last)
     mine.report(1, 0.5)
     mine.report(2, 0.75)
     assert mine.last == 0.75
     assert trial.study.trials[0].intermediate_values == {1: 0.5, 2: 0.75}
-    assert notes == ["Trial 0, epoch 1 of 3: score 0.5000", "Trial 0, epoch 2 of 3: score 0.7500"]
+    assert recorder.said == [
+        "Trial 0, epoch 1 of 3: score 0.5000",
+        "Trial 0, epoch 2 of 3: score 0.7500",
+    ]
 
 
 def test_a_trial_that_is_not_worth_it_is_stopped_but_never_after_its_last_epoch():
-    notes = []
+    recorder = Recorder()
     hopeless = optuna.pruners.ThresholdPruner(lower=0.9)
-    _, mine = reporter(notes, epochs=2, pruner=hopeless)
+    _, mine = reporter(recorder, epochs=2, pruner=hopeless)
     with pytest.raises(optuna.TrialPruned):
         mine.report(1, 0.5)
-    assert notes[-1] == "Trial 0 is stopped: others did better by now."
+    assert recorder.said[-1] == "Trial 0 is stopped: others did better by now."
     mine.report(2, 0.5)
 
 
 @pytest.mark.parametrize("score", [math.nan, math.inf])
 def test_a_score_that_is_no_number_ends_the_trial(score):
-    trial, mine = reporter([])
+    trial, mine = reporter(SILENT)
     with pytest.raises(optuna.TrialPruned):
         mine.report(1, score)
     assert trial.study.trials[0].intermediate_values == {}
@@ -399,7 +407,7 @@ def trial():
 
 @pytest.fixture
 def callback(trial):
-    return ReportEpochs(TrialReporter(trial, 3, lambda _: None))
+    return ReportEpochs(TrialReporter(trial, 3, SILENT))
 
 
 def reported(trial):

@@ -3,7 +3,6 @@
 import csv
 import json
 import shutil
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import cv2
 import keras
 import numpy as np
 import pytest
+from recorder import Recorder
 
 from capsule_inspect.dataset.data_set import DataSet, read_dataset
 from capsule_inspect.dataset.manifest import Sample
@@ -22,6 +22,7 @@ from capsule_inspect.evaluation.metrics import measure
 from capsule_inspect.export.convert import convert_trained
 from capsule_inspect.export.write import write_verified
 from capsule_inspect.imaging.roi import Roi
+from capsule_inspect.reporter import SILENT
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.settings.groups import (
     AugmentSettings,
@@ -31,7 +32,7 @@ from capsule_inspect.settings.groups import (
     Settings,
     TrainSettings,
 )
-from capsule_inspect.training.fit import Watcher, begin_training, fit
+from capsule_inspect.training.fit import begin_training, fit
 from capsule_inspect.training.fit_members import fit_members
 from capsule_inspect.training.saved import load_network, load_trained
 from capsule_inspect.training.study import make_study
@@ -61,8 +62,6 @@ BY_HEART = Settings(
     ),
 )
 
-SILENT = Watcher(lambda _: None)
-
 
 @pytest.fixture(scope="module")
 def shuffled(dataset_folder):
@@ -76,7 +75,7 @@ def shuffled(dataset_folder):
 
 def test_of_shuffled_labels_nothing_is_known_but_what_was_learned_by_heart(shuffled, tmp_path):
     study = make_study(tmp_path, BY_HEART)
-    assert fit_members(study, shuffled, lambda _: nullcontext(SILENT)) == ()
+    assert fit_members(study, shuffled, SILENT) == ()
     by_heart, members = [], []
     for member in study.members:
         trained, view = load_trained(member.run.path), study.view(shuffled, member)
@@ -186,9 +185,9 @@ class StopAfter(keras.callbacks.Callback):
 
 def test_a_stopped_run_goes_on_to_where_it_would_have_come(small_settings, few_pictures, tmp_path):
     whole, stopped = new_run(tmp_path / "whole"), new_run(tmp_path / "stopped")
-    notes = []
-    metrics = fit(small_settings, few_pictures, whole, Watcher(notes.append))
-    assert notes == [
+    recorder = Recorder()
+    metrics = fit(small_settings, few_pictures, whole, recorder)
+    assert recorder.said == [
         "Reading the training pictures of data/capsule.",
         "Training from epoch 1 to 2.",
         "Choosing the operating point.",
@@ -205,7 +204,7 @@ def test_a_stopped_run_goes_on_to_where_it_would_have_come(small_settings, few_p
     assert (whole.path / "curves.png").stat().st_size > 1000
 
     with pytest.raises(InterruptedRunError, match=f"train.resume={stopped.path}"):
-        fit(small_settings, few_pictures, stopped, Watcher(print, (StopAfter(1),)))
+        fit(small_settings, few_pictures, stopped, SILENT, (StopAfter(1),))
     assert not stopped.model.exists()
     assert not stopped.decision.exists()
     fit(small_settings, few_pictures, stopped, SILENT)
@@ -233,9 +232,9 @@ def test_patience_stops_a_run_that_gets_no_better_and_keeps_the_best(
     best, kept = (load_network(path, compiled=False) for path in (run.best, run.model))
     for mine, theirs in zip(best.get_weights(), kept.get_weights(), strict=True):
         assert np.array_equal(mine, theirs)
-    notes = []
-    fit(settings, few_pictures, run, Watcher(notes.append))
-    assert not any("from epoch" in note for note in notes)
+    recorder = Recorder()
+    fit(settings, few_pictures, run, recorder)
+    assert not any("from epoch" in sentence for sentence in recorder.said)
 
 
 def test_the_best_are_the_averaged_weights(small_settings, few_pictures, tmp_path):
@@ -272,7 +271,7 @@ def test_the_encoder_learns_in_the_second_stage_alone(small_settings, few_pictur
     begin_training(settings, few_pictures, run, SILENT)
     new = encoder()
     with pytest.raises(InterruptedRunError):
-        fit(settings, few_pictures, run, Watcher(print, (StopAfter(1),)))
+        fit(settings, few_pictures, run, SILENT, (StopAfter(1),))
     frozen = encoder()
     fit(settings, few_pictures, run, SILENT)
     assert all(np.array_equal(a, b) for a, b in zip(new, frozen, strict=True))

@@ -1,20 +1,15 @@
-from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
 from filelock import FileLock
 
 from capsule_inspect.errors import InterruptedRunError
+from capsule_inspect.reporter import SILENT
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.training.calibrate import calibrate
 from capsule_inspect.training.decision import read_decision
-from capsule_inspect.training.fit import Watcher
 from capsule_inspect.training.fit_members import fit_members
 from capsule_inspect.training.study import make_study
-
-
-def silent(_):
-    return nullcontext(Watcher(lambda _: None))
 
 
 @pytest.fixture
@@ -24,7 +19,7 @@ def small_study(small_settings, tmp_path):
 
 
 def test_every_run_is_trained_without_its_fold_and_then_calibrated(small_study, few_pictures):
-    assert fit_members(small_study, few_pictures, silent) == ()
+    assert fit_members(small_study, few_pictures, SILENT) == ()
     before = [read_decision(member.run.decision) for member in small_study.members]
     for member, rule in zip(small_study.members, before, strict=True):
         assert rule.training_data_sha256 == small_study.view(few_pictures, member).training_sha256
@@ -51,7 +46,7 @@ def test_finished_runs_and_those_of_other_processes_are_left_alone(small_study, 
         member.run.path.mkdir()
     first.run.decision.write_text("finished")
     with FileLock(second.run.path / ".lock"):
-        assert fit_members(small_study, few_pictures, silent) == (second,)
+        assert fit_members(small_study, few_pictures, SILENT) == (second,)
     assert first.run.decision.read_text() == "finished"
     assert not second.run.config.exists()
 
@@ -60,6 +55,6 @@ def test_a_stopped_study_says_how_to_go_on(small_study, few_pictures, monkeypatc
     def stop(*_):
         raise InterruptedRunError("the run's own advice")
 
-    monkeypatch.setattr("capsule_inspect.training.fit_members.fit", stop)
+    monkeypatch.setattr("capsule_inspect.training.fit_members.fit_and_show", stop)
     with pytest.raises(InterruptedRunError, match=f"train.resume={small_study.path}$"):
-        fit_members(small_study, few_pictures, silent)
+        fit_members(small_study, few_pictures, SILENT)

@@ -22,7 +22,6 @@ from capsule_inspect.workflows.evaluate import (
     find_stored_predictions,
     report_evaluation,
     report_study,
-    results_sentence,
 )
 
 pytest.importorskip("sklearn", reason="evaluate needs the train extra")
@@ -52,11 +51,11 @@ def test_stored_predictions_are_found_by_their_folder_and_by_name(stored):
     assert find_stored_predictions(stored.parent / "none") is None
 
 
-def test_metrics_are_means_over_seeds_and_the_confusion_matrix_is_summed(stored, capfd):
-    metrics = {metric.name: metric for metric in evaluate_stored(stored)}
+def test_metrics_are_means_over_seeds_and_the_confusion_matrix_is_summed(stored, invoke):
+    metrics = {metric.name: metric for metric in evaluate_stored(stored).metrics}
     assert (metrics["accuracy"].value, metrics["accuracy"].n) == (0.75, 2)
     assert metrics["miss_rate"].value == 0.5
-    out = " ".join(capfd.readouterr().out.split())
+    out = " ".join(invoke("evaluate", stored).out.split())
     assert "Measured on 2 pictures, as" in out
     assert "sd over seeds" in out
     assert "decided class (columns), summed over 2 seeds" in out
@@ -116,9 +115,3 @@ def test_one_seed_is_not_spoken_of(data, tmp_path):
     measured = pool_predictions(predictions, CLASSES)
     report_study(tmp_path, measured, data, {0: inspector()}, "study")
     assert "seed" not in (tmp_path / "report.html").read_text(encoding="utf-8")
-
-
-def test_what_to_open_first_is_said(tmp_path):
-    assert f"Results: {tmp_path / 'report.html'}, to open in a browser" in results_sentence(
-        tmp_path
-    )

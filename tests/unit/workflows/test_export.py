@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from capsule_inspect.cli.console import Terminal
+from capsule_inspect.cli.export_tflite import show_file
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.errors import DataError, ModelFileError, UsageError
@@ -96,7 +98,9 @@ def converted(data, tiny_model) -> Converted:
 
 
 def test_what_is_forced_is_written_and_complained_of(data, converted, capfd):
-    write_export(converted, data, POINT, ExportSettings(), force=True)
+    exported = write_export(converted, data, POINT, ExportSettings(), force=True)
+    assert capfd.readouterr().out == ""
+    show_file(Terminal(), exported)
     said = capfd.readouterr()
     assert "3 pictures, network against" in said.out
     assert "33.33%" in said.out  # only the good one is labelled alike

@@ -1,0 +1,71 @@
+"""Tell what a model file is, and which runtime executes it here."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from capsule_inspect.choices import SHIPPED_MODEL
+from capsule_inspect.errors import MissingExtraError, ModelFileError, UsageError
+from capsule_inspect.modelfile.bundle import ModelBundle, read_bundle
+from capsule_inspect.modelfile.metadata import ModelMetadata
+from capsule_inspect.modelfile.runtime import Interpreter
+from capsule_inspect.workflows.arguments import StrPath
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A model file.
+
+    Attributes:
+        file: Its path.
+        size: Its size in bytes.
+        sha256: SHA-256 of the whole file, metadata included.
+        runtime: Name and version of the runtime that executes it here; None if none does.
+        problem: Why none does.
+        metadata: What the file says of itself.
+    """
+
+    file: str
+    size: int
+    sha256: str
+    runtime: str | None
+    problem: str | None
+    metadata: ModelMetadata
+
+
+def info(model: StrPath = SHIPPED_MODEL) -> ModelInfo:
+    """Reads a model file, and tries which runtime executes it.
+
+    Args:
+        model: A `.tflite` file; by default the one that ships.
+
+    Raises:
+        UsageError: It is a folder or a Keras network.
+        ModelFileError: It is missing, damaged or foreign.
+    """
+    file = Path(model)
+    if file.is_dir() or file.suffix == ".keras":
+        kind = "a folder" if file.is_dir() else "a Keras network"
+        raise UsageError(
+            f"'{file}' is {kind}, and `info` is for model files. Make one of a trained network "
+            f"first: capsule-inspect export-tflite {file} -o model.tflite"
+        )
+    bundle = read_bundle(file)
+    content = file.read_bytes()
+    runtime, problem = _try_runtime(bundle)
+    return ModelInfo(
+        file=str(file),
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        runtime=runtime,
+        problem=problem,
+        metadata=bundle.metadata,
+    )
+
+
+def _try_runtime(bundle: ModelBundle) -> tuple[str | None, str | None]:
+    """Loads the model, since what a runtime refuses shows in no version number."""
+    try:
+        return Interpreter(bundle).runtime, None
+    except (MissingExtraError, ModelFileError) as error:
+        return None, str(error)

@@ -1,0 +1,85 @@
+"""Prepare a data set folder, with a page to look through."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from capsule_inspect.dataset.check import Problem
+from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.prepare import Prepared, prepare_dataset
+from capsule_inspect.dataset.survey import choose_roi, survey
+from capsule_inspect.files import write_text
+from capsule_inspect.reporter import SILENT, Reporter
+from capsule_inspect.workflows.arguments import StrPath, compose_settings
+
+
+@dataclass(frozen=True)
+class PrepareResult:
+    """A new data set folder.
+
+    Attributes:
+        folder: The data set folder.
+        data: The data set.
+        problems: Everything worth a warning, sorted by path; with `skip_bad`, what was left out.
+        page: The page to look through; None if it was not wanted.
+        seconds: How long it took.
+    """
+
+    folder: Path
+    data: DataSet
+    problems: tuple[Problem, ...]
+    page: Path | None
+    seconds: float
+
+
+def prepare(
+    source: StrPath,
+    out: StrPath,
+    *,
+    skip_bad: bool = False,
+    page: bool = True,
+    overrides: Sequence[str] = (),
+    config_dir: StrPath | None = None,
+    reporter: Reporter = SILENT,
+) -> PrepareResult:
+    """Checks pictures and masks, splits them, and writes a data set folder.
+
+    Args:
+        source: A folder of pictures, or the word `drawn` for drawn capsules.
+        out: The data set folder to write; new or empty.
+        skip_bad: Leave out pictures that have problems instead of refusing.
+        page: Write dataset.html, too; it takes as long again.
+        overrides: Settings to change, such as `data.seed=3`.
+        config_dir: A folder of your own config groups.
+        reporter: Follows the progress.
+
+    Raises:
+        UsageError: `source` is no folder, or `out` is not empty or cannot be written to.
+        DataError: `source` is in no known layout.
+        UnfitDataError: Pictures or masks have problems, which it lists; nothing was written.
+    """
+    start = time.perf_counter()
+    settings = compose_settings(overrides, config_dir, light=True)
+    # Only the word stands for drawn capsules: a path of that name is a folder.
+    where = source if isinstance(source, str) else Path(source)
+    prepared = prepare_dataset(where, Path(out), settings.data, skip_bad, reporter)
+    return PrepareResult(
+        folder=prepared.folder,
+        data=prepared.data,
+        problems=prepared.problems,
+        page=_write_page(prepared, reporter) if page else None,
+        seconds=time.perf_counter() - start,
+    )
+
+
+def _write_page(prepared: Prepared, reporter: Reporter) -> Path:
+    """Writes dataset.html beside the manifest; returns its path."""
+    from capsule_inspect.pages.dataset_page import DATASET_PAGE_FILE, make_dataset_page  # Jinja
+
+    data = prepared.data
+    with reporter.progress(len(data.samples), "Looking") as advance:
+        surveyed = survey(data, choose_roi(data), advance)
+    page = prepared.folder / DATASET_PAGE_FILE
+    write_text(page, make_dataset_page(data, surveyed, prepared.problems))
+    return page

@@ -1,0 +1,88 @@
+"""Search hyper-parameters."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from capsule_inspect.reporter import SILENT, Reporter
+from capsule_inspect.settings.keys import Value
+from capsule_inspect.workflows.arguments import (
+    StrPath,
+    all_overrides,
+    as_path,
+    compose_settings,
+)
+from capsule_inspect.workflows.extras import choose_backend, import_training_stack
+from capsule_inspect.workflows.train import start_run
+
+
+@dataclass(frozen=True)
+class TuneResult:
+    """The best settings of a search so far.
+
+    Attributes:
+        folder: The run folder of the search.
+        data: The data set folder of its trials.
+        best: The best trial's settings, by dotted key; empty while no trial is complete.
+        score: Its score; NaN while no trial is complete.
+        finished: Number of finished trials, those that were stopped early included.
+        running: Number of trials that other workers still run.
+        experiment: The experiment file with the best settings; None while no trial is complete.
+        figures: A sentence on what was drawn; empty while no trial is complete.
+    """
+
+    folder: Path
+    data: Path
+    best: Mapping[str, Value]
+    score: float
+    finished: int
+    running: int
+    experiment: Path | None
+    figures: str
+
+
+def tune(
+    data: StrPath | None = None,
+    *,
+    out: StrPath | None = None,
+    data_root: StrPath | None = None,
+    overrides: Sequence[str] = (),
+    config_dir: StrPath | None = None,
+    reporter: Reporter = SILENT,
+) -> TuneResult:
+    """Works on a search until all its trials are finished or taken by other workers.
+
+    Args:
+        data: The data set folder; by default what data.dir says.
+        out: The run folder to make; by default `runs/tune/<time>-<data set>/`.
+        data_root: Where the pictures are, if they moved.
+        overrides: Settings to change, such as `tune.trials=20`; `tune.resume=RUN` resumes a
+            search.
+        config_dir: A folder of your own config groups.
+        reporter: Told what goes on.
+
+    Raises:
+        CapsuleInspectError: A package is missing, settings, data set, folder or storage cannot be
+            used, or not one trial could be completed.
+        InterruptedRunError: The user stopped the search; the message says how to resume it.
+    """
+    asked = compose_settings(overrides, config_dir, data=data, data_root=data_root)
+    choose_backend("tune")
+    given = all_overrides(overrides, data)
+    settings, read, run = start_run("tune", asked, as_path(out), given, ("tune.trials",))
+    import_training_stack("tune", reporter=reporter)  # last: a typo is reported before it loads
+    from capsule_inspect.search.report import BEST, draw_search
+    from capsule_inspect.search.tune import trial_trainer
+    from capsule_inspect.search.tune import tune as search
+
+    tuned = search(settings, run, reporter, trial_trainer(read, reporter))
+    return TuneResult(
+        folder=run.path,
+        data=Path(settings.data.dir),
+        best=tuned.best,
+        score=tuned.score,
+        finished=tuned.finished,
+        running=tuned.running,
+        experiment=run.path / BEST if tuned.best else None,
+        figures=draw_search(tuned.study, run, settings.tune.seed) if tuned.best else "",
+    )
