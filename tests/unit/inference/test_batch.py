@@ -1,7 +1,8 @@
+import json
 import math
 import threading
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capsule_inspect.drawing.capsules import draw_capsule
-from capsule_inspect.errors import InterruptedRunError, UsageError
+from capsule_inspect.errors import InterruptedRunError, PictureError, UsageError
 from capsule_inspect.imaging.appearance import Appearance
 from capsule_inspect.inference.batch import (
     BatchSummary,
@@ -27,7 +28,7 @@ from capsule_inspect.inference.inputs import expand_inputs
 from capsule_inspect.inference.inspect_picture import InspectedPicture, InspectOptions
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.inference.records import Record, read_records
-from capsule_inspect.inference.results_folder import open_results
+from capsule_inspect.inference.results_folder import ResultsFolder, open_results
 from capsule_inspect.modelfile.metadata import (
     RANGE_NAMES,
     OperatingPoint,
@@ -210,6 +211,121 @@ def test_a_batch_that_leaves_what_training_has_seen_says_so(tmp_path, save_pictu
     )
     summary = inspect_into(judge, expand_inputs([str(tmp_path / "in")]), tmp_path / "out", OVERLAYS)
     assert summary.drift == (Shift("blue", 30.0, 0.0, 25.0),)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A kind of input that the package does not know: a picture that was sent."""
+
+    name: str
+    data: bytes | None
+
+    @property
+    def path(self) -> str:
+        return f"upload:{self.name}"
+
+    def read(self, max_pixels: int) -> bytes:
+        if self.data is None:
+            raise PictureError(f"'{self.path}' was cut off; send it again.")
+        assert max_pixels == OVERLAYS.max_pixels
+        return self.data
+
+
+def test_an_input_kind_from_outside_goes_all_the_way(pictures, tmp_path):
+    by_name = {source.name: source.read(OVERLAYS.max_pixels) for source in pictures}
+    uploads = [Upload(name, data) for name, data in by_name.items()]
+    out = tmp_path / "out"
+    summary = inspect_into(inspector(), [*uploads, Upload("zz.png", None)], out, ALL, jobs=2)
+    assert (summary.files, summary.capsules, summary.no_capsule, summary.errors) == (5, 3, 1, 2)
+    rows = read_records(out / "predictions.csv")
+    assert rows[-1] == Record(
+        "upload:zz.png", "error", error="'upload:zz.png' was cut off; send it again."
+    )
+    # But for what they are called, all is as of the files with the same bytes.
+    files = tmp_path / "files"
+    inspect_into(inspector(), pictures, files, ALL)
+    assert [replace(row, path="", error="") for row in rows[:-1]] == [
+        replace(row, path="", error="") for row in read_records(files / "predictions.csv")
+    ]
+    for folder in ("overlays", "masks"):
+        drawn = {
+            file.relative_to(out): file.read_bytes()
+            for file in (out / folder).rglob("*")
+            if file.is_file()
+        }
+        assert len(drawn) == 3
+        assert all((files / name).read_bytes() == data for name, data in drawn.items())
+
+
+def test_an_input_kind_from_outside_is_resumed(pictures, tmp_path):
+    uploads = [Upload(source.name, source.read(OVERLAYS.max_pixels)) for source in pictures]
+    out = tmp_path / "out"
+    inspect_into(inspector(), uploads, out, ALL)
+    rows = (out / "predictions.csv").read_bytes()
+    (out / "predictions.csv").write_bytes(b"".join(rows.splitlines(True)[:4]))
+    inspect_into(inspector(), uploads, out, ALL, "resume")
+    assert (out / "predictions.csv").read_bytes() == rows
+
+
+@pytest.fixture
+def drifting(tmp_path, save_picture):
+    """An inspector of blue pictures, and six of them that are too blue."""
+    for number in range(6):
+        picture = np.full((20, 50, 3), (10, 20, 30), np.uint8)
+        save_picture(tmp_path / f"in/{number}.png", picture)
+    ranges = tuple(Range(name, 0, 25 if name == "blue" else 255) for name in RANGE_NAMES)
+    seen = TrainingStatistics((), (), 10.0, ranges)
+    judge = Inspector(see_poke, CLASSES, Roi("whole"), OperatingPoint(), training_statistics=seen)
+    return judge, expand_inputs([str(tmp_path / "in")])
+
+
+TOO_BLUE = Shift("blue", 30.0, 0.0, 25.0)
+
+
+def test_drift_is_in_run_json_once_the_batch_is_done(drifting, tmp_path):
+    judge, pictures = drifting
+    out = tmp_path / "out"
+    seen = []
+    inspect_into(
+        judge,
+        pictures,
+        out,
+        OVERLAYS,
+        on_picture=lambda _: seen.append("drift" in ResultsFolder(out).read_run()),
+    )
+    assert seen == [False] * 6
+    run = json.loads((out / "run.json").read_text())
+    assert run["drift"] == [{"name": "blue", "median": 30.0, "low": 0.0, "high": 25.0}]
+    assert list(run)[-1] == "drift"
+
+
+def test_pictures_like_the_training_have_an_empty_drift(drifting, tmp_path):
+    judge, pictures = drifting
+    ranges = tuple(Range(name, 0, 255) for name in RANGE_NAMES)
+    judge = replace(judge, training_statistics=TrainingStatistics((), (), 10.0, ranges))
+    assert inspect_into(judge, pictures, tmp_path / "out", OVERLAYS).drift == ()
+    assert ResultsFolder(tmp_path / "out").read_run()["drift"] == []
+
+
+@pytest.mark.parametrize("left", [1, 4])
+def test_a_resumed_run_keeps_the_drift_where_it_inspects_too_few(drifting, tmp_path, left):
+    judge, pictures = drifting
+    out = tmp_path / "out"
+    inspect_into(judge, pictures, out, OVERLAYS)
+    before = (out / "run.json").read_bytes()
+    rows = (out / "predictions.csv").read_bytes().splitlines(True)
+    (out / "predictions.csv").write_bytes(b"".join(rows[: len(rows) - left + 1]))
+    assert inspect_into(judge, pictures, out, OVERLAYS, "resume").drift == (TOO_BLUE,)
+    assert (out / "run.json").read_bytes() == before
+
+
+def test_too_few_pictures_and_no_statistics_leave_drift_unsaid(drifting, tmp_path):
+    judge, pictures = drifting
+    assert inspect_into(judge, pictures[:4], tmp_path / "few", OVERLAYS).drift is None
+    assert "drift" not in ResultsFolder(tmp_path / "few").read_run()
+    judge = replace(judge, training_statistics=None)
+    assert inspect_into(judge, pictures, tmp_path / "out", OVERLAYS).drift is None
+    assert "drift" not in ResultsFolder(tmp_path / "out").read_run()
 
 
 def test_the_pixel_limit_is_kept(pictures, tmp_path):

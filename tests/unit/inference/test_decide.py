@@ -9,13 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capsule_inspect.drawing.capsules import draw_capsule
+from capsule_inspect.errors import UsageError
 from capsule_inspect.imaging.appearance import Appearance
 from capsule_inspect.imaging.crop import Crop, crop_capsule, find_crops
 from capsule_inspect.imaging.find_capsules import CapsuleBox, find_capsules
 from capsule_inspect.imaging.roi import Roi
-from capsule_inspect.inference.decide import Observation, decide, defect_map, find_warnings, softmax
+from capsule_inspect.inference.decide import (
+    Observation,
+    decide,
+    defect_map,
+    find_warnings,
+    override_threshold,
+    softmax,
+)
 from capsule_inspect.modelfile.metadata import (
     RANGE_NAMES,
+    Metric,
     OperatingPoint,
     Range,
     TrainingStatistics,
@@ -191,3 +200,27 @@ def test_a_capsule_that_leaves_the_picture_is_cut(edge):
     }
     for found in find_capsules(np.ascontiguousarray(picture[parts[edge]])):
         assert found.is_cut
+
+
+OWN = OperatingPoint(2.0, 0.4, 0.3, "F1", "max_miss_rate", 0.1, (Metric("miss_rate", 0, 9, 0, 1),))
+
+
+@given(st.floats(0, 1), st.floats(0.001, 0.999))
+def test_a_threshold_given_decides_and_nothing_else_of_the_point_changes(threshold, score):
+    point = override_threshold(OWN, threshold, "given")
+    assert (point.threshold, point.chosen_by, point.expected) == (threshold, "given", ())
+    assert replace(point, threshold=0.4, chosen_by="F1", expected=OWN.expected) == OWN
+    decision = judge(logits_of(1 - score, score * 0.75, score * 0.25), point)
+    assert (decision.label == "good") == (decision.defect_score < threshold)
+    own = judge(logits_of(1 - score, score * 0.75, score * 0.25), OWN)
+    assert decision.defect_score == own.defect_score
+
+
+def test_without_a_threshold_the_point_stays():
+    assert override_threshold(OWN, None, "given") is OWN
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.1, math.nan, math.inf])
+def test_a_threshold_that_is_no_share_is_refused(threshold):
+    with pytest.raises(UsageError, match=r"The threshold is .*between 0 and 1"):
+        override_threshold(OWN, threshold, "given")

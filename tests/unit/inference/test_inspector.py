@@ -1,12 +1,16 @@
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
 from capsule_roi import CAPSULE_ROI
 
 from capsule_inspect.drawing.capsules import draw_capsule
-from capsule_inspect.errors import ModelFileError
+from capsule_inspect.errors import ModelFileError, PictureError, UsageError
 from capsule_inspect.imaging.annotation import Annotation
 from capsule_inspect.imaging.appearance import Appearance
 from capsule_inspect.imaging.crop import crop_capsule
+from capsule_inspect.imaging.encode import encode_picture
 from capsule_inspect.imaging.find_capsules import CapsuleBox
 from capsule_inspect.imaging.overlay import draw_overlay
 from capsule_inspect.imaging.roi import Roi
@@ -154,3 +158,52 @@ def test_an_incomplete_installation_is_told(tmp_path, monkeypatch):
 def test_a_model_of_ones_own_that_is_missing_is_told(tmp_path):
     with pytest.raises(ModelFileError, match=r"none\.tflite' does not exist"):
         load(tmp_path / "none.tflite")
+
+
+def test_a_path_may_be_text(tiny_model):
+    assert load(str(tiny_model)).model_sha256 == load(tiny_model).model_sha256
+
+
+def test_a_threshold_given_takes_the_place_of_the_files_own(tiny_model):
+    own, given = load(tiny_model), load(tiny_model, threshold=0.99)
+    assert given.point == replace(own.point, threshold=0.99, chosen_by="given to load", expected=())
+    assert given.metadata.operating_point == own.point
+    green = np.full((32, 96, 3), (0, 255, 0), np.uint8)
+    (one,), (other,) = own.inspect(green), given.inspect(green)
+    assert own.point.threshold <= one.defect_score < 0.99
+    assert (one.label, other.label) == ("crack", "good")
+    with pytest.raises(UsageError, match="must lie between 0 and 1"):
+        load(tiny_model, threshold=1.5)
+
+
+def test_a_finding_says_itself_what_was_decided():
+    findings = inspector(Network(), Roi("whole", 48, 16, 42)).inspect(
+        np.full((20, 60, 3), 200, np.uint8)
+    )
+    (finding,) = findings
+    decision = finding.decision
+    assert (finding.label, finding.is_defect, finding.mask) == ("good", False, None)
+    assert finding.confidence == decision.confidence == 1 - finding.defect_score
+    assert finding.box == finding.crop.box
+
+
+class TestBytes:
+    """`inspect_bytes` decodes and judges as `predict` does."""
+
+    def test_give_the_findings_of_their_picture(self):
+        picture = draw_capsule("good", 3, 400).picture
+        data = encode_picture(picture)
+        (one,) = inspector(Network(), Roi()).inspect(picture)
+        (other,) = inspector(Network(), Roi()).inspect_bytes(data)
+        assert (one.box, one.label, one.warnings) == (other.box, other.label, other.warnings)
+
+    def test_warn_of_what_the_file_leaves_out(self):
+        data = cv2.imencode(".png", np.zeros((20, 60, 4), np.uint8))[1].tobytes()
+        (finding,) = inspector(Network(), Roi("whole", 48, 16, 42)).inspect_bytes(data)
+        assert finding.warnings == ("Its transparent parts were put on white.",)
+
+    def test_that_are_no_picture_are_told(self):
+        with pytest.raises(PictureError, match=r"^The picture is empty"):
+            inspector(Network(), Roi()).inspect_bytes(b"")
+        with pytest.raises(PictureError, match=r"^The file 'a' is "):
+            inspector(Network(), Roi()).inspect_bytes(b"text", "The file 'a'")

@@ -1,12 +1,16 @@
 import json
 import subprocess
 import sys
-from dataclasses import replace
+import tempfile
+from dataclasses import asdict, replace
 from pathlib import Path, PurePosixPath
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from capsule_inspect.errors import UsageError
+from capsule_inspect.inference.drift import Shift, read_shifts
 from capsule_inspect.inference.results_folder import (
     OpenResults,
     ResultsFolder,
@@ -17,6 +21,7 @@ from capsule_inspect.inference.results_folder import (
     safe_name,
     sentences_for,
 )
+from capsule_inspect.modelfile.metadata import RANGE_NAMES
 
 
 def test_pictures_are_named_by_their_source_and_format():
@@ -134,6 +139,30 @@ def test_a_run_of_an_earlier_version_says_what_it_lacks(folder):
         open_results(folder.path, SETTINGS, "resume"),
     ):
         pass
+
+
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+shifts = st.builds(Shift, st.sampled_from(RANGE_NAMES), numbers, numbers, numbers)
+
+
+@given(st.lists(shifts))
+def test_drift_reads_back_from_run_json_and_is_no_setting(drift):
+    with tempfile.TemporaryDirectory() as name:
+        with open_results(Path(name), SETTINGS) as results:
+            results.write_drift([asdict(shift) for shift in drift])
+        written = results.run_file.read_bytes()
+        assert read_shifts(results.read_run()["drift"]) == tuple(drift)
+        with open_results(Path(name), SETTINGS, "resume"):
+            assert results.run_file.read_bytes() == written
+        with open_results(Path(name), SETTINGS, "overwrite"):
+            assert results.run_file.read_bytes() == SETTINGS.to_json()
+
+
+def test_drift_written_again_takes_the_place_of_that_before(folder):
+    with open_results(folder.path, SETTINGS, "resume") as results:
+        results.write_drift([{"name": "red"}])
+        results.write_drift([])
+    assert folder.read_run() == {**json.loads(SETTINGS.to_json()), "drift": []}
 
 
 @pytest.mark.parametrize("how", ["resume", "overwrite"])
