@@ -208,6 +208,7 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
     with _interruptible():
         from capsule_inspect.cli.console import open_terminal
         from capsule_inspect.cli.tables import print_rows
+        from capsule_inspect.inference.drift import describe_drift
         from capsule_inspect.workflows import predict as workflow
 
         kept: list[Record] = []
@@ -240,6 +241,8 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
             )
             if as_table:
                 print_rows(terminal.results, kept)
+            if result.summary.drift:
+                terminal.warn(f"{describe_drift(result.summary.drift)} See `drift` in run.json.")
             last_line = _last_line(result, "" if out else f" -o {result.folder}")
             raise_exit_code(result.summary, fail_on_defect, last_line)
             terminal.say(last_line)

@@ -15,7 +15,6 @@ from capsule_inspect.choices import (
     RuntimeName,
 )
 from capsule_inspect.inference.batch import BatchSummary, inspect_batch, run_settings
-from capsule_inspect.inference.drift import describe_drift
 from capsule_inspect.inference.inputs import expand_inputs, is_result
 from capsule_inspect.inference.inspect_picture import InspectOptions
 from capsule_inspect.inference.inspector import LoadedInspector, load
@@ -139,8 +138,6 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
         seconds = time.monotonic() - start
         if report:
             _write_report(results, file, inspector, summary, options)
-    if summary.drift:
-        reporter.warn(f"{describe_drift(summary.drift)} See `drift` in run.json.")
     return PredictResult(
         folder=folder,
         predictions=results.records,

@@ -275,7 +275,13 @@ def drifting(tmp_path, save_picture):
         save_picture(tmp_path / f"in/{number}.png", picture)
     ranges = tuple(Range(name, 0, 25 if name == "blue" else 255) for name in RANGE_NAMES)
     seen = TrainingStatistics((), (), 10.0, ranges)
-    judge = Inspector(see_poke, CLASSES, Roi("whole"), OperatingPoint(), training_statistics=seen)
+    judge = Inspector(
+        see_poke,
+        CLASSES,
+        replace(CAPSULE_ROI, mode="whole"),
+        OperatingPoint(),
+        training_statistics=seen,
+    )
     return judge, expand_inputs([str(tmp_path / "in")])
 
 

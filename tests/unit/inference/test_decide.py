@@ -207,8 +207,8 @@ OWN = OperatingPoint(2.0, 0.4, 0.3, "F1", "max_miss_rate", 0.1, (Metric("miss_ra
 
 @given(st.floats(0, 1), st.floats(0.001, 0.999))
 def test_a_threshold_given_decides_and_nothing_else_of_the_point_changes(threshold, score):
-    point = override_threshold(OWN, threshold, "given")
-    assert (point.threshold, point.chosen_by, point.expected) == (threshold, "given", ())
+    point = override_threshold(OWN, threshold)
+    assert (point.threshold, point.chosen_by, point.expected) == (threshold, "set by the user", ())
     assert replace(point, threshold=0.4, chosen_by="F1", expected=OWN.expected) == OWN
     decision = judge(logits_of(1 - score, score * 0.75, score * 0.25), point)
     assert (decision.label == "good") == (decision.defect_score < threshold)
@@ -217,10 +217,10 @@ def test_a_threshold_given_decides_and_nothing_else_of_the_point_changes(thresho
 
 
 def test_without_a_threshold_the_point_stays():
-    assert override_threshold(OWN, None, "given") is OWN
+    assert override_threshold(OWN, None) is OWN
 
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.1, math.nan, math.inf])
 def test_a_threshold_that_is_no_share_is_refused(threshold):
     with pytest.raises(UsageError, match=r"The threshold is .*between 0 and 1"):
-        override_threshold(OWN, threshold, "given")
+        override_threshold(OWN, threshold)

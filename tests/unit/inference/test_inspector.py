@@ -166,7 +166,9 @@ def test_a_path_may_be_text(tiny_model):
 
 def test_a_threshold_given_takes_the_place_of_the_files_own(tiny_model):
     own, given = load(tiny_model), load(tiny_model, threshold=0.99)
-    assert given.point == replace(own.point, threshold=0.99, chosen_by="given to load", expected=())
+    assert given.point == replace(
+        own.point, threshold=0.99, chosen_by="set by the user", expected=()
+    )
     assert given.metadata.operating_point == own.point
     green = np.full((32, 96, 3), (0, 255, 0), np.uint8)
     (one,), (other,) = own.inspect(green), given.inspect(green)
@@ -193,8 +195,8 @@ class TestBytes:
     def test_give_the_findings_of_their_picture(self):
         picture = draw_capsule("good", 3, 400).picture
         data = encode_picture(picture)
-        (one,) = inspector(Network(), Roi()).inspect(picture)
-        (other,) = inspector(Network(), Roi()).inspect_bytes(data)
+        (one,) = inspector(Network(), CAPSULE_ROI).inspect(picture)
+        (other,) = inspector(Network(), CAPSULE_ROI).inspect_bytes(data)
         assert (one.box, one.label, one.warnings) == (other.box, other.label, other.warnings)
 
     def test_warn_of_what_the_file_leaves_out(self):
@@ -204,6 +206,6 @@ class TestBytes:
 
     def test_that_are_no_picture_are_told(self):
         with pytest.raises(PictureError, match=r"^The picture is empty"):
-            inspector(Network(), Roi()).inspect_bytes(b"")
+            inspector(Network(), CAPSULE_ROI).inspect_bytes(b"")
         with pytest.raises(PictureError, match=r"^The file 'a' is "):
-            inspector(Network(), Roi()).inspect_bytes(b"text", "The file 'a'")
+            inspector(Network(), CAPSULE_ROI).inspect_bytes(b"text", "The file 'a'")
