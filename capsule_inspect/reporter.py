@@ -1,4 +1,4 @@
-"""The reporter: how work in progress speaks to whoever started it."""
+"""The reporter: takes sentences and progress from work that goes on."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -10,11 +10,11 @@ class Advance(Protocol):
     """Counts work that is done."""
 
     def __call__(self, done: int = 1, /, description: str = "") -> None:
-        """Counts some more.
+        """Counts work as done.
 
         Args:
-            done: How much more is done; at least 0.
-            description: What is being done from now on; empty to leave the description as it is.
+            done: The amount done since the last call; at least 0.
+            description: The work from now on; empty to keep the description.
         """
 
 
@@ -26,10 +26,10 @@ class Reporter(Protocol):
     """
 
     def say(self, sentence: str) -> None:
-        """Takes a sentence on what goes on."""
+        """Takes a sentence on the work."""
 
     def warn(self, sentence: str) -> None:
-        """Takes a sentence on what may be wrong."""
+        """Takes a warning."""
 
     def note(self, sentence: str) -> None:
         """Takes a sentence for the log alone."""
@@ -40,12 +40,12 @@ class Reporter(Protocol):
         """Follows work of a known amount.
 
         Args:
-            total: How much there is to do.
-            description: What is being done, such as `Inspecting`.
-            unit: What is counted, in the plural.
+            total: The amount of work, in units.
+            description: The work, such as `Inspecting`.
+            unit: The unit, in the plural.
 
         Returns:
-            A context that lasts as long as the work, and yields what counts it.
+            A context manager that lasts as long as the work and yields the function that counts it.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Short texts for people: counts, suggestions, commands and one-line forms."""
+"""Short texts for people: counts, suggestions, command lines and safe file names."""
 
 import re
 import shlex
@@ -10,26 +10,26 @@ from pathlib import Path
 
 
 def counted(number: int, noun: str) -> str:
-    """Returns such as `1 picture` or `3 pictures`.
+    """Returns a count with its noun, such as `1 picture` or `3 pictures`.
 
     Args:
-        number: How many there are.
-        noun: What they are, in the singular; its plural ends in s.
+        number: The count.
+        noun: The noun in the singular; its plural must end in s.
     """
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def printable(text: str) -> str:
-    r"""Spells a file name, or a sentence with one, so that it can be written as UTF-8.
+    r"""Returns a file name, or a sentence with one, as text that can be written as UTF-8.
 
-    File names need not be text: bytes of one that are not UTF-8 become `\udcXX`, as Python's
+    File names can hold bytes that are not UTF-8. These become `\udcXX`, as Python's
     `backslashreplace` writes them.
     """
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def on_one_line(text: str) -> str:
-    """Makes text printable, as `printable` does, and replaces control characters by `?`."""
+    """Returns printable text, as `printable` does, with control characters replaced by `?`."""
     return "".join("?" if unicodedata.category(c) == "Cc" else c for c in printable(text))
 
 
@@ -40,20 +40,20 @@ _IN_QUERY = re.compile(
 
 
 def mask_passwords(text: str) -> str:
-    """Replaces the passwords of all URLs in a text by `***`."""
+    """Returns a text with the passwords of all URLs in it replaced by `***`."""
     return _IN_QUERY.sub(r"\1***", _IN_ADDRESS.sub(r"\1***@", text))
 
 
 _MOST_SIBLINGS = 2000
-"""A folder of very many pictures is not searched to its end for the sake of a hint."""
+"""The most names of a folder that are compared for a hint; folders of pictures can be huge."""
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
     """Returns a sentence that starts with a space, such as ` Did you mean 'train'?`, or nothing.
 
     Args:
-        word: What was written.
-        known: What it could have been; upper and lower case count as alike.
+        word: The word as the user wrote it.
+        known: The possible words; case does not matter.
 
     Example:
         >>> suggest("predct", ["prepare", "train", "predict"])
@@ -64,7 +64,7 @@ def suggest(word: str, known: Iterable[str]) -> str:
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
-    """Returns the known word that is most like another one, if any is much like it."""
+    """Returns the known word closest to another one; None if none is close."""
     from difflib import get_close_matches
 
     spelled = {name.casefold(): name for name in known}
@@ -73,12 +73,12 @@ def closest(word: str, known: Iterable[str]) -> str | None:
 
 
 def suggest_path(path: Path, fits: Callable[[Path], bool] = lambda _: True) -> str:
-    """Returns a sentence that names an existing path like one that does not exist, or nothing.
+    """Returns a sentence that names the existing path closest to a missing one, or nothing.
 
-    Each part of the path that is not there is taken for the entry most like it beside it.
+    It replaces each missing part of the path by the closest name in that folder.
 
     Args:
-        path: What was written.
+        path: The path as the user wrote it.
         fits: Tells whether a path is of the kind that is wanted.
     """
     found = Path(path.anchor)
@@ -97,17 +97,17 @@ def suggest_path(path: Path, fits: Callable[[Path], bool] = lambda _: True) -> s
 
 
 def _entries(folder: Path) -> list[str]:
-    """Returns the names in a folder, hidden ones left out."""
+    """Returns the names in a folder, without hidden ones."""
     with scandir(folder) as entries:
         names = [entry.name for entry in islice(entries, _MOST_SIBLINGS)]
     return [name for name in names if not name.startswith(".")]
 
 
 def command_line(*words: object) -> str:
-    """Spells a command of this program, such as `capsule-inspect info model.tflite`.
+    """Returns a command line of this program, such as `capsule-inspect info model.tflite`.
 
     Args:
-        words: What follows `capsule-inspect`; quoted where a shell would take one apart.
+        words: The words after `capsule-inspect`; quoted where a shell would split one.
 
     Example:
         >>> command_line("predict", "my pictures", "-o", "out")

@@ -1,1 +1,1 @@
-"""The command line: one thin file per command, which parses, calls and prints."""
+"""The command line: each command parses, calls one workflow and prints."""

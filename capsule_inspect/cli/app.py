@@ -31,25 +31,25 @@ _EXAMPLES = "\n\nExamples:\n"
 
 
 def help_of(docstring: str | None) -> str:
-    """Returns what a docstring says before its examples, without line breaks in paragraphs."""
+    """Returns a docstring without its examples, each paragraph on one line."""
     prose = inspect.cleandoc(docstring or "").partition(_EXAMPLES)[0]
     return re.sub(r"(?<!\n)\n(?!\n)", " ", prose)
 
 
 def epilog_of(docstring: str | None) -> str:
-    """Returns the examples of a docstring, for the end of the help."""
+    """Returns the examples of a docstring, to end the help with."""
     examples = inspect.cleandoc(docstring or "").partition(_EXAMPLES)[2]
     return as_epilog("Examples:", examples.splitlines()) if examples else ""
 
 
 def as_epilog(title: str, commands: Sequence[str]) -> str:
-    """Lays out a title and commands below it; Typer tells lines apart by empty ones between."""
+    """Returns a title with commands below it; empty lines keep Typer from joining them."""
     return "\n\n".join([title, *(command.strip() for command in commands)])
 
 
 class _Plain:
     def get_params(self, ctx: Any) -> Any:
-        """Returns the parameters, with `--help`; switches have no type to show."""
+        """Returns the parameters and `--help`; hides the type of switches."""
         parameters = super().get_params(ctx)  # type: ignore[misc]  # of the class it is mixed into
         for parameter in parameters:
             if getattr(parameter, "is_flag", False):
@@ -58,32 +58,32 @@ class _Plain:
 
 
 class PlainCommand(_Plain, TyperCommand):
-    """A command whose help is laid out for reading."""
+    """A command with a plain help."""
 
 
 class PlainGroup(_Plain, TyperGroup):
-    """The command that holds the others."""
+    """The root command."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Takes the command line apart; shows the help where there is nothing to take apart."""
-        if not args and not ctx.resilient_parsing:  # which is what completion sets
+        """Parses the command line; shows the help if it is empty."""
+        if not args and not ctx.resilient_parsing:  # set during completion
             typer.echo(ctx.get_help())
             ctx.exit(UsageError.exit_code)
         return super().parse_args(ctx, args)
 
 
 _TyperUsageError: type[Exception] = typer.BadParameter.__bases__[0]
-"""What Typer raises for a wrong command line; it has no public name."""
+"""Typer raises this for a wrong command line; it has no public name."""
 
 _DISK_ERRORS = frozenset({errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EPERM, errno.EROFS})
-"""What a disk that is full, or not the user's, answers."""
+"""The errors of a disk that is full, or that the user may not write to."""
 
 app = typer.Typer(
     name="capsule-inspect",
     cls=PlainGroup,
     help="Find defects on medicinal capsules: which are defective, what the defect is, and where.",
     epilog=as_epilog(
-        "To begin, draw some capsules and look them through; nothing else is needed:",
+        "To begin, draw some capsules and inspect them; you need nothing else:",
         (
             "capsule-inspect prepare drawn capsules",
             "capsule-inspect predict capsules/pictures -o results --table",
@@ -132,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "Check its rights and the room on the disk.",
             UsageError.exit_code,
         )
-    if exit_code == InterruptedRunError.exit_code:  # Typer's way of passing Ctrl-C on
+    if exit_code == InterruptedRunError.exit_code:  # how Typer reports Ctrl-C
         _fail("Stopped.", exit_code)
     sys.exit(exit_code)
 
@@ -145,7 +145,7 @@ def _fail(sentence: str, exit_code: int) -> NoReturn:
 
 
 def _print_whatever_comes() -> None:
-    """Has characters that stdout cannot encode, as of file names, spelled instead of refused."""
+    """Makes stdout escape characters that it cannot encode, such as those of file names."""
     if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")
 
@@ -161,7 +161,7 @@ def _root(
     version: bool = typer.Option(
         False,
         "--version",
-        help="Show the versions that matter and stop.",
+        help="Show the versions that results depend on and exit.",
         is_eager=True,
         callback=_show_version,
     ),
@@ -173,10 +173,10 @@ _CHOICE = re.compile(r"'(?P<given>[^']*)' is not one of (?P<known>'.*')")
 
 
 def describe_usage_error(error: Any) -> str:
-    """Returns a sentence on what is wrong, what was probably meant, and where to read more.
+    """Returns a sentence that names the mistake, what was probably meant, and where to read more.
 
     Args:
-        error: What Typer raised.
+        error: The error that Typer raised.
     """
     command = error.ctx.command_path if error.ctx else "capsule-inspect"
     return f"{_what_is_wrong(error)} See {command} -h."
@@ -194,7 +194,7 @@ def _what_is_wrong(error: Any) -> str:
 
 
 def _meant(error: Any) -> str:
-    """Tells which option, or which setting, was probably meant by one that there is not."""
+    """Returns a sentence that names the option or setting that was probably meant."""
     parameters = error.ctx.command.get_params(error.ctx) if error.ctx else []
     name = error.option_name.lstrip("-")
     settings = keys_named(Settings(), name.replace("-", "_"))
@@ -206,7 +206,7 @@ def _meant(error: Any) -> str:
 
 
 def versions() -> Iterator[str]:
-    """Yields a line for the program, Python and each package that results depend on."""
+    """Yields a line for the program, for Python and for each package that results depend on."""
     yield f"capsule-inspect {__version__}"
     yield f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
     for name, version in package_versions().items():

@@ -44,8 +44,8 @@ class Terminal:
     """The terminal of one command; a `Reporter`.
 
     Attributes:
-        results: Where data goes that a person or a program asked for: stdout.
-        messages: Where sentences and bars go: stderr.
+        results: The console for data that a person or a program asked for: stdout.
+        messages: The console for sentences and bars: stderr.
     """
 
     results: Console = field(default_factory=_results)
@@ -84,9 +84,9 @@ class Terminal:
         """Shows a bar with a count, the rate and the time left; it vanishes when done.
 
         Args:
-            total: How much there is to do.
-            description: What is being done.
-            unit: What is counted, in the plural.
+            total: The amount of work, in units.
+            description: The work, such as `Inspecting`.
+            unit: The unit, in the plural.
         """
         with self._bar(unit) as bar:
             task = bar.add_task(description, total=total)
@@ -115,17 +115,17 @@ class Terminal:
 
 
 def _spell(sentence: str) -> str:
-    """Escapes Rich's markup, and what a file name could tell the terminal to do."""
+    """Escapes Rich's markup, and control characters that a file name may hold."""
     return escape("\n".join(map(on_one_line, sentence.split("\n"))))
 
 
 @contextmanager
 def open_terminal(quiet: bool = False, log_file: Path | None = None) -> Iterator[Terminal]:
-    """Yields a terminal, and writes what is said to a log file as well, for a while.
+    """Yields a terminal that may be quiet, and may write to a log file as well.
 
     Args:
         quiet: Show errors only.
-        log_file: The file that messages are appended to, each with its time.
+        log_file: Append messages to this file, each with its time.
 
     Raises:
         UsageError: The log file cannot be written.
@@ -154,7 +154,7 @@ def open_terminal(quiet: bool = False, log_file: Path | None = None) -> Iterator
 
 class _LogFile(logging.FileHandler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (logging's name)
-        """Ends the command with a sentence, where logging would print a traceback and go on."""
+        """Ends the command with a sentence; logging itself would print a traceback and go on."""
         del record
         with suppress(OSError):  # closing tries to write once more
             self.close()
@@ -162,10 +162,10 @@ class _LogFile(logging.FileHandler):
 
 
 class RateColumn(ProgressColumn):
-    """How many are done in a second, such as `12.3 pictures/s`.
+    """Shows the rate, such as `12.3 pictures/s`.
 
     Args:
-        unit: What is counted, in the plural.
+        unit: The unit, in the plural.
     """
 
     def __init__(self, unit: str) -> None:

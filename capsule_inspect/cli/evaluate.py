@@ -35,14 +35,14 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
         str | None,
         typer.Option(
             "--split",
-            help="train, val, test (the default), or all of them.",
+            help="The split to measure: train, val, test (the default) or all.",
             autocompletion=complete_split,
         ),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--out", help="Folder for the results; runs/evaluate/TIME-NAME if not given."
+            "-o", "--out", help="The folder for the results; runs/evaluate/TIME-NAME if not given."
         ),
     ] = None,
     conditions: Annotated[
@@ -58,19 +58,19 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
         RuntimeName,
         typer.Option(
             metavar="NAME",
-            help="What executes a .tflite file: auto, ai-edge-litert or tflite-runtime.",
+            help="The runtime for a .tflite file: auto, ai-edge-litert or tflite-runtime.",
         ),
     ] = "auto",
     data_root: DataRoot = None,
     config_dir: ConfigDir = None,
     print_config: PrintConfig = False,
 ) -> None:
-    """Measure a model on the data set folder data.dir, the way `predict` would see it.
+    """Measure a model on the data set folder data.dir, exactly as `predict` would use it.
 
     Prints the metrics with their 95 % intervals, those of each class and the confusion matrix, and
-    writes metrics.json, pictures.csv and figures. The runs of a study are each measured on the fold
-    they have not seen, and pooled into metrics.json and out_of_fold.csv. From that file alone the
-    tables are printed again, without pictures or networks.
+    writes metrics.json, pictures.csv and figures. Each run of a study is measured on the fold that
+    it has not seen, and all are pooled into metrics.json and out_of_fold.csv. Give that file as
+    MODEL to print the tables again, without pictures or networks.
 
     Examples:
         capsule-inspect evaluate model.tflite data.dir=data/capsule -o measured

@@ -1,4 +1,4 @@
-"""`capsule-inspect export-tflite`: a trained network → one verified model file."""
+"""`capsule-inspect export-tflite`: convert a trained network to one verified model file."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -30,12 +30,11 @@ def export_tflite(
     config_dir: ConfigDir = None,
     print_config: PrintConfig = False,
 ) -> None:
-    """Quantize a network to TensorFlow Lite, and check that it still agrees with itself.
+    """Quantize a network to TensorFlow Lite, and check that the file agrees with the network.
 
-    The file is read back through the runtime of `predict`, which chooses its threshold anew
-    (threshold.policy), and is compared with the network on all pictures of data.dir; it is refused
-    below export.min_agreement or above export.max_dice_drop. The runs of a study each get a file of
-    their own.
+    Reads the file back through the runtime of `predict`, chooses its threshold (threshold.policy),
+    and compares it with the network on all pictures of data.dir. Refuses a file below
+    export.min_agreement or above export.max_dice_drop. Each run of a study gets its own file.
 
     Examples:
         capsule-inspect export-tflite runs/first data.dir=data/capsule -o model.tflite

@@ -1,4 +1,4 @@
-"""`capsule-inspect info`: what a model file says of itself."""
+"""`capsule-inspect info`: show the metadata of a model file."""
 
 import json
 from dataclasses import asdict
@@ -27,10 +27,10 @@ def info(
         ),
     ] = SHIPPED_MODEL,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print all of it as one JSON object.")
+        bool, typer.Option("--json", help="Print everything as one JSON object.")
     ] = False,
 ) -> None:
-    """Show what a model file says of itself, and which runtime executes it here.
+    """Show the metadata of a model file, and which runtime executes it here.
 
     Examples:
         capsule-inspect info

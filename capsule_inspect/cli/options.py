@@ -1,4 +1,4 @@
-"""Options that several commands share, and their completion."""
+"""Options that several commands share, with their completion."""
 
 import os
 import re
@@ -15,12 +15,12 @@ from capsule_inspect.settings.keys import keys
 def complete_setting(ctx: typer.Context, incomplete: str) -> list[str]:
     """Completes `KEY=VALUE`: a key, or the option of a group such as `model=`.
 
-    Bash takes `=` for a word of its own and wants what follows it alone, and Typer keeps a final
-    `=` from us; so a group's name without a value is taken for one that waits for it. For any other
-    empty word nothing is offered, so that the shell offers files.
+    Bash splits words at `=` and completes the part after it alone, and Typer drops a final `=`. So
+    a group's name without a value is completed with its options. Any other empty word gets no
+    offers, so that the shell offers files.
 
     Args:
-        ctx: What was typed before, taken apart.
+        ctx: The words before, parsed.
         incomplete: The word typed so far.
     """
     settings = ctx.params.get("overrides") or ()
@@ -72,7 +72,7 @@ ConfigDir = Annotated[
     Path | None,
     typer.Option(
         "--config-dir",
-        help="A folder of your own config groups.",
+        help="A folder with config groups of your own.",
         show_default=False,
         rich_help_panel=_SETTINGS,
     ),
@@ -80,7 +80,7 @@ ConfigDir = Annotated[
 PrintConfig = Annotated[
     bool,
     typer.Option(
-        "--print-config", help="Print the settings as YAML and stop.", rich_help_panel=_SETTINGS
+        "--print-config", help="Print the settings as YAML and exit.", rich_help_panel=_SETTINGS
     ),
 ]
 
@@ -89,7 +89,7 @@ DataRoot = Annotated[
     Path | None,
     typer.Option(
         "--data-root",
-        help="Where the pictures are, if they moved.",
+        help="The folder of the pictures, if they moved.",
         show_default=False,
         rich_help_panel=_SETTINGS,
     ),
@@ -122,6 +122,6 @@ _OVERRIDE = re.compile(r"[+~]{0,2}[A-Za-z_][\w.]*=")
 
 
 def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Tells inputs from overrides: `KEY=VALUE` is an override unless such a file exists."""
+    """Splits arguments into inputs and overrides; `KEY=VALUE` is an input if it is a file."""
     overrides = [a for a in arguments if _OVERRIDE.match(a) and not os.path.lexists(a)]
     return [a for a in arguments if a not in overrides], overrides

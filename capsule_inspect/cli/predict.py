@@ -1,4 +1,4 @@
-"""`capsule-inspect predict`: inspect pictures."""
+"""`capsule-inspect predict`: find the defects on pictures."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from capsule_inspect.workflows.predict import PredictResult
 
 
-_RESULTS, _DECISION, _AGAIN = "Results", "Decision", "Runs that exist"
+_RESULTS, _DECISION, _AGAIN = "Results", "Decision", "Existing runs"
 _SPEED, _MESSAGES = "Speed", "Messages"
 
 
@@ -37,8 +37,8 @@ Inputs = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="INPUTS... KEY=VALUE",
-        help="Picture files, folders, quoted patterns such as 'line-*/*.png', @LIST for the lines "
-        "of a file and - for those of stdin; then settings to change, such as predict.threads=2.",
+        help="Picture files, folders, quoted patterns such as 'line-*/*.png', @LIST for the paths "
+        "in a file and - for those on stdin; then settings to change, such as predict.threads=2.",
         show_default=False,
         autocompletion=complete_setting,
     ),
@@ -52,11 +52,12 @@ Out = Annotated[
         show_default=False,
     ),
 ]
-Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Look into subfolders, too.")]
+Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Search subfolders, too.")]
 Overlays = Annotated[
     Literal["all", "defects", "none"],
     typer.Option(
-        help="Which pictures to write with their findings drawn in.", rich_help_panel=_RESULTS
+        help="Which pictures get an overlay: a copy with the findings drawn in.",
+        rich_help_panel=_RESULTS,
     ),
 ]
 NoOverlays = Annotated[
@@ -65,9 +66,7 @@ NoOverlays = Annotated[
 ]
 OverlayFormat = Annotated[
     Literal["png", "jpg", "webp"],
-    typer.Option(
-        help="What overlays are written as; png keeps every pixel.", rich_help_panel=_RESULTS
-    ),
+    typer.Option(help="The format of overlays; png keeps every pixel.", rich_help_panel=_RESULTS),
 ]
 Masks = Annotated[
     bool, typer.Option("--masks", help="Write masks of the defects.", rich_help_panel=_RESULTS)
@@ -76,7 +75,7 @@ Report = Annotated[
     bool,
     typer.Option(
         "--report",
-        help="Write report.html, a page to look through, too.",
+        help="Write report.html, a page to look through.",
         rich_help_panel=_RESULTS,
     ),
 ]
@@ -91,7 +90,7 @@ AsTable = Annotated[
 Model = Annotated[
     Path | None,
     typer.Option(
-        help="A model made by export-tflite, instead of the one that ships.",
+        help="A model file of export-tflite, instead of the one that ships.",
         rich_help_panel=_DECISION,
     ),
 ]
@@ -99,7 +98,7 @@ Threshold = Annotated[
     float | None,
     typer.Option(
         metavar="0..1",
-        help="Capsules with at least this defect score are defective; else the model decides.",
+        help="The defect score from which a capsule is defective; the model's own if not given.",
         rich_help_panel=_DECISION,
     ),
 ]
@@ -107,14 +106,14 @@ FailOnDefect = Annotated[
     bool,
     typer.Option(
         "--fail-on-defect",
-        help="End with exit code 1 if a capsule is defective or a picture shows none.",
+        help="End with exit code 1 if a capsule is defective or a picture shows no capsule.",
         rich_help_panel=_DECISION,
     ),
 ]
 Resume = Annotated[
     bool,
     typer.Option(
-        "--resume", help="Go on with the run in the results folder.", rich_help_panel=_AGAIN
+        "--resume", help="Continue the run in the results folder.", rich_help_panel=_AGAIN
     ),
 ]
 Overwrite = Annotated[
@@ -129,7 +128,7 @@ Jobs = Annotated[
         "-j",
         "--jobs",
         min=1,
-        help="Pictures to work on at a time; as many as there are cores if not given.",
+        help="Pictures to inspect at a time; one per core if not given.",
         show_default=False,
         rich_help_panel=_SPEED,
     ),
@@ -138,20 +137,20 @@ ModelRuntime = Annotated[
     RuntimeName,
     typer.Option(
         metavar="NAME",
-        help="What executes the model: auto, ai-edge-litert or tflite-runtime.",
+        help="The runtime for the model: auto, ai-edge-litert or tflite-runtime.",
         rich_help_panel=_SPEED,
     ),
 ]
 Quiet = Annotated[
     bool,
-    typer.Option("-q", "--quiet", help="Say nothing but errors.", rich_help_panel=_MESSAGES),
+    typer.Option("-q", "--quiet", help="Print errors only.", rich_help_panel=_MESSAGES),
 ]
 Verbose = Annotated[
     bool,
     typer.Option(
         "-v",
         "--verbose",
-        help="Say which model, runtime and threshold.",
+        help="Print the model, the runtime and the threshold.",
         rich_help_panel=_MESSAGES,
     ),
 ]
@@ -189,10 +188,10 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
     config_dir: ConfigDir = None,
     print_config: PrintConfig = False,
 ) -> None:
-    """Find the defects on the capsules of pictures.
+    """Find defects on the capsules in pictures.
 
-    Writes predictions.csv with a row for each capsule, and a picture with the findings drawn in for
-    each input. Exit code 3 says that some files could not be read; their rows say why.
+    Writes predictions.csv with a row for each capsule, and an overlay for each picture: a copy with
+    the findings drawn in. Exit code 3 means that some files could not be read; their rows say why.
 
     Examples:
         capsule-inspect predict pictures -r -o results --table --report
@@ -249,12 +248,12 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
 
 
 def raise_exit_code(summary: "BatchSummary", fail_on_defect: bool, last_line: str) -> None:
-    """Ends the command with an exit code other than 0 where its pictures call for one.
+    """Raises the error that ends the command with exit code 1 or 3, if the pictures call for one.
 
     Args:
-        summary: What came of all pictures.
-        fail_on_defect: Whether every picture has to show good capsules.
-        last_line: What the command says at its end in any case.
+        summary: Counts over all pictures.
+        fail_on_defect: Whether every picture must show good capsules.
+        last_line: The last line of the message in any case.
 
     Raises:
         PartialFailureError: A file could not be read; this outranks the other.
@@ -285,10 +284,10 @@ def _last_line(result: "PredictResult", place: str) -> str:
 
 
 def describe_batch(summary: "BatchSummary", classes: Sequence[str]) -> str:
-    """Counts what came of the files, such as `3 pictures, 3 capsules: 2 good, 1 poke`.
+    """Returns the counts as text, such as `3 pictures, 3 capsules: 2 good, 1 poke`.
 
     Args:
-        summary: What came of all pictures.
+        summary: Counts over all pictures.
         classes: Class names in the model's order.
     """
     by_label = ", ".join(f"{summary.labels[c]} {c}" for c in classes if summary.labels[c])

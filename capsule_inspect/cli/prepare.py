@@ -33,19 +33,19 @@ def prepare(
     ],
     overrides: Overrides = None,
     skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Leave out pictures that have problems.")
+        bool, typer.Option("--skip-bad", help="Leave out pictures with problems.")
     ] = False,
     no_page: Annotated[
         bool,
-        typer.Option("--no-page", help="Do not write dataset.html, which takes as long again."),
+        typer.Option("--no-page", help="Do not write dataset.html; saves half of the time."),
     ] = False,
     config_dir: ConfigDir = None,
     print_config: PrintConfig = False,
 ) -> None:
     """Check pictures and masks, split them, and write manifest.csv and dataset.json.
 
-    The pictures stay where they are, unchanged. With `drawn` for SOURCE, data.count capsules are
-    drawn into OUT from data.seed.
+    The pictures stay where they are, unchanged. If SOURCE is `drawn`, the command draws data.count
+    capsules into OUT; data.seed decides how they look.
 
     Examples:
         capsule-inspect prepare mvtec_ad/capsule data/capsule

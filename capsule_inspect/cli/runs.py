@@ -1,4 +1,4 @@
-"""`capsule-inspect runs`: the runs there are, and what came of them."""
+"""`capsule-inspect runs`: list runs with their state and metrics."""
 
 import json
 from pathlib import Path
@@ -27,21 +27,24 @@ def runs(
     sort: Annotated[
         str | None,
         typer.Option(
-            metavar="METRIC", help="Best first by a metric, such as accuracy; else newest first."
+            metavar="METRIC",
+            help="Sort by a metric, such as accuracy, best first; newest first if not given.",
         ),
     ] = None,
     command: Annotated[
         Command | None,
-        typer.Option(metavar="NAME", help="Only the runs of train, tune, evaluate or predict."),
+        typer.Option(
+            metavar="NAME", help="List only the runs of train, tune, evaluate or predict."
+        ),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print a JSON object for each run instead, all of it.")
+        bool, typer.Option("--json", help="Print all of it instead, one JSON object per run.")
     ] = False,
 ) -> None:
-    """List the runs in a folder and below it, with what came of them.
+    """List the runs in a folder and below it, with their state and metrics.
 
-    Trained networks show their last validation, a study the rates to expect, evaluations what they
-    measured. A run that was stopped or is damaged is listed and says so.
+    A trained network shows its last validation, a study the error rates to expect, an evaluation
+    its metrics. Runs that were stopped or are damaged are listed, too.
 
     Examples:
         capsule-inspect runs --sort accuracy
@@ -89,7 +92,7 @@ def _document(run: "Run") -> dict[str, object]:
 
 
 def _hint(found: "Sequence[Run]", folder: Path, sort: str | None) -> str:
-    """Says what can be done next."""
+    """Returns a sentence that counts the runs and suggests the next command."""
     if not found:
         return f"There are no such runs in '{folder}'. Make one: capsule-inspect train"
     count = f"{counted(len(found), 'run')}."

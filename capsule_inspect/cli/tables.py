@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 _WIDE = 75
-"""Characters to a line that let a table of six classes stand at its ease."""
+"""Characters per line that a table of six classes needs with padding."""
 
 
 def print_evaluation(
@@ -38,9 +38,9 @@ def print_evaluation(
 
     Args:
         results: Where to print.
-        evaluation: What was measured.
-        pictures: Which pictures it was measured on.
-        spread: Standard deviation over seeds by metric name, where there are several.
+        evaluation: The evaluation.
+        pictures: The pictures that were measured, in words.
+        spread: Standard deviation over seeds by metric name, if there are several seeds.
     """
     print_metrics(results, evaluation.metrics, pictures, spread)
     print_classes(results, evaluation.per_class)
@@ -58,8 +58,8 @@ def print_metrics(
     Args:
         results: Where to print.
         metrics: The metrics, in order.
-        pictures: Which pictures they were measured on.
-        spread: Standard deviation over seeds by metric name, where there are several.
+        pictures: The pictures that were measured, in words.
+        spread: Standard deviation over seeds by metric name, if there are several seeds.
     """
     table = Table(
         "metric",
@@ -97,7 +97,7 @@ def print_classes(results: Console, per_class: "Sequence[ClassMetrics]") -> None
     )
     table.add_column("class", overflow="fold", min_width=6)
     for name in ("n", *CLASS_METRICS):
-        # Of good pictures a share that should be low, so its name must say which.
+        # For good pictures it should be low, so the heading must say what it counts.
         heading = "defective" if name == "presence" else name
         table.add_column(heading, justify="right", no_wrap=True)
     for each in per_class:
@@ -115,7 +115,7 @@ def print_confusion(results: Console, confusion: "ConfusionMatrix", seeds: int =
     Args:
         results: Where to print.
         confusion: The matrix.
-        seeds: Over how many seeds it is summed.
+        seeds: The number of seeds that it sums.
     """
     table = Table(
         box=box.SIMPLE_HEAD,
@@ -138,12 +138,12 @@ def print_confusion(results: Console, confusion: "ConfusionMatrix", seeds: int =
 
 
 def _padding(console: Console) -> tuple[int, int]:
-    """Returns the padding of cells: none where it would cost a column its text."""
+    """Returns the padding of cells; none on a narrow terminal, where columns would lose text."""
     return (0, 1) if console.width >= _WIDE else (0, 0)
 
 
 def _two_lines(metric: "Metric") -> str:
-    # The mean of one picture has no spread to tell an interval by.
+    # One picture has no spread to estimate an interval from.
     known = metric.low is not None and metric.low != metric.high
     interval = f"\n{metric.low:.2f}-{metric.high:.2f}" if known else ""
     return f"{metric.value:.3f}{interval}"
@@ -175,7 +175,7 @@ def print_parity(results: Console, exported: "Exported") -> None:
 
 
 _WIDE_ROWS = 100
-"""Characters to a line that leave room for paths beside headings of one line."""
+"""Characters per line that leave room for paths beside headings on one line."""
 
 
 def print_rows(results: Console, records: "Sequence[Record]") -> None:
@@ -219,7 +219,7 @@ _HEADS = {
     "miss_rate": ("miss", "rate"),
     "false_alarm_rate": ("false", "alarm"),
 }
-"""What metrics are called where there is little room; others by their own words."""
+"""Short names of metrics, on two lines; other metrics are split at their underscore."""
 
 
 def print_runs(results: Console, runs: Sequence[Run], root: Path, sorted_by: str | None) -> None:
@@ -228,8 +228,8 @@ def print_runs(results: Console, runs: Sequence[Run], root: Path, sorted_by: str
     Args:
         results: Where to print.
         runs: The runs, in order.
-        root: The folder they were found in; paths are shown relative to it.
-        sorted_by: The metric they are sorted by, which is shown first.
+        root: The folder that was searched; paths are shown relative to it.
+        sorted_by: The metric that sorts them, if any; it comes first.
     """
     others = [name for name in MAIN_METRICS if name != sorted_by]
     shown = [sorted_by, *others][: len(MAIN_METRICS)] if sorted_by else others
@@ -248,7 +248,7 @@ def _header(shown: Sequence[str]) -> Iterator[Text]:
 
 def _lines(run: Run, root: Path, shown: Sequence[str]) -> Iterator[Text]:
     found, place = run.status, run.path.relative_to(root)
-    # Where the folder says which command it is of, it need not be said again.
+    # Leave the command out if the folder already names it.
     said = run.command if place.parts[:1] != (run.command,) else ""
     late = found.note if found.metrics and found.state == "unfinished" else ""
     facts = on_one_line(", ".join(filter(None, (said, found.state, late))))
@@ -261,7 +261,7 @@ def _lines(run: Run, root: Path, shown: Sequence[str]) -> Iterator[Text]:
 
 
 def _columns(left: str, cells: Sequence[str], shown: Sequence[str]) -> str:
-    """Puts cells below the metrics' heads, at the right, and a text before them."""
+    """Returns a text on the left, and on the right cells below the metrics' headings."""
     right = "".join(
         cell.rjust(1 + max(5, *map(len, _head(name))))
         for cell, name in zip(cells, shown, strict=True)
@@ -270,6 +270,6 @@ def _columns(left: str, cells: Sequence[str], shown: Sequence[str]) -> str:
 
 
 def _head(metric: str) -> tuple[str, str]:
-    """Returns the two lines of a metric's head."""
+    """Returns the two lines of a metric's heading."""
     words = metric.split("_", 1)
     return _HEADS.get(metric) or (("", metric) if len(words) == 1 else (words[0], words[1]))

@@ -22,11 +22,11 @@ def tune(
     """Search the settings of the group `space` with Optuna.
 
     Trials that do badly stop early. All trials are kept in study.db of the run folder, or in the
-    database tune.storage. tune.resume=RUN continues until there are tune.trials. Run the same
-    command several times at once to share the trials between workers.
+    database tune.storage. tune.resume=RUN continues until there are tune.trials; start it several
+    times at once to share the trials between workers.
 
-    The best settings go to best.yaml in the run folder, an experiment file that `train` takes;
-    trials.csv, history.png and importance.png show the rest.
+    The best settings go to best.yaml in the run folder, an experiment file for `train`; trials.csv,
+    history.png and importance.png show the rest.
 
     Examples:
         capsule-inspect tune data.dir=data/capsule tune.trials=20 -o runs/search

@@ -1,1 +1,1 @@
-"""The work of each command, callable from Python."""
+"""The workflows behind the commands, one module a command, callable from Python."""

@@ -57,7 +57,7 @@ class EvaluateResult:
     Attributes:
         evaluation: The metrics, those of each class and the confusion matrix; of a study all
             networks together.
-        pictures: Which pictures were measured, for people.
+        pictures: The pictures that were measured, in words.
         spread: Standard deviation over seeds by metric name; empty with one seed.
         file: The model file that was measured; None for a study or stored predictions.
         data: The data set folder; None for stored predictions.
@@ -134,7 +134,7 @@ def evaluate(  # noqa: PLR0913  (each choice is a parameter)
 
 @dataclass(frozen=True)
 class EvaluationRequest:
-    """What to measure, on what, and where the results go.
+    """The inputs of one evaluation.
 
     Attributes:
         model: A model file, or the folder of a run or study.
@@ -154,7 +154,7 @@ class EvaluationRequest:
 
 
 def find_stored_predictions(model: Path) -> Path | None:
-    """Returns the stored predictions that a path stands for: the file, or a folder with one."""
+    """Returns the file of stored predictions that a path names, or that a folder holds, if any."""
     file = model / OUT_OF_FOLD_FILE if model.is_dir() else model
     return file if file.suffix == ".csv" and file.is_file() else None
 
@@ -212,7 +212,7 @@ def evaluate_study(
     """Measures a study and writes the results folder.
 
     Args:
-        request: What was asked for.
+        request: The request.
         study: The study that its model names.
         reporter: Told what goes on.
 
@@ -248,12 +248,12 @@ def evaluate_study(
 
 
 def begin_evaluation(request: EvaluationRequest, settings: Settings) -> Path:
-    """Makes the folder of an evaluation, and records there how it is made.
+    """Makes the folder of an evaluation, and writes its config.yaml and environment.json.
 
     Args:
-        request: What was asked for.
-        settings: What config.yaml gets, passwords masked: those of a study are its own, against
-            which `export-tflite` holds those of a network trained on all pictures.
+        request: The request.
+        settings: The settings for config.yaml; their passwords are masked. A study brings its own:
+            `export-tflite` compares them with those of a network trained on all pictures.
 
     Returns:
         The folder.
@@ -305,8 +305,8 @@ def report_evaluation(
     """Draws the figures and writes the page of one model's evaluation; returns the page's path.
 
     Args:
-        folder: Of the results.
-        evaluation: What was measured.
+        folder: The results folder.
+        evaluation: The evaluation.
         data: The data set.
         inspector: The model.
         model: Its file, for people.
@@ -327,8 +327,8 @@ def report_study(
     """Draws the figures and writes the page of a cross-validation; returns the page's path.
 
     Args:
-        folder: Of the results.
-        measured: What was measured.
+        folder: The results folder.
+        measured: The cross-validation.
         data: The data set.
         inspectors: The network of each fold, of the first seed.
         name: Of the study, for people.

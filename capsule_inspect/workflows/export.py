@@ -95,7 +95,7 @@ def export_network(
     force: bool,
     reporter: Reporter = SILENT,
 ) -> "Exported":
-    """Exports a network, at a point chosen on the validation split or by a cross-validation.
+    """Exports a network; its operating point comes from the validation split or a cross-validation.
 
     Args:
         model: A .keras file, or the folder of a run.
@@ -124,7 +124,7 @@ def export_network(
 
 
 def _cross_validated(run: RunFolder, settings: Settings) -> "PooledResults | None":
-    """Reads the cross-validation that vouches for the network of a run, if one is named."""
+    """Reads the cross-validation that export.cross_validation names, if any."""
     from capsule_inspect.export.choose_point import read_pooled_results, require_same_recipe
 
     if not settings.export.cross_validation:
@@ -148,7 +148,7 @@ def export_study(
     on_file: "Callable[[Exported], None]" = lambda _: None,
     reporter: Reporter = SILENT,
 ) -> "tuple[Exported, ...]":
-    """Exports the runs of a study, each at a point chosen on what the others say of their folds.
+    """Exports the runs of a study, each at an operating point chosen on the other folds.
 
     Args:
         study: Whose runs are all finished.

@@ -79,9 +79,9 @@ def import_training_stack(
 
 def _load_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # Otherwise every large tensor is mapped anew, and half the time of a step goes to page faults.
+    # Without it every large tensor is mapped anew, and page faults take half of each step.
     os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")
     import tensorflow as tf
 
     tf.get_logger().setLevel("ERROR")
-    tf.constant(0)  # the first operation looks for a GPU, and says so
+    tf.constant(0)  # the first operation looks for a GPU, and logs it

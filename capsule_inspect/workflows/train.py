@@ -33,7 +33,7 @@ class TrainResult:
         data: The data set folder it was trained on.
         model: The network; None for a study, whose runs keep their own.
         metrics: Of the validation split, on which the operating point was chosen; empty for a
-            study, or without that split.
+            study, or if the data set has no such split.
         elsewhere: Names of the runs of a study that other processes still train; as long as there
             are any, the operating points are not chosen.
     """
@@ -116,7 +116,7 @@ def start_run(
 
     Args:
         command: `train` or `tune`.
-        settings: What was asked for now.
+        settings: The settings asked for now.
         out: The folder to make; by default `runs/<command>/<time>-<data set>/`.
         overrides: The settings that were given.
         changeable: Keys of settings that may change when a run is resumed; where its pictures are
@@ -165,7 +165,7 @@ def _resume(
     overrides: Sequence[str],
     changeable: Sequence[str],
 ) -> tuple[Settings, DataSet, RunFolder]:
-    """Opens a run with the settings that it began with, and those of now that may change."""
+    """Opens a run with its own settings, changed where that is allowed."""
     key = f"{command}.resume"
     run = RunFolder(Path(value_of(asked, key)))
     if not run.config.is_file():

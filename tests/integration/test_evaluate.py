@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from capsule_inspect.choices import SHIPPED_MODEL
+
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 SIZE = (32, 96)
 
@@ -172,3 +174,8 @@ def test_a_model_that_is_not_there_is_one_sentence(
     *_, last = done.err.splitlines()
     assert last.startswith(f"Error: {complaint.format(model)}")
     assert not out.exists()
+
+
+def test_a_model_file_is_measured_without_tensorflow(modules_after, dataset_folder, tmp_path):
+    arguments = (SHIPPED_MODEL, f"data.dir={dataset_folder}", "-o", tmp_path / "out")
+    assert not modules_after("evaluate", *arguments) & {"tensorflow", "keras"}

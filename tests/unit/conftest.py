@@ -30,6 +30,12 @@ class SmallEncoder:
 
 
 @pytest.fixture
+def small_encoder() -> type[SmallEncoder]:
+    """What makes the encoder of `small_settings`."""
+    return SmallEncoder
+
+
+@pytest.fixture
 def small_settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings of a run of two epochs, with an encoder of five layers that stays as it is.
 

@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from recorder import Recorder
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util import tensor_util
 
 from capsule_inspect.errors import ConfigError
+from capsule_inspect.settings.groups import TrainSettings
 from capsule_inspect.training.callbacks import (
     SaveCheckpoint,
     SeedEpoch,
+    ShowEpochs,
     StopEarly,
     StopIfDiverged,
     ValidateAverage,
@@ -276,3 +279,27 @@ def test_the_average_itself_is_not_changed_by_looking_at_it(trained):
         with averaged_weights(network, batches(3)):
             seen.append(values(network.weights))
     assert all(np.array_equal(a, b) for a, b in zip(*seen, strict=True))
+
+
+def test_steps_of_a_resumed_run_count_from_where_it_stopped():
+    recorder = Recorder()
+    settings = TrainSettings(frozen_epochs=1, epochs=2, steps=2)
+    with recorder.progress(6, "Training", "steps") as advance:
+        callback = ShowEpochs(recorder, advance, settings)
+        for epoch in (1, 2):
+            callback.on_epoch_begin(epoch)
+            for batch in range(2):
+                callback.on_train_batch_end(batch)
+            callback.on_epoch_end(epoch, {"loss": 0.5, "val_auroc": 0.75, "val_iou": 0.25})
+    assert recorder.counted == [
+        ("Epoch 2/3", 2, 6),
+        ("Epoch 2/3", 3, 6),
+        ("Epoch 2/3", 4, 6),
+        ("Epoch 3/3", 4, 6),
+        ("Epoch 3/3", 5, 6),
+        ("Epoch 3/3", 6, 6),
+    ]
+    assert recorder.said == [
+        "Epoch 2 of 3: loss 0.500, auroc 0.750",
+        "Epoch 3 of 3: loss 0.500, auroc 0.750",
+    ]

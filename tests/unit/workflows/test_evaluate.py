@@ -1,11 +1,14 @@
+import json
 import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from recorder import Recorder
 
-from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.data_set import DataSet, write_dataset
 from capsule_inspect.dataset.manifest import Sample
+from capsule_inspect.errors import DataError, UsageError
 from capsule_inspect.evaluation.cross_validation import (
     OutOfFold,
     pool_predictions,
@@ -17,6 +20,9 @@ from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.metadata import OperatingPoint
 from capsule_inspect.modelfile.runtime import Outputs
+from capsule_inspect.settings.groups import Settings, TrainSettings
+from capsule_inspect.settings.yaml_text import to_yaml
+from capsule_inspect.workflows import evaluate as workflow
 from capsule_inspect.workflows.evaluate import (
     evaluate_stored,
     find_stored_predictions,
@@ -115,3 +121,61 @@ def test_one_seed_is_not_spoken_of(data, tmp_path):
     measured = pool_predictions(predictions, CLASSES)
     report_study(tmp_path, measured, data, {0: inspector()}, "study")
     assert "seed" not in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def data_folder(data, tmp_path):
+    """The pictures of `data` as a data set folder."""
+    said = {"source": "painted", "licence": "none", "version": "1"}
+    write_dataset(tmp_path / "data", replace(data, **said))
+    return tmp_path / "data"
+
+
+def test_a_model_is_measured_on_a_split_and_told_of(data_folder, tiny_model, tmp_path, capfd):
+    recorder = Recorder()
+    done = workflow.evaluate(
+        str(tiny_model), str(data_folder), out=str(tmp_path / "out"), reporter=recorder
+    )
+    assert {metric.name: metric.value for metric in done.metrics}["accuracy"] == 1
+    assert done.pictures == "the 3 pictures of the split 'test'"
+    assert (done.file, done.data, done.spread) == (tiny_model, data_folder, {})
+    assert done.folder == tmp_path / "out"
+    assert done.report == tmp_path / "out/report.html"
+    assert done.report.is_file()
+    environment = json.loads((done.folder / "environment.json").read_text())
+    assert f"data.dir={data_folder}" in environment["overrides"]
+    assert recorder.said == [f"Measuring {tiny_model}."]
+    assert [sentence.partition(" than ")[0] for sentence in recorder.warned] == [
+        "The model was trained on another split of pictures"
+    ]
+    assert recorder.counted == [("Evaluating", i, 3) for i in range(1, 4)]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_empty_split_is_refused_and_leaves_no_folder(data_folder, tiny_model, tmp_path):
+    with pytest.raises(DataError, match="val"):
+        workflow.evaluate(tiny_model, data_folder, split="val", out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_stored_predictions_are_only_read(stored):
+    done = workflow.evaluate(stored.parent)
+    assert {metric.name: metric.value for metric in done.metrics}["accuracy"] == 0.75
+    assert done.spread["accuracy"] == pytest.approx(0.25 * 2**0.5)
+    assert (done.file, done.data, done.folder, done.report) == (None, None, None, None)
+    for choice in ({"split": "val"}, {"out": stored.parent / "out"}):
+        with pytest.raises(UsageError, match="leave --split and --out away"):
+            workflow.evaluate(stored, **choice)
+
+
+def test_one_run_of_a_study_and_an_unfinished_study_are_refused(data_folder, tmp_path):
+    study = tmp_path / "study"
+    (study / "seed-0-fold-0").mkdir(parents=True)
+    settings = Settings(train=TrainSettings(folds=2))
+    (study / "config.yaml").write_text(to_yaml(settings))
+    with pytest.raises(UsageError, match=f"Evaluate the study: .* evaluate {study}$"):
+        workflow.evaluate(study / "seed-0-fold-0", data_folder)
+    with pytest.raises(UsageError, match=r"Leave --split\.$"):
+        workflow.evaluate(study, data_folder, split="test")
+    with pytest.raises(UsageError, match=r"2 of the 2 runs of .* are not finished"):
+        workflow.evaluate(study, data_folder)

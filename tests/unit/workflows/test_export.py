@@ -1,13 +1,15 @@
 import json
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
+from recorder import Recorder
 
 from capsule_inspect.cli.console import Terminal
 from capsule_inspect.cli.export_tflite import show_file
-from capsule_inspect.dataset.data_set import DataSet
+from capsule_inspect.dataset.data_set import DataSet, write_dataset
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.errors import DataError, ModelFileError, UsageError
 from capsule_inspect.export.convert import Converted
@@ -15,11 +17,16 @@ from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.modelfile.bundle import read_bundle
 from capsule_inspect.modelfile.metadata import OperatingPoint
 from capsule_inspect.modelfile.runtime import Interpreter
-from capsule_inspect.settings.groups import ExportSettings, Settings, ThresholdSettings
+from capsule_inspect.settings.groups import (
+    ExportSettings,
+    Settings,
+    ThresholdSettings,
+    TrainSettings,
+)
 from capsule_inspect.settings.yaml_text import to_yaml
 from capsule_inspect.training.decision import DecisionRule, write_decision
 from capsule_inspect.training.saved import TrainedModel
-from capsule_inspect.workflows.export import export_network, write_export
+from capsule_inspect.workflows.export import export, export_network, write_export
 
 pytest.importorskip("tensorflow", reason="export-tflite needs the train extra")
 
@@ -115,3 +122,69 @@ def test_what_is_not_forced_is_refused(data, converted, capfd):
         write_export(converted, data, POINT, ExportSettings(), force=False)
     assert capfd.readouterr().out == ""
     assert not converted.out.exists()
+
+
+@pytest.fixture
+def trained(small_settings, few_pictures, tmp_path):
+    """The folder of a run whose network has random weights, and a data set folder of its own."""
+    from capsule_inspect.model.network import build_network  # noqa: PLC0415  (imports Keras)
+    from capsule_inspect.training.saved import save_network  # noqa: PLC0415
+
+    folder = tmp_path / "random"
+    folder.mkdir()
+    write_dataset(tmp_path / "data", few_pictures)
+    network = build_network(small_settings.model, len(few_pictures.classes), with_mask=True)
+    save_network(network, folder / "model.keras", compiled=False)
+    rule = DecisionRule(
+        few_pictures.classes,
+        small_settings.model.roi,
+        POINT,
+        few_pictures.training_sha256,
+        "none",
+    )
+    write_decision(folder / "decision.json", rule)
+    return folder
+
+
+def test_a_network_is_exported_beside_itself(trained, tmp_path, capfd):
+    recorder, seen = Recorder(), []
+    done = export(
+        str(trained),
+        str(tmp_path / "data"),
+        force=True,
+        overrides=["export=float32"],
+        on_file=seen.append,
+        reporter=recorder,
+    )
+    (exported,) = done.files
+    assert seen == [exported]
+    assert (exported.path, exported.size) == (
+        trained / "model.tflite",
+        (trained / "model.tflite").stat().st_size,
+    )
+    assert (done.data, done.study) == (tmp_path / "data", None)
+    assert read_bundle(exported.path).metadata.quantization == "float32"
+    assert recorder.said == ["Loading Keras and TensorFlow.", "Converting to float32."]
+    totals = Counter((description, total) for description, _, total in recorder.counted)
+    # 3 pictures to choose the threshold on, 12 to compare on, 6 of the training to describe.
+    assert totals == {("Choosing", 3): 3, ("Comparing", 18): 18}
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_network_that_is_not_there_is_told_before_tensorflow_loads(few_pictures, tmp_path):
+    write_dataset(tmp_path / "data", few_pictures)
+    recorder = Recorder()
+    with pytest.raises(ModelFileError, match=r"There is no model 'none\.keras'"):
+        export("none.keras", tmp_path / "data", reporter=recorder)
+    assert recorder.said == []
+
+
+def test_the_runs_of_a_study_keep_their_files_beside_them(few_pictures, tmp_path):
+    write_dataset(tmp_path / "data", few_pictures)
+    study = tmp_path / "study"
+    (study / "seed-0-fold-0").mkdir(parents=True)
+    (study / "config.yaml").write_text(to_yaml(Settings(train=TrainSettings(folds=2))))
+    with pytest.raises(UsageError, match="Leave --out away"):
+        export(study, tmp_path / "data", out=tmp_path / "model.tflite")
+    with pytest.raises(UsageError, match="are not finished"):
+        export(study, tmp_path / "data")

@@ -2,13 +2,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from recorder import Recorder
 
 from capsule_inspect.dataset.data_set import DataSet, write_dataset
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.errors import ConfigError, DataError, UsageError
+from capsule_inspect.model.encoders.registry import ENCODERS
 from capsule_inspect.settings.compose import compose
 from capsule_inspect.settings.yaml_text import read_settings
-from capsule_inspect.workflows.train import start_run
+from capsule_inspect.workflows.arguments import all_overrides, compose_settings
+from capsule_inspect.workflows.evaluate import evaluate
+from capsule_inspect.workflows.export import export
+from capsule_inspect.workflows.train import start_run, train
+from capsule_inspect.workflows.tune import tune
 
 
 @pytest.fixture(autouse=True)
@@ -118,3 +124,112 @@ def test_a_folder_that_holds_no_run_is_refused(tmp_path):
     (tmp_path / "config.yaml").write_text("nonsense")
     with pytest.raises(ConfigError, match=r"config\.yaml"):
         resume("train", tmp_path)
+
+
+def test_a_data_set_given_as_an_argument_may_have_moved_too(begun):
+    overrides = all_overrides([f"train.resume={begun}"], "new")
+    asked = compose_settings(overrides[:1], data="new")
+    settings, data, _ = start_run("train", asked, None, overrides)
+    assert (settings.data.dir, data.source) == ("new", "new")
+    assert settings.train.epochs == 3
+
+
+SMALL = (
+    "model.encoder=small",
+    "model.weights=none",
+    "model.roi.width=96",
+    "model.roi.height=64",
+    "model.roi.capsule_length=86",
+    "model.head=mask_pooling",
+    "model.decoder_filters=[4,4]",
+    "model.head_units=[4]",
+    "train.encoder_learning_rate=1e-3",
+    "train.epochs=2",
+    "train.steps=2",
+    "train.batch_size=4",
+    "train.drawn=4",
+    "train.validate_every=1",
+)
+
+
+@pytest.fixture
+def small(few_pictures, small_encoder, monkeypatch):
+    """A data set folder to train on, and an encoder of five layers by the name of `small`."""
+    pytest.importorskip("tensorflow", reason="training needs the train extra")
+    monkeypatch.setitem(ENCODERS, "small", small_encoder)
+    write_dataset(Path("small"), few_pictures)
+    return "small"
+
+
+@pytest.mark.slow
+def test_a_network_is_trained_and_told_of(small, tmp_path, capfd):
+    recorder = Recorder()
+    done = train(small, out=str(tmp_path / "out"), overrides=SMALL, reporter=recorder)
+    assert (done.folder, done.data) == (tmp_path / "out", Path(small))
+    assert done.model == tmp_path / "out/model.keras"
+    assert done.model.is_file()
+    assert {metric.name: metric.n for metric in done.metrics}["accuracy"] == 3
+    assert done.elsewhere == ()
+    assert recorder.said[:3] == [
+        "Loading Keras and TensorFlow.",
+        "Reading the training pictures of small.",
+        "Training from epoch 1 to 2.",
+    ]
+    assert [each for each in recorder.said if each.startswith("Epoch 2 of 2: loss ")]
+    assert recorder.said[-1] == "Choosing the operating point."
+    steps = [each for each in recorder.counted if each[1]]
+    assert [done for _, done, _ in steps if done] == sorted(done for _, done, _ in steps if done)
+    assert steps[-1] == ("Epoch 2/2", 4, 4)
+    assert recorder.units == ["steps"]
+    assert capfd.readouterr().out == ""
+
+
+@pytest.mark.slow
+def test_a_study_is_trained_in_silence_and_exported_and_evaluated(small, tmp_path, capfd):
+    done = train(
+        small, out=tmp_path / "study", overrides=[*SMALL, "train.epochs=1", "train.folds=2"]
+    )
+    assert (done.folder, done.model, done.metrics) == (tmp_path / "study", None, ())
+    assert done.elsewhere == ()
+    assert (done.folder / "decision.json").is_file()
+    recorder, seen = Recorder(), []
+    exported = export(
+        done.folder,
+        small,
+        force=True,
+        overrides=["export=float32"],
+        on_file=seen.append,
+        reporter=recorder,
+    )
+    assert exported.study == done.folder
+    assert tuple(seen) == exported.files
+    names = ["seed-0-fold-0", "seed-0-fold-1"]
+    assert [each.path.parent.name for each in exported.files] == names
+    assert [each for each in recorder.said if each.endswith(":")] == [f"{n}:" for n in names * 2]
+    measured = evaluate(done.folder, small, out=tmp_path / "measured")
+    assert measured.evaluation.split == "out of fold"
+    assert measured.pictures.endswith("not seen it (model.tflite)")
+    assert (measured.file, measured.report) == (None, tmp_path / "measured/report.html")
+    assert {metric.name: metric.n for metric in measured.metrics}["accuracy"] == 12
+    assert capfd.readouterr().out == ""
+
+
+@pytest.mark.slow
+def test_a_search_returns_the_best_settings(small, tmp_path, capfd):
+    recorder = Recorder()
+    space = "space.dimensions=[{key:train.learning_rate,low:0.001,high:0.01}]"
+    done = tune(
+        small,
+        out=tmp_path / "search",
+        overrides=[*SMALL, space, "tune.trials=2", "tune.epochs=1"],
+        reporter=recorder,
+    )
+    assert (done.folder, done.finished, done.running) == (tmp_path / "search", 2, 0)
+    assert list(done.best) == ["train.learning_rate"]
+    assert 0 <= done.score <= 1
+    assert done.experiment == tmp_path / "search/best.yaml"
+    assert done.experiment.is_file()
+    assert done.figures.startswith(f"Drew {tmp_path / 'search/history.png'}")
+    assert sum("score" in each and "epoch" not in each for each in recorder.said) == 2
+    assert recorder.units == []  # trials say how they do, epoch by epoch
+    assert capfd.readouterr().out == ""
