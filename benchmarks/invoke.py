@@ -56,7 +56,7 @@ def main(rounds: Annotated[int, typer.Argument()] = 10) -> None:
 
 def convert(older: Path, float32: Path, shipped: Path, with_onnx: bool) -> None:
     """Writes the networks that are not shipped, and ONNX versions of ours."""
-    from capsule_inspect.export.convert import convert as to_flatbuffer
+    from capsule_inspect.exporting.convert import convert as to_flatbuffer
     from capsule_inspect.model.network import build_network
     from capsule_inspect.settings.compose import compose
 

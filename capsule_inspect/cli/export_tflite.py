@@ -10,7 +10,7 @@ from capsule_inspect.text import command_line
 
 if TYPE_CHECKING:
     from capsule_inspect.cli.console import Terminal
-    from capsule_inspect.export.write import Exported
+    from capsule_inspect.exporting.write import Exported
 
 
 def export_tflite(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from capsule_inspect.evaluation.evaluate import Evaluation
     from capsule_inspect.evaluation.metrics import ClassMetrics, ConfusionMatrix
-    from capsule_inspect.export.write import Exported
+    from capsule_inspect.exporting.write import Exported
     from capsule_inspect.inference.records import Record
     from capsule_inspect.modelfile.metadata import Metric
 

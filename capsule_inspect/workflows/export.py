@@ -18,9 +18,9 @@ from capsule_inspect.workflows.arguments import StrPath, as_path, compose_settin
 from capsule_inspect.workflows.extras import import_training_stack
 
 if TYPE_CHECKING:
-    from capsule_inspect.export.choose_point import PooledResults
-    from capsule_inspect.export.convert import Converted
-    from capsule_inspect.export.write import Exported
+    from capsule_inspect.exporting.choose_point import PooledResults
+    from capsule_inspect.exporting.convert import Converted
+    from capsule_inspect.exporting.write import Exported
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def export_network(
         CapsuleInspectError: Network, cross-validation or pictures cannot be used, or the file
             disagrees with the network.
     """
-    from capsule_inspect.export.choose_point import choose_point, validation_samples
+    from capsule_inspect.exporting.choose_point import choose_point, validation_samples
 
     run = RunFolder(model if model.is_dir() else model.parent)
     measured = _cross_validated(run, settings)
@@ -125,7 +125,7 @@ def export_network(
 
 def _cross_validated(run: RunFolder, settings: Settings) -> "PooledResults | None":
     """Reads the cross-validation that export.cross_validation names, if any."""
-    from capsule_inspect.export.choose_point import read_pooled_results, require_same_recipe
+    from capsule_inspect.exporting.choose_point import read_pooled_results, require_same_recipe
 
     if not settings.export.cross_validation:
         return None
@@ -191,7 +191,7 @@ def export_study(
 def _convert(
     model: Path, data: DataSet, file: Path, settings: ExportSettings, reporter: Reporter
 ) -> "Converted":
-    from capsule_inspect.export.convert import convert_trained
+    from capsule_inspect.exporting.convert import convert_trained
     from capsule_inspect.training.saved import load_trained
 
     reporter.say(f"Converting to {settings.format}.")
@@ -221,7 +221,7 @@ def write_export(
     Raises:
         ModelFileError: It disagrees too much, or cannot be written.
     """
-    from capsule_inspect.export.write import write_verified
+    from capsule_inspect.exporting.write import write_verified
 
     total = len(data.samples) + len(data.of_split("train"))
     with reporter.progress(total, "Comparing") as advance:

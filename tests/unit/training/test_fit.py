@@ -19,8 +19,8 @@ from capsule_inspect.errors import DataError, InterruptedRunError, ModelFileErro
 from capsule_inspect.evaluation.cross_validation import Fitted, cross_validate
 from capsule_inspect.evaluation.judge import judge
 from capsule_inspect.evaluation.metrics import measure
-from capsule_inspect.export.convert import convert_trained
-from capsule_inspect.export.write import write_verified
+from capsule_inspect.exporting.convert import convert_trained
+from capsule_inspect.exporting.write import write_verified
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.reporter import SILENT
 from capsule_inspect.runs.run_folder import RunFolder

@@ -12,7 +12,7 @@ from capsule_inspect.cli.export_tflite import show_file
 from capsule_inspect.dataset.data_set import DataSet, write_dataset
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.errors import DataError, ModelFileError, UsageError
-from capsule_inspect.export.convert import Converted
+from capsule_inspect.exporting.convert import Converted
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.modelfile.bundle import read_bundle
 from capsule_inspect.modelfile.metadata import OperatingPoint

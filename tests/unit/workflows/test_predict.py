@@ -71,7 +71,7 @@ def test_a_threshold_takes_the_place_of_the_models(pictures, tmp_path, tiny_mode
     assert {row.threshold for row in read_records(done.predictions)} == {1.0}
     assert recorder.said[0] == f"Model: {tiny_model} (float32)"
     assert recorder.said[1].endswith(", 2 threads")
-    assert recorder.said[2:] == ["Threshold: 1 (given with --threshold)", "Expected: not known"]
+    assert recorder.said[2:] == ["Threshold: 1 (set by the user)", "Expected: not known"]
 
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])

@@ -9,7 +9,7 @@ import pytest
 from describe_model import describe_model
 
 from capsule_inspect.errors import ConfigError
-from capsule_inspect.export.convert import convert
+from capsule_inspect.exporting.convert import convert
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.model.encoders.encoder import PREFIX, set_encoder_trainable
 from capsule_inspect.model.encoders.registry import ENCODERS, get_encoder, require_encoder

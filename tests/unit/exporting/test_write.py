@@ -9,9 +9,9 @@ import pytest
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.errors import ModelFileError
-from capsule_inspect.export.choose_point import PooledResults
-from capsule_inspect.export.convert import Converted
-from capsule_inspect.export.write import write_verified
+from capsule_inspect.exporting.choose_point import PooledResults
+from capsule_inspect.exporting.convert import Converted
+from capsule_inspect.exporting.write import write_verified
 from capsule_inspect.modelfile.bundle import read_bundle
 from capsule_inspect.modelfile.metadata import Metric, OperatingPoint
 from capsule_inspect.modelfile.runtime import Interpreter

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from capsule_inspect.dataset.data_set import read_dataset
-from capsule_inspect.export.parity import compare
+from capsule_inspect.exporting.parity import compare
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.metadata import OperatingPoint

@@ -8,7 +8,7 @@ from capsule_inspect.choices import QUANTIZATIONS
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.errors import DataError
-from capsule_inspect.export.convert import convert, convert_trained
+from capsule_inspect.exporting.convert import convert, convert_trained
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.modelfile.bundle import ModelBundle, read_bundle
 from capsule_inspect.modelfile.metadata import OperatingPoint
@@ -133,7 +133,7 @@ def test_int8_ranges_are_measured_on_training_pictures_of_all_classes(
         shown.extend(windows)
         raise ConvertedError
 
-    monkeypatch.setattr("capsule_inspect.export.convert.convert", record)
+    monkeypatch.setattr("capsule_inspect.exporting.convert.convert", record)
     with pytest.raises(ConvertedError):
         convert_trained(model, data, tmp_path / "m.tflite", ExportSettings(calibration=count))
     labels = [CLASSES[int(np.argmax(window.mean(axis=(0, 1))))] for window in shown]

@@ -10,7 +10,7 @@ from capsule_inspect.errors import ConfigError, DataError
 from capsule_inspect.evaluation.evaluation_folder import METRICS_FILE
 from capsule_inspect.evaluation.judge import gather_evidence
 from capsule_inspect.evaluation.operating_point import choose_on_split
-from capsule_inspect.export.convert import Converted
+from capsule_inspect.exporting.convert import Converted
 from capsule_inspect.modelfile.metadata import (
     Metric,
     OperatingPoint,
