@@ -7,7 +7,7 @@ from typing import ClassVar
 
 
 class CapsuleInspectError(Exception):
-    """The base of all errors that the command line reports as a sentence, without a traceback."""
+    """The base of all errors that a user can cause; its text is a sentence."""
 
     exit_code: ClassVar[int] = 2
 
