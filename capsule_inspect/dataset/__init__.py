@@ -1,1 +1,1 @@
-"""Data sets: discovering, checking, splitting, drawing, augmenting and batching pictures."""
+"""Data sets: discovering, checking, splitting and surveying pictures."""

@@ -1,4 +1,4 @@
-"""Check pictures and masks, and report all problems at once."""
+"""Check pictures and masks, and report all their problems at once."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
@@ -24,18 +24,17 @@ from capsule_inspect.text import on_one_line
 
 @dataclass(frozen=True)
 class CheckedPicture:
-    """A picture that can be used.
+    """A picture that passed the checks.
 
     Attributes:
         path: POSIX path relative to the root.
         label: Class name.
         mask: POSIX path of its mask, relative to the root, or to the data set folder if
             `mask_png` has its content; empty without a mask.
-        sha256: Of its pixels, see `hash_pixels`.
+        sha256: Hash of its pixels, as `hash_pixels` returns it.
         width: Width in pixels.
         height: Height in pixels.
-        mask_png: Content of the mask file that `prepare` writes; None if the mask is a file of the
-            user's.
+        mask_png: Content of the mask file that `prepare` writes; None if it writes none.
     """
 
     path: str
@@ -60,9 +59,9 @@ class Problem:
     """Something wrong with a file or a class.
 
     Attributes:
-        path: POSIX path relative to the source; empty where it is about no single file.
-        message: What is wrong, as a sentence.
-        fatal: No data set is made with this file in it.
+        path: POSIX path relative to the source; empty if the problem is with the whole set.
+        message: The problem, as a sentence.
+        fatal: The file cannot be part of a data set.
     """
 
     path: str
@@ -74,7 +73,7 @@ class UnfitDataError(DataError):
     """Files of a data set have fatal problems.
 
     Attributes:
-        problems: All that were found, fatal or not.
+        problems: All problems found, fatal or not.
     """
 
     def __init__(self, message: str, problems: tuple[Problem, ...]) -> None:
@@ -83,7 +82,7 @@ class UnfitDataError(DataError):
 
 
 def set_problems(fit: Collection[CheckedPicture]) -> Iterator[Problem]:
-    """Finds what is worth a warning about a set as a overview."""
+    """Finds the problems of a set as a whole; none is fatal."""
     distinct = {(picture.label, picture.sha256) for picture in fit}
     counts = Counter(label for label, _ in distinct)
     few = [label for label in class_order(counts) if counts[label] < MIN_TO_SPLIT]
@@ -95,15 +94,15 @@ def set_problems(fit: Collection[CheckedPicture]) -> Iterator[Problem]:
         yield Problem("", message, fatal=False)
     if not set(counts) - {GOOD}:
         yield Problem(
-            "", "There is no class of defects; no model can be trained on this.", fatal=False
+            "", "There is no class of defects, so no model can be trained on this.", fatal=False
         )
     elif not any(picture.mask for picture in fit):
-        message = "There are no masks; where a defect is cannot be learned or measured."
+        message = "There are no masks, so a model can only learn labels, not where defects are."
         yield Problem("", message, fatal=False)
 
 
 def copy_problems(pictures: Iterable[CheckedPicture]) -> list[Problem]:
-    """Finds pictures of the same pixels: fatal where their labels differ, else worth a warning."""
+    """Finds copies: pictures of the same pixels. They are fatal if their labels differ."""
     groups: dict[str, list[CheckedPicture]] = defaultdict(list)
     for picture in pictures:
         groups[picture.sha256].append(picture)
@@ -124,17 +123,25 @@ def copy_problems(pictures: Iterable[CheckedPicture]) -> list[Problem]:
 def check_pictures(
     found: Discovery, reporter: Reporter = SILENT
 ) -> tuple[tuple[CheckedPicture, ...], tuple[Problem, ...]]:
-    """Reads every picture and mask once and checks them.
+    """Reads each picture and mask once and checks them.
 
-    Fatal: a picture or mask that cannot be read, a mask of another size, a mask without a defect
-    for a defective picture or with one for a good picture, several masks for one picture or one
-    for several, a defective picture without a mask where others have one, a mask without its
-    picture, a name no manifest can hold, and copies of one picture with different labels.
-    Warnings: copies with the same label, a mask of more than two values, a set without masks,
-    pictures outside the class folders, classes too small to split, and a set without defects.
+    These problems are fatal:
+
+    - a picture or mask cannot be read, or its annotations are damaged;
+    - a mask has another size than its picture, is empty for a defective picture, or marks a defect
+      on a good one;
+    - a picture has several masks, or a mask several pictures, or none;
+    - a defective picture has no mask, but others have one;
+    - a picture is listed twice, has no label, or is labelled both good and defective;
+    - a path leaves the folder, or a name cannot be written to a manifest;
+    - copies of one picture have different labels.
+
+    These are warnings: copies with the same label, several defect labels, a mask of more than two
+    values, pictures without a class, classes too small to split, and a set without masks or
+    defects.
 
     Args:
-        found: What to check.
+        found: The pictures to check.
         reporter: Follows the progress.
 
     Returns:
@@ -160,12 +167,12 @@ def check_pictures(
 
 @dataclass(frozen=True)
 class _Overview:
-    """What the check of one picture has to know of all.
+    """The facts about a whole set that the check of each picture needs.
 
     Attributes:
-        root: Folder the paths are relative to.
-        has_masks: A defective picture has a mask, so each one needs one.
-        makes_masks: A mask is made, so all of them go into the data set folder.
+        root: Folder that the paths are relative to.
+        has_masks: Some defective picture has a mask, so each needs one.
+        makes_masks: Some mask is made, so all masks go into the data set folder.
         paths: How often each picture is listed.
         masks: How many pictures claim each mask.
     """
@@ -253,7 +260,7 @@ def _path_problems(found: FoundPicture, overview: _Overview) -> Iterator[Problem
             message = "Its name holds a control character, or is not UTF-8; rename it."
             yield Problem(on_one_line(path), message, fatal=True)
         if leaves_root(path):
-            message = "It does not lie in the folder that was given; move it there."
+            message = "It is outside the folder that was given; move it there."
             yield Problem(on_one_line(path), message, fatal=True)
     if overview.paths[found.path] > 1:
         yield Problem(found.path, "It is listed more than once; keep one line.", fatal=True)

@@ -21,18 +21,17 @@ from capsule_inspect.text import suggest_path
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set folder: its samples, sorted by path, and what dataset.json says of them.
+    """A data set folder, in memory.
 
     Attributes:
-        root: Folder the samples' paths are relative to.
+        root: Folder that the paths of pictures are relative to.
         classes: Class names, `good` first, the rest sorted.
-        samples: The rows of manifest.csv.
+        samples: The rows of manifest.csv, sorted by path.
         seed: Seed of the split.
         source: Where the pictures came from, for people.
         licence: Licence note of the pictures.
         version: Version of the tool that wrote the folder.
-        mask_root: Folder the masks' paths are relative to, where masks were made; else None, and
-            they are relative to `root`.
+        mask_root: Folder that the paths of masks are relative to; None if it is `root`.
     """
 
     root: Path
@@ -49,7 +48,7 @@ class DataSet:
         return tuple(sample for sample in self.samples if sample.split == split)
 
     def count(self, label: str, split: str) -> int:
-        """Returns how many pictures of a class a split holds."""
+        """Counts the pictures of a class in a split."""
         return sum(sample.label == label for sample in self.of_split(split))
 
     def read_picture(self, sample: Sample) -> Picture:
@@ -88,17 +87,17 @@ class DataSet:
 
     @property
     def training_sha256(self) -> str:
-        """Identifies the pictures of the training split: the hash of their sorted hashes."""
+        """Hash of the sorted hashes of the training pictures; it identifies them."""
         return _sha256_of(self.of_split("train"))
 
     @property
     def pictures_sha256(self) -> str:
-        """Identifies all pictures: `training_sha256` if all were in `train`."""
+        """Hash of the sorted hashes of all pictures: `training_sha256` if all are in `train`."""
         return _sha256_of(self.samples)
 
 
 def class_order(labels: Iterable[str]) -> tuple[str, ...]:
-    """Returns the distinct labels as every file orders them: `good` first, the rest sorted."""
+    """Returns the distinct labels in the order of all files: `good` first, the rest sorted."""
     return tuple(sorted(set(labels), key=lambda label: (label != GOOD, label)))
 
 
@@ -115,9 +114,9 @@ MASKS: Final = "masks"
 def write_dataset(folder: Path, data: DataSet) -> None:
     """Writes dataset.json and manifest.csv.
 
-    Each file appears whole or not at all, manifest.csv last, so that a folder with a manifest is
+    Each file appears whole or not at all. manifest.csv comes last, so a folder with a manifest is
     complete. The same samples give the same manifest, byte for byte. A root inside `folder` is
-    written relative to it, so that such a folder can be moved; any other root is absolute.
+    written relative to it, so such a folder can be moved; any other root is absolute.
 
     Raises:
         OSError: The folder cannot be made or written to.
@@ -157,13 +156,14 @@ def read_dataset(folder: Path, data_root: Path | str = "") -> DataSet:
 
     Args:
         folder: A folder written by `write_dataset`.
-        data_root: Where the pictures are now; unless empty, overrides the root in dataset.json.
+        data_root: Folder where the pictures are now, in place of the root in dataset.json; empty if
+            they have not moved.
 
     Returns:
-        The data set, its root absolute.
+        The data set, with absolute roots.
 
     Raises:
-        DataError: The folder is none of ours, damaged, or its pictures' root is not there.
+        DataError: It is not a data set folder, is damaged, or the root of its pictures is missing.
     """
     _require_files(folder)
     data = _read_description(folder / DESCRIPTION, read_manifest(folder / MANIFEST))
@@ -177,8 +177,8 @@ def read_dataset(folder: Path, data_root: Path | str = "") -> DataSet:
         )
     if not data.root.is_dir():
         raise DataError(
-            f"The pictures of '{folder}' should be in '{data.root}', which is not there. "
-            f"If they moved, say where to with --data-root.{suggest_path(data.root)}"
+            f"The pictures of '{folder}' should be in '{data.root}', which does not exist. "
+            f"If they moved, name their new folder with --data-root.{suggest_path(data.root)}"
         )
     return data
 
@@ -203,7 +203,7 @@ def _is_dataset(folder: Path) -> bool:
 def _read_description(path: Path, samples: tuple[Sample, ...]) -> DataSet:
     try:
         document = parse_object(path.read_bytes())
-        # What else it says, such as by a later version, is nobody's harm.
+        # Keys that a later version adds do no harm.
         fields = StrictObject({key: document[key] for key in _KEYS & set(document)}, "", _KEYS)
         mask_root = document.get("mask_root")
         return DataSet(
@@ -223,14 +223,14 @@ def _read_description(path: Path, samples: tuple[Sample, ...]) -> DataSet:
 
 
 def _root(description: Path, key: str, value: object) -> Path:
-    """Reads a folder: any text, because a folder's name may hold what no message can show."""
+    """Reads a folder: any text, because a folder may have a name that no message can show."""
     if not isinstance(value, str):
         raise ValueError(f"`{key}` is not a text")
     return (description.parent / value).resolve()
 
 
 def _classes(fields: StrictObject) -> tuple[str, ...]:
-    """Reads `classes`: unlike a model's, they may be `good` alone, to measure false alarms on."""
+    """Reads `classes`. Unlike a model's, they may be only `good`, to measure false alarms."""
     classes = fields.texts("classes")
     if classes[:1] != (GOOD,):
         raise ValueError("`classes` does not start with `good`")

@@ -22,7 +22,7 @@ class Sample:
             has one; empty without a mask.
         split: `train`, `val` or `test`.
         fold: Cross-validation fold from 0; None without folds.
-        sha256: Of the decoded pixels.
+        sha256: Hash of the decoded pixels.
         width: Width in pixels.
         height: Height in pixels.
     """
@@ -49,7 +49,7 @@ _COLUMNS: Final = tuple(field.name for field in fields(Sample))
 
 
 def format_manifest(samples: Iterable[Sample]) -> str:
-    """Returns the text of a manifest: the samples by path, the same for the same samples."""
+    """Returns the text of a manifest, sorted by path; the same samples give the same text."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
@@ -91,7 +91,7 @@ def _sample(row: Mapping[str | None, Any]) -> Sample:
     """Reads one row.
 
     Raises:
-        ValueError: It has too few cells or too many, or one does not hold what it should.
+        ValueError: It has too few or too many cells, or a cell has a wrong value.
     """
     if None in row or None in row.values():
         raise ValueError(f"a row does not have {len(_COLUMNS)} cells")

@@ -43,16 +43,16 @@ def draw_set(
 ) -> list[CheckedPicture]:
     """Draws capsules into `out/pictures/0000.png` and on, masks of defects into `out/masks/`.
 
-    The files' names say nothing of the labels, which come from `draw_labels`; picture number i is
-    drawn from the seed (settings.seed, i).
+    The labels come from `draw_labels`, and the names do not tell them. Picture i is drawn from the
+    seed (settings.seed, i).
 
     Args:
         out: Folder to write into; made if missing.
-        settings: How many, how large, and the seed.
+        settings: Number and size of the pictures, and the seed.
         reporter: Follows the progress.
 
     Returns:
-        The pictures, sorted by path, with paths relative to `out`.
+        The pictures, sorted by path; the paths are relative to `out`.
 
     Raises:
         OSError: A file cannot be written.
@@ -78,17 +78,18 @@ def draw_set(
 
 
 DRAWN: Final = "drawn"
-"""The source that stands for drawn capsules; a folder of that name is `./drawn`."""
+"""The source that stands for drawn capsules; `./drawn` is a folder of that name."""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What `prepare_dataset` made.
+    """A data set folder, and the problems of its source.
 
     Attributes:
         folder: The data set folder.
-        data: What it holds.
-        problems: Everything worth a warning, sorted by path; with `skip_bad`, what was left out.
+        data: The data set in it.
+        problems: The warnings and, with `skip_bad`, the reasons why pictures were left out; sorted
+            by path.
     """
 
     folder: Path
@@ -103,18 +104,18 @@ def prepare_dataset(
     skip_bad: bool = False,
     reporter: Reporter = SILENT,
 ) -> Prepared:
-    """Checks and splits pictures and writes a data set folder; the pictures stay where they are.
+    """Checks and splits pictures, and writes a data set folder; the pictures stay in place.
 
     Args:
-        source: A folder in a layout that `discover` knows, or the word `drawn`.
-        out: Folder to write; it must not exist or be empty.
-        settings: Seed, shares, folds; for `drawn` also number and size.
+        source: A folder in a registered layout, or the word `drawn`.
+        out: Folder to write; new or empty.
+        settings: Seed, shares and folds; for `drawn` also number and size.
         skip_bad: Leave out pictures with fatal problems instead of refusing.
         reporter: Follows the progress.
 
     Raises:
-        UsageError: `source` is no folder, or `out` is not empty or cannot be written to.
-        DataError: `source` is in no known layout, or cannot be listed.
+        UsageError: `source` is not a folder, or `out` is not empty or cannot be written to.
+        DataError: `source` has no known layout or no class `good`, or cannot be read.
         UnfitDataError: Pictures or masks have fatal problems, or no good picture is left;
             nothing was written.
     """
@@ -127,7 +128,7 @@ def prepare_dataset(
     if fatal and not skip_bad:
         raise UnfitDataError(
             f"'{source}' has {counted(fatal, 'problem')}, so nothing was written. "
-            "Mend what is listed, or leave those pictures out with --skip-bad.",
+            "Fix them, or leave those pictures out with --skip-bad.",
             problems,
         )
     labels = {picture.label for picture in pictures}
@@ -175,7 +176,7 @@ def _draw(out: Path, settings: DataSettings, reporter: Reporter) -> Prepared:
 
 @contextmanager
 def _all_or_nothing(out: Path) -> Iterator[None]:
-    """Removes what was written to a folder that was empty, unless all of it was.
+    """Empties a folder again if writing to it fails or stops halfway.
 
     Raises:
         UsageError: In place of an OSError.
@@ -222,7 +223,7 @@ def _samples(pictures: Iterable[CheckedPicture], settings: DataSettings) -> tupl
 
 
 def _licence(root: Path) -> str:
-    """Quotes the title of the licence file that lies beside the pictures."""
+    """Returns the first line of the licence file beside the pictures."""
     for path in sorted(root.iterdir()):
         if path.stem.lower() in {"license", "licence"} and path.is_file():
             with path.open(encoding="utf-8", errors="replace") as text:

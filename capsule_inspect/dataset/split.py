@@ -12,12 +12,12 @@ from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.errors import DataError
 
 MIN_TO_SPLIT: Final = 3
-"""Distinct pictures a class needs to be split."""
+"""The fewest distinct pictures of a class that is split."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a picture goes.
+    """The split and fold of a picture.
 
     Attributes:
         split: `train`, `val` or `test`.
@@ -37,7 +37,7 @@ def split_pictures(
         labels: Label of each distinct picture, by the sha256 of its pixels.
         seed: Any whole number; another seed gives another split.
         val: Share of each class for `val`, in [0, 1).
-        test: Share of each class for `test`, in [0, 1); both together below 1.
+        test: Share of each class for `test`, in [0, 1); `val + test` is below 1.
         folds: Number of folds; 0 for none.
 
     Returns:
@@ -57,10 +57,10 @@ def split_pictures(
 
 
 def share_out(count: int, val: float, test: float) -> dict[str, int]:
-    """Says how many of a class's distinct pictures each split gets."""
+    """Returns how many of the distinct pictures of a class go to each split."""
     if count < MIN_TO_SPLIT:
         return {"train": count, "val": 0, "test": 0}
-    # Through str, since the float 0.15 is not 15/100 and remainders must tie where they should.
+    # By way of str, because the float 0.15 is not 15/100, and equal remainders must be equal.
     shares = {"val": Fraction(str(val)), "test": Fraction(str(test))}
     exact = {"train": count * (1 - sum(shares.values()))}
     exact |= {name: count * share for name, share in shares.items()}
@@ -78,24 +78,24 @@ def share_out(count: int, val: float, test: float) -> dict[str, int]:
 def leave_out(data: DataSet, fold: int, folds: int, val: float) -> DataSet:
     """Returns a data set in which one fold is the test split.
 
-    The other folds are split anew into `train` and `val`, in the way of `prepare`. Where the
-    manifest has no folds they are dealt here, as `prepare` would have dealt them.
+    The other folds are split anew into `train` and `val`, as `prepare` does. If the manifest has no
+    folds, the pictures are dealt into folds here, as `prepare` does.
 
     Args:
-        data: The data set; its own split plays no part.
+        data: The data set; its own split does not matter.
         fold: The fold to leave out, from 0.
-        folds: How many there are.
+        folds: Number of folds.
         val: Share of each class of the other folds for `val`, in [0, 1).
 
     Raises:
-        DataError: The manifest has another number of folds or lacks some pictures', or the one left
-            out holds nothing.
+        DataError: The manifest has another number of folds, or none for some pictures, or the fold
+            to leave out is empty.
     """
     places = _places(data, folds)
     rest = {s.sha256: s.label for s in data.samples if places[s.sha256] != fold}
     if len(rest) == len(places):
         raise DataError(
-            f"Fold {fold} of {folds} holds no pictures: there are too few. Ask for fewer folds."
+            f"Fold {fold} of {folds} has no pictures: there are too few. Set fewer folds."
         )
     inner = split_pictures(rest, data.seed, val, test=0.0)
 

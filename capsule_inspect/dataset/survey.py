@@ -1,4 +1,4 @@
-"""Survey a data set: sizes, colours and where its defects are."""
+"""Survey a data set: sizes, colours, and the places of its defects."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -15,15 +15,15 @@ from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.settings.groups import ModelSettings
 
 _FEW = 20
-"""Pictures that tell whether a data set is of capsules."""
+"""Number of pictures that decide if a data set shows capsules."""
 
 
 @dataclass(frozen=True)
 class SurveyedPicture:
-    """What was seen on one picture.
+    """The measurements of one picture.
 
     Attributes:
-        sample: Which.
+        sample: The picture.
         has_capsule: Whether a capsule was found on it.
         looks: Colour, size and sharpness of each window: of each capsule, or of the whole picture.
         widths: Width of each capsule across its long axis, in pixels.
@@ -37,13 +37,13 @@ class SurveyedPicture:
 
 @dataclass(frozen=True)
 class Survey:
-    """All pictures of a data set.
+    """The measurements of a data set.
 
     Attributes:
-        roi: The window they were seen through.
-        pictures: One per sample.
-        heat: By class with masks: float32 [roi.height, roi.width], the share of its pictures that
-            have a defect at each place of the window, in [0, 1].
+        roi: The window that they were taken in.
+        pictures: The measurements of each sample.
+        heat: For each class with masks: float32 [roi.height, roi.width] in [0, 1], the share of its
+            pictures that have a defect at each pixel of the window.
     """
 
     roi: Roi
@@ -57,11 +57,11 @@ class Survey:
 
 
 def survey(data: DataSet, roi: Roi, advance: Callable[[], None] = lambda: None) -> Survey:
-    """Looks at every picture and mask of a data set.
+    """Measures every picture and mask of a data set.
 
     Args:
         data: The data set.
-        roi: The window that capsules are brought into.
+        roi: The window to measure in.
         advance: Called after each picture.
 
     Raises:
@@ -92,7 +92,7 @@ def survey(data: DataSet, roi: Roi, advance: Callable[[], None] = lambda: None) 
 
 
 def choose_roi(data: DataSet) -> Roi:
-    """Returns the window to survey a data set by: whole pictures where most show no capsule."""
+    """Chooses the window of a survey: whole pictures if most of them show no capsule."""
     looked_at = data.samples[:: max(1, len(data.samples) // _FEW)]
     seen = sum(bool(find_capsules(data.read_picture(each))) for each in looked_at)
     roi = ModelSettings().roi
@@ -102,7 +102,7 @@ def choose_roi(data: DataSet) -> Roi:
 
 
 def _in_window(mask: NDArray[np.bool_], crops: Iterable[Crop]) -> NDArray[np.float32]:
-    """Returns a mask as the windows show it; of several capsules, where any has a defect."""
+    """Cuts the windows out of a mask; of several, takes the maximum at each pixel."""
     levels = mask.view(np.uint8) * np.uint8(255)
     windows = [crop.take(levels).astype(np.float32) / 255 for crop in crops]
     return np.asarray(np.max(windows, axis=0), np.float32)

@@ -1,4 +1,4 @@
-"""Judge a model on samples with known truth."""
+"""Judge a model on samples whose labels and masks are known."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,24 +15,25 @@ from capsule_inspect.inference.decide import defect_map, softmax
 from capsule_inspect.inference.inspector import Finding, Inspector
 
 NO_CAPSULE = "no_capsule"
-"""Stands for the label of a picture in which no capsule was found; never a class's name."""
+"""Label of a picture in which no capsule was found; no class has this name."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """One picture, its truth and what was decided.
+    """The decision on one picture, beside the truth.
+
+    The worst capsule of a picture, the one with the highest defect score, decides.
 
     Attributes:
-        path: As in the manifest.
-        sha256: Of the decoded pixels.
-        truth: Its class.
-        label: The decided class, that of its worst capsule; `NO_CAPSULE` if none was found.
-        defect_score: Of its worst capsule, in [0, 1]; 1 if none was found, since a person has to
-            look.
-        probabilities: Of its worst capsule, by class, `good` first; empty if none was found.
-        overlap: Predicted mask against true mask; None where either does not exist.
-        pixels: The continuous defect map against the true mask; None where either does not exist or
-            it was not asked for.
+        path: Path in the manifest.
+        sha256: Hash of the decoded pixels.
+        truth: The true class.
+        label: The decided class; `NO_CAPSULE` if no capsule was found.
+        defect_score: In [0, 1]; 1 if no capsule was found, because a person has to look.
+        probabilities: Probability of each class, `good` first; empty if no capsule was found.
+        overlap: Predicted mask against true mask; None without either.
+        pixels: Defect probabilities against the true mask; None without either, or if they were not
+            tallied.
     """
 
     path: str
@@ -46,7 +47,7 @@ class Judgement:
 
     @property
     def defect_overlap(self) -> Overlap | None:
-        """What Dice and IoU are means of: the overlap on a picture with a true defect pixel."""
+        """The overlap if the picture has a true defect pixel, else None; for Dice and IoU."""
         return self.overlap if self.overlap and self.overlap.true else None
 
 
@@ -58,14 +59,14 @@ def judge(
     *,
     with_pixels: bool = False,
 ) -> tuple[Judgement, ...]:
-    """Inspects pictures through the code path of `predict`, at native resolution.
+    """Inspects pictures as `predict` does, at native resolution, and compares with the truth.
 
     Args:
         data: The data set the samples are of.
         samples: The pictures to inspect.
         inspector: A network and its operating point.
         advance: Called after each picture.
-        with_pixels: Tally the pixels of the defect maps, too.
+        with_pixels: Also tally the pixels of the defect maps.
 
     Raises:
         PictureError: A picture or mask cannot be read.
@@ -88,12 +89,12 @@ def judge(
 def judge_findings(
     sample: Sample, findings: Sequence[Finding], truth: NDArray[np.bool_] | None
 ) -> Judgement:
-    """Sums up what was found in one picture and holds it against the truth.
+    """Compares the findings in one picture with the truth.
 
     Args:
         sample: The picture.
-        findings: Its capsules; none is an answer, too.
-        truth: bool [H, W], which pixels are defect; None where that is not known.
+        findings: The capsules found in it; may be empty.
+        truth: bool [H, W], which pixels are defect; None if that is not known.
     """
     if not findings:
         overlap = None if truth is None else measure_overlap(np.zeros_like(truth), truth)
@@ -114,16 +115,16 @@ def judge_findings(
 
 
 MASK_THRESHOLDS = np.arange(0.05, 0.81, 0.05)
-"""The mask thresholds that are tried."""
+"""The mask thresholds to choose from."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a network says of one picture.
+    """The outputs of a network for one picture, to choose an operating point from.
 
     Attributes:
-        truth: Index of its class.
-        log_probabilities: float64 [classes], at temperature 1, of its worst capsule.
+        truth: Index of the true class.
+        log_probabilities: float64 [classes], at temperature 1, of the worst capsule.
         dice: float64, Dice at each of `MASK_THRESHOLDS`; None for a picture without a true defect
             pixel, or a network without a mask head.
     """
@@ -144,7 +145,7 @@ def gather_evidence(
     Args:
         data: The data set the samples are of.
         samples: The pictures; those without a capsule give no evidence.
-        inspector: The network; its operating point is not used.
+        inspector: The network; its operating point does not matter.
         advance: Called after each picture.
 
     Raises:
@@ -188,14 +189,14 @@ _PROBABILITY = "p_"
 
 
 def judgement_columns(classes: Sequence[str]) -> list[str]:
-    """Returns the names of the columns, one probability for each class."""
+    """Returns the names of the columns; each class has one for its probability."""
     probabilities = [f"{_PROBABILITY}{name}" for name in classes]
     areas = ["dice", "iou", "true_area_px", "predicted_area_px", "common_area_px"]
     return ["path", "sha256", "truth", "label", "defect_score", *probabilities, *areas]
 
 
 def judgement_cells(judgement: Judgement, class_count: int) -> list[object]:
-    """Returns the cells of a row; those of what does not exist are empty."""
+    """Returns the cells of a row; values that do not exist are empty."""
     probabilities = judgement.probabilities or ("",) * class_count
     overlap = judgement.overlap
     areas: list[object] = [""] * 5
@@ -213,12 +214,12 @@ def judgement_cells(judgement: Judgement, class_count: int) -> list[object]:
 
 
 def classes_of(columns: Sequence[str]) -> tuple[str, ...]:
-    """Returns the classes that the columns name."""
+    """Returns the classes that have a column."""
     return tuple(c.removeprefix(_PROBABILITY) for c in columns if c.startswith(_PROBABILITY))
 
 
 def read_judgement(row: Mapping[str, str], classes: Sequence[str]) -> Judgement:
-    """Reads a row; Dice and IoU follow from the areas.
+    """Reads a row; Dice and IoU are computed from the areas.
 
     Raises:
         KeyError: A column is missing.

@@ -1,1 +1,1 @@
-"""From a Keras model to a verified `.tflite` file."""
+"""Converting a Keras model to a verified `.tflite` file."""

@@ -34,15 +34,15 @@ def choose_point(
     Args:
         converted: The model file in memory.
         data: The data set.
-        wanted: The policy of the threshold.
+        wanted: How to choose the threshold.
         advance: Called after each picture.
 
     Returns:
-        The point; that of the network where the data set has no validation split, or another one
-        than the network was trained with.
+        The point. It is the network's own if the data set has no validation split, or another one
+        than in training.
 
     Raises:
-        ConfigError: A policy is wanted, and there are no pictures to choose on.
+        ConfigError: A policy is set, but there are no pictures to choose on.
         PictureError: A picture or mask cannot be read.
     """
     rule = converted.model.rule
@@ -56,13 +56,13 @@ def choose_point(
     raise ConfigError(
         f"threshold.policy={wanted.policy} cannot be followed: the data set has no validation "
         "split, or another one than the network was trained with, and a threshold is never chosen "
-        "on pictures that training has seen. Leave threshold.policy away, or give the data set "
-        "of the training."
+        "on pictures that training has seen. Leave threshold.policy out, or give the data set "
+        "that the network was trained on."
     )
 
 
 def validation_samples(converted: Converted, data: DataSet) -> tuple[Sample, ...]:
-    """Returns the validation split; nothing where the network may have seen it.
+    """Returns the validation split; nothing if the network may have seen it in training.
 
     Args:
         converted: The network's model file.
@@ -76,14 +76,14 @@ _KEYS = ("operating_point", "metrics", "measured_on", "pictures_sha256")
 
 @dataclass(frozen=True)
 class PooledResults:
-    """The part of a cross-validation that goes into a model file.
+    """The results of a cross-validation that go into a model file.
 
     Attributes:
         point: The operating point, chosen on all folds.
-        metrics: Pooled over the folds.
-        measured_on: Which pictures these are, for people.
-        pictures_sha256: Identifies them.
-        settings: Those of the study.
+        metrics: The metrics, pooled over the folds.
+        measured_on: The pictures that they were measured on, for people.
+        pictures_sha256: Hash that identifies these pictures.
+        settings: The settings of the study.
     """
 
     point: OperatingPoint
@@ -94,10 +94,10 @@ class PooledResults:
 
 
 def read_pooled_results(folder: Path) -> PooledResults:
-    """Reads what `evaluate` wrote of a study.
+    """Reads the results that `evaluate` wrote for a study.
 
     Raises:
-        DataError: The folder holds no evaluation of a study, or a damaged one.
+        DataError: The folder has no evaluation of a study, or a damaged one.
         ConfigError: Its config.yaml is missing or damaged.
     """
     path = folder / METRICS_FILE
@@ -118,7 +118,7 @@ def read_pooled_results(folder: Path) -> PooledResults:
         ) from error
     except KeyError as error:
         raise DataError(
-            f"'{path}' lacks {error}: it is no evaluation of a study. Make one with "
+            f"'{path}' lacks {error}: it is not the evaluation of a study. Make one with "
             "`capsule-inspect evaluate STUDY`."
         ) from error
     except ValueError as error:
@@ -128,15 +128,15 @@ def read_pooled_results(folder: Path) -> PooledResults:
 def require_same_recipe(
     measured: PooledResults, training_data_sha256: str, settings: Settings
 ) -> None:
-    """Checks that a network is what its cross-validation measured, but for its share of pictures.
+    """Checks that a cross-validation used the data and settings that a network was trained with.
 
     Args:
         measured: The cross-validation.
-        training_data_sha256: Identifies the pictures the network was trained on.
-        settings: Those of its run.
+        training_data_sha256: Hash that identifies the training pictures of the network.
+        settings: The settings of its run.
 
     Raises:
-        DataError: It was trained on other pictures, or in another way.
+        DataError: It was trained on other pictures, or with other settings.
     """
     if measured.pictures_sha256 != training_data_sha256:
         raise DataError(
@@ -146,12 +146,12 @@ def require_same_recipe(
     if _recipe(measured.settings) != _recipe(settings):
         raise DataError(
             "The network was trained with other settings of model or train than the "
-            "cross-validation, which therefore says nothing of it. Train with the config.yaml of "
-            "the study, but for train.folds, seeds and seed."
+            "cross-validation, so its metrics do not apply. Train with the config.yaml of the "
+            "study; only train.folds, train.seeds and train.seed may differ."
         )
 
 
 def _recipe(settings: Settings) -> Settings:
-    """Returns the settings that make a network what it is, with defaults for all others."""
+    """Returns the settings that decide how good a network gets, with defaults for all others."""
     train = replace(settings.train, folds=0, seeds=1, seed=0, validate_every=1, resume="")
     return Settings(model=settings.model, train=train)

@@ -29,13 +29,13 @@ def convert(network: Any, quantization: str, calibration: Sequence[NDArray[np.ui
     """Converts a network to a flatbuffer that takes one uint8 picture.
 
     Args:
-        network: Keras model from `image` to a dict of outputs; its names survive.
+        network: Keras model from `image` to a dict of outputs, whose names it keeps.
         quantization: One of `QUANTIZATIONS`.
-        calibration: Windows uint8 [H, W, 3] that int8 activation ranges are measured on.
+        calibration: Windows, uint8 [H, W, 3], to measure int8 activation ranges on.
 
     Returns:
         A TensorFlow Lite flatbuffer with the signature `image` → `logits`, `mask_logits` and
-        `features`, by which pictures unlike those of the training are told.
+        `features`, from which `predict` recognizes pictures unlike the training pictures.
     """
     import tensorflow as tf  # noqa: I001  (TensorFlow before Keras, or the converter loses weights)
     import keras
@@ -73,12 +73,12 @@ def _feed(windows: Iterable[NDArray[np.uint8]]) -> Iterator[dict[str, NDArray[np
 
 @dataclass(frozen=True)
 class Converted:
-    """A model file in memory, read back by the runtime of `predict`.
+    """A model file in memory, loaded by the runtime of `predict`.
 
     Attributes:
-        model: The network it came from.
+        model: The network that it was converted from.
         out: The file to write.
-        bundle: The model file; nothing is measured yet.
+        bundle: The model file, still without metrics.
         interpreter: The runtime that executes it.
     """
 
@@ -89,11 +89,11 @@ class Converted:
 
     @property
     def inspector(self) -> Inspector:
-        """The model file at work, at the network's operating point."""
+        """An inspector that runs the model file at the operating point of the network."""
         return replace(self.model.inspector, run=self.interpreter.run)
 
     def was_trained_on(self, data: DataSet) -> bool:
-        """Tells whether the split `train` of a data set is what the network was trained on.
+        """Tells whether the network was trained on the split `train` of a data set.
 
         If not, it may have seen any picture of the other splits.
         """
@@ -103,13 +103,13 @@ class Converted:
 def convert_trained(
     model: TrainedModel, data: DataSet, out: Path, settings: ExportSettings
 ) -> Converted:
-    """Converts a trained network and reads the result back.
+    """Converts a trained network and loads the result.
 
     Args:
         model: The network and its decision rule.
-        data: Whose split `train` the int8 ranges are measured on.
+        data: The data set; int8 ranges are measured on its split `train`.
         out: The file to write later.
-        settings: The format.
+        settings: The format, and the number of pictures to calibrate on.
 
     Raises:
         DataError: The network does not know the data set's classes.
@@ -137,7 +137,7 @@ def convert_trained(
 
 
 def _calibration_samples(data: DataSet, count: int) -> list[Sample]:
-    """Takes training pictures of all classes in turn, so that rare defects are measured too."""
+    """Takes training pictures of all classes in turn, so that rare defects are among them."""
     train = data.of_split("train")
     places: dict[str, int] = {}
     ranks = []

@@ -1,4 +1,4 @@
-"""Compare a converted file with its network."""
+"""Compare an exported model with its network."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from capsule_inspect.modelfile.runtime import LOGITS, MASK_LOGITS, Outputs
 
 @dataclass(frozen=True)
 class OutputGap:
-    """How far one output of two models is apart.
+    """The difference between two models in one output.
 
     Attributes:
         name: `logits` or `mask_logits`.
@@ -29,15 +29,15 @@ class OutputGap:
 
 @dataclass(frozen=True)
 class Parity:
-    """How well an exported model agrees with its original.
+    """The agreement of an exported model with its network.
 
     Attributes:
         pictures: Number of pictures compared.
         agreement: Share of pictures with the same label.
         gaps: Differences of the raw outputs.
-        dice_before: Mean Dice of the original on defective pictures; None without true masks.
-        dice_after: The same of the exported model.
-        before: Judgements by the original.
+        dice_before: Mean Dice of the network on defective pictures; None without true masks.
+        dice_after: The same for the exported model.
+        before: Judgements by the network.
         after: Judgements by the exported model.
     """
 
@@ -51,7 +51,7 @@ class Parity:
 
     @property
     def dice_drop(self) -> float:
-        """By how much Dice fell; 0 without true masks."""
+        """The fall of Dice; 0 without true masks."""
         if self.dice_before is None or self.dice_after is None:
             return 0.0
         return self.dice_before - self.dice_after
@@ -69,8 +69,8 @@ def compare(
     Args:
         data: The data set.
         samples: The pictures to compare on, at least one with a capsule.
-        original: The Keras network.
-        exported: The model file, at the same operating point.
+        original: The network.
+        exported: The exported model, at the same operating point.
         advance: Called after each picture.
 
     Raises:

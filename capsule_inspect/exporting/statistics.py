@@ -1,4 +1,4 @@
-"""Measure what the training pictures are like, for the warnings of `predict`."""
+"""Measure statistics of the training pictures, for the warnings of `predict`."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
@@ -11,11 +11,12 @@ from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.metadata import RANGE_NAMES, Range, TrainingStatistics
 
 _OOD_FACTOR = 3.0
-"""How many times the score that one in a hundred training pictures exceeds makes the limit. On
-MVTec's capsules, each seen by statistics of other folds, the greatest score is 1.6 times that one;
-the least of photographs of other things, cut to a capsule's shape, is 6 times."""
+"""The limit, as a multiple of the score that one in a hundred training pictures exceeds. Measured
+by the statistics of other folds, the highest score of an MVTec capsule is 1.6 times that score. The
+lowest of a photograph of something else, cut to the shape of a capsule, is 6 times."""
 _LEAST_DEVIATION = 0.05
-"""Of a channel, as a share of the mean over channels: some hardly vary, and any picture would."""
+"""The least deviation of a channel, as a share of the mean over channels. Some channels hardly vary
+in training, and without a floor every other picture would look odd."""
 
 
 def measure_training_statistics(
@@ -24,16 +25,16 @@ def measure_training_statistics(
     inspector: Inspector,
     advance: Callable[[], None] = lambda: None,
 ) -> TrainingStatistics | None:
-    """Measures features and appearances of pictures.
+    """Measures the features and appearances of pictures.
 
     Args:
         data: The data set.
         samples: The training pictures.
-        inspector: A network that gives features.
+        inspector: The network; it should give features.
         advance: Called after each picture.
 
     Returns:
-        The statistics; None where no capsule is found, or no features are given.
+        The statistics; None if no capsule is found, or the network gives no features.
 
     Raises:
         PictureError: A picture cannot be read.

@@ -1,4 +1,4 @@
-"""Write a model file after it has been verified."""
+"""Verify an exported model, and write its file."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -18,16 +18,16 @@ from capsule_inspect.settings.groups import ExportSettings
 
 @dataclass(frozen=True)
 class Exported:
-    """A model file, and how it compares with the network it came from.
+    """A written model file, and its agreement with the network.
 
     Attributes:
         path: The file.
         size: Its size in bytes.
-        runtime: The small runtime that read it back.
-        parity: The comparison, over all pictures of the data set.
-        metrics: Of the model file, on the pictures `measured_on` names.
-        measured_on: Which pictures these are.
-        complaints: Limits that were broken; empty unless the export was forced.
+        runtime: The runtime that executed it.
+        parity: The comparison with the network, on all pictures of the data set.
+        metrics: The metrics in the file.
+        measured_on: The pictures that they were measured on, for people.
+        complaints: The limits that it breaks; empty unless the export was forced.
     """
 
     path: Path
@@ -49,16 +49,17 @@ def write_verified(
     force: bool = False,
     advance: Callable[[], None] = lambda: None,
 ) -> Exported:
-    """Holds a converted network against the original, and writes the model file.
+    """Compares an exported model with its network, and writes the model file.
 
     Args:
         converted: The model file in memory.
-        data: Pictures to compare on: all.
+        data: The data set; all its pictures are compared.
         point: The operating point of the file.
-        settings: How far both may disagree.
-        cross_validated: Whose metrics go into the file; None to measure it on a split of `data`.
+        settings: The limits of disagreement.
+        cross_validated: Results whose metrics go into the file; None to measure on a split of
+            `data`.
         force: Write the file even if it breaks the limits.
-        advance: Called after each picture compared, and after each of the training.
+        advance: Called after each picture compared, and after each training picture measured.
 
     Raises:
         ModelFileError: The exported model disagrees with the network beyond the limits, or the file
@@ -73,7 +74,7 @@ def write_verified(
         is_coarse = converted.bundle.metadata.quantization in {"int8", "dynamic"}
         mend = "Export as float16, train longer," if is_coarse else "Train longer,"
         raise ModelFileError(
-            f"{' '.join(complaints)} Nothing was written. {mend} or insist with --force."
+            f"{' '.join(complaints)} Nothing was written. {mend} or write it anyway with --force."
         )
     if cross_validated:
         metrics, measured_on = cross_validated.metrics, cross_validated.measured_on
@@ -105,17 +106,17 @@ def _complaints(parity: Parity, min_agreement: float, max_dice_drop: float) -> I
     if parity.agreement < min_agreement:
         yield (
             f"The exported model gives {parity.agreement:.1%} of {parity.pictures} pictures the "
-            f"label the network gives; at least {min_agreement:.1%} is asked for."
+            f"same label as the network; at least {min_agreement:.1%} is required."
         )
     if parity.dice_drop > max_dice_drop:
         yield (
             f"Dice falls from {parity.dice_before:.3f} to {parity.dice_after:.3f}; "
-            f"a fall of {max_dice_drop} at most is asked for."
+            f"a fall of {max_dice_drop} at most is allowed."
         )
 
 
 def _measure(converted: Converted, data: DataSet, parity: Parity) -> tuple[tuple[Metric, ...], str]:
-    """Measures the test split, or the validation split where there is none."""
+    """Measures the test split, or the validation split if there is none."""
     split = "test" if data.of_split("test") else "val"
     pairs = zip(data.samples, parity.after, strict=True)
     judgements = [judgement for sample, judgement in pairs if sample.split == split]

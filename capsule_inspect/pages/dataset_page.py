@@ -1,4 +1,4 @@
-"""dataset.html: what is in a data set, to look through before anything learns from it."""
+"""The page of a data set, dataset.html: for checking the data before training on it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _MOST_LISTED = 50
 
 @dataclass(frozen=True)
 class _Count:
-    """How many pictures of a class are in each split, and in all."""
+    """The number of pictures of a class in each split, and in all of them."""
 
     name: str
     counts: tuple[int, ...]
@@ -37,7 +37,7 @@ class _Samples:
 
 @dataclass(frozen=True)
 class _Page:
-    """What `templates/dataset.html` shows."""
+    """The values that `templates/dataset.html` shows."""
 
     title: str
     about: str
@@ -59,11 +59,11 @@ def make_dataset_page(data: DataSet, surveyed: Survey, problems: Sequence[Proble
 
     Args:
         data: The data set.
-        surveyed: Its pictures in numbers.
-        problems: What was found wrong with it.
+        surveyed: Its measurements.
+        problems: The problems that the checks found.
 
     Returns:
-        An HTML document with some of its pictures inside.
+        An HTML document that includes some of the pictures.
 
     Raises:
         PictureError: A picture or mask cannot be read.
@@ -137,7 +137,7 @@ def _cards(data: DataSet, label: str) -> Iterator[Card]:
 
 
 def _spread(samples: Sequence[Sample]) -> Iterator[Sample]:
-    """Yields a few samples, evenly from first to last."""
+    """Yields a few samples, evenly spaced from first to last."""
     count = min(len(samples), _SAMPLES_PER_CLASS)
     for place in range(count):
         yield samples[place * len(samples) // count]

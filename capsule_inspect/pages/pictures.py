@@ -1,4 +1,4 @@
-"""Pictures on pages: thumbnails and illustrations."""
+"""Pictures for pages: thumbnails, and pictures with masks and findings drawn on them."""
 
 import base64
 from collections.abc import Sequence
@@ -20,11 +20,11 @@ from capsule_inspect.pages.elements import Shown
 
 
 def make_thumbnail(picture: Picture, longest_side: int = 400) -> str:
-    """Shrinks a picture and returns it as a `data:` address.
+    """Shrinks a picture and returns it as a `data:` URL.
 
     Args:
         picture: uint8 RGB, [H, W, 3].
-        longest_side: In pixels; smaller pictures are left as they are.
+        longest_side: Longest side of the result in pixels; smaller pictures keep their size.
     """
     scale = longest_side / max(picture.shape[:2])
     if scale < 1:
@@ -38,7 +38,7 @@ def make_thumbnail(picture: Picture, longest_side: int = 400) -> str:
 
 
 def colour_map(values: NDArray[np.float32]) -> Picture:
-    """Colours a map of values, dark for 0 and bright for the largest.
+    """Colours a map of values, from dark for 0 to bright for the largest.
 
     Args:
         values: float32 [H, W], at least 0.
@@ -54,16 +54,16 @@ def colour_map(values: NDArray[np.float32]) -> Picture:
 
 _LONGEST_SIDE = 560
 _MARGIN = 0.12
-"""Around the capsules, as a share of their longest side: room for captions."""
+"""Margin around the capsules for captions, as a share of their longest side."""
 
 
 def illustrate(data: DataSet, sample: Sample, inspector: Inspector) -> tuple[Shown, Shown]:
-    """Draws what is true of a picture and what a model says of it.
+    """Draws the truth on a picture, and beside it the findings of a model.
 
     Args:
         data: The data set the sample is of.
         sample: The picture.
-        inspector: The model that judged it.
+        inspector: The model.
 
     Raises:
         PictureError: The picture or its mask cannot be read.
@@ -79,7 +79,7 @@ def illustrate(data: DataSet, sample: Sample, inspector: Inspector) -> tuple[Sho
 
 
 def show_truth(data: DataSet, sample: Sample) -> Shown:
-    """Draws what is true of a picture.
+    """Draws the true label and mask on a picture.
 
     Args:
         data: The data set the sample is of.
@@ -100,7 +100,7 @@ def _draw_truth(
     boxes: Sequence[CapsuleBox],
 ) -> Picture:
     is_defect = sample.label != GOOD
-    # One label stands for the picture, whose capsules have none of their own.
+    # The label is the picture's; its capsules have none of their own.
     return draw_overlay(picture, [Annotation(boxes[0], sample.label, None, is_defect, mask)])
 
 

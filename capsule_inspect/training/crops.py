@@ -17,17 +17,17 @@ from capsule_inspect.imaging.roi import Roi
 MARGIN = 32
 """Window pixels added on every side, so that turned and shifted crops show real picture."""
 _DRAWN_FOR_TRAINING = 28_081
-"""Put before the seed, so that training draws no picture that `prepare drawn` draws."""
+"""Part of the seed, so that training draws no picture that `prepare drawn` draws."""
 
 
 @dataclass(frozen=True)
 class TrainingCrop:
-    """One capsule as training sees it.
+    """A capsule to train on.
 
     Attributes:
         image: uint8 RGB, [roi.height + 2 * MARGIN, roi.width + 2 * MARGIN, 3].
-        mask: uint8 of the same height and width: 255 on defect, 0 elsewhere, between at edges; None
-            for a defect whose place is not known.
+        mask: uint8 of the same height and width: 255 on defect, 0 elsewhere, values between at
+            edges; None for a defect without a mask.
         label: Index of the class.
     """
 
@@ -37,17 +37,18 @@ class TrainingCrop:
 
 
 def read_crops(data: DataSet, samples: Iterable[Sample], roi: Roi) -> list[TrainingCrop]:
-    """Reads the capsules of samples; of several in a picture, the sound ones count as good.
+    """Reads the capsules of samples.
 
-    A defective picture of several capsules without a mask is left out.
+    If a picture shows several capsules, those without a defect pixel count as good. A defective
+    picture of several capsules is left out if it has no mask.
 
     Args:
         data: The data set the samples are of.
         samples: The pictures to read.
-        roi: The network's window, without the margin.
+        roi: The window of the network, without the margin.
 
     Returns:
-        A crop for each capsule found, in the order of the samples.
+        A crop of each capsule found, in the order of the samples.
 
     Raises:
         PictureError: A picture or mask cannot be read.
@@ -62,16 +63,16 @@ def read_crops(data: DataSet, samples: Iterable[Sample], roi: Roi) -> list[Train
 
 
 def draw_crops(count: int, seed: int, classes: Sequence[str], roi: Roi) -> list[TrainingCrop]:
-    """Draws capsules at any pose, of the classes that can be drawn.
+    """Draws capsules in any pose.
 
     Args:
-        count: How many to draw; those whose class is not among `classes` are left out.
-        seed: Decides everything about them, 0 or more.
-        classes: Class names, `good` first, whose indices become labels.
-        roi: The network's window, without the margin.
+        count: Number of capsules; those of a class that is not in `classes` are left out.
+        seed: Seed of all that is random, at least 0.
+        classes: Class names, `good` first; their indices become labels.
+        roi: The window of the network, without the margin.
 
     Returns:
-        A crop for each capsule, in random order.
+        A crop of each capsule, in random order.
     """
     crops = []
     for index, label in enumerate(draw_labels(count, seed)):
@@ -97,7 +98,7 @@ def _crop(
 
 
 def _widen(crop: Crop) -> Crop:
-    """Adds the margin around a window, at the same scale."""
+    """Adds the margin to a window, at the same scale."""
     shift = np.array([[0, 0, MARGIN], [0, 0, MARGIN]])
     roi = replace(crop.roi, width=crop.roi.width + 2 * MARGIN, height=crop.roi.height + 2 * MARGIN)
     return replace(crop, roi=roi, matrix=crop.matrix + shift)
@@ -106,16 +107,16 @@ def _widen(crop: Crop) -> Crop:
 def soft_targets(
     mask: NDArray[np.uint8], label: int, class_count: int, stride: int = 2
 ) -> NDArray[np.float32]:
-    """Shrinks a mask and spreads it over the classes.
+    """Shrinks a mask, and returns it as shares of the classes.
 
     Args:
         mask: uint8 [h, w], 255 on defect.
         label: Class of the defect.
         class_count: Number of classes, good (background) first.
-        stride: Mask pixels to a side of a pixel of the result.
+        stride: Mask pixels along the side of a result pixel.
 
     Returns:
-        float32 [h / stride, w / stride, classes]: the share of each pixel that is of each class.
+        float32 [h / stride, w / stride, classes]: the share of each class in each pixel.
     """
     size = (mask.shape[1] // stride, mask.shape[0] // stride)
     share = cv2.resize(mask, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255

@@ -146,7 +146,9 @@ def test_empty_masks_of_good_pictures_ask_for_none_of_defects(root: Path, save_p
     save_picture(root / "masks" / "good" / "0.png", mask())
     assert problems(root) == [
         Problem(
-            "", "There are no masks; where a defect is cannot be learned or measured.", fatal=False
+            "",
+            "There are no masks, so a model can only learn labels, not where defects are.",
+            fatal=False,
         )
     ]
 
@@ -344,7 +346,7 @@ def test_nothing_outside_the_folder_is_taken(root: Path, save_picture, outside: 
     checked, found = check(root, as_picture, as_mask, *cracks()[1:], *GOODS)
     fatal = [problem for problem in found if problem.fatal]
     assert [problem.path for problem in fatal] == [outside] * 2
-    assert all("does not lie in the folder" in problem.message for problem in fatal)
+    assert all("is outside the folder" in problem.message for problem in fatal)
     assert len(checked) == 5
 
 

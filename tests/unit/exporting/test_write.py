@@ -108,7 +108,9 @@ def test_a_finer_format_is_advised_where_there_is_one(data, tiny_model, quantiza
     converted = convert(data, tiny_model, Twin(mistaken=True))
     metadata = replace(converted.bundle.metadata, quantization=quantization)
     coarse = replace(converted, bundle=replace(converted.bundle, metadata=metadata))
-    with pytest.raises(ModelFileError, match=f"Nothing was written. {advice} insist with --force"):
+    with pytest.raises(
+        ModelFileError, match=f"Nothing was written. {advice} write it anyway with --force"
+    ):
         write_verified(coarse, data, POINT, SETTINGS)
 
 
