@@ -53,17 +53,17 @@ class Terminal:
 
     def say(self, sentence: str) -> None:
         """Writes a sentence for the person at the terminal, and to the log."""
-        self.messages.print(_spell(sentence))
+        self.messages.print(escape(_plain(sentence)))
         self.note(sentence)
 
     def warn(self, sentence: str) -> None:
         """Writes a warning for the person at the terminal, and to the log."""
         self.mark("Warning", "bold yellow", sentence)
-        _LOG.warning(sentence)
+        _LOG.warning(_plain(sentence))
 
     def note(self, sentence: str) -> None:
         """Writes a sentence to the log alone."""
-        _LOG.info(sentence)
+        _LOG.info(_plain(sentence))
 
     def complain(self, sentence: str) -> None:
         """Writes an error for the person at the terminal."""
@@ -77,7 +77,7 @@ class Terminal:
             style: Its colour, as Rich names it.
             sentence: The sentence.
         """
-        self.messages.print(f"[{style}]{word}:[/] {_spell(sentence)}")
+        self.messages.print(f"[{style}]{word}:[/] {escape(_plain(sentence))}")
 
     @contextmanager
     def progress(self, total: int, description: str, unit: str = "pictures") -> Iterator[Advance]:
@@ -114,9 +114,9 @@ class Terminal:
         )
 
 
-def _spell(sentence: str) -> str:
-    """Escapes Rich's markup, and control characters that a file name may hold."""
-    return escape("\n".join(map(on_one_line, sentence.split("\n"))))
+def _plain(sentence: str) -> str:
+    """Replaces what a file name may hold and no terminal or log should see."""
+    return "\n".join(map(on_one_line, sentence.split("\n")))
 
 
 @contextmanager
@@ -135,7 +135,7 @@ def open_terminal(quiet: bool = False, log_file: Path | None = None) -> Iterator
         yield terminal
         return
     try:
-        handler = _LogFile(log_file, encoding="utf-8", errors="backslashreplace")
+        handler = _LogFile(log_file, encoding="utf-8")
     except OSError as error:
         raise UsageError(
             f"The log file '{log_file}' cannot be written: {error.strerror}."
@@ -145,7 +145,7 @@ def open_terminal(quiet: bool = False, log_file: Path | None = None) -> Iterator
     try:
         yield terminal
     except CapsuleInspectError as error:
-        _LOG.error(str(error))
+        _LOG.error(_plain(str(error)))
         raise
     finally:
         _LOG.removeHandler(handler)
