@@ -111,24 +111,23 @@ def inspect_picture(
         overlay = _try_overlay(loaded.pixels, findings, options.overlay_format, warnings)
     if options.masks:
         mask = _try_mask(loaded.pixels, findings, inspector.classes, warnings)
-    overlay_name = ResultsFolder.overlay_name(name, options.overlay_format) if overlay else ""
-    mask_name = ResultsFolder.mask_name(name) if mask else ""
-    if not findings:
-        record = Record(
-            path,
-            "no_capsule",
-            overlay=overlay_name,
-            mask=mask_name,
-            warning=" ".join(warnings),
-        )
-        return InspectedPicture((record,), (), overlay, mask)
+    names = (
+        ResultsFolder.overlay_name(name, options.overlay_format) if overlay else "",
+        ResultsFolder.mask_name(name) if mask else "",
+    )
     threshold = inspector.point.threshold
-    records = (
-        record_finding(path, capsule, finding, threshold, overlay_name, mask_name, warnings)
+    records = tuple(
+        record_finding(path, capsule, finding, threshold, *names, warnings)
         for capsule, finding in enumerate(findings)
     )
-    observations = (finding.observation for finding in findings)
-    return InspectedPicture(tuple(records), tuple(observations), overlay, mask)
+    if not records:
+        overlay_name, mask_name = names
+        warning = " ".join(warnings)
+        records = (
+            Record(path, "no_capsule", overlay=overlay_name, mask=mask_name, warning=warning),
+        )
+    observations = tuple(finding.observation for finding in findings)
+    return InspectedPicture(records, observations, overlay, mask)
 
 
 def _unreadable(path: str, error: PictureError) -> InspectedPicture:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from capsule_inspect.inference.inspector import Finding
 
 PROBABILITY = "p_"
-"""How the names of the columns begin that hold the probability of a class."""
+"""The prefix of the columns with the probability of a class."""
 
 _DECISION = ("path", "capsule", "status", "label", "confidence", "defect_score", "threshold")
 _GEOMETRY = ("defect_area_px", "defect_area_pct", "x", "y", "width", "height", "angle")
@@ -33,11 +33,11 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "'", "\t", "\r")
 
 @dataclass(frozen=True)
 class Record:
-    """One row: a capsule, or a file that gave none.
+    """One row: a capsule, or a picture that gave none.
 
     Attributes:
-        path: The file as found, spelled by `printable`.
-        status: `ok`, `no_capsule` or `error`; the last two leave label and numbers empty.
+        path: The path of the picture, spelled by `printable`.
+        status: `ok`, `no_capsule` or `error`; with the last two, label and numbers are empty.
         capsule: Which capsule of its picture, from 0.
         label: `good` or a defect class.
         confidence: The label's probability; for `good`, 1 - defect_score. In [0, 1].
@@ -45,17 +45,17 @@ class Record:
         threshold: The label is `good` exactly where defect_score is below it.
         probabilities: One per class, in the model's order; empty without a capsule.
         defect_area_px: Defect pixels; None for a model without masks.
-        defect_area_pct: The same in percent of the capsule's area; for a model that looks at whole
-            pictures, of the picture's.
-        x: Centre of the capsule's box in native pixels, rightwards.
-        y: Centre of the box, downwards.
+        defect_area_pct: The same in percent of the capsule's area, or of the picture's area for a
+            model that looks at whole pictures.
+        x: Centre of the capsule's box, in native pixels from the left.
+        y: The same from the top.
         width: Side of the box along the capsule, in pixels.
         height: Side across it.
         angle: Degrees clockwise, in (-180, 180].
         overlay: The overlay's file, relative to the results folder; empty without one.
         mask: The mask's file, likewise.
-        warning: What makes this row less sure.
-        error: Why the file could not be read.
+        warning: Sentences that give reasons not to trust the row.
+        error: A sentence that says why the picture could not be read.
     """
 
     path: str
@@ -80,7 +80,7 @@ class Record:
 
     @classmethod
     def from_row(cls, row: Mapping[str, str]) -> "Record":
-        """Reads a row of the file, by column.
+        """Makes a record of the cells of a row, by column.
 
         Raises:
             ValueError: It has too many or too few cells, or one that is not a number.
@@ -94,20 +94,19 @@ class Record:
         return cls(**values)
 
     def to_csv(self, classes: Sequence[str]) -> bytes:
-        """Writes the row as a line of the file.
+        """Returns the row as a line of the file.
 
         A text that starts with `= + - @ '`, tab or CR gets one leading `'`, so that no spreadsheet
-        takes it for a formula; numbers are left alone, or a negative angle could not be read as
-        one.
+        takes it for a formula. Numbers get none: a negative angle stays a number.
         """
         return csv_line([_as_text(*cell) for cell in self._cells(classes).items()])
 
     def to_json(self, classes: Sequence[str]) -> str:
-        """Writes the row as one line of JSON in ASCII, texts raw, empty numbers as null."""
+        """Returns the row as one line of JSON in ASCII; texts stay raw, empty numbers are null."""
         return json.dumps(self._cells(classes))
 
     def _cells(self, classes: Sequence[str]) -> dict[str, object]:
-        """Returns the values of a row by column; None where a number is empty."""
+        """Returns the cells of the row by column; None for an empty number."""
         probabilities = self.probabilities or (None,) * len(classes)
         by_class = (f"{PROBABILITY}{name}" for name in classes)
         return {
@@ -118,13 +117,13 @@ class Record:
 
 
 def record_columns(classes: Sequence[str]) -> tuple[str, ...]:
-    """Returns the names of the columns, one probability for each class."""
+    """Returns the names of the columns, with a probability for each class."""
     by_class = (f"{PROBABILITY}{name}" for name in classes)
     return (*_DECISION, *by_class, *_GEOMETRY, *_FILES_AND_NOTES)
 
 
 def csv_line(cells: Sequence[str]) -> bytes:
-    """Returns a line of the file, in UTF-8, ended by LF."""
+    """Returns a line of the file, in UTF-8, with LF at its end."""
     line = io.StringIO()
     # Some versions of csv quote CR and LF only where they are part of the line's end.
     csv.writer(line, lineterminator="\r\n").writerow(cells)
@@ -158,17 +157,17 @@ def record_finding(
 ) -> Record:
     """Makes the row of one capsule.
 
-    Scores keep every digit, so that a reader who compares them with the threshold gets the label;
-    lengths and the angle are rounded to hundredths, the share of area to ten-thousandths.
+    Scores keep every digit, so that comparing them with the threshold gives the label. Lengths and
+    the angle are rounded to hundredths, the share of area to ten-thousandths.
 
     Args:
-        path: The file as found, spelled by `printable`.
+        path: The path of the picture, spelled by `printable`.
         capsule: Which capsule of its picture, from 0.
-        finding: What was found and decided.
-        threshold: What its defect score was compared with.
+        finding: The capsule and the decision about it.
+        threshold: The threshold of the decision.
         overlay: The overlay's file, relative to the results folder; empty without one.
         mask: The mask's file, likewise.
-        warnings: Sentences about the picture; those about the capsule follow them.
+        warnings: Sentences about the picture; those of the finding follow them.
     """
     decision, box = finding.decision, finding.crop.box
     area = decision.defect_area
@@ -196,16 +195,16 @@ def record_finding(
 
 
 class RecordWriter:
-    """Writes `predictions.csv` row by row; what is on disk can be read at any time.
+    """Writes `predictions.csv` row by row; the file on disk can be read at any time.
 
     Args:
         path: The file.
         classes: Class names in the model's order.
-        keep: Bytes to keep of a file that is there, from `recover_records`; 0 puts a new file in
-            its place.
+        keep: How many bytes of an existing file to keep, from `recover_records`; 0 replaces the
+            file.
 
     Raises:
-        UsageError: The file cannot be written; likewise from `write` and at the end.
+        UsageError: The file cannot be written; also raised by `write` and at the end.
     """
 
     def __init__(self, path: Path, classes: Sequence[str], keep: int = 0) -> None:
@@ -276,12 +275,12 @@ def read_records(path: Path) -> tuple[Record, ...]:
 
 @dataclass(frozen=True)
 class RecoveredRecords:
-    """What an unfinished `predictions.csv` surely holds.
+    """The rows of an unfinished `predictions.csv` that are certainly complete.
 
     Attributes:
         pictures: The rows of each finished picture.
-        starts: Where the rows of each begin, in bytes.
-        size: The bytes of the file up to the end of all.
+        starts: The byte at which the rows of each begin.
+        size: The byte at which the rows of the last one end.
     """
 
     pictures: tuple[tuple[Record, ...], ...] = ()
@@ -289,23 +288,23 @@ class RecoveredRecords:
     size: int = 0
 
     def first(self, count: int) -> "RecoveredRecords":
-        """Returns what it holds of the first pictures alone."""
+        """Returns those of the first pictures alone."""
         size = (*self.starts, self.size)[count]
         return RecoveredRecords(self.pictures[:count], self.starts[:count], size)
 
 
 def recover_records(path: Path, classes: Sequence[str]) -> RecoveredRecords:
-    """Reads what a run that was cut short has written.
+    """Reads the rows of a run that was cut short.
 
-    What follows a row that is not whole is left out, and so is the last picture: rows of further
-    capsules of it may be missing.
+    It leaves out everything after a damaged row, and the last picture, which may have had more
+    capsules.
 
     Args:
         path: The file.
         classes: Class names in the model's order.
 
     Returns:
-        The rows of all pictures but the last; nothing of a file that is empty.
+        The rows of all pictures but the last; none of an empty file.
 
     Raises:
         DataError: The file cannot be read, or is the `predictions.csv` of other classes.
@@ -335,7 +334,7 @@ def recover_records(path: Path, classes: Sequence[str]) -> RecoveredRecords:
 
 
 def _whole_lines(data: bytes, start: int) -> Iterator[tuple[int, int]]:
-    """Yields where each line of a CSV begins and ends; line feeds within quotes end none."""
+    """Yields the start and the end of each line; line feeds within quotes do not end one."""
     quoted = False
     for mark in re.finditer(rb'["\n]', data):
         if mark.start() < start:
