@@ -64,9 +64,9 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
     """Measure a model on the data set folder data.dir, the way `predict` would see it.
 
     Prints the metrics with their 95 % intervals, those of each class and the confusion matrix, and
-    writes metrics.json, pictures.csv and figures. The runs of a study are each measured on the fold
-    they have not seen, and pooled into metrics.json and out_of_fold.csv. From that file alone the
-    tables are printed again, without pictures or networks.
+    writes report.html, metrics.json and pictures.csv. The runs of a study are each measured on the
+    fold they have not seen, and pooled into metrics.json and out_of_fold.csv. From that file alone
+    the tables are printed again, without pictures or networks.
 
     Examples:
         capsule-inspect evaluate model.tflite data.dir=data/capsule -o measured
@@ -76,7 +76,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
 
     required = [parse_condition(condition) for condition in conditions or []]
     settings = settings_from(overrides, config_dir, print_config, data_root, heavy=True)
-    require_train_extra("evaluate", ("sklearn", "matplotlib"))
+    require_train_extra("evaluate", ("sklearn",))
     from capsule_inspect.cli.console import say
     from capsule_inspect.errors import UsageError
 

@@ -22,7 +22,6 @@ from capsule_inspect.evaluation.evaluation_folder import (
     write_cross_validation,
     write_evaluation,
 )
-from capsule_inspect.evaluation.figures import draw_figures
 from capsule_inspect.evaluation.judge import Judgement
 from capsule_inspect.files import write_text
 from capsule_inspect.inference.inspector import Inspector
@@ -138,8 +137,8 @@ def report_study(
 def results_sentence(folder: Path) -> str:
     """Says where the results are, and what to open first."""
     return (
-        f"Results: {(folder / REPORT_FILE).resolve()}, to open in a browser; metrics.json, "
-        "predictions and figures are beside it."
+        f"Results: {(folder / REPORT_FILE).resolve()}, to open in a browser; metrics.json "
+        "and predictions are beside it."
     )
 
 
@@ -187,7 +186,6 @@ def evaluate_model(request: EvaluationRequest, split: str) -> tuple[Metric, ...]
         measured = evaluate(data, split, loaded.inspector, advance)
     write_evaluation(folder, measured, file, loaded.sha256, as_trained)
     print_evaluation(measured, f"the {len(samples)} pictures of the split '{split}'")
-    draw_figures(folder, measured)
     report_evaluation(folder, measured, data, loaded.inspector, file)
     if file.suffix == ".tflite":
         following = command_line("predict", "PICTURES", "--model", model, "-o", "out")
@@ -245,7 +243,6 @@ def evaluate_study(request: EvaluationRequest, study: CrossValidationRun) -> tup
     networks = "network that has" if train.seeds == 1 else f"{train.seeds} networks that have"
     pictures = f"the {count} pictures, each by the {networks} not seen it ({file})"
     print_evaluation(measured.pooled, pictures, measured.spread)
-    draw_figures(folder, measured.pooled)
     report_study(folder, measured, request.data, inspectors, study.path.name)
     say(results_sentence(folder))
     return measured.pooled.metrics
