@@ -60,6 +60,7 @@ def test_bytes_that_are_no_text_are_spelled():
         ("mysql://host/db?user=me&password=geheim&x=1", "mysql://host/db?user=me&password=***&x=1"),
         ("storage: 'pg://h/d?sslpassword=geheim'", "storage: 'pg://h/d?sslpassword=***'"),
         ("mysql://host/db?ssl_passphrase=geheim", "mysql://host/db?ssl_passphrase=***"),
+        ("a: 'pg://h/d?password='\nb: 'c'", "a: 'pg://h/d?password=***'\nb: 'c'"),
         ("dsn: host=h password=geheim user=me", "dsn: host=h password=*** user=me"),
         ("a: pg://me:one@h\nb: me@home", "a: pg://me:***@h\nb: me@home"),
         ("sqlite:///runs/a.db", "sqlite:///runs/a.db"),
