@@ -34,14 +34,16 @@ def on_one_line(text: str) -> str:
 
 
 _IN_ADDRESS = re.compile(r"(://[^:/@\s]*:).*@")
-_IN_QUERY = re.compile(
-    r"([?&](?:\w*password|passwd|pwd|token|secret|odbc_connect)=)[^&\s'\"]*", re.I
+_NAMED = re.compile(
+    r"(\b\w*(?:pass|pwd|token|secret|odbc_connect)\w*=)"
+    r"(?:'[^'\n]*'|\"[^\"\n]*\"|[^&\s'\"]*)",
+    re.IGNORECASE,
 )
 
 
 def mask_passwords(text: str) -> str:
-    """Returns a text with the passwords of all URLs in it replaced by `***`."""
-    return _IN_QUERY.sub(r"\1***", _IN_ADDRESS.sub(r"\1***@", text))
+    """Replaces the passwords in a text by `***`: those of URLs, and what follows `password=`."""
+    return _NAMED.sub(r"\1***", _IN_ADDRESS.sub(r"\1***@", text))
 
 
 _MOST_SIBLINGS = 2000

@@ -68,9 +68,9 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
     """Measure a model on the data set folder data.dir, exactly as `predict` would use it.
 
     Prints the metrics with their 95 % intervals, those of each class and the confusion matrix, and
-    writes metrics.json, pictures.csv and figures. Each run of a study is measured on the fold that
-    it has not seen, and all are pooled into metrics.json and out_of_fold.csv. Give that file as
-    MODEL to print the tables again, without pictures or networks.
+    writes report.html, metrics.json and pictures.csv. Each run of a study is measured on the fold
+    that it has not seen, and all are pooled into metrics.json and out_of_fold.csv. Give that file
+    as MODEL to print the tables again, without pictures or networks.
 
     Examples:
         capsule-inspect evaluate model.tflite data.dir=data/capsule -o measured
@@ -109,8 +109,8 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
 def results_sentence(report: Path) -> str:
     """Says where the results are, and what to open first."""
     return (
-        f"Results: {report.resolve()}, to open in a browser; metrics.json, predictions and figures "
-        "are beside it."
+        f"Results: {report.resolve()}, to open in a browser; metrics.json and predictions are "
+        "beside it."
     )
 
 

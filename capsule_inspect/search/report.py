@@ -2,16 +2,17 @@
 
 import csv
 import io
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import optuna
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib import pyplot, rc_context
 from matplotlib.ticker import MaxNLocator
+from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
+from optuna.visualization.matplotlib import plot_optimization_history, plot_param_importances
 
-from capsule_inspect.evaluation.figures import BLUE, REDDISH_PURPLE, VERMILLION
 from capsule_inspect.files import atomic_write, write_text
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.search.trials import run_lock
@@ -76,6 +77,9 @@ HISTORY = "history.png"
 IMPORTANCE = "importance.png"
 """How much of the score's variance each setting accounts for."""
 
+_PURPLE = "#CC79A7"
+"""People who see few colours tell it from Optuna's blue and red (Okabe and Ito's palette)."""
+
 _LEAST_TRIALS = 10
 """Trees grown on fewer trials than this are noise."""
 
@@ -93,7 +97,7 @@ def draw_search(study: optuna.Study, run: RunFolder, seed: int) -> str:
     """
     with run_lock(run):  # the worker that comes last draws all trials
         complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        _save(_history(study), run.path / HISTORY)
+        _draw(run.path / HISTORY, 4.5, lambda: _history(study))
         shared = set.intersection(*(set(trial.params) for trial in complete))
         # With as many settings as trials any of them can explain any score.
         needed = max(_LEAST_TRIALS, len(shared) + 1)
@@ -103,64 +107,45 @@ def draw_search(study: optuna.Study, run: RunFolder, seed: int) -> str:
                 f"that takes {needed} complete trials whose scores differ; there are "
                 f"{len(complete)}."
             )
-        _save(_importance(study, seed), run.path / IMPORTANCE)
+        _draw(run.path / IMPORTANCE, 1.5 + 0.4 * len(shared), lambda: _importance(study, seed))
     return f"Drew {run.path / HISTORY} and {run.path / IMPORTANCE}."
 
 
-def _history(study: optuna.Study) -> Figure:
-    figure, axes = _figure(4.5)
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+def _history(study: optuna.Study) -> None:
+    axes = plot_optimization_history(study, target_name="complete")
+    (best,) = axes.get_lines()
+    best.set(drawstyle="steps-post", alpha=1, label="best so far")
+    # Optuna leaves out the pruned trials.
     pruned = study.get_trials(deepcopy=False, states=(TrialState.PRUNED,))
-    numbers, scores = _points(complete)
-    best = [max(scores[: i + 1]) for i in range(len(scores))]
-    end = max(trial.number for trial in (*complete, *pruned))
-    axes.step(
-        [*numbers, end], [*best, best[-1]], where="post", color=VERMILLION, label="best so far"
-    )
-    axes.plot(numbers, scores, "o", color=BLUE, label="complete")
-    if pruned:
-        axes.plot(
-            *_points(pruned),
-            "x",
-            color=REDDISH_PURPLE,
-            markeredgewidth=2,
-            label="pruned, at its last epoch",
-        )
-    axes.set_xlabel("trial")
-    axes.set_ylabel("score on the validation split")
-    axes.set_xlim(-0.5, end + 0.5)
+    points = [(each.number, each.value) for each in pruned if each.value is not None]
+    if points:
+        label = "pruned, at its last epoch"
+        axes.plot(*zip(*points, strict=True), "x", color=_PURPLE, markeredgewidth=2, label=label)
+    axes.set_title("Score of each trial", loc="left")
+    axes.set(title="", xlabel="trial", ylabel="score on the validation split")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.grid(alpha=0.3)
-    figure.legend(loc="outside upper center", ncols=3, frameon=False)
-    return figure
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=3, frameon=False)
 
 
-def _importance(study: optuna.Study, seed: int) -> Figure:
+def _importance(study: optuna.Study, seed: int) -> None:
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=seed)
-    shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
-    ascending = sorted(shares.items(), key=lambda item: item[1])
-    figure, axes = _figure(1.2 + 0.35 * len(ascending))
-    values = [value for _, value in ascending]
-    bars = axes.barh([key for key, _ in ascending], values, color=BLUE, height=0.6)
-    axes.bar_label(bars, fmt="{:.0%}", padding=3)
-    axes.set_xlim(0, 1.1 * max(values))
-    axes.set_ylim(-0.7, len(values) - 0.3)
-    axes.xaxis.set_major_formatter("{x:.0%}")
-    axes.set_xlabel("share of the score's variance (fANOVA)")
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure
+    axes = plot_param_importances(study, evaluator)
+    axes.set_title("How much each setting matters", loc="left")
+    axes.set(xlabel="share of the score's variance (fANOVA)", ylabel="")
+    axes.legend().remove()
 
 
-def _figure(height: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(8, height), dpi=120, layout="constrained")
-    return figure, figure.add_subplot()
-
-
-def _points(trials: Sequence[FrozenTrial]) -> tuple[list[int], list[float]]:
-    pairs = [(trial.number, trial.value) for trial in trials if trial.value is not None]
-    return [number for number, _ in pairs], [value for _, value in pairs]
-
-
-def _save(figure: Figure, path: Path) -> None:
-    with atomic_write(path) as unfinished:
-        figure.savefig(unfinished, format="png")
+def _draw(picture: Path, height: float, plot: Callable[[], None]) -> None:
+    """Writes a plot of Optuna's, and keeps its style from all figures that follow."""
+    pyplot.switch_backend("agg")  # opens no window
+    with (
+        rc_context({"figure.figsize": (8, height), "figure.dpi": 120}),
+        warnings.catch_warnings(),
+        atomic_write(picture) as unfinished,
+    ):
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        try:
+            plot()
+            pyplot.savefig(unfinished, format="png", bbox_inches="tight")
+        finally:
+            pyplot.close()

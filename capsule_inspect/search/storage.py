@@ -13,8 +13,8 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from capsule_inspect.errors import ConfigError
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.settings.groups import TuneSettings
+from capsule_inspect.text import mask_passwords
 
-_HIDDEN = "***"
 _SQLITE_WAIT = 60.0
 """Seconds a worker waits for others to finish writing; SQLite's 5 are short on a busy disk."""
 
@@ -69,10 +69,9 @@ def explain_storage_errors(settings: TuneSettings, run: RunFolder) -> Iterator[N
         url = _url(settings, run)
         reason = error.__cause__ or error
         text = next(iter(str(getattr(reason, "orig", reason)).strip().splitlines()), "")
-        for secret in filter(None, _secrets(url)):
-            text = text.replace(secret, _HIDDEN)
         raise ConfigError(
-            f"The storage {_masked(url)} of the study does not answer: {text.rstrip('.')}. "
+            f"The storage {_masked(url)} of the study does not answer: "
+            f"{mask_passwords(text.rstrip('.'))}. "
             "Check tune.storage; finished trials are safe."
         ) from error
 
@@ -131,10 +130,4 @@ def _with_driver(url: URL) -> URL:
 
 
 def _masked(url: URL) -> str:
-    query = {key: _HIDDEN if "pass" in key.lower() else url.query[key] for key in url.query}
-    return url.set(query=query).render_as_string(hide_password=True)
-
-
-def _secrets(url: URL) -> list[str]:
-    in_query = [str(value) for key, value in url.query.items() if "pass" in key.lower()]
-    return [str(url.password or ""), *in_query]
+    return mask_passwords(url.render_as_string(hide_password=False))

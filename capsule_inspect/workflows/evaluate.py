@@ -109,7 +109,7 @@ def evaluate(  # noqa: PLR0913  (each choice is a parameter)
             used; or runs of a study are not finished.
     """
     settings = compose_settings(overrides, config_dir, data=data, data_root=data_root)
-    require_train_extra("evaluate", ("sklearn", "matplotlib"))
+    require_train_extra("evaluate", ("sklearn",))
     path = Path(model)
     reporter.say(f"Measuring {path}.")
     if stored := find_stored_predictions(path):
@@ -302,7 +302,7 @@ def _facts(request: EvaluationRequest, study: CrossValidationRun, file: str) -> 
 def report_evaluation(
     folder: Path, evaluation: Evaluation, data: DataSet, inspector: Inspector, model: Path
 ) -> Path:
-    """Draws the figures and writes the page of one model's evaluation; returns the page's path.
+    """Writes the page of one model's evaluation; returns its path.
 
     Args:
         folder: The results folder.
@@ -313,7 +313,6 @@ def report_evaluation(
     """
     pictures = f"{len(evaluation.judgements)} pictures of the split '{evaluation.split}'"
     about = f"{model} on {pictures}, at the threshold {inspector.point.threshold:.3g}."
-    _draw_figures(folder, evaluation)
     return _write(folder, evaluation, f"{model.name}: {pictures}", about, data, lambda _: inspector)
 
 
@@ -324,7 +323,7 @@ def report_study(
     inspectors: Mapping[int, Inspector],
     name: str,
 ) -> Path:
-    """Draws the figures and writes the page of a cross-validation; returns the page's path.
+    """Writes the page of a cross-validation; returns its path.
 
     Args:
         folder: The results folder.
@@ -345,7 +344,6 @@ def report_study(
             f"confusion matrix and pictures are of seed {seed}."
         )
     title = f"{name}: {measured.pictures} pictures, out of fold"
-    _draw_figures(folder, measured.pooled)
     return _write(
         folder,
         measured.shown,
@@ -354,12 +352,6 @@ def report_study(
         data,
         lambda judgement: inspectors[folds[judgement.path]],
     )
-
-
-def _draw_figures(folder: Path, evaluation: Evaluation) -> None:
-    from capsule_inspect.evaluation.figures import draw_figures  # Matplotlib takes half a second
-
-    draw_figures(folder, evaluation)
 
 
 def _write(

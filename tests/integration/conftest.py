@@ -10,11 +10,7 @@ from pathlib import Path
 import pytest
 
 # Without the `train` extra `evaluate` has nothing to measure with.
-collect_ignore = (
-    []
-    if importlib.util.find_spec("sklearn") and importlib.util.find_spec("matplotlib")
-    else ["test_evaluate.py"]
-)
+collect_ignore = [] if importlib.util.find_spec("sklearn") else ["test_evaluate.py"]
 
 # A window of a ninth of the pixels, which learns as well as nothing but runs every line.
 SMALL = (

@@ -72,10 +72,7 @@ def values(folder: Path) -> dict[str, float]:
 def test_all_is_measured_printed_and_written(evaluate, masked, tiny_model):
     done, out = evaluate(masked, tiny_model)
     assert done.exit_code == 0, done.err
-    names = [
-        *("config", "confusion_matrix", "environment", "metrics", "pictures"),
-        *("precision_recall", "report", "roc"),
-    ]
+    names = ["config", "environment", "metrics", "pictures", "report"]
     assert sorted(path.stem for path in out.iterdir()) == names
     measured = values(out)
     assert list(measured) == [
@@ -112,6 +109,16 @@ def test_all_is_measured_printed_and_written(evaluate, masked, tiny_model):
         assert len(list(csv.DictReader(stream))) == 9
 
 
+def test_a_model_file_is_measured_without_tensorflow_and_matplotlib(
+    invoke, masked, tiny_model, tmp_path, modules_after
+):
+    assert invoke("prepare", masked, tmp_path / "data").exit_code == 0
+    options = ("-o", tmp_path / "out", "--split", "all", f"data.dir={tmp_path / 'data'}")
+    modules = modules_after("evaluate", tiny_model, *options)
+    assert "sklearn" in modules
+    assert not modules & {"tensorflow", "keras", "matplotlib"}
+
+
 SEGMENTATION = {"dice", "iou", "dice_all", "iou_all", "pixel_auroc", "aupro"}
 
 
@@ -145,7 +152,7 @@ def test_an_unmet_condition_ends_with_1_after_all_is_written(evaluate, masked, t
     assert "presence_accuracy" not in done.err
     assert "presence_accuracy" in done.out
     assert (out / "metrics.json").is_file()
-    assert (out / "roc.png").is_file()
+    assert "ROC curve" in (out / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("condition", ["acuracy>=.9", "accuracy>=", "accuracy>=95"])

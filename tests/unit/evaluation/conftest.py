@@ -9,7 +9,6 @@ collect_ignore = (
         "test_cross_validation.py",
         "test_curves.py",
         "test_evaluate.py",
-        "test_figures.py",
         "test_metrics.py",
         "test_pixels.py",
     ]

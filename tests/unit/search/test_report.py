@@ -5,6 +5,7 @@ import numpy as np
 import optuna
 import pytest
 import yaml
+from matplotlib import pyplot, rcParams
 from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 
@@ -77,9 +78,12 @@ def add_drawn(drawn_study, score, x=0.5, state=TrialState.COMPLETE):
     )
 
 
+def read(path):
+    return cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1]
+
+
 def colours(path):
-    picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
-    return {tuple(int(value) for value in colour) for colour in picture.reshape(-1, 3)[:, ::-1]}
+    return {tuple(int(value) for value in colour) for colour in read(path).reshape(-1, 3)}
 
 
 def test_the_history_shows_pruned_trials_only_where_there_are_some(drawn_study, tmp_path):
@@ -110,3 +114,54 @@ def test_equal_scores_say_nothing_of_importance(drawn_study, tmp_path):
         add_drawn(drawn_study, 0.5, i / 12)
     assert "whose scores differ" in draw_search(drawn_study, RunFolder(tmp_path), 0)
     assert not (tmp_path / "importance.png").exists()
+
+
+def test_the_same_trials_and_seed_give_the_same_figures(drawn_study, tmp_path):
+    for i in range(14):
+        state = TrialState.PRUNED if i in {0, 5} else TrialState.COMPLETE
+        add_drawn(drawn_study, (3 * i) % 7, i / 14, state)
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        draw_search(drawn_study, RunFolder(tmp_path / name), 3)
+    for name in ("history.png", "importance.png"):
+        first, second = tmp_path / "first" / name, tmp_path / "second" / name
+        assert first.read_bytes() == second.read_bytes()
+        height, width = read(first).shape[:2]
+        assert 900 < width < 1100
+        assert 250 < height < 600
+
+
+def test_figures_are_closed_and_leave_no_style_behind(drawn_study, tmp_path):
+    add_drawn(drawn_study, 0.5)
+    before = dict(rcParams)
+    draw_search(drawn_study, RunFolder(tmp_path), 0)
+    assert pyplot.get_fignums() == []
+    assert {key for key in before if rcParams[key] != before[key]} <= {"backend"}
+
+
+def test_a_longer_bar_is_a_setting_that_matters_more(drawn_study, tmp_path):
+    for i in range(20):
+        add_drawn(drawn_study, i / 20, i / 20)
+    draw_search(drawn_study, RunFolder(tmp_path), 0)
+    picture = read(tmp_path / "importance.png").astype(int)
+    blue = np.abs(picture - (0x31, 0x82, 0xBD)).max(axis=2) < 3
+    lengths = blue.sum(axis=1)
+    # train.transplant, by which the score goes, has the upper bar, and nearly all of the variance.
+    assert lengths[: len(lengths) // 2].max() > 3 * lengths[len(lengths) // 2 :].max() > 0
+
+
+def test_the_best_so_far_never_falls(drawn_study, tmp_path):
+    # Pruned, 0.2, 0.8, 0.4: the line runs at 0.2, then at 0.8 to the last trial.
+    add_drawn(drawn_study, 0.9, state=TrialState.PRUNED)
+    for score in (0.2, 0.8, 0.4):
+        add_drawn(drawn_study, score)
+    draw_search(drawn_study, RunFolder(tmp_path), 0)
+    picture = read(tmp_path / "history.png").astype(int)
+    red = np.abs(picture - (0xD6, 0x27, 0x28)).max(axis=2) < 3
+    red[-60:] = False  # the legend
+    rows, columns = np.nonzero(red)
+    middle = (columns.min() + columns.max()) / 2
+    left, right = rows[columns < middle - 5], rows[columns > middle + 5]
+    assert np.ptp(left) <= 4
+    assert np.ptp(right) <= 4
+    assert left.mean() > right.mean() + 100

@@ -1,5 +1,6 @@
 import optuna
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from capsule_inspect.errors import ConfigError
 from capsule_inspect.runs.run_folder import RunFolder
@@ -32,3 +33,17 @@ def test_errors_of_the_database_become_a_sentence_without_its_password(tmp_path)
     ):
         open_search(settings, run)
     assert "hush" not in str(caught.value)
+
+
+def test_a_driver_that_repeats_what_it_was_given_gives_no_password_away(tmp_path):
+    settings = TuneSettings(storage="postgresql://me:hush@server/db?sslpassword=whisper")
+    said = "no answer: host=server password=hush sslpassword='whisper' postgresql://me:hush@server"
+    with (
+        pytest.raises(ConfigError) as caught,
+        explain_storage_errors(settings, RunFolder(tmp_path)),
+    ):
+        raise OperationalError("SELECT 1", None, Exception(said))
+    message = str(caught.value)
+    assert "hush" not in message
+    assert "whisper" not in message
+    assert "no answer: host=server password=*** sslpassword=*** postgresql://me:***@" in message
