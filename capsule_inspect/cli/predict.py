@@ -239,6 +239,8 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
             )
             if as_table:
                 print_rows(terminal.results, kept)
+            if result.summary.drift:
+                terminal.warn(result.summary.drift)
             last_line = _last_line(result, "" if out else f" -o {result.folder}")
             raise_exit_code(result.summary, fail_on_defect, last_line)
             terminal.say(last_line)

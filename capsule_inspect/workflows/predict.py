@@ -40,7 +40,8 @@ class PredictResult:
         predictions: Its predictions.csv.
         report: The page to look through; None if it was not wanted.
         classes: Class names in the model's order.
-        summary: Counts of files, labels, unreadable files and warnings.
+        summary: Counts of files, labels, unreadable files and warnings, and how the pictures differ
+            from those of the training.
         seconds: How long it took.
     """
 
@@ -141,8 +142,6 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
     seconds = time.monotonic() - start
     if report:
         _write_report(folder, file, inspector, summary, options)
-    if summary.drift:
-        reporter.warn(summary.drift)
     return PredictResult(
         folder=folder.path,
         predictions=folder.records,
