@@ -7,7 +7,7 @@ import signal
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Rich reads these when the consoles are made, on the package's first import.
+# Rich reads these when a command makes its consoles.
 os.environ.update(COLUMNS="120", NO_COLOR="1", TERM="dumb", TTY_COMPATIBLE="0")
 
 from collections.abc import Callable

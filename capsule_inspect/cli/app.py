@@ -22,7 +22,6 @@ from capsule_inspect.cli.runs import runs
 from capsule_inspect.cli.train import train
 from capsule_inspect.cli.tune import tune
 from capsule_inspect.errors import CapsuleInspectError, InterruptedRunError, UsageError
-from capsule_inspect.runs.environment import package_versions
 from capsule_inspect.settings.groups import Settings
 from capsule_inspect.settings.keys import keys_named
 from capsule_inspect.text import suggest
@@ -207,6 +206,8 @@ def _meant(error: Any) -> str:
 
 def versions() -> Iterator[str]:
     """Yields a line for the program, for Python and for each package that results depend on."""
+    from capsule_inspect.runs.environment import package_versions
+
     yield f"capsule-inspect {__version__}"
     yield f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
     for name, version in package_versions().items():

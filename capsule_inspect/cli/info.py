@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from capsule_inspect.choices import SHIPPED_MODEL
-from capsule_inspect.workflows.models import describe_expected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,6 +63,8 @@ def _print(found: "ModelInfo") -> None:
 
 
 def _rows(found: "ModelInfo") -> "Iterator[tuple[str, str]]":
+    from capsule_inspect.workflows.models import describe_expected
+
     metadata, point = found.metadata, found.metadata.operating_point
     yield "file", found.file
     yield "size", f"{found.size / 2**20:.2f} MiB ({found.size:,} bytes)"

@@ -39,7 +39,8 @@ class PredictResult:
         predictions: Its predictions.csv.
         report: The page to look through; None if it was not wanted.
         classes: Class names in the model's order.
-        summary: Counts of files, labels, unreadable files and warnings.
+        summary: Counts of files, labels, unreadable files and warnings, and how the pictures differ
+            from those of the training.
         seconds: How long it took.
     """
 
