@@ -14,18 +14,18 @@ from capsule_inspect.evaluation.judge import NO_CAPSULE, Judgement
 
 @dataclass(frozen=True, eq=False)
 class OperatingCurves:
-    """The ROC curve, the precision-recall curve and where the decision stands on them.
+    """The ROC curve, the precision-recall curve, and the operating point on both.
 
-    A defective picture called so is a true positive, a good picture called defective a false one.
+    A defective picture called defective is a true positive; a good one is a false positive.
 
     Attributes:
         fpr: float64 [a], the false positive rate at each threshold, from 0 to 1.
         tpr: float64 [a], the true positive rate at the same thresholds, from 0 to 1.
-        recall: float64 [b], at each threshold, from 1 to 0; the true positive rate by another name.
+        recall: float64 [b], the true positive rate at each threshold, from 1 to 0.
         precision: float64 [b], at the same thresholds.
         point_fpr: False positive rate of the labels, in [0, 1].
         point_recall: Recall of the labels, in [0, 1].
-        point_precision: Precision of the labels, in [0, 1]; None where none says defective.
+        point_precision: Precision of the labels, in [0, 1]; None if no label is defective.
         good: Number of good pictures.
         defective: Number of defective pictures.
     """
@@ -42,15 +42,18 @@ class OperatingCurves:
 
     @property
     def prevalence(self) -> float:
-        """The share of defective pictures, which is the precision of chance."""
+        """The share of defective pictures: the precision of a random decision."""
         return self.defective / (self.good + self.defective)
 
 
 def trace_curves(evaluation: Evaluation) -> OperatingCurves | None:
-    """Traces the curves over all judgements; None unless some are of good, some of defective ones.
+    """Traces the curves over all judgements.
 
     Args:
-        evaluation: Of one seed, or of several that are put together.
+        evaluation: An evaluation of one seed, or of several that are pooled.
+
+    Returns:
+        The curves; None without both good and defective pictures.
     """
     judgements = evaluation.judgements
     defective = np.array([each.truth != GOOD for each in judgements])
@@ -74,16 +77,16 @@ def trace_curves(evaluation: Evaluation) -> OperatingCurves | None:
 
 
 _BINS = 10
-"""Of equal width. With more, most would hold a picture or two of a test split of some hundred."""
+"""Bins of equal width. With more, most would hold one or two pictures of a usual test split."""
 
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """The pictures whose label was decided with about one confidence.
+    """Pictures whose labels have about the same confidence.
 
     Attributes:
         confidence: Their mean confidence, in [0, 1].
-        accuracy: The share of them that is labelled rightly.
+        accuracy: The share of them that is labelled correctly.
         count: Their number.
     """
 
@@ -96,33 +99,29 @@ def measure_reliability(judgements: Sequence[Judgement]) -> tuple[ReliabilityBin
     """Sorts pictures by the confidence of their label into ten bins of equal width.
 
     Args:
-        judgements: One per picture; those without a capsule are left out.
+        judgements: One per picture. Those without a capsule are left out.
 
     Returns:
-        The bins that hold a picture, by confidence.
+        The bins that hold a picture, in order of confidence.
     """
-    bins: list[list[tuple[float, bool]]] = [[] for _ in range(_BINS)]
-    for each in judgements:
-        if each.label == NO_CAPSULE:
-            continue
-        confidence = _confidence(each)
-        place = min(_BINS - 1, int(confidence * _BINS))
-        bins[place].append((confidence, each.label == each.truth))
+    labelled = [each for each in judgements if each.label != NO_CAPSULE]
+    confidence = np.array([_confidence(each) for each in labelled])
+    right = np.array([each.label == each.truth for each in labelled])
+    places = np.minimum(_BINS - 1, confidence * _BINS).astype(int)
     return tuple(
         ReliabilityBin(
-            confidence=sum(confidence for confidence, _ in members) / len(members),
-            accuracy=sum(right for _, right in members) / len(members),
-            count=len(members),
+            confidence=float(confidence[places == place].mean()),
+            accuracy=float(right[places == place].mean()),
+            count=int((places == place).sum()),
         )
-        for members in bins
-        if members
+        for place in np.unique(places)
     )
 
 
 def calibration_error(bins: Sequence[ReliabilityBin]) -> float:
-    """Returns the expected calibration error: how far accuracy is from confidence, on average.
+    """Returns the expected calibration error: the mean distance of accuracy from confidence.
 
-    Weighted by the pictures of each bin (Guo et al., "On calibration of modern neural networks",
+    Each bin is weighted by its pictures (Guo et al., "On calibration of modern neural networks",
     2017).
     """
     total = sum(each.count for each in bins)

@@ -27,11 +27,11 @@ def write_evaluation(
 
     Args:
         folder: An existing folder.
-        evaluation: What to write.
-        model: The evaluated model, for people.
+        evaluation: The evaluation.
+        model: The path of the model, as people know it.
         model_sha256: SHA-256 of its file.
-        as_trained: Whether the model was trained on this data set's split `train`; if not, it may
-            have seen what it is measured on.
+        as_trained: Whether the model was trained on the split `train` of this data set. If not, it
+            may have seen the pictures it is measured on.
 
     Raises:
         OSError: A file cannot be written.
@@ -48,14 +48,14 @@ def write_evaluation(
 
 @dataclass(frozen=True)
 class StudyFacts:
-    """Which study was measured, and what it says of a network trained on all its pictures.
+    """Facts of a measured study. They also hold for a network trained on all its pictures.
 
     Attributes:
-        study: Its folder, for people.
-        file: Name of the file of each run that was measured.
+        study: The folder of the study.
+        file: The name of the model file that was measured in each run.
         point: The operating point chosen on all folds.
-        pictures_sha256: Identifies its pictures.
-        measured_on: How they were measured, for people.
+        pictures_sha256: Identifies the pictures.
+        measured_on: How they were measured, in words.
     """
 
     study: Path
@@ -66,11 +66,11 @@ class StudyFacts:
 
 
 def write_cross_validation(folder: Path, measured: CrossValidation, facts: StudyFacts) -> None:
-    """Writes metrics.json, with every seed's metrics beside the pooled, and out_of_fold.csv.
+    """Writes metrics.json, with pooled metrics and those of each seed, and out_of_fold.csv.
 
     Args:
         folder: An existing folder.
-        measured: What to write.
+        measured: The cross-validation.
         facts: The study.
 
     Raises:

@@ -1,19 +1,22 @@
-"""Charts as coordinates; `templates/charts.html` draws them."""
+"""Charts as coordinates, which `templates/charts.html` draws as SVG."""
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar, Literal, TypeAlias
 
+import numpy as np
+
 CurveKind: TypeAlias = Literal["main", "other", "guide"]
-"""Decides the colour of a curve, and its dashes."""
+"""Sets the colour and the dashes of a curve."""
 
 MarkKind: TypeAlias = Literal["point", "dot"]
-"""A large dot that the legend names, or one of many."""
+"""A large dot with a name in the legend, or one small dot of many."""
 
 _MIN_TICKS = 4
 _BINS = 20
-"""Of a histogram: at the width of a chart each bar is some ten pixels wide."""
+"""Bars of a histogram: each is about ten pixels wide."""
 
 
 @dataclass(frozen=True)
@@ -21,9 +24,9 @@ class Curve:
     """Points joined by a line.
 
     Attributes:
-        name: For the legend; empty for none.
+        name: Its name in the legend; empty for none.
         points: x and y of each.
-        kind: What it looks like.
+        kind: Its style.
     """
 
     name: str
@@ -38,8 +41,8 @@ class Mark:
     Attributes:
         x: Its value along the horizontal axis.
         y: Its value along the vertical axis.
-        text: What it is, shown on hovering and in the legend.
-        kind: What it looks like.
+        text: Its name, shown on hovering and in the legend.
+        kind: Its style.
     """
 
     x: float
@@ -50,10 +53,10 @@ class Mark:
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar of a histogram, from the axis upwards.
+    """One bar of a histogram. It stands on the horizontal axis.
 
     Attributes:
-        left: Where it begins along the horizontal axis.
+        left: Where it begins on that axis.
         right: Where it ends.
         height: Its value along the vertical axis.
         text: Shown on hovering.
@@ -70,7 +73,7 @@ class Tick:
     """A line of the grid.
 
     Attributes:
-        at: Where, in SVG user units.
+        at: Its place, in SVG user units.
         text: Its label.
     """
 
@@ -83,22 +86,22 @@ class Chart:
     """Curves, marks and bars between two axes.
 
     Attributes:
-        title: What it shows.
-        x_label: Of the horizontal axis.
-        y_label: Of the vertical axis.
-        x_range: Its ends.
-        y_range: Its ends.
+        title: What the chart shows.
+        x_label: The name of the horizontal axis.
+        y_label: The name of the vertical axis.
+        x_range: The ends of the horizontal axis.
+        y_range: The ends of the vertical axis.
         curves: Drawn over the bars.
         marks: Drawn over the curves.
         bars: Drawn first.
-        note: A sentence below it.
-        x_names: Names to stand at 0, 1, … of the horizontal axis, in place of numbers.
-        width: Of the whole, in SVG user units, and so are the following.
-        height: Of the whole.
-        left: Where the axes begin; their labels stand outside.
+        note: A sentence below the chart.
+        x_names: Names at 0, 1, … of the horizontal axis, instead of numbers.
+        width: The width of the chart, in SVG user units, as are all lengths below.
+        height: The height of the chart.
+        left: Where the horizontal axis begins. Labels are outside the axes.
         right: Where the horizontal axis ends.
         top: Where the vertical axis ends.
-        bottom: Where it begins.
+        bottom: Where the vertical axis begins.
     """
 
     title: str
@@ -119,12 +122,12 @@ class Chart:
     bottom: ClassVar[int] = 256
 
     def x(self, value: float) -> float:
-        """Returns where a value stands from the left, in SVG user units."""
+        """Returns the distance of a value from the left, in SVG user units."""
         low, high = self.x_range
         return round(self.left + (value - low) / (high - low) * (self.right - self.left), 2)
 
     def y(self, value: float) -> float:
-        """Returns where a value stands from the top, in SVG user units."""
+        """Returns the distance of a value from the top, in SVG user units."""
         low, high = self.y_range
         return round(self.bottom - (value - low) / (high - low) * (self.bottom - self.top), 2)
 
@@ -146,7 +149,7 @@ class Chart:
 
 
 def nice_ticks(low: float, high: float) -> tuple[tuple[float, str], ...]:
-    """Chooses round numbers between two ends, by steps of 1, 2 or 5 times a power of ten.
+    """Chooses round numbers between two ends, in steps of 1, 2 or 5 times a power of ten.
 
     Args:
         low: The lower end.
@@ -173,26 +176,23 @@ def histogram(
 
     Args:
         title: What the chart shows.
-        x_label: What the values are.
+        x_label: The name of the values.
         values: At least one.
-        x_range: Ends of the axis; those of the values unless given.
+        x_range: The ends of the axis; by default the smallest and the largest value.
     """
     low, high = x_range or (min(values), max(values))
     if high - low <= 1e-6 * max(abs(low), abs(high)):
         low, high = low - 0.5, high + 0.5
-    counts = [0] * _BINS
-    for value in values:
-        counts[min(_BINS - 1, int(_BINS * (value - low) / (high - low)))] += 1
-    edges = [low + (high - low) * place / _BINS for place in range(_BINS + 1)]
+    counts, edges = (each.tolist() for each in np.histogram(values, _BINS, (low, high)))
     bars = tuple(
         Bar(left, right, count, f"{count} from {left:.3g} to {right:.3g}")
-        for left, right, count in zip(edges[:-1], edges[1:], counts, strict=True)
+        for (left, right), count in zip(pairwise(edges), counts, strict=True)
         if count
     )
     return Chart(title, x_label, "number", (low, high), (0, max(4, *counts)), bars=bars)
 
 
 def spread_out(place: int, count: int) -> Iterator[float]:
-    """Yields places around one column that keep its points apart, at most 0.3 from it."""
-    # Steps of the golden ratio leave no two neighbours close.
+    """Yields places for the points of a column, apart from each other and within 0.3 of it."""
+    # In steps of the golden ratio, no two neighbours are close.
     yield from (place + 0.6 * ((0.5 + number * 0.618034) % 1 - 0.5) for number in range(count))

@@ -1,4 +1,4 @@
-"""The page of an evaluation."""
+"""report.html of an evaluation: metrics, charts, and the pictures behind them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,10 @@ from capsule_inspect.pages.elements import MOST_ROWS, Card, Column, Fact, Row, S
 
 
 def draw_charts(evaluation: Evaluation) -> Iterator[Chart]:
-    """Draws ROC, precision and recall, reliability and Dice by class, those that there are."""
+    """Draws the ROC curve, precision and recall, reliability, and Dice by class.
+
+    Leaves out the first two without both good and defective pictures, and the last without masks.
+    """
     curves = trace_curves(evaluation)
     if curves:
         yield _draw_roc(curves)
@@ -42,7 +45,7 @@ def _draw_roc(curves: OperatingCurves) -> Chart:
 
 
 def _draw_precision_recall(curves: OperatingCurves) -> Chart:
-    # In steps, since that is how average precision adds it up.
+    # In steps, as average precision adds them up.
     points = list(zip(curves.recall.tolist(), curves.precision.tolist(), strict=True))
     steps = [points[0]]
     for (_, before), (recall, precision) in pairwise(points):
@@ -59,7 +62,7 @@ def _draw_precision_recall(curves: OperatingCurves) -> Chart:
             Curve("", tuple(steps)),
         ),
         marks=marks,
-        note="Recall: share of defects found. Precision: share of the called that are defects.",
+        note="Recall: share of defects found. Precision: share of alarms that are defects.",
     )
 
 
@@ -68,7 +71,7 @@ def _draw_reliability(evaluation: Evaluation) -> Chart:
     return Chart(
         "Reliability",
         "confidence of the label",
-        "share labelled rightly",
+        "share labelled correctly",
         curves=(
             Curve("perfect", ((0, 0), (1, 1)), "guide"),
             Curve("", tuple((each.confidence, each.accuracy) for each in bins)),
@@ -76,8 +79,8 @@ def _draw_reliability(evaluation: Evaluation) -> Chart:
         marks=tuple(
             Mark(each.confidence, each.accuracy, f"{each.count} pictures", "dot") for each in bins
         ),
-        note=f"Expected calibration error {calibration_error(bins):.3f}; a dot is a bin of "
-        "pictures, hover for their number.",
+        note=f"Expected calibration error {calibration_error(bins):.3f}. Each dot is a bin of "
+        "pictures; hover for their number.",
     )
 
 
@@ -104,14 +107,14 @@ def _draw_dice(evaluation: Evaluation) -> Chart:
         curves=tuple(means),
         marks=tuple(dots),
         x_names=tuple(names),
-        note="A dot is a picture with a true defect; hover for its name.",
+        note="Each dot is a picture with a true defect; hover for its name.",
     )
 
 
 REPORT_FILE = "report.html"
 
 Illustrate = Callable[[Judgement], tuple[Shown, ...]]
-"""Shows the truth of a judged picture beside what was decided."""
+"""Draws the truth of a judged picture beside the decision."""
 
 _HEADLINES: Mapping[str, str] = {
     "accuracy": "accuracy",
@@ -124,7 +127,7 @@ _HEADLINES: Mapping[str, str] = {
     "miss_rate": "misses",
 }
 
-_VERDICTS = ("labelled rightly", "labelled wrongly")
+_VERDICTS = ("labelled correctly", "labelled wrongly")
 
 _COLUMNS = (
     Column("picture"),
@@ -148,7 +151,7 @@ class _Gallery:
 
 @dataclass(frozen=True)
 class _ClassRow:
-    """One line of the table by class: its name, its number and a cell for each metric."""
+    """One line of the table by class: its name, the number of pictures, a cell for each metric."""
 
     name: str
     n: int
@@ -193,12 +196,12 @@ def make_evaluation_page(
 
     Args:
         evaluation: What was measured, with one judgement per picture.
-        title: What was measured, in a few words.
-        about: The model and the pictures, in a sentence.
+        title: A title of a few words.
+        about: A sentence on the model and the pictures.
         illustrate: Called for each picture of the galleries.
 
     Returns:
-        An HTML document with pictures and charts inside.
+        An HTML document that contains its pictures and charts.
     """
     confusion = evaluation.confusion
     page = _Page(
@@ -250,12 +253,12 @@ def _galleries(evaluation: Evaluation, illustrate: Illustrate) -> Iterator[_Gall
         ),
         (
             "confused",
-            "Wrong names, surest first",
+            "Wrong classes, most confident first",
             examples.confused,
-            "Every defect found has its name.",
+            "Every defect found has the right class.",
         ),
-        ("masks", "Masks that fit worst", examples.poor_masks, "There are no masks to compare."),
-        ("best", "Best cases", examples.best, "There are none."),
+        ("masks", "Worst masks", examples.poor_masks, "There are no masks to compare."),
+        ("best", "Best cases", examples.best, "No defect has the right class."),
     ):
         cards = tuple(_card(each, illustrate) for each in judgements)
         yield _Gallery(anchor, title, cards, empty)

@@ -1,9 +1,7 @@
-"""Report a search: its best settings, its trials and its figures."""
+"""Report a search: the best settings, a table of the trials, and figures."""
 
-import csv
-import io
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import optuna
@@ -13,7 +11,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 from optuna.visualization.matplotlib import plot_optimization_history, plot_param_importances
 
-from capsule_inspect.files import atomic_write, write_text
+from capsule_inspect.files import atomic_write, write_csv, write_text
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.search.trials import run_lock
 from capsule_inspect.settings.groups import Settings
@@ -24,19 +22,19 @@ BEST = "best.yaml"
 """The experiment file with the best settings; `train experiment=PATH` takes it."""
 
 TABLE = "trials.csv"
-"""A row per trial: its state, its score, what was drawn."""
+"""A row for each trial: its state, score and settings."""
 
 _HEADER = "# @package _global_\n# The best settings that `capsule-inspect tune` found: trial {}.\n"
 
 
 def write_search_report(study: optuna.Study, run: RunFolder, settings: Settings) -> None:
-    """Writes best.yaml, if a trial is complete, and trials.csv; a reader never sees half a file.
+    """Writes trials.csv and, once a trial is complete, best.yaml. Each file is replaced whole.
 
     Args:
         study: The study.
-        run: Where the files go.
-        settings: Of the search. best.yaml holds all of `model` and `train`, since the best values
-            are the best of the network they were found with.
+        run: The folder to write to.
+        settings: The settings of the search. best.yaml holds all of `model` and `train`, because
+            the best values belong to the network they were found with.
     """
     best = best_trial(study)
     if best is not None:
@@ -44,7 +42,7 @@ def write_search_report(study: optuna.Study, run: RunFolder, settings: Settings)
             settings = with_value(settings, key, value)
         text = groups_to_yaml(settings, ("model", "train"))
         write_text(run.path / BEST, _HEADER.format(best.number) + text)
-    write_text(run.path / TABLE, _table(study.get_trials(deepcopy=False)))
+    write_csv(run.path / TABLE, _rows(study.get_trials(deepcopy=False)))
 
 
 def best_trial(study: optuna.Study) -> FrozenTrial | None:
@@ -53,59 +51,53 @@ def best_trial(study: optuna.Study) -> FrozenTrial | None:
     return max(complete, key=lambda trial: trial.value or 0.0, default=None)
 
 
-def _table(trials: list[FrozenTrial]) -> str:
+def _rows(trials: list[FrozenTrial]) -> Iterator[list[object]]:
     keys = sorted({key for trial in trials for key in trial.params})
-    stream = io.StringIO()
-    columns = ("number", "state", "score", "epochs", "seconds", *keys)
-    writer = csv.DictWriter(stream, columns, restval="", lineterminator="\n")
-    writer.writeheader()
+    yield ["number", "state", "score", "epochs", "seconds", *keys]
     for trial in trials:
-        row = {"number": trial.number, "state": trial.state.name.lower(), **trial.params}
-        row["epochs"] = trial.last_step or 0
-        if trial.value is not None:
-            row["score"] = f"{trial.value:.6g}"
-        # How long a trial ran whose worker died, nobody knows.
-        if trial.duration and trial.state != TrialState.FAIL:
-            row["seconds"] = f"{trial.duration.total_seconds():.1f}"
-        writer.writerow(row)
-    return stream.getvalue()
+        score = None if trial.value is None else f"{trial.value:.6g}"
+        # Nobody knows how long a trial ran if its worker died.
+        ended = trial.duration and trial.state != TrialState.FAIL
+        seconds = f"{trial.duration.total_seconds():.1f}" if ended else None
+        drawn = [trial.params.get(key) for key in keys]
+        state = trial.state.name.lower()
+        yield [trial.number, state, score, trial.last_step or 0, seconds, *drawn]
 
 
 HISTORY = "history.png"
 """The score of every trial, and the best so far."""
 
 IMPORTANCE = "importance.png"
-"""How much of the score's variance each setting accounts for."""
+"""The share of the score's variance that each setting explains."""
 
 _PURPLE = "#CC79A7"
 """People who see few colours tell it from Optuna's blue and red (Okabe and Ito's palette)."""
 
 _LEAST_TRIALS = 10
-"""Trees grown on fewer trials than this are noise."""
+"""Trees fitted to fewer trials show noise."""
 
 
 def draw_search(study: optuna.Study, run: RunFolder, seed: int) -> str:
-    """Draws history.png and, where there are trials enough, importance.png.
+    """Draws history.png and, if there are enough trials, importance.png.
 
     Args:
         study: The study, with at least one complete trial.
-        run: Where the pictures go.
-        seed: Of the forest of trees behind the importance.
+        run: The folder to write to.
+        seed: The seed of the random forest that estimates the importance.
 
     Returns:
-        A sentence on what was drawn, and what was not and why.
+        A sentence that names the files, and says why importance.png is missing.
     """
-    with run_lock(run):  # the worker that comes last draws all trials
+    with run_lock(run):  # the last worker draws all trials
         complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         _draw(run.path / HISTORY, 4.5, lambda: _history(study))
         shared = set.intersection(*(set(trial.params) for trial in complete))
-        # With as many settings as trials any of them can explain any score.
+        # With as many settings as trials, any setting can explain any score.
         needed = max(_LEAST_TRIALS, len(shared) + 1)
         if len(complete) < needed or len({trial.value for trial in complete}) < 2:
             return (
-                f"Drew {run.path / HISTORY}. How much each setting matters cannot be told yet: "
-                f"that takes {needed} complete trials whose scores differ; there are "
-                f"{len(complete)}."
+                f"Drew {run.path / HISTORY}. {IMPORTANCE} takes {needed} complete trials whose "
+                f"scores differ; there are {len(complete)}."
             )
         _draw(run.path / IMPORTANCE, 1.5 + 0.4 * len(shared), lambda: _importance(study, seed))
     return f"Drew {run.path / HISTORY} and {run.path / IMPORTANCE}."

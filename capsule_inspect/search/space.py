@@ -1,4 +1,4 @@
-"""Suggest settings from the search space."""
+"""The search space, as Optuna takes it, and the settings of a trial."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -29,8 +29,8 @@ def trial_settings(settings: Settings, drawn: Mapping[str, Value]) -> Settings:
         drawn: Values of searched settings, by dotted key.
 
     Returns:
-        Settings with these values, for a single run that trains for `tune.epochs` to the end and
-        validates after each.
+        Settings with these values, for one run that trains for `tune.epochs` without early stopping
+        and validates after each epoch.
 
     Raises:
         ConfigError: The values do not go together.

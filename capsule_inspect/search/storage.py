@@ -1,4 +1,4 @@
-"""Where a search keeps its trials."""
+"""The database that stores the trials of a search."""
 
 import importlib.util
 from collections.abc import Iterator
@@ -16,21 +16,23 @@ from capsule_inspect.settings.groups import TuneSettings
 from capsule_inspect.text import mask_passwords
 
 _SQLITE_WAIT = 60.0
-"""Seconds a worker waits for others to finish writing; SQLite's 5 are short on a busy disk."""
+"""Seconds that a worker waits until others have written. SQLite's own 5 are too few on a busy
+disk."""
 
 
 def open_search(settings: TuneSettings, run: RunFolder) -> optuna.Study:
-    """Opens Optuna's study of a search, or makes it where there is none.
+    """Opens the Optuna study of a search, or creates it.
 
-    Within `explain_storage_errors`: a database that does not answer raises SQLAlchemy's errors.
+    Call it within `explain_storage_errors`: if the database does not answer, SQLAlchemy's errors
+    come through.
 
     Args:
         settings: Storage, name and pruner of the study.
-        run: Holds the database if the settings name none.
+        run: The folder that holds the database if the settings name none.
 
     Raises:
-        ConfigError: The storage is no URL, needs a driver, or holds a study of that name that
-            cannot go on.
+        ConfigError: The storage is not a URL, needs a driver, or holds a study of that name that
+            cannot be resumed.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     url = _url(settings, run)
@@ -39,26 +41,26 @@ def open_search(settings: TuneSettings, run: RunFolder) -> optuna.Study:
             storage=_connect(url),
             study_name=settings.study,
             direction="maximize",
-            # A database that others use too may hold a study of the same name, of other data.
+            # In a shared database, a study of the same name may be of other data.
             load_if_exists=bool(settings.resume) or not settings.storage,
             pruner=_pruner(settings),
         )
     except DuplicatedStudyError as error:
         raise ConfigError(
-            f"There is a study '{settings.study}' in {_masked(url)} already. Give another "
-            "tune.study, or go on with that one: tune.resume=RUN, with its run folder."
+            f"There is a study '{settings.study}' in {_masked(url)} already. Choose "
+            "another tune.study, or resume that one with tune.resume=RUN, its run folder."
         ) from error
     if study.directions != [StudyDirection.MAXIMIZE]:
         raise ConfigError(
-            f"The study '{settings.study}' in {_masked(url)} looks for the least value, or for "
-            "several: it is not one of `tune`. Give another tune.study."
+            f"The study '{settings.study}' in {_masked(url)} minimizes its value, or has "
+            "several: `tune` did not make it. Choose another tune.study."
         )
     return study
 
 
 @contextmanager
 def explain_storage_errors(settings: TuneSettings, run: RunFolder) -> Iterator[None]:
-    """Turns errors of the database into a sentence that keeps its password.
+    """Turns errors of the database into a sentence that does not show its password.
 
     Raises:
         ConfigError: The database cannot be reached, written or understood.
@@ -90,17 +92,17 @@ def _url(settings: TuneSettings, run: RunFolder) -> URL:
         return make_url(settings.storage)
     except (ArgumentError, ValueError) as error:
         raise ConfigError(
-            "tune.storage is no URL of a database. Write it as SQLAlchemy does, such as "
+            "tune.storage is not the URL of a database. Write it as SQLAlchemy does, such as "
             "postgresql://USER:PASSWORD@HOST/DATABASE."
         ) from error
 
 
 def _connect(url: URL) -> optuna.storages.RDBStorage:
-    # A server may hang up on a connection that is idle while a network trains.
+    # A server may close a connection that is idle while a network trains.
     options: dict[str, object] = {"pool_pre_ping": True}
     if url.get_backend_name() == "sqlite":
         options["connect_args"] = {"timeout": _SQLITE_WAIT}
-    # Optuna fills in what stands in braces.
+    # Optuna formats the URL, so braces are doubled.
     text = (
         _with_driver(url)
         .render_as_string(hide_password=False)
@@ -122,7 +124,7 @@ def _connect(url: URL) -> optuna.storages.RDBStorage:
 
 
 def _with_driver(url: URL) -> URL:
-    """Names PostgreSQL's driver that is installed: what SQLAlchemy takes depends on its version."""
+    """Names the installed PostgreSQL driver, since SQLAlchemy's default depends on its version."""
     for driver in ("psycopg2", "psycopg"):
         if url.drivername == "postgresql" and importlib.util.find_spec(driver):
             return url.set(drivername=f"postgresql+{driver}")

@@ -1,4 +1,4 @@
-"""The trials of a search: which are finished, running or abandoned."""
+"""The trials of a search, and which of them are running, finished or abandoned."""
 
 import platform
 import warnings
@@ -23,14 +23,14 @@ def make_sampler(settings: TuneSettings, trials: int) -> BaseSampler:
     """Makes a sampler for one draw: the tree-structured Parzen estimator (Bergstra et al., 2011).
 
     Args:
-        settings: Seed, and number of trials drawn at random.
-        trials: How many trials the study has. Another number gives another draw, so that neither a
-            resumed search nor a second worker draws again what was drawn before.
+        settings: The seed, and the number of trials drawn at random.
+        trials: How many trials the study has. Each number gives another draw, so a resumed search
+            or a second worker does not repeat earlier draws.
     """
     seed = int(np.random.SeedSequence([settings.seed, trials]).generate_state(1)[0])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        # A "constant liar" keeps workers away from what others are trying.
+        # A "constant liar" keeps workers away from settings that others are trying.
         return TPESampler(seed=seed, n_startup_trials=settings.startup_trials, constant_liar=True)
 
 
@@ -46,7 +46,8 @@ class ClaimedTrial:
     Attributes:
         trial: The trial, with its settings drawn.
         folder: Where its files go.
-        lock: Held until the trial is told; by it other workers know that this one lives.
+        lock: Held until the trial's result is stored. It shows other workers that this one is
+            alive.
     """
 
     trial: optuna.Trial
@@ -60,20 +61,20 @@ class ClaimedTrial:
 
 
 def run_lock(run: RunFolder) -> FileLock:
-    """Returns the lock under which workers change what they share; a context manager."""
+    """Returns the lock that workers hold while they change shared files; a context manager."""
     return FileLock(run.path / _LOCK)
 
 
 def claim_trial(study: optuna.Study, run: RunFolder, settings: Settings) -> ClaimedTrial | None:
-    """Takes the next trial: first one whose worker died or was stopped, else one newly drawn.
+    """Takes the next trial: one whose worker died or was stopped, or else a new one.
 
     Args:
         study: The study.
         run: The run folder that the workers share.
-        settings: Search space, and number of trials wanted in all.
+        settings: The search space, and the total number of trials.
 
     Returns:
-        The trial; None if all are finished, or run in other workers.
+        The trial; None if all are finished or run in other workers.
     """
     with run_lock(run):
         _give_back_dead(study, run)
@@ -90,16 +91,16 @@ def claim_trial(study: optuna.Study, run: RunFolder, settings: Settings) -> Clai
 
 
 def give_back(study: optuna.Study, number: int) -> None:
-    """Has the settings of an unfinished trial run again, as another trial.
+    """Queues the settings of an unfinished trial, to run as another trial.
 
     Args:
         study: The study.
-        number: The trial, which the caller tells that it failed.
+        number: The trial. The caller marks it as failed.
     """
     trials = study.get_trials(deepcopy=False)
     trial = trials[number]
     drawn = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
-    # A worker may have died between here and telling the trial.
+    # A worker may have died after this call and before it marked the trial.
     given_back = any(other.user_attrs.get(_AGAIN) == number for other in trials)
     if drawn and not given_back:
         study.enqueue_trial(drawn, user_attrs={_AGAIN: number})
@@ -114,19 +115,19 @@ def _give_back_dead(study: optuna.Study, run: RunFolder) -> None:
             with FileLock(folder / _LOCK).acquire(timeout=0):
                 give_back(study, trial.number)
                 study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
-        except Timeout:  # its worker lives
+        except Timeout:  # its worker is alive
             continue
 
 
 def _folder_of(trial: FrozenTrial, run: RunFolder) -> Path | None:
-    """Returns where the lock of a running trial is; None on a machine that cannot be seen."""
+    """Returns the folder with the lock of a running trial; None if another machine has it."""
     folder = _folder(run, trial.number)
     host, written = trial.user_attrs.get(_WORKER, (platform.node(), folder))
     if Path(written).is_dir():
         return Path(written)
     if host != platform.node():
         return None
-    # The run folder was moved, or the worker died before it wrote where it works.
+    # The run folder was moved, or the worker died before it stored its folder.
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

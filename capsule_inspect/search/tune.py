@@ -1,4 +1,4 @@
-"""Search settings with Optuna."""
+"""Run the trials of a search with Optuna."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -28,12 +28,12 @@ from capsule_inspect.training.fit import fit
 
 
 class TrialReporter:
-    """Takes a trial's scores epoch by epoch, and ends a trial that is not worth going on with.
+    """Stores a trial's score after each epoch, and stops a trial that falls behind.
 
     Args:
         trial: The trial.
         epochs: The number of its epochs.
-        reporter: Told what goes on.
+        reporter: Follows the progress.
 
     Attributes:
         last: The latest score; NaN before the first.
@@ -51,7 +51,7 @@ class TrialReporter:
             score: More is better.
 
         Raises:
-            optuna.TrialPruned: The trial should stop here; never after its last epoch.
+            optuna.TrialPruned: The trial should stop. Not raised after the last epoch.
         """
         if not math.isfinite(score):
             self.diverged()
@@ -61,18 +61,18 @@ class TrialReporter:
         self.last = score
         self._trial.report(score, epoch)
         if epoch < self._epochs and self._trial.should_prune():
-            self._reporter.say(f"Trial {self._trial.number} is stopped: others did better by now.")
+            self._reporter.say(
+                f"Trial {self._trial.number} is stopped: other trials were better at this epoch."
+            )
             raise optuna.TrialPruned
 
     def diverged(self) -> None:
-        """Ends a trial whose numbers are no longer finite.
+        """Stops a trial whose numbers are no longer finite.
 
         Raises:
             optuna.TrialPruned: Always.
         """
-        self._reporter.say(
-            f"Trial {self._trial.number} is stopped: its loss is not finite any more."
-        )
+        self._reporter.say(f"Trial {self._trial.number} is stopped: its loss is no longer finite.")
         raise optuna.TrialPruned
 
 
@@ -82,13 +82,13 @@ RunTrial = Callable[[Settings, RunFolder, TrialReporter], float]
 
 @dataclass(frozen=True)
 class Tuned:
-    """What a worker leaves a search with.
+    """The state of a search when a worker ends.
 
     Attributes:
-        best: The best trial's settings, by dotted key; empty while no trial is complete.
-        score: Its score; NaN while no trial is complete.
-        finished: Number of finished trials of the study, pruned ones included.
-        running: Number of trials that other workers still run.
+        best: The best trial's settings, by dotted key; empty until a trial is complete.
+        score: Its score; NaN until a trial is complete.
+        finished: The number of finished trials of the study, pruned ones included.
+        running: The number of trials that still run in other workers.
         study: All trials, for figures.
     """
 
@@ -100,21 +100,21 @@ class Tuned:
 
 
 def tune(settings: Settings, run: RunFolder, reporter: Reporter, run_trial: RunTrial) -> Tuned:
-    """Works on a study until all its trials are finished or taken by other workers.
+    """Runs trials of a study until all are finished or taken by other workers.
 
-    Any number of processes may do so at once with the same run folder. What was found is written
-    there after every trial, as `search_report` says.
+    Any number of processes may share one run folder. After every trial, `write_search_report`
+    updates the files there.
 
     Args:
-        settings: All settings; those that are searched are replaced in each trial.
-        run: Where study and trials go.
-        reporter: Told what goes on.
+        settings: All settings. Each trial replaces those that are searched.
+        run: The folder of the study and its trials.
+        reporter: Follows the progress.
         run_trial: Runs a trial.
 
     Raises:
         ConfigError: The storage cannot be used, or settings of a trial do not go together.
-        DataError: Not one trial could be completed.
-        InterruptedRunError: The user stopped the search; the message says how to go on.
+        DataError: No trial was completed.
+        InterruptedRunError: The user stopped the search. The message says how to resume.
     """
     with explain_storage_errors(settings.tune, run):
         try:
@@ -125,12 +125,12 @@ def tune(settings: Settings, run: RunFolder, reporter: Reporter, run_trial: RunT
                     _run(claim, study, run, settings, reporter, run_trial)
         except (KeyboardInterrupt, InterruptedRunError):
             raise InterruptedRunError(
-                "Stopped; the finished trials are saved. Go on with: "
+                "Stopped; the finished trials are saved. Resume with: "
                 f"capsule-inspect tune tune.resume={run.path} tune.trials={settings.tune.trials}"
             ) from None
         tuned = _tuned(study, settings)
         with run_lock(run):
-            # Again: a worker may have died between its last trial and its report.
+            # Once more: a worker may have died between its last trial and its report.
             write_search_report(study, run, settings)
         return tuned
 
@@ -171,8 +171,8 @@ def _tuned(study: optuna.Study, settings: Settings) -> Tuned:
     best = best_trial(study)
     if best is None and not running:
         raise DataError(
-            f"None of the {finished} trials of the study '{settings.tune.study}' could be "
-            "completed. Raise tune.trials, or make the search space smaller."
+            f"None of the {finished} trials of the study '{settings.tune.study}' was completed. "
+            "Raise tune.trials, or make the search space smaller."
         )
     params = dict(best.params) if best else {}
     value = best.value if best and best.value is not None else math.nan
@@ -198,7 +198,7 @@ class ReportEpochs(keras.callbacks.Callback):
         self._reporter = reporter
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Ends a run that diverged before its outputs, which are no numbers, are measured."""
+        """Stops a run that diverged, before its outputs are measured."""
         del batch
         if has_diverged(logs or {}):
             self._reporter.diverged()
@@ -211,11 +211,11 @@ class ReportEpochs(keras.callbacks.Callback):
 
 
 def trial_trainer(data: DataSet, reporter: Reporter) -> RunTrial:
-    """Returns what trains a network for each trial, and scores it on the validation split.
+    """Returns a function that trains a network for a trial and scores it on the validation split.
 
     Args:
         data: The data set of all trials.
-        reporter: Told what goes on.
+        reporter: Follows the progress.
 
     Raises:
         DataError: The data set has no validation split.
@@ -232,7 +232,7 @@ def trial_trainer(data: DataSet, reporter: Reporter) -> RunTrial:
         try:
             fit(settings, data, folder, reporter, (ReportEpochs(scores),))
         finally:
-            # A trial is run whole or not at all, and the optimizer's state is the larger part.
+            # A trial is never resumed in the middle, and checkpoints are large.
             folder.checkpoint.unlink(missing_ok=True)
         return scores.last
 

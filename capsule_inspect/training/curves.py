@@ -19,10 +19,10 @@ _LOSS_NAMES = dict(zip(LOSSES, ("all", "label", "mask"), strict=True))
 
 
 class DrawHistory(keras.callbacks.Callback):
-    """Draws history.csv after every epoch.
+    """Draws curves.png after every epoch.
 
     Args:
-        history: history.csv.
+        history: The history.csv that `WriteHistory` writes.
     """
 
     def __init__(self, history: Path) -> None:
@@ -30,17 +30,17 @@ class DrawHistory(keras.callbacks.Callback):
         self._history = history
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Replaces the chart."""
+        """Replaces curves.png beside history.csv."""
         del epoch, logs
         draw_history(self._history, self._history.with_name(CURVES))
 
 
 def draw_history(history: Path, picture: Path) -> None:
-    """Draws losses on the left and validation metrics on the right.
+    """Draws the losses on the left and the validation metrics on the right.
 
     Args:
-        history: history.csv.
-        picture: The PNG to write, atomically.
+        history: The path of history.csv.
+        picture: The PNG to write. It is replaced whole.
 
     Raises:
         DataError: history.csv is damaged.
@@ -61,7 +61,7 @@ def draw_history(history: Path, picture: Path) -> None:
 
 
 def _draw(axes: Axes, name: str, values: Iterable[tuple[int, float | None]]) -> None:
-    """Draws a curve if there are any values; skips epochs without one."""
+    """Draws a curve. Leaves out epochs without a value, and draws nothing if all lack one."""
     points = [(number, value) for number, value in values if value is not None]
     if points:
         axes.plot(*zip(*points, strict=True), marker=".", label=name)

@@ -102,7 +102,7 @@ def evaluate(  # noqa: PLR0913  (each choice is a parameter)
         data_root: Where the pictures are, if they moved.
         overrides: Settings to change, such as `predict.threads=2`.
         config_dir: A folder of your own config groups.
-        reporter: Told what goes on.
+        reporter: Follows the progress.
 
     Raises:
         CapsuleInspectError: A package is missing; settings, model, data set or folder cannot be
@@ -176,7 +176,7 @@ def evaluate_model(request: EvaluationRequest, split: str, reporter: Reporter) -
     Args:
         request: Its model is a file or the folder of a run.
         split: `train`, `val`, `test` or `all`.
-        reporter: Told what goes on.
+        reporter: Follows the progress.
 
     Raises:
         CapsuleInspectError: The model or a picture cannot be read, the split is empty or unknown,
@@ -214,7 +214,7 @@ def evaluate_study(
     Args:
         request: The request.
         study: The study that its model names.
-        reporter: Told what goes on.
+        reporter: Follows the progress.
 
     Raises:
         CapsuleInspectError: Runs are not finished, were trained on other pictures, or a model or

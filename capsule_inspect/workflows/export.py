@@ -61,7 +61,7 @@ def export(  # noqa: PLR0913  (each choice is a parameter)
         overrides: Settings to change, such as `export=float16`.
         config_dir: A folder of your own config groups.
         on_file: Called with each file as soon as it is written.
-        reporter: Told what goes on.
+        reporter: Follows the progress.
 
     Raises:
         CapsuleInspectError: A package is missing; settings, network or data set cannot be used;
@@ -103,7 +103,7 @@ def export_network(
         data: The data set to compare on.
         settings: All settings.
         force: Write the file even if it breaks the limits.
-        reporter: Told what goes on.
+        reporter: Follows the progress.
 
     Raises:
         CapsuleInspectError: Network, cross-validation or pictures cannot be used, or the file
@@ -156,7 +156,7 @@ def export_study(
         settings: All settings.
         force: Write files even if they break the limits.
         on_file: Called with each file as soon as it is written.
-        reporter: Told what goes on.
+        reporter: Follows the progress.
 
     Raises:
         CapsuleInspectError: A network or picture cannot be used, or a file disagrees with its

@@ -62,7 +62,7 @@ def train(
         data_root: Where the pictures are, if they moved.
         overrides: Settings to change, such as `train.epochs=40`; `train.resume=RUN` resumes a run.
         config_dir: A folder of your own config groups.
-        reporter: Told what goes on.
+        reporter: Follows the progress.
 
     Raises:
         CapsuleInspectError: A package is missing, or settings, data set or folder cannot be used.

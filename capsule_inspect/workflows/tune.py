@@ -59,7 +59,7 @@ def tune(
         overrides: Settings to change, such as `tune.trials=20`; `tune.resume=RUN` resumes a
             search.
         config_dir: A folder of your own config groups.
-        reporter: Told what goes on.
+        reporter: Follows the progress.
 
     Raises:
         CapsuleInspectError: A package is missing, settings, data set, folder or storage cannot be

@@ -84,7 +84,7 @@ def test_the_table_names_each_picture_and_whether_it_was_right(evaluation):
     rows = section(page_of(evaluation), "rows").split("<tr ")[1:]
     assert len(rows) == 6
     verdicts = [re.search(r'data-group="labelled (\w+)', row)[1] for row in rows]
-    assert verdicts == ["rightly", "wrongly", "wrongly", "rightly", "wrongly", "rightly"]
+    assert verdicts == ["correctly", "wrongly", "wrongly", "correctly", "wrongly", "correctly"]
     cells = re.findall(r"<td[^>]*>([^<]*)</td>", rows[3])
     assert cells == ["d.png", "crack", "crack", "0.900", "0.750", "0.600"]
 

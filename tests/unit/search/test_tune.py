@@ -388,7 +388,7 @@ def test_a_trial_that_is_not_worth_it_is_stopped_but_never_after_its_last_epoch(
     _, mine = reporter(recorder, epochs=2, pruner=hopeless)
     with pytest.raises(optuna.TrialPruned):
         mine.report(1, 0.5)
-    assert recorder.said[-1] == "Trial 0 is stopped: others did better by now."
+    assert recorder.said[-1] == "Trial 0 is stopped: other trials were better at this epoch."
     mine.report(2, 0.5)
 
 
