@@ -22,7 +22,7 @@ from capsule_inspect.modelfile.bundle import ModelBundle
 from capsule_inspect.modelfile.metadata import ModelMetadata
 from capsule_inspect.modelfile.runtime import FEATURES, IMAGE, Interpreter, without_info_lines
 from capsule_inspect.settings.groups import ExportSettings
-from capsule_inspect.training.saved import TrainedModel
+from capsule_inspect.training.network_files import TrainedModel
 
 
 def convert(network: Any, quantization: str, calibration: Sequence[NDArray[np.uint8]]) -> bytes:

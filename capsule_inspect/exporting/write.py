@@ -7,10 +7,10 @@ from pathlib import Path
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.errors import ModelFileError
 from capsule_inspect.evaluation.metrics import measure
-from capsule_inspect.exporting.choose_point import PooledResults
 from capsule_inspect.exporting.convert import Converted
+from capsule_inspect.exporting.operating_point import PooledResults
 from capsule_inspect.exporting.parity import Parity, compare
-from capsule_inspect.exporting.statistics import measure_training_statistics
+from capsule_inspect.exporting.training_statistics import measure_training_statistics
 from capsule_inspect.modelfile.bundle import write_bundle
 from capsule_inspect.modelfile.metadata import Metric, OperatingPoint
 from capsule_inspect.settings.groups import ExportSettings

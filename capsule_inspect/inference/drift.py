@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from capsule_inspect.inference.decide import Observation
+from capsule_inspect.inference.warnings import Observation
 from capsule_inspect.modelfile.metadata import RANGE_NAMES, TrainingStatistics
 
 _MIN_CAPSULES = 5

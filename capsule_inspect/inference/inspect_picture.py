@@ -16,11 +16,11 @@ from capsule_inspect.imaging.encode import encode_mask, encode_picture
 from capsule_inspect.imaging.overlay import draw_overlay
 from capsule_inspect.imaging.picture import MAX_PIXELS, Picture, name_file
 from capsule_inspect.imaging.read import decode_picture
-from capsule_inspect.inference.decide import Observation
 from capsule_inspect.inference.inputs import InputPicture
 from capsule_inspect.inference.inspector import Finding, Inspector
 from capsule_inspect.inference.records import Record, record_finding
 from capsule_inspect.inference.results_folder import ResultsFolder
+from capsule_inspect.inference.warnings import Observation
 from capsule_inspect.text import printable
 
 

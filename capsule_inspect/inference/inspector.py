@@ -15,13 +15,8 @@ from capsule_inspect.imaging.find_capsules import CapsuleBox
 from capsule_inspect.imaging.picture import Picture, StrPath
 from capsule_inspect.imaging.read import decode_picture
 from capsule_inspect.imaging.roi import Roi
-from capsule_inspect.inference.decide import (
-    Decision,
-    Observation,
-    decide,
-    find_warnings,
-    override_threshold,
-)
+from capsule_inspect.inference.decide import Decision, decide, override_threshold
+from capsule_inspect.inference.warnings import Observation, find_warnings
 from capsule_inspect.modelfile.bundle import read_bundle
 from capsule_inspect.modelfile.metadata import ModelMetadata, OperatingPoint, TrainingStatistics
 from capsule_inspect.modelfile.runtime import InterpreterPool, Outputs

@@ -17,7 +17,7 @@ from capsule_inspect.runs.history import validation_metrics
 from capsule_inspect.runs.run import score
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.search.report import best_trial, write_search_report
-from capsule_inspect.search.space import trial_settings
+from capsule_inspect.search.sampling import trial_settings
 from capsule_inspect.search.storage import explain_storage_errors, open_search
 from capsule_inspect.search.trials import ClaimedTrial, claim_trial, give_back, run_lock
 from capsule_inspect.settings.groups import Settings

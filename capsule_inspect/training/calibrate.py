@@ -14,7 +14,7 @@ from capsule_inspect.modelfile.metadata import OperatingPoint
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.settings.groups import ThresholdSettings
 from capsule_inspect.training.decision import DecisionRule, read_decision, write_decision
-from capsule_inspect.training.saved import load_trained
+from capsule_inspect.training.network_files import load_trained
 from capsule_inspect.training.study import CrossValidationRun, Member
 
 

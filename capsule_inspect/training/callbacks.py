@@ -18,7 +18,7 @@ from capsule_inspect.reporter import Advance, Reporter
 from capsule_inspect.runs.history import VALIDATION, history_columns, read_scores
 from capsule_inspect.settings.groups import TrainSettings
 from capsule_inspect.training.batches import Batches
-from capsule_inspect.training.saved import save_network
+from capsule_inspect.training.network_files import save_network
 
 
 class SaveCheckpoint(keras.callbacks.Callback):

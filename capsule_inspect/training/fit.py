@@ -19,8 +19,8 @@ from capsule_inspect.evaluation.operating_point import choose_on_split
 from capsule_inspect.files import write_json
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.model.encoders.encoder import round_kernels
+from capsule_inspect.model.keras_runner import KerasRunner
 from capsule_inspect.model.network import build_network
-from capsule_inspect.model.runner import KerasRunner
 from capsule_inspect.modelfile.metadata import Metric, OperatingPoint
 from capsule_inspect.modelfile.runtime import MASK_LOGITS
 from capsule_inspect.reporter import SILENT, Reporter
@@ -42,9 +42,9 @@ from capsule_inspect.training.callbacks import (
     has_stalled,
 )
 from capsule_inspect.training.crops import MARGIN, TrainingCrop, draw_crops, read_crops
-from capsule_inspect.training.curves import DrawHistory
 from capsule_inspect.training.decision import DecisionRule, write_decision
-from capsule_inspect.training.saved import load_network, save_best, save_network
+from capsule_inspect.training.learning_curves import DrawHistory
+from capsule_inspect.training.network_files import load_network, save_best, save_network
 from capsule_inspect.training.stages import Stage, epochs_done, plan_stages, start_stage
 
 

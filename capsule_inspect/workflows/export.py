@@ -18,8 +18,8 @@ from capsule_inspect.workflows.arguments import StrPath, as_path, compose_settin
 from capsule_inspect.workflows.extras import import_training_stack
 
 if TYPE_CHECKING:
-    from capsule_inspect.exporting.choose_point import PooledResults
     from capsule_inspect.exporting.convert import Converted
+    from capsule_inspect.exporting.operating_point import PooledResults
     from capsule_inspect.exporting.write import Exported
 
 
@@ -109,7 +109,7 @@ def export_network(
         CapsuleInspectError: Network, cross-validation or pictures cannot be used, or the file
             disagrees with the network.
     """
-    from capsule_inspect.exporting.choose_point import choose_point, validation_samples
+    from capsule_inspect.exporting.operating_point import choose_point, validation_samples
 
     run = RunFolder(model if model.is_dir() else model.parent)
     measured = _cross_validated(run, settings)
@@ -125,7 +125,7 @@ def export_network(
 
 def _cross_validated(run: RunFolder, settings: Settings) -> "PooledResults | None":
     """Reads the cross-validation that export.cross_validation names, if any."""
-    from capsule_inspect.exporting.choose_point import read_pooled_results, require_same_recipe
+    from capsule_inspect.exporting.operating_point import read_pooled_results, require_same_recipe
 
     if not settings.export.cross_validation:
         return None
@@ -192,7 +192,7 @@ def _convert(
     model: Path, data: DataSet, file: Path, settings: ExportSettings, reporter: Reporter
 ) -> "Converted":
     from capsule_inspect.exporting.convert import convert_trained
-    from capsule_inspect.training.saved import load_trained
+    from capsule_inspect.training.network_files import load_trained
 
     reporter.say(f"Converting to {settings.format}.")
     return convert_trained(load_trained(model), data, file, settings)

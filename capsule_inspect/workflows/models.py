@@ -53,7 +53,7 @@ def load_model(
 
     resolve_model(file)
     import_training_stack("evaluate", reporter=reporter)
-    from capsule_inspect.training.saved import load_trained
+    from capsule_inspect.training.network_files import load_trained
 
     trained = load_trained(file)
     return LoadedModel(trained.inspector, trained.rule.training_data_sha256, _sha256(file))

@@ -24,8 +24,9 @@ from capsule_inspect.evaluation.pixels import Overlap
 from capsule_inspect.imaging.appearance import Appearance
 from capsule_inspect.imaging.crop import find_crops
 from capsule_inspect.imaging.roi import Roi
-from capsule_inspect.inference.decide import Decision, Observation
+from capsule_inspect.inference.decide import Decision
 from capsule_inspect.inference.inspector import Finding, Inspector
+from capsule_inspect.inference.warnings import Observation
 from capsule_inspect.modelfile.metadata import OperatingPoint
 from capsule_inspect.modelfile.runtime import Outputs
 

@@ -3,7 +3,7 @@
 import importlib.util
 
 _EXPORTING = [
-    "test_choose_point.py",
+    "test_operating_point.py",
     "test_convert.py",
     "test_write.py",
 ]

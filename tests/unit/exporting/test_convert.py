@@ -15,7 +15,7 @@ from capsule_inspect.modelfile.metadata import OperatingPoint
 from capsule_inspect.modelfile.runtime import Interpreter
 from capsule_inspect.settings.groups import ExportSettings
 from capsule_inspect.training.decision import DecisionRule
-from capsule_inspect.training.saved import TrainedModel
+from capsule_inspect.training.network_files import TrainedModel
 
 SIZE = (32, 96)
 

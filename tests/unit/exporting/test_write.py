@@ -9,15 +9,15 @@ import pytest
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.errors import ModelFileError
-from capsule_inspect.exporting.choose_point import PooledResults
 from capsule_inspect.exporting.convert import Converted
+from capsule_inspect.exporting.operating_point import PooledResults
 from capsule_inspect.exporting.write import write_verified
 from capsule_inspect.modelfile.bundle import read_bundle
 from capsule_inspect.modelfile.metadata import Metric, OperatingPoint
 from capsule_inspect.modelfile.runtime import Interpreter
 from capsule_inspect.settings.groups import ExportSettings, Settings
 from capsule_inspect.training.decision import DecisionRule
-from capsule_inspect.training.saved import TrainedModel
+from capsule_inspect.training.network_files import TrainedModel
 
 POINT = OperatingPoint(1.0, 0.5, 0.5, "the tests")
 SETTINGS = ExportSettings()

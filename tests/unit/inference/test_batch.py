@@ -22,13 +22,13 @@ from capsule_inspect.inference.batch import (
     map_in_order,
     run_settings,
 )
-from capsule_inspect.inference.decide import Observation
 from capsule_inspect.inference.drift import Shift
 from capsule_inspect.inference.inputs import expand_inputs
 from capsule_inspect.inference.inspect_picture import InspectedPicture, InspectOptions
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.inference.records import Record, read_records
 from capsule_inspect.inference.results_folder import ResultsFolder, open_results
+from capsule_inspect.inference.warnings import Observation
 from capsule_inspect.modelfile.metadata import (
     RANGE_NAMES,
     OperatingPoint,

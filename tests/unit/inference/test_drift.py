@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capsule_inspect.imaging.appearance import Appearance
-from capsule_inspect.inference.decide import Observation
 from capsule_inspect.inference.drift import DriftMeter, Shift, describe_drift, read_shifts
+from capsule_inspect.inference.warnings import Observation
 from capsule_inspect.modelfile.metadata import RANGE_NAMES, Range, TrainingStatistics
 
 STATISTICS = TrainingStatistics(

@@ -15,8 +15,9 @@ from capsule_inspect.imaging.find_capsules import CapsuleBox
 from capsule_inspect.imaging.overlay import draw_overlay
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference import inspector as module
-from capsule_inspect.inference.decide import Decision, Observation
+from capsule_inspect.inference.decide import Decision
 from capsule_inspect.inference.inspector import Finding, Inspector, load
+from capsule_inspect.inference.warnings import Observation
 from capsule_inspect.modelfile.bundle import read_bundle
 from capsule_inspect.modelfile.metadata import (
     RANGE_NAMES,

@@ -17,7 +17,7 @@ from capsule_inspect.errors import DataError, UsageError
 from capsule_inspect.imaging.appearance import Appearance
 from capsule_inspect.imaging.crop import crop_capsule
 from capsule_inspect.imaging.find_capsules import CapsuleBox
-from capsule_inspect.inference.decide import Decision, Observation
+from capsule_inspect.inference.decide import Decision
 from capsule_inspect.inference.inspector import Finding
 from capsule_inspect.inference.records import (
     Record,
@@ -29,6 +29,7 @@ from capsule_inspect.inference.records import (
     record_finding,
     recover_records,
 )
+from capsule_inspect.inference.warnings import Observation
 from capsule_inspect.modelfile.runtime import Outputs
 from capsule_inspect.text import printable
 

@@ -8,8 +8,8 @@ from tiny_network import TINY, numpy_of, outputs, pictures
 from capsule_inspect.choices import LABEL_HEADS
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.model.heads import HEADS, pool_features
+from capsule_inspect.model.keras_runner import KerasRunner
 from capsule_inspect.model.network import build_network
-from capsule_inspect.model.runner import KerasRunner
 from capsule_inspect.settings.groups import ModelSettings
 
 

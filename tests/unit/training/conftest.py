@@ -7,10 +7,10 @@ _TRAINING = [
     "test_batches.py",
     "test_calibrate.py",
     "test_callbacks.py",
-    "test_curves.py",
+    "test_learning_curves.py",
     "test_fit.py",
     "test_fit_members.py",
-    "test_saved.py",
+    "test_network_files.py",
     "test_stages.py",
 ]
 

@@ -24,7 +24,7 @@ from capsule_inspect.training.callbacks import (
     averaged_weights,
     has_stalled,
 )
-from capsule_inspect.training.saved import load_network
+from capsule_inspect.training.network_files import load_network
 
 
 def test_it_saves_network_and_optimizer(tmp_path):

@@ -34,7 +34,7 @@ from capsule_inspect.settings.groups import (
 )
 from capsule_inspect.training.fit import begin_training, fit
 from capsule_inspect.training.fit_members import fit_members
-from capsule_inspect.training.saved import load_network, load_trained
+from capsule_inspect.training.network_files import load_network, load_trained
 from capsule_inspect.training.study import make_study
 
 pytestmark = pytest.mark.slow

@@ -7,7 +7,7 @@ import pytest
 from capsule_inspect.model.encoders.encoder import PREFIX
 from capsule_inspect.model.losses import AnyDefectLoss, ClassesLoss
 from capsule_inspect.settings.groups import TrainSettings
-from capsule_inspect.training.saved import load_network
+from capsule_inspect.training.network_files import load_network
 from capsule_inspect.training.stages import Stage, epochs_done, plan_stages, start_stage
 
 TRAIN = TrainSettings(

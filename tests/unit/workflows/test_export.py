@@ -25,7 +25,7 @@ from capsule_inspect.settings.groups import (
 )
 from capsule_inspect.settings.yaml_text import to_yaml
 from capsule_inspect.training.decision import DecisionRule, write_decision
-from capsule_inspect.training.saved import TrainedModel
+from capsule_inspect.training.network_files import TrainedModel
 from capsule_inspect.workflows.export import export, export_network, write_export
 
 pytest.importorskip("tensorflow", reason="export-tflite needs the train extra")
@@ -128,7 +128,7 @@ def test_what_is_not_forced_is_refused(data, converted, capfd):
 def trained(small_settings, few_pictures, tmp_path):
     """The folder of a run whose network has random weights, and a data set folder of its own."""
     from capsule_inspect.model.network import build_network  # noqa: PLC0415  (imports Keras)
-    from capsule_inspect.training.saved import save_network  # noqa: PLC0415
+    from capsule_inspect.training.network_files import save_network  # noqa: PLC0415
 
     folder = tmp_path / "random"
     folder.mkdir()

@@ -13,12 +13,12 @@ from capsule_inspect.exporting.convert import convert
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.model.encoders.encoder import PREFIX, set_encoder_trainable
 from capsule_inspect.model.encoders.registry import ENCODERS, get_encoder, require_encoder
+from capsule_inspect.model.keras_runner import KerasRunner
 from capsule_inspect.model.network import build_network
-from capsule_inspect.model.runner import KerasRunner
 from capsule_inspect.modelfile.bundle import ModelBundle
 from capsule_inspect.modelfile.runtime import Interpreter
 from capsule_inspect.settings.groups import ModelSettings, TrainSettings
-from capsule_inspect.training.saved import load_network
+from capsule_inspect.training.network_files import load_network
 from capsule_inspect.training.stages import plan_stages, start_stage
 
 HEIGHT, WIDTH, CLASSES = 64, 96, ("good", "crack", "poke")

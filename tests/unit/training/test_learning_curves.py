@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from capsule_inspect.training.curves import draw_history
+from capsule_inspect.training.learning_curves import draw_history
 
 HEADER = "epoch,loss,logits_loss,mask_logits_loss,learning_rate,seconds,val_accuracy,val_dice\n"
 

@@ -7,7 +7,12 @@ from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.modelfile.metadata import OperatingPoint
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.training.decision import DecisionRule, write_decision
-from capsule_inspect.training.saved import load_network, load_trained, save_best, save_network
+from capsule_inspect.training.network_files import (
+    load_network,
+    load_trained,
+    save_best,
+    save_network,
+)
 
 RULE = DecisionRule(
     ("good", "crack"), Roi("whole", 8, 8, 8), OperatingPoint(1.0, 0.5, 0.5), "ab" * 32, "none"

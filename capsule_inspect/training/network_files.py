@@ -10,7 +10,7 @@ from capsule_inspect.errors import ModelFileError
 from capsule_inspect.files import atomic_write
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.model import losses, optimizer  # noqa: F401  (registers their classes)
-from capsule_inspect.model.runner import KerasRunner
+from capsule_inspect.model.keras_runner import KerasRunner
 from capsule_inspect.runs.history import read_scores
 from capsule_inspect.runs.run import score
 from capsule_inspect.runs.run_folder import RunFolder

@@ -2,7 +2,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from capsule_inspect.errors import ConfigError
-from capsule_inspect.search.space import distributions, trial_settings
+from capsule_inspect.search.sampling import distributions, trial_settings
 from capsule_inspect.settings.groups import Settings, TrainSettings, TuneSettings
 from capsule_inspect.settings.search_space import Dimension, SpaceSettings
 

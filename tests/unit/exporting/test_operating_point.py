@@ -8,13 +8,13 @@ import pytest
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.errors import ConfigError, DataError
-from capsule_inspect.exporting.choose_point import (
+from capsule_inspect.exporting.convert import Converted
+from capsule_inspect.exporting.operating_point import (
     choose_point,
     read_pooled_results,
     require_same_recipe,
     validation_samples,
 )
-from capsule_inspect.exporting.convert import Converted
 from capsule_inspect.modelfile.bundle import read_bundle
 from capsule_inspect.modelfile.metadata import Metric, OperatingPoint
 from capsule_inspect.modelfile.runtime import Interpreter
@@ -26,7 +26,7 @@ from capsule_inspect.settings.groups import (
 )
 from capsule_inspect.settings.yaml_text import to_yaml
 from capsule_inspect.training.decision import DecisionRule
-from capsule_inspect.training.saved import TrainedModel
+from capsule_inspect.training.network_files import TrainedModel
 
 POINT = OperatingPoint(1.0, 0.5, 0.5, "the tests")
 CLASSES = ("good", "crack", "scratch")

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from capsule_inspect.model.runner import KerasRunner
+from capsule_inspect.model.keras_runner import KerasRunner
 
 
 def network(with_mask: bool) -> keras.Model:

@@ -5,7 +5,7 @@ import pytest
 
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
-from capsule_inspect.exporting.statistics import measure_training_statistics
+from capsule_inspect.exporting.training_statistics import measure_training_statistics
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.metadata import OperatingPoint
