@@ -81,7 +81,7 @@ def prepare(
     pictures = counted(len(result.data.samples), "picture")
     terminal.say(
         f"Wrote {pictures} to {out / 'manifest.csv'}{page} in {result.seconds:.1f} s. "
-        f"Next: {command_line('train', f'data.dir={out}')}"
+        f"Next: {command_line('train', '--data', out)}"
     )
 
 

@@ -99,8 +99,8 @@ def _hint(found: "Sequence[Run]", folder: Path, sort: str | None) -> str:
     stopped = [run for run in found if run.can_resume]
     if stopped:
         command = stopped[0].command
-        resume = command_line(command, f"{command}.resume={stopped[0].path}")
-        return f"{count} Go on with one that was stopped: {resume}"
+        resume = command_line(command, "--resume", stopped[0].path)
+        return f"{count} Resume one that was stopped: {resume}"
     if sort is None and any(f.name == "accuracy" for run in found for f in run.status.metrics):
         where = () if folder == RUNS else (folder,)
         return f"{count} Best first: {command_line('runs', *where, '--sort', 'accuracy')}"

@@ -5,15 +5,35 @@ from typing import Annotated
 
 import typer
 
-from capsule_inspect.cli.options import ConfigDir, DataRoot, Overrides, PrintConfig, print_settings
+from capsule_inspect.cli.options import (
+    ConfigDir,
+    Data,
+    DataRoot,
+    Overrides,
+    PrintConfig,
+    print_settings,
+)
 from capsule_inspect.text import command_line
 
 
 def tune(
     overrides: Overrides = None,
+    data: Data = None,
     out: Annotated[
         Path | None,
         typer.Option("-o", "--out", help="The run folder; runs/tune/TIME-NAME if not given."),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option("--resume", metavar="RUN", help="The folder of a search to resume."),
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            "--storage",
+            metavar="URL",
+            help="The database for the trials; study.db in the run folder if not given.",
+        ),
     ] = None,
     data_root: DataRoot = None,
     config_dir: ConfigDir = None,
@@ -21,26 +41,34 @@ def tune(
 ) -> None:
     """Search the settings of the group `space` with Optuna.
 
-    Trials that do badly stop early. All trials are kept in study.db of the run folder, or in the
-    database tune.storage. tune.resume=RUN continues until there are tune.trials; start it several
-    times at once to share the trials between workers.
+    Trials that do badly stop early. --resume continues until there are tune.trials; to share the
+    trials between workers, start several of them with --resume.
 
     The best settings go to best.yaml in the run folder, an experiment file for `train`; trials.csv,
     history.png and importance.png show the rest.
 
     Examples:
-        capsule-inspect tune data.dir=data/capsule tune.trials=20 -o runs/search
-        capsule-inspect tune tune.resume=runs/search tune.trials=40
+        capsule-inspect tune --data data/capsule tune.trials=20 -o runs/search
+        capsule-inspect tune --resume runs/search tune.trials=40
     """
     if print_config:
-        print_settings(overrides, config_dir, data_root)
+        options = {
+            "data.dir": data,
+            "data.root": data_root,
+            "tune.resume": resume,
+            "tune.storage": storage,
+        }
+        print_settings(overrides, config_dir, options)
     from capsule_inspect.cli.console import Terminal
     from capsule_inspect.workflows import tune as workflow
 
     terminal = Terminal()
     result = workflow.tune(
+        data,
         out=out,
         data_root=data_root,
+        resume=resume,
+        storage=storage,
         overrides=overrides or (),
         config_dir=config_dir,
         reporter=terminal,
@@ -54,8 +82,8 @@ def tune(
         )
     if result.experiment:
         terminal.say(result.figures)
-        data = f"data.dir={result.data}"
-        following = command_line("train", f"experiment={result.experiment}", data)
+        experiment = f"experiment={result.experiment}"
+        following = command_line("train", "--data", result.data, experiment)
         terminal.say(
             f"Best of {result.finished} trials: score {result.score:.4f}. Next: {following}"
         )

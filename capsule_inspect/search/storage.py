@@ -46,7 +46,7 @@ def open_search(settings: TuneSettings, run: RunFolder) -> optuna.Study:
     except DuplicatedStudyError as error:
         raise ConfigError(
             f"There is a study '{settings.study}' in {_masked(url)} already. Give another "
-            "tune.study, or go on with that one: tune.resume=RUN, with its run folder."
+            "tune.study, or resume that one with --resume RUN, where RUN is its run folder."
         ) from error
     if study.directions != [StudyDirection.MAXIMIZE]:
         raise ConfigError(
@@ -73,7 +73,7 @@ def explain_storage_errors(settings: TuneSettings, run: RunFolder) -> Iterator[N
             text = text.replace(secret, _HIDDEN)
         raise ConfigError(
             f"The storage {_masked(url)} of the study does not answer: {text.rstrip('.')}. "
-            "Check tune.storage; finished trials are safe."
+            "Check --storage; finished trials are safe."
         ) from error
 
 
@@ -91,7 +91,7 @@ def _url(settings: TuneSettings, run: RunFolder) -> URL:
         return make_url(settings.storage)
     except (ArgumentError, ValueError) as error:
         raise ConfigError(
-            "tune.storage is no URL of a database. Write it as SQLAlchemy does, such as "
+            "--storage is no URL of a database. Write it as SQLAlchemy does, such as "
             "postgresql://USER:PASSWORD@HOST/DATABASE."
         ) from error
 

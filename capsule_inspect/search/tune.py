@@ -23,12 +23,13 @@ from capsule_inspect.search.trials import ClaimedTrial, claim_trial, give_back, 
 from capsule_inspect.settings.groups import Settings
 from capsule_inspect.settings.keys import Value
 from capsule_inspect.settings.yaml_text import to_yaml
+from capsule_inspect.text import command_line
 from capsule_inspect.training.callbacks import has_diverged
 from capsule_inspect.training.fit import fit
 
 
 class TrialReporter:
-    """Takes a trial's scores epoch by epoch, and ends a trial that is not worth going on with.
+    """Takes a trial's scores epoch by epoch, and ends a trial early if it does badly.
 
     Args:
         trial: The trial.
@@ -114,7 +115,7 @@ def tune(settings: Settings, run: RunFolder, reporter: Reporter, run_trial: RunT
     Raises:
         ConfigError: The storage cannot be used, or settings of a trial do not go together.
         DataError: Not one trial could be completed.
-        InterruptedRunError: The user stopped the search; the message says how to go on.
+        InterruptedRunError: The user stopped the search; the message says how to resume it.
     """
     with explain_storage_errors(settings.tune, run):
         try:
@@ -124,9 +125,10 @@ def tune(settings: Settings, run: RunFolder, reporter: Reporter, run_trial: RunT
                 with claim.lock:
                     _run(claim, study, run, settings, reporter, run_trial)
         except (KeyboardInterrupt, InterruptedRunError):
+            trials = f"tune.trials={settings.tune.trials}"
             raise InterruptedRunError(
-                "Stopped; the finished trials are saved. Go on with: "
-                f"capsule-inspect tune tune.resume={run.path} tune.trials={settings.tune.trials}"
+                "Stopped; the finished trials are saved. Resume with: "
+                f"{command_line('tune', '--resume', run.path, trials)}"
             ) from None
         tuned = _tuned(study, settings)
         with run_lock(run):
