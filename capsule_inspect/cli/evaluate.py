@@ -44,7 +44,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
     out: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--out", help="The folder for the results; runs/evaluate/TIME-NAME if not given."
+            "-o", "--out", help="The folder for the results; by default runs/evaluate/TIME-NAME."
         ),
     ] = None,
     conditions: Annotated[
@@ -67,11 +67,11 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
     config_dir: ConfigDir = None,
     print_config: PrintConfig = False,
 ) -> None:
-    """Measure a model on a data set folder, with the code of `predict`.
+    """Measure a model on a data set; it decides exactly as in `predict`.
 
     Prints the metrics with their 95 % intervals, those of each class and the confusion matrix, and
     writes metrics.json, pictures.csv and figures. Each run of a study is measured on the fold that
-    it has not seen, and all are pooled into metrics.json and out_of_fold.csv. Give that file as
+    it has not seen; all results are pooled into metrics.json and out_of_fold.csv. Give that file as
     MODEL to print the tables again, without pictures or networks.
 
     Examples:

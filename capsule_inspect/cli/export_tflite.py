@@ -29,16 +29,18 @@ def export_tflite(  # noqa: PLR0913, PLR0917  (each option of the command is a p
     data: Data = None,
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", help="The file to write; model.tflite beside the network."),
+        typer.Option(
+            "-o", "--out", help="The file to write; by default model.tflite beside the network."
+        ),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Write the file even if it disagrees too much.")
+        bool, typer.Option("--force", help="Write the file even if it differs too much.")
     ] = False,
     cross_validation: Annotated[
         Path | None,
         typer.Option(
             "--cross-validation",
-            help="The folder that `evaluate` wrote of a study; its threshold and metrics go into "
+            help="The folder that `evaluate` wrote for a study; its threshold and metrics go into "
             "the file.",
         ),
     ] = None,
@@ -48,9 +50,10 @@ def export_tflite(  # noqa: PLR0913, PLR0917  (each option of the command is a p
 ) -> None:
     """Quantize a network to TensorFlow Lite, and check that the file agrees with the network.
 
-    Reads the file back through the runtime of `predict`, chooses its threshold (threshold.policy),
-    and compares it with the network on all pictures of the data set. Refuses a file below
-    export.min_agreement or above export.max_dice_drop. Each run of a study gets its own file.
+    Loads the file with the runtime of `predict`, chooses its threshold (threshold.policy), and
+    compares it with the network on all pictures of the data set. Does not write a file that gives
+    the same label too rarely (export.min_agreement) or loses too much Dice (export.max_dice_drop).
+    Each run of a study gets its own file.
 
     Examples:
         capsule-inspect export-tflite runs/first --data data/capsule -o model.tflite

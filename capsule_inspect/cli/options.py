@@ -62,6 +62,8 @@ def _settable() -> list[str]:
 _SETTINGS = "Settings"
 """The panel of options that every command has."""
 
+_DATA = "Data set"
+
 
 Overrides = Annotated[
     list[str] | None,
@@ -90,12 +92,20 @@ PrintConfig = Annotated[
 
 Data = Annotated[
     Path | None,
-    typer.Option("--data", help="The data set folder that `prepare` wrote.", show_default=False),
+    typer.Option(
+        "--data",
+        help="The data set folder that `prepare` wrote.",
+        show_default=False,
+        rich_help_panel=_DATA,
+    ),
 ]
 DataRoot = Annotated[
     Path | None,
     typer.Option(
-        "--data-root", help="The folder of the pictures, if they moved.", show_default=False
+        "--data-root",
+        help="The folder of the pictures, if they moved.",
+        show_default=False,
+        rich_help_panel=_DATA,
     ),
 ]
 

@@ -37,7 +37,7 @@ def prepare(
     ] = False,
     no_page: Annotated[
         bool,
-        typer.Option("--no-page", help="Do not write dataset.html; saves half of the time."),
+        typer.Option("--no-page", help="Do not write dataset.html; takes half the time."),
     ] = False,
     config_dir: ConfigDir = None,
     print_config: PrintConfig = False,

@@ -24,7 +24,7 @@ def train(
     data: Data = None,
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", help="The run folder; runs/train/TIME-NAME if not given."),
+        typer.Option("-o", "--out", help="The run folder; by default runs/train/TIME-NAME."),
     ] = None,
     resume: Annotated[
         Path | None,
@@ -37,15 +37,15 @@ def train(
     """Train a network on a data set folder.
 
     Writes model.keras, decision.json, history.csv, TensorBoard events and config.yaml, with all
-    settings, into a run folder. Ctrl-C keeps all finished epochs; --resume continues from there.
+    settings, into a run folder. Ctrl-C keeps all finished epochs; --resume RUN continues from
+    there.
 
-    train.folds=5 train.seeds=3 cross-validates, with a run for every fold and seed. To share these
-    runs between processes, start more of them with --resume.
+    train.folds=5 train.seeds=3 cross-validates, with a run for every fold and seed. To share the
+    runs between several processes, start the others with --resume RUN.
 
     Examples:
         capsule-inspect train --data data/capsule -o runs/first
         capsule-inspect train --data data/capsule train.folds=5 train.seeds=3
-        capsule-inspect train --resume runs/first
     """
     if print_config:
         options = {"data.dir": data, "data.root": data_root, "train.resume": resume}

@@ -21,7 +21,7 @@ def tune(
     data: Data = None,
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", help="The run folder; runs/tune/TIME-NAME if not given."),
+        typer.Option("-o", "--out", help="The run folder; by default runs/tune/TIME-NAME."),
     ] = None,
     resume: Annotated[
         Path | None,
@@ -32,20 +32,21 @@ def tune(
         typer.Option(
             "--storage",
             metavar="URL",
-            help="The database for the trials; study.db in the run folder if not given.",
+            help="The database for the trials; by default study.db in the run folder.",
         ),
     ] = None,
     data_root: DataRoot = None,
     config_dir: ConfigDir = None,
     print_config: PrintConfig = False,
 ) -> None:
-    """Search the settings of the group `space` with Optuna.
+    """Search for the best settings with Optuna.
 
-    Trials that do badly stop early. --resume continues until there are tune.trials; to share the
-    trials between workers, start several of them with --resume.
+    Tries values of the settings that the group `space` names. Trials that do badly stop early.
+    --resume RUN continues until there are tune.trials; to share the trials between several
+    processes, start the others with --resume RUN.
 
     The best settings go to best.yaml in the run folder, an experiment file for `train`; trials.csv,
-    history.png and importance.png show the rest.
+    history.png and importance.png show all trials.
 
     Examples:
         capsule-inspect tune --data data/capsule tune.trials=20 -o runs/search

@@ -30,7 +30,7 @@ def open_search(settings: TuneSettings, run: RunFolder) -> optuna.Study:
 
     Raises:
         ConfigError: The storage is no URL, needs a driver, or holds a study of that name that
-            cannot go on.
+            cannot be resumed.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     url = _url(settings, run)

@@ -42,6 +42,13 @@ def answer(folder: Path, *words: str) -> tuple[list[str], set[str]]:
         (["train", "train.ep"], ["train.epochs="]),
         (["train", "train.augment.sh"], ["train.augment.shift_x=", "train.augment.shift_y="]),
         (["train", "experi"], ["experiment="]),
+        (["train", "--da"], ["--data", "--data-root"]),
+        (["train", "--res"], ["--resume"]),
+        (["tune", "--st"], ["--storage"]),
+        (["export-tflite", "model.keras", "--cr"], ["--cross-validation"]),
+        (["train", "data.di"], []),  # options took the place of these settings
+        (["train", "train.res"], []),
+        (["tune", "tune.st"], ["tune.startup_trials=", "tune.study="]),
         (["predict", "--fail"], ["--fail-on-defect"]),
         (["predict", "--overlays", "de"], ["defects"]),
         (["predict", "picture.png", "predict.thr"], ["predict.threads="]),
