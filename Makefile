@@ -68,10 +68,10 @@ bench: $(BENCH) ## measure speed, memory and start-up, in a quarter of an hour o
 pipeline: $(TRAIN) ## go the whole way on drawn capsules, in minutes
 	rm -rf out/pipeline
 	$(INSPECT) prepare drawn out/pipeline/data data=drawn data.count=60 data.size=500
-	$(INSPECT) train -o out/pipeline/run data.dir=out/pipeline/data experiment=pipeline
-	$(INSPECT) evaluate out/pipeline/run -o out/pipeline/evaluation data.dir=out/pipeline/data
+	$(INSPECT) train -o out/pipeline/run --data out/pipeline/data experiment=pipeline
+	$(INSPECT) evaluate out/pipeline/run -o out/pipeline/evaluation --data out/pipeline/data
 	$(INSPECT) export-tflite out/pipeline/run -o out/pipeline/model.tflite --force \
-		data.dir=out/pipeline/data
+		--data out/pipeline/data
 	$(INSPECT) predict out/pipeline/data/pictures -o out/pipeline/results \
 		--model out/pipeline/model.tflite
 
@@ -79,13 +79,13 @@ STUDY := experiments/cross_validation
 model: need-CAPSULE_INSPECT_DATA $(TRAIN) ## cross-validate the defaults and make a model to ship, in hours
 	rm -rf out/model $(STUDY)_float32 $(STUDY)_int8
 	$(INSPECT) prepare "$(CAPSULE_INSPECT_DATA)" out/model/data data.val=0 data.test=0
-	$(INSPECT) train -o out/model/study data.dir=out/model/data train.folds=5 train.seed=1
-	$(INSPECT) evaluate out/model/study -o $(STUDY)_float32 data.dir=out/model/data
-	$(INSPECT) export-tflite out/model/study data.dir=out/model/data
-	$(INSPECT) evaluate out/model/study -o $(STUDY)_int8 data.dir=out/model/data
-	$(INSPECT) train -o out/model/run data.dir=out/model/data train.seed=1
+	$(INSPECT) train -o out/model/study --data out/model/data train.folds=5 train.seed=1
+	$(INSPECT) evaluate out/model/study -o $(STUDY)_float32 --data out/model/data
+	$(INSPECT) export-tflite out/model/study --data out/model/data
+	$(INSPECT) evaluate out/model/study -o $(STUDY)_int8 --data out/model/data
+	$(INSPECT) train -o out/model/run --data out/model/data train.seed=1
 	$(INSPECT) export-tflite out/model/run -o out/model/capsule.tflite \
-		data.dir=out/model/data export.cross_validation=$(STUDY)_int8
+		--data out/model/data --cross-validation $(STUDY)_int8
 	mkdir -p $(dir $(SHIPPED))
 	cp out/model/capsule.tflite $(SHIPPED)
 
@@ -93,16 +93,16 @@ prepare: need-IN need-DATA $(LIGHT) ## check and split the pictures of IN into D
 	$(INSPECT) prepare "$(IN)" "$(DATA)" $(ARGS)
 
 train: need-DATA need-RUN $(TRAIN) ## train on DATA into RUN
-	$(INSPECT) train -o "$(RUN)" "data.dir=$(DATA)" $(ARGS)
+	$(INSPECT) train -o "$(RUN)" --data "$(DATA)" $(ARGS)
 
 tune: need-DATA need-RUN $(TRAIN) ## search for settings on DATA, into RUN
-	$(INSPECT) tune -o "$(RUN)" "data.dir=$(DATA)" $(ARGS)
+	$(INSPECT) tune -o "$(RUN)" --data "$(DATA)" $(ARGS)
 
 evaluate: need-RUN need-DATA need-OUT $(TRAIN) ## measure RUN on DATA, into OUT
-	$(INSPECT) evaluate "$(RUN)" -o "$(OUT)" "data.dir=$(DATA)" $(ARGS)
+	$(INSPECT) evaluate "$(RUN)" -o "$(OUT)" --data "$(DATA)" $(ARGS)
 
 export: need-RUN need-DATA need-OUT $(TRAIN) ## convert RUN to the file OUT, compared on DATA
-	$(INSPECT) export-tflite "$(RUN)" -o "$(OUT)" "data.dir=$(DATA)" $(ARGS)
+	$(INSPECT) export-tflite "$(RUN)" -o "$(OUT)" --data "$(DATA)" $(ARGS)
 
 predict: need-IN need-OUT $(LIGHT) ## find the defects on the pictures of IN, into OUT
 	$(INSPECT) predict "$(IN)" -o "$(OUT)" $(ARGS)

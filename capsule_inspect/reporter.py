@@ -1,4 +1,4 @@
-"""The reporter: takes sentences and progress from work that goes on."""
+"""The reporter: takes the sentences and the progress of running work."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager

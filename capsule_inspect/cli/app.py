@@ -23,7 +23,7 @@ from capsule_inspect.cli.train import train
 from capsule_inspect.cli.tune import tune
 from capsule_inspect.errors import CapsuleInspectError, InterruptedRunError, UsageError
 from capsule_inspect.settings.groups import Settings
-from capsule_inspect.settings.keys import keys_named
+from capsule_inspect.settings.keys import OPTIONS, keys_named
 from capsule_inspect.text import suggest
 
 _EXAMPLES = "\n\nExamples:\n"
@@ -196,12 +196,16 @@ def _meant(error: Any) -> str:
     """Returns a sentence that names the option or setting that was probably meant."""
     parameters = error.ctx.command.get_params(error.ctx) if error.ctx else []
     name = error.option_name.lstrip("-")
-    settings = keys_named(Settings(), name.replace("-", "_"))
+    named = keys_named(Settings(), name.replace("-", "_"))
+    known = [option for parameter in parameters for option in parameter.opts]
+    for key in named:
+        if OPTIONS.get(key) in known:
+            return f" Did you mean '{OPTIONS[key]}'?"
+    settings = [key for key in named if key not in OPTIONS]
     if settings and any(parameter.name in {"overrides", "inputs"} for parameter in parameters):
         written = " or ".join(f"{key}=VALUE" for key in settings)
         return f" It is a setting: write {written}, without dashes."
-    options = (option for parameter in parameters for option in parameter.opts)
-    return suggest(error.option_name, (o for o in options if o.startswith("--") and o != "--help"))
+    return suggest(error.option_name, (o for o in known if o.startswith("--") and o != "--help"))
 
 
 def versions() -> Iterator[str]:

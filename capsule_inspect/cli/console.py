@@ -154,7 +154,7 @@ def open_terminal(quiet: bool = False, log_file: Path | None = None) -> Iterator
 
 class _LogFile(logging.FileHandler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (logging's name)
-        """Ends the command with a sentence; logging itself would print a traceback and go on."""
+        """Ends the command with a sentence; logging itself would print a traceback and continue."""
         del record
         with suppress(OSError):  # closing tries to write once more
             self.close()

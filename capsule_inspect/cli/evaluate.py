@@ -8,6 +8,7 @@ import typer
 from capsule_inspect.choices import RuntimeName
 from capsule_inspect.cli.options import (
     ConfigDir,
+    Data,
     DataRoot,
     Overrides,
     PrintConfig,
@@ -31,6 +32,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
         ),
     ],
     overrides: Overrides = None,
+    data: Data = None,
     split: Annotated[
         str | None,
         typer.Option(
@@ -42,7 +44,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
     out: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--out", help="The folder for the results; runs/evaluate/TIME-NAME if not given."
+            "-o", "--out", help="The folder for the results; by default runs/evaluate/TIME-NAME."
         ),
     ] = None,
     conditions: Annotated[
@@ -65,7 +67,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
     config_dir: ConfigDir = None,
     print_config: PrintConfig = False,
 ) -> None:
-    """Measure a model on the data set folder data.dir, exactly as `predict` would use it.
+    """Measure a model on a data set; it decides exactly as in `predict`.
 
     Prints the metrics with their 95 % intervals, those of each class and the confusion matrix, and
     writes report.html, metrics.json and pictures.csv. Each run of a study is measured on the fold
@@ -73,14 +75,14 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
     as MODEL to print the tables again, without pictures or networks.
 
     Examples:
-        capsule-inspect evaluate model.tflite data.dir=data/capsule -o measured
+        capsule-inspect evaluate model.tflite --data data/capsule -o measured
         capsule-inspect evaluate runs/first --split val --require 'accuracy>=.95'
     """
     from capsule_inspect.evaluation.require import parse_condition, require
 
     required = [parse_condition(condition) for condition in conditions or []]
     if print_config:
-        print_settings(overrides, config_dir, data_root)
+        print_settings(overrides, config_dir, {"data.dir": data, "data.root": data_root})
     if split_arguments([str(model)])[1]:
         raise UsageError(
             f"MODEL is missing before '{model}': a .tflite or .keras file, or the folder of a run."
@@ -92,6 +94,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
     terminal = Terminal()
     result = workflow.evaluate(
         model,
+        data,
         split=split,
         out=out,
         runtime=runtime,
@@ -120,5 +123,5 @@ def _next(model: Path, result: "EvaluateResult") -> str:
     if result.file.suffix == ".tflite":
         following = command_line("predict", "PICTURES", "--model", model, "-o", "out")
     else:
-        following = command_line("export-tflite", model, f"data.dir={result.data}")
+        following = command_line("export-tflite", model, "--data", str(result.data))
     return f" Next: {following}"

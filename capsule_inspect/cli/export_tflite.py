@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from capsule_inspect.cli.options import ConfigDir, DataRoot, Overrides, PrintConfig, print_settings
+from capsule_inspect.cli.options import (
+    ConfigDir,
+    Data,
+    DataRoot,
+    Overrides,
+    PrintConfig,
+    print_settings,
+)
 from capsule_inspect.text import command_line
 
 if TYPE_CHECKING:
@@ -13,51 +20,70 @@ if TYPE_CHECKING:
     from capsule_inspect.exporting.write import Exported
 
 
-def export_tflite(
+def export_tflite(  # noqa: PLR0913, PLR0917  (each option of the command is a parameter)
     model: Annotated[
         Path,
         typer.Argument(metavar="MODEL", help="A .keras file, or the folder of a run or study."),
     ],
     overrides: Overrides = None,
+    data: Data = None,
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", help="The file to write; model.tflite beside the network."),
+        typer.Option(
+            "-o", "--out", help="The file to write; by default model.tflite beside the network."
+        ),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Write the file even if it disagrees too much.")
+        bool, typer.Option("--force", help="Write the file even if it differs too much.")
     ] = False,
+    cross_validation: Annotated[
+        Path | None,
+        typer.Option(
+            "--cross-validation",
+            help="The folder that `evaluate` wrote for a study; its threshold and metrics go into "
+            "the file.",
+        ),
+    ] = None,
     data_root: DataRoot = None,
     config_dir: ConfigDir = None,
     print_config: PrintConfig = False,
 ) -> None:
     """Quantize a network to TensorFlow Lite, and check that the file agrees with the network.
 
-    Reads the file back through the runtime of `predict`, chooses its threshold (threshold.policy),
-    and compares it with the network on all pictures of data.dir. Refuses a file below
-    export.min_agreement or above export.max_dice_drop. Each run of a study gets its own file.
+    Loads the file with the runtime of `predict`, chooses its threshold (threshold.policy), and
+    compares it with the network on all pictures of the data set. Does not write a file that gives
+    the same label too rarely (export.min_agreement) or loses too much Dice (export.max_dice_drop).
+    Each run of a study gets its own file.
 
     Examples:
-        capsule-inspect export-tflite runs/first data.dir=data/capsule -o model.tflite
+        capsule-inspect export-tflite runs/first --data data/capsule -o model.tflite
         capsule-inspect export-tflite runs/first threshold.policy=max_miss_rate threshold.value=.02
     """
     if print_config:
-        print_settings(overrides, config_dir, data_root)
+        options = {
+            "data.dir": data,
+            "data.root": data_root,
+            "export.cross_validation": cross_validation,
+        }
+        print_settings(overrides, config_dir, options)
     from capsule_inspect.cli.console import Terminal
     from capsule_inspect.workflows import export as workflow
 
     terminal = Terminal()
     result = workflow.export(
         model,
+        data,
         out=out,
         force=force,
         data_root=data_root,
+        cross_validation=cross_validation,
         overrides=overrides or (),
         config_dir=config_dir,
         on_file=lambda exported: show_file(terminal, exported),
         reporter=terminal,
     )
     if result.study:
-        following = command_line("evaluate", result.study, f"data.dir={result.data}")
+        following = command_line("evaluate", result.study, "--data", result.data)
     else:
         (file,) = result.files
         following = command_line("predict", "PICTURES", "--model", file.path, "-o", "out")

@@ -21,7 +21,7 @@ def info(
         Path,
         typer.Argument(
             metavar="MODEL",
-            help="A model made by export-tflite; the one that ships if not given.",
+            help="A model made by export-tflite; by default the one that ships.",
             show_default=False,
         ),
     ] = SHIPPED_MODEL,

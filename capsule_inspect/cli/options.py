@@ -4,12 +4,16 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, NoReturn
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from capsule_inspect.settings.groups import Settings
-from capsule_inspect.settings.keys import keys
+from capsule_inspect.settings.keys import OPTIONS, keys
+
+if TYPE_CHECKING:
+    from capsule_inspect.workflows.arguments import Options
 
 
 def complete_setting(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -49,14 +53,16 @@ def _options(group: str, start: str) -> list[str]:
 
 
 def _settable() -> list[str]:
-    """Returns the keys that take a value: plain settings, and groups with options."""
+    """Returns the keys to offer: plain settings without an option, and groups."""
     known = ["experiment", *keys(Settings())]
     inner = {key.rpartition(".")[0] for key in known}
-    return [key for key in known if "." not in key or key not in inner]
+    return [key for key in known if key not in OPTIONS and ("." not in key or key not in inner)]
 
 
 _SETTINGS = "Settings"
 """The panel of options that every command has."""
+
+_DATA = "Data set"
 
 
 Overrides = Annotated[
@@ -84,36 +90,48 @@ PrintConfig = Annotated[
     ),
 ]
 
-
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        help="The data set folder that `prepare` wrote.",
+        show_default=False,
+        rich_help_panel=_DATA,
+    ),
+]
 DataRoot = Annotated[
     Path | None,
     typer.Option(
         "--data-root",
         help="The folder of the pictures, if they moved.",
         show_default=False,
-        rich_help_panel=_SETTINGS,
+        rich_help_panel=_DATA,
     ),
 ]
 
 
 def print_settings(
-    overrides: Sequence[str] | None, config_dir: Path | None, data_root: Path | None = None
+    overrides: Sequence[str] | None,
+    config_dir: Path | None,
+    options: "Options" = MappingProxyType({}),
 ) -> NoReturn:
     """Prints the settings of a command as YAML and ends the command, for `--print-config`.
 
     Args:
         overrides: Trailing `KEY=VALUE` arguments.
         config_dir: Folder of the user's own config groups.
-        data_root: Where the pictures of the data set are now; takes the place of data.root.
+        options: The values of the options that stand for settings.
 
     Raises:
         ConfigError: An override or config file is malformed, unknown, or of the wrong type.
+        UsageError: An override contradicts its option.
         typer.Exit: The settings were printed.
     """
+    from capsule_inspect.cli.console import Terminal
     from capsule_inspect.settings.yaml_text import to_yaml
     from capsule_inspect.workflows.arguments import compose_settings
 
-    settings = compose_settings(overrides or (), config_dir, data_root=data_root)
+    settings = compose_settings(overrides or (), config_dir, options, reporter=Terminal())
     typer.echo(to_yaml(settings), nl=False)
     raise typer.Exit
 

@@ -48,7 +48,7 @@ Out = Annotated[
     typer.Option(
         "-o",
         "--out",
-        help="The folder for the results, new or empty; runs/predict/TIME-NAME if not given.",
+        help="The folder for the results, new or empty; by default runs/predict/TIME-NAME.",
         show_default=False,
     ),
 ]
@@ -98,7 +98,7 @@ Threshold = Annotated[
     float | None,
     typer.Option(
         metavar="0..1",
-        help="The defect score from which a capsule is defective; the model's own if not given.",
+        help="The defect score from which a capsule is defective; by default the model's own.",
         rich_help_panel=_DECISION,
     ),
 ]
@@ -128,7 +128,7 @@ Jobs = Annotated[
         "-j",
         "--jobs",
         min=1,
-        help="Pictures to inspect at a time; one per core if not given.",
+        help="Pictures to inspect at a time; by default one per core.",
         show_default=False,
         rich_help_panel=_SPEED,
     ),

@@ -37,7 +37,7 @@ def prepare(
     ] = False,
     no_page: Annotated[
         bool,
-        typer.Option("--no-page", help="Do not write dataset.html; saves half of the time."),
+        typer.Option("--no-page", help="Do not write dataset.html; takes half the time."),
     ] = False,
     config_dir: ConfigDir = None,
     print_config: PrintConfig = False,
@@ -81,7 +81,7 @@ def prepare(
     pictures = counted(len(result.data.samples), "picture")
     terminal.say(
         f"Wrote {pictures} to {out / 'manifest.csv'}{page} in {result.seconds:.1f} s. "
-        f"Next: {command_line('train', f'data.dir={out}')}"
+        f"Next: {command_line('train', '--data', out)}"
     )
 
 

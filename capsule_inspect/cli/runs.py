@@ -21,14 +21,14 @@ def runs(
     folder: Annotated[
         Path,
         typer.Argument(
-            metavar="FOLDER", help="Where to look; runs if not given.", show_default=False
+            metavar="FOLDER", help="The folder to search; by default runs.", show_default=False
         ),
     ] = RUNS,
     sort: Annotated[
         str | None,
         typer.Option(
             metavar="METRIC",
-            help="Sort by a metric, such as accuracy, best first; newest first if not given.",
+            help="Sort by a metric, such as accuracy, best first; by default newest first.",
         ),
     ] = None,
     command: Annotated[
@@ -38,7 +38,7 @@ def runs(
         ),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print all of it instead, one JSON object per run.")
+        bool, typer.Option("--json", help="Print everything as JSON instead, one object per run.")
     ] = False,
 ) -> None:
     """List the runs in a folder and below it, with their state and metrics.
@@ -99,8 +99,8 @@ def _hint(found: "Sequence[Run]", folder: Path, sort: str | None) -> str:
     stopped = [run for run in found if run.can_resume]
     if stopped:
         command = stopped[0].command
-        resume = command_line(command, f"{command}.resume={stopped[0].path}")
-        return f"{count} Go on with one that was stopped: {resume}"
+        resume = command_line(command, "--resume", stopped[0].path)
+        return f"{count} Resume one that was stopped: {resume}"
     if sort is None and any(f.name == "accuracy" for run in found for f in run.status.metrics):
         where = () if folder == RUNS else (folder,)
         return f"{count} Best first: {command_line('runs', *where, '--sort', 'accuracy')}"

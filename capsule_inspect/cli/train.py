@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from capsule_inspect.cli.options import ConfigDir, DataRoot, Overrides, PrintConfig, print_settings
+from capsule_inspect.cli.options import (
+    ConfigDir,
+    Data,
+    DataRoot,
+    Overrides,
+    PrintConfig,
+    print_settings,
+)
 from capsule_inspect.text import command_line
 
 if TYPE_CHECKING:
@@ -14,35 +21,45 @@ if TYPE_CHECKING:
 
 def train(
     overrides: Overrides = None,
+    data: Data = None,
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", help="The run folder; runs/train/TIME-NAME if not given."),
+        typer.Option("-o", "--out", help="The run folder; by default runs/train/TIME-NAME."),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option("--resume", metavar="RUN", help="The folder of a run or study to resume."),
     ] = None,
     data_root: DataRoot = None,
     config_dir: ConfigDir = None,
     print_config: PrintConfig = False,
 ) -> None:
-    """Train a network on the data set folder data.dir.
+    """Train a network on a data set folder.
 
-    Writes model.keras, decision.json, history.csv, TensorBoard events and the resolved config.yaml
-    into a run folder. Ctrl-C keeps all finished epochs; train.resume=RUN continues from there.
-    train.folds=5 train.seeds=3 cross-validates, with a run for every fold and seed; more processes
-    can join in with train.resume=RUN.
+    Writes model.keras, decision.json, history.csv, TensorBoard events and config.yaml, with all
+    settings, into a run folder. Ctrl-C keeps all finished epochs; --resume RUN continues from
+    there.
+
+    train.folds=5 train.seeds=3 cross-validates, with a run for every fold and seed. To share the
+    runs between several processes, start the others with --resume RUN.
 
     Examples:
-        capsule-inspect train data.dir=data/capsule -o runs/first
-        capsule-inspect train data.dir=data/capsule train.folds=5 train.seeds=3
+        capsule-inspect train --data data/capsule -o runs/first
+        capsule-inspect train --data data/capsule train.folds=5 train.seeds=3
     """
     if print_config:
-        print_settings(overrides, config_dir, data_root)
+        options = {"data.dir": data, "data.root": data_root, "train.resume": resume}
+        print_settings(overrides, config_dir, options)
     from capsule_inspect.cli.console import Terminal
     from capsule_inspect.cli.tables import print_metrics
     from capsule_inspect.workflows import train as workflow
 
     terminal = Terminal()
     result = workflow.train(
+        data,
         out=out,
         data_root=data_root,
+        resume=resume,
         overrides=overrides or (),
         config_dir=config_dir,
         reporter=terminal,
@@ -54,12 +71,11 @@ def train(
 
 
 def _conclusion(result: "TrainResult") -> str:
-    data = f"data.dir={result.data}"
     if result.elsewhere:
         names = ", ".join(result.elsewhere)
         return f"All other runs are finished; other processes are still at {names}."
-    evaluating = command_line("evaluate", result.folder, data)
+    evaluating = command_line("evaluate", result.folder, "--data", result.data)
     if result.model is None:
         return f"All runs are finished. Next: {evaluating}"
-    exporting = command_line("export-tflite", result.folder, data)
+    exporting = command_line("export-tflite", result.folder, "--data", result.data)
     return f"Wrote {result.model}. Next: {evaluating}, or: {exporting}"

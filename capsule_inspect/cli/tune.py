@@ -5,42 +5,71 @@ from typing import Annotated
 
 import typer
 
-from capsule_inspect.cli.options import ConfigDir, DataRoot, Overrides, PrintConfig, print_settings
+from capsule_inspect.cli.options import (
+    ConfigDir,
+    Data,
+    DataRoot,
+    Overrides,
+    PrintConfig,
+    print_settings,
+)
 from capsule_inspect.text import command_line
 
 
 def tune(
     overrides: Overrides = None,
+    data: Data = None,
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", help="The run folder; runs/tune/TIME-NAME if not given."),
+        typer.Option("-o", "--out", help="The run folder; by default runs/tune/TIME-NAME."),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option("--resume", metavar="RUN", help="The folder of a search to resume."),
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            "--storage",
+            metavar="URL",
+            help="The database for the trials; by default study.db in the run folder.",
+        ),
     ] = None,
     data_root: DataRoot = None,
     config_dir: ConfigDir = None,
     print_config: PrintConfig = False,
 ) -> None:
-    """Search the settings of the group `space` with Optuna.
+    """Search for the best settings with Optuna.
 
-    Trials that do badly stop early. All trials are kept in study.db of the run folder, or in the
-    database tune.storage. tune.resume=RUN continues until there are tune.trials; start it several
-    times at once to share the trials between workers.
+    Tries values of the settings that the group `space` names. Trials that do badly stop early.
+    --resume RUN continues until there are tune.trials; to share the trials between several
+    processes, start the others with --resume RUN.
 
     The best settings go to best.yaml in the run folder, an experiment file for `train`; trials.csv,
-    history.png and importance.png show the rest.
+    history.png and importance.png show all trials.
 
     Examples:
-        capsule-inspect tune data.dir=data/capsule tune.trials=20 -o runs/search
-        capsule-inspect tune tune.resume=runs/search tune.trials=40
+        capsule-inspect tune --data data/capsule tune.trials=20 -o runs/search
+        capsule-inspect tune --resume runs/search tune.trials=40
     """
     if print_config:
-        print_settings(overrides, config_dir, data_root)
+        options = {
+            "data.dir": data,
+            "data.root": data_root,
+            "tune.resume": resume,
+            "tune.storage": storage,
+        }
+        print_settings(overrides, config_dir, options)
     from capsule_inspect.cli.console import Terminal
     from capsule_inspect.workflows import tune as workflow
 
     terminal = Terminal()
     result = workflow.tune(
+        data,
         out=out,
         data_root=data_root,
+        resume=resume,
+        storage=storage,
         overrides=overrides or (),
         config_dir=config_dir,
         reporter=terminal,
@@ -54,8 +83,8 @@ def tune(
         )
     if result.experiment:
         terminal.say(result.figures)
-        data = f"data.dir={result.data}"
-        following = command_line("train", f"experiment={result.experiment}", data)
+        experiment = f"experiment={result.experiment}"
+        following = command_line("train", "--data", result.data, experiment)
         terminal.say(
             f"Best of {result.finished} trials: score {result.score:.4f}. Next: {following}"
         )

@@ -16,7 +16,7 @@ from capsule_inspect.files import write_json, write_text
 from capsule_inspect.imaging.picture import Picture
 from capsule_inspect.imaging.read import read_mask, read_picture
 from capsule_inspect.modelfile.strict_json import StrictObject, parse_object
-from capsule_inspect.text import suggest_path
+from capsule_inspect.text import command_line, suggest_path
 
 
 @dataclass(frozen=True)
@@ -187,12 +187,12 @@ def _require_files(folder: Path) -> None:
     if not folder.is_dir():
         raise DataError(
             f"There is no data set folder '{folder}'.{suggest_path(folder, _is_dataset)} "
-            f"Name one with data.dir=FOLDER, or make it: capsule-inspect prepare SOURCE {folder}"
+            f"Name one with --data FOLDER, or make it: {command_line('prepare', 'SOURCE', folder)}"
         )
     if not (folder / MANIFEST).is_file() or not (folder / DESCRIPTION).is_file():
         raise DataError(
             f"'{folder}' is not a data set folder: it lacks {MANIFEST} or {DESCRIPTION}. "
-            f"Make one with `capsule-inspect prepare SOURCE {folder}`."
+            f"Make one with `{command_line('prepare', 'SOURCE', folder)}`."
         )
 
 

@@ -113,8 +113,8 @@ def read_pooled_results(folder: Path) -> PooledResults:
         )
     except OSError as error:
         raise DataError(
-            f"'{path}' cannot be read ({error.strerror}). export.cross_validation names a folder "
-            "that `capsule-inspect evaluate STUDY` wrote."
+            f"'{path}' cannot be read ({error.strerror}). --cross-validation names a folder that "
+            "`capsule-inspect evaluate STUDY` wrote."
         ) from error
     except KeyError as error:
         raise DataError(

@@ -166,7 +166,7 @@ def inspect_batch(
 ) -> BatchSummary:
     """Inspects pictures and writes their rows, overlays and masks.
 
-    A picture that cannot be read becomes a row, and the batch goes on. Rows are on disk, in the
+    A picture that cannot be read becomes a row, and the batch continues. Rows are on disk, in the
     order of the pictures, as soon as their picture is done; its overlay and mask are there before.
     Pictures that an earlier run finished are not inspected again.
 
@@ -211,7 +211,7 @@ def inspect_batch(
     except KeyboardInterrupt:
         raise InterruptedRunError(
             f"Stopped after {tally.files} of {len(pictures)} files. Their rows are in "
-            f"'{results.records.resolve()}'; go on with the same command and --resume -o "
+            f"'{results.records.resolve()}'; continue with the same command and --resume -o "
             f"'{results.path}'."
         ) from None
     summary = tally.summary()

@@ -30,7 +30,7 @@ def sentences_for(out: Path) -> Iterator[None]:
     except OSError as error:
         where, reason = error.filename or out, error.strerror or error
         raise UsageError(
-            f"'{where}' cannot be written: {reason}. Make room and go on with --resume, or name "
+            f"'{where}' cannot be written: {reason}. Make room and continue with --resume, or name "
             "another folder with -o; rows written so far are whole."
         ) from error
 
@@ -205,7 +205,7 @@ def check_results(path: Path, on_existing: OnExisting) -> None:
         )
     if on_existing == "refuse":
         raise UsageError(
-            f"The output folder '{path}' is not empty. Go on with its run by --resume, start it "
+            f"The output folder '{path}' is not empty. Continue its run with --resume, start it "
             "again with --overwrite, or name another folder with -o."
         )
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from capsule_inspect.errors import UsageError
+from capsule_inspect.text import command_line
 
 MEMBER = r"seed-\d+-fold-\d+"
 """Pattern for the folder names of a study's runs."""
@@ -130,7 +131,8 @@ def new_run_folder(command: str, about: str, wanted: Path | None = None) -> Path
             if any(wanted.iterdir()):
                 hint = ""
                 if command in ("train", "tune"):
-                    hint = f" To resume an unfinished run in it, use {command}.resume={wanted}."
+                    resume = command_line(command, "--resume", wanted)
+                    hint = f" To resume an unfinished run in it: {resume}"
                 raise UsageError(f"The run folder '{wanted}' is not empty. Name a new one.{hint}")
             return wanted
         folder = _new_folder(RUNS / command, slug(about))

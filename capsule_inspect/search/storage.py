@@ -47,8 +47,8 @@ def open_search(settings: TuneSettings, run: RunFolder) -> optuna.Study:
         )
     except DuplicatedStudyError as error:
         raise ConfigError(
-            f"There is a study '{settings.study}' in {_masked(url)} already. Choose "
-            "another tune.study, or resume that one with tune.resume=RUN, its run folder."
+            f"There is a study '{settings.study}' in {_masked(url)} already. Choose another "
+            "tune.study, or resume that one with --resume RUN, its run folder."
         ) from error
     if study.directions != [StudyDirection.MAXIMIZE]:
         raise ConfigError(
@@ -74,7 +74,7 @@ def explain_storage_errors(settings: TuneSettings, run: RunFolder) -> Iterator[N
         raise ConfigError(
             f"The storage {_masked(url)} of the study does not answer: "
             f"{mask_passwords(text.rstrip('.'))}. "
-            "Check tune.storage; finished trials are safe."
+            "Check --storage; finished trials are safe."
         ) from error
 
 
@@ -92,7 +92,7 @@ def _url(settings: TuneSettings, run: RunFolder) -> URL:
         return make_url(settings.storage)
     except (ArgumentError, ValueError) as error:
         raise ConfigError(
-            "tune.storage is not the URL of a database. Write it as SQLAlchemy does, such as "
+            "--storage is not the URL of a database. Write it as SQLAlchemy does, such as "
             "postgresql://USER:PASSWORD@HOST/DATABASE."
         ) from error
 

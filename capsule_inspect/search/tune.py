@@ -23,6 +23,7 @@ from capsule_inspect.search.trials import ClaimedTrial, claim_trial, give_back, 
 from capsule_inspect.settings.groups import Settings
 from capsule_inspect.settings.keys import Value
 from capsule_inspect.settings.yaml_text import to_yaml
+from capsule_inspect.text import command_line
 from capsule_inspect.training.callbacks import has_diverged
 from capsule_inspect.training.fit import fit
 
@@ -124,9 +125,10 @@ def tune(settings: Settings, run: RunFolder, reporter: Reporter, run_trial: RunT
                 with claim.lock:
                     _run(claim, study, run, settings, reporter, run_trial)
         except (KeyboardInterrupt, InterruptedRunError):
+            trials = f"tune.trials={settings.tune.trials}"
             raise InterruptedRunError(
                 "Stopped; the finished trials are saved. Resume with: "
-                f"capsule-inspect tune tune.resume={run.path} tune.trials={settings.tune.trials}"
+                f"{command_line('tune', '--resume', run.path, trials)}"
             ) from None
         tuned = _tuned(study, settings)
         with run_lock(run):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 from functools import reduce
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, Final, TypeVar, get_type_hints
 
 from capsule_inspect.text import closest, suggest
 
@@ -11,6 +11,16 @@ Value = bool | int | float | str
 """The value of a plain setting."""
 
 _Settings = TypeVar("_Settings")
+
+OPTIONS: Final = {
+    "data.dir": "--data",
+    "data.root": "--data-root",
+    "train.resume": "--resume",
+    "tune.resume": "--resume",
+    "tune.storage": "--storage",
+    "export.cross_validation": "--cross-validation",
+}
+"""The option of each setting that says where something is, and nothing about a network."""
 
 
 def keys(settings: object, prefix: str = "") -> Iterator[str]:
@@ -49,7 +59,8 @@ def suggest_key(settings: object, key: str) -> str:
     known = override_keys(settings)
     group, _, name = key.rpartition(".")
     if not group and (alike := keys_named(settings, name)):
-        return f" Did you mean {' or '.join(repr(each) for each in alike)}?"
+        meant_names = dict.fromkeys(OPTIONS.get(each, each) for each in alike)
+        return f" Did you mean {' or '.join(repr(each) for each in meant_names)}?"
     if group not in known:
         return suggest(key, known)
     members = [each.rpartition(".")[2] for each in known if each.rpartition(".")[0] == group]

@@ -15,7 +15,7 @@ from capsule_inspect.modelfile.metadata import (
 )
 from capsule_inspect.modelfile.strict_json import StrictObject, parse_object
 from capsule_inspect.runs.run_folder import RunFolder
-from capsule_inspect.text import suggest_path
+from capsule_inspect.text import command_line, suggest_path
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,8 @@ def resolve_model(path: Path) -> Path:
     file = run.model if path.is_dir() else path
     if run.checkpoint.is_file() and not run.model.is_file():
         raise ModelFileError(
-            f"The run '{path}' is unfinished. Resume it with: capsule-inspect train "
-            f"train.resume={path}"
+            f"The run '{path}' is unfinished. Resume it with: "
+            f"{command_line('train', '--resume', path)}"
         )
     if not file.is_file():
         raise ModelFileError(

@@ -27,6 +27,7 @@ from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.runs.history import read_scores
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.settings.groups import Settings
+from capsule_inspect.text import command_line
 from capsule_inspect.training.batches import Batches
 from capsule_inspect.training.callbacks import (
     NORM_BATCHES,
@@ -277,7 +278,7 @@ def fit(
     except KeyboardInterrupt:
         raise InterruptedRunError(
             "Stopped; the finished epochs are saved. Resume with: "
-            f"capsule-inspect train train.resume={run.path}"
+            f"{command_line('train', '--resume', run.path)}"
         ) from None
 
 

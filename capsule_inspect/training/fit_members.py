@@ -8,6 +8,7 @@ from capsule_inspect.errors import InterruptedRunError
 from capsule_inspect.files import write_text
 from capsule_inspect.reporter import Prefixed, Reporter
 from capsule_inspect.settings.yaml_text import to_yaml
+from capsule_inspect.text import command_line
 from capsule_inspect.training.fit import fit_and_show
 from capsule_inspect.training.study import CrossValidationRun, Member
 
@@ -39,7 +40,7 @@ def fit_members(study: CrossValidationRun, data: DataSet, reporter: Reporter) ->
         except InterruptedRunError:
             raise InterruptedRunError(
                 "Stopped; the finished epochs of all runs are saved. Resume with: "
-                f"capsule-inspect train train.resume={study.path}"
+                f"{command_line('train', '--resume', study.path)}"
             ) from None
     return tuple(member for member in elsewhere if not member.is_finished)
 

@@ -10,6 +10,7 @@ from capsule_inspect.errors import UsageError
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.settings.groups import Settings
 from capsule_inspect.settings.yaml_text import read_settings
+from capsule_inspect.text import command_line
 
 
 @dataclass(frozen=True)
@@ -102,12 +103,12 @@ def require_finished(study: CrossValidationRun) -> None:
         raise UsageError(
             f"{len(missing)} of the {len(study.members)} runs of '{study.path}' are not finished; "
             f"the first is {missing[0].run.path.name}. Resume with: "
-            f"capsule-inspect train train.resume={study.path}"
+            f"{command_line('train', '--resume', study.path)}"
         )
     if not study.is_calibrated:
         raise UsageError(
             f"The operating points of '{study.path}' are not chosen yet. Resume with: "
-            f"capsule-inspect train train.resume={study.path}"
+            f"{command_line('train', '--resume', study.path)}"
         )
 
 

@@ -1,16 +1,24 @@
 """The arguments that workflows share: paths, and the settings that overrides compose."""
 
 import os
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeAlias
 
+from capsule_inspect.errors import UsageError
+from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.settings.compose import compose, config_folders
 from capsule_inspect.settings.groups import Settings
-from capsule_inspect.settings.keys import with_value
+from capsule_inspect.settings.keys import OPTIONS, value_of, with_value
+from capsule_inspect.text import mask_passwords
 
 StrPath: TypeAlias = str | os.PathLike[str]
 """A path as Python's own functions take it."""
+
+Options: TypeAlias = Mapping[str, StrPath | None]
+"""The values of a command's options, by the settings they stand for; None if not given."""
 
 
 def as_path(path: StrPath | None) -> Path | None:
@@ -21,35 +29,67 @@ def as_path(path: StrPath | None) -> Path | None:
 def compose_settings(
     overrides: Sequence[str] = (),
     config_dir: StrPath | None = None,
+    options: Options = MappingProxyType({}),
     *,
-    data: StrPath | None = None,
-    data_root: StrPath | None = None,
     light: bool = False,
+    reporter: Reporter = SILENT,
 ) -> Settings:
     """Composes the settings of a workflow.
 
     Args:
         overrides: Settings to change, such as `train.epochs=40`.
         config_dir: A folder of the user's own config groups.
-        data: The data set folder; takes the place of data.dir.
-        data_root: Where its pictures are now; takes the place of data.root.
+        options: All that the workflow takes and `settings.keys.OPTIONS` names; they replace the
+            settings of config files.
         light: Do not import Hydra where there are neither overrides nor config files of the
             user's own; the defaults hold then.
+        reporter: Told of overrides that have an option.
 
     Raises:
         ConfigError: An override or config file is malformed, unknown, or of the wrong type.
+        UsageError: An override contradicts its option.
     """
     folder = as_path(config_dir)
     if light and not overrides and len(config_folders(folder)) == 1:
         settings = Settings()
     else:
         settings = compose(overrides, folder)
-    for key, path in (("data.dir", data), ("data.root", data_root)):
-        if path is not None:
-            settings = with_value(settings, key, os.fspath(path))
+    for key, value in options.items():
+        stated = [text for text in overrides if overridden_key(text) == key]
+        if stated:
+            _explain_option(stated[-1], key, value_of(settings, key), value, reporter)
+        if value is not None:
+            settings = with_value(settings, key, os.fspath(value))
     return settings
 
 
-def all_overrides(overrides: Sequence[str], data: StrPath | None) -> tuple[str, ...]:
-    """Returns the overrides for the records of a run, with the data set folder among them."""
-    return (*overrides, *(() if data is None else (f"data.dir={os.fspath(data)}",)))
+def _explain_option(
+    override: str, key: str, stated: str, value: StrPath | None, reporter: Reporter
+) -> None:
+    """Says which option replaces an override; raises UsageError if the option says otherwise."""
+    written = mask_passwords(override)
+    if value is not None and not _is_same(stated, os.fspath(value)):
+        raise UsageError(
+            f"`{written}` contradicts `{_as_option(key, os.fspath(value))}`. Leave one of them out."
+        )
+    if stated:
+        reporter.say(f"`{written}` is now `{_as_option(key, stated)}`.")
+
+
+def _is_same(one: str, other: str) -> bool:
+    return one == other or ("://" not in one and Path(one) == Path(other))
+
+
+def _as_option(key: str, value: str) -> str:
+    return f"{OPTIONS[key]} {shlex.quote(mask_passwords(value))}"
+
+
+def all_overrides(overrides: Sequence[str], options: Options) -> tuple[str, ...]:
+    """Returns the overrides for the records of a run, with the options that were given."""
+    given = ((key, value) for key, value in options.items() if value is not None)
+    return (*overrides, *(f"{key}={os.fspath(value)}" for key, value in given))
+
+
+def overridden_key(override: str) -> str:
+    """Returns the key of an override, such as `train.epochs` of `train.epochs=40`."""
+    return override.partition("=")[0].lstrip("+~")

@@ -108,7 +108,8 @@ def evaluate(  # noqa: PLR0913  (each choice is a parameter)
         CapsuleInspectError: A package is missing; settings, model, data set or folder cannot be
             used; or runs of a study are not finished.
     """
-    settings = compose_settings(overrides, config_dir, data=data, data_root=data_root)
+    options = {"data.dir": data, "data.root": data_root}
+    settings = compose_settings(overrides, config_dir, options, reporter=reporter)
     require_train_extra("evaluate", ("sklearn",))
     path = Path(model)
     reporter.say(f"Measuring {path}.")
@@ -117,7 +118,7 @@ def evaluate(  # noqa: PLR0913  (each choice is a parameter)
             raise UsageError(f"'{stored}' is only read: leave --split and --out away.")
         return evaluate_stored(stored)
     read = read_dataset(Path(settings.data.dir), settings.data.root)
-    given = all_overrides(overrides, data)
+    given = all_overrides(overrides, options)
     request = EvaluationRequest(path, read, as_path(out), settings, given, runtime)
     study = open_study(path)
     if path.is_dir() and open_study(path.parent):

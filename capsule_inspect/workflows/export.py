@@ -45,6 +45,7 @@ def export(  # noqa: PLR0913  (each choice is a parameter)
     out: StrPath | None = None,
     force: bool = False,
     data_root: StrPath | None = None,
+    cross_validation: StrPath | None = None,
     overrides: Sequence[str] = (),
     config_dir: StrPath | None = None,
     on_file: "Callable[[Exported], None]" = lambda _: None,
@@ -58,6 +59,8 @@ def export(  # noqa: PLR0913  (each choice is a parameter)
         out: The file to write; by default model.tflite beside the network. Not for a study.
         force: Write a file even if it disagrees too much with its network.
         data_root: Where the pictures are, if they moved.
+        cross_validation: The folder that `evaluate` wrote of a study, for a network trained on all
+            its pictures: the file gets its operating point and metrics.
         overrides: Settings to change, such as `export=float16`.
         config_dir: A folder of your own config groups.
         on_file: Called with each file as soon as it is written.
@@ -67,7 +70,12 @@ def export(  # noqa: PLR0913  (each choice is a parameter)
         CapsuleInspectError: A package is missing; settings, network or data set cannot be used;
             or a file disagrees with its network.
     """
-    settings = compose_settings(overrides, config_dir, data=data, data_root=data_root)
+    options = {
+        "data.dir": data,
+        "data.root": data_root,
+        "export.cross_validation": cross_validation,
+    }
+    settings = compose_settings(overrides, config_dir, options, reporter=reporter)
     path, file = Path(model), as_path(out)
     read = read_dataset(Path(settings.data.dir), settings.data.root)
     study = open_study(path)
@@ -124,7 +132,7 @@ def export_network(
 
 
 def _cross_validated(run: RunFolder, settings: Settings) -> "PooledResults | None":
-    """Reads the cross-validation that export.cross_validation names, if any."""
+    """Reads the cross-validation that was given, if any."""
     from capsule_inspect.exporting.operating_point import read_pooled_results, require_same_recipe
 
     if not settings.export.cross_validation:

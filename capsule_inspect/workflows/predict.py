@@ -74,7 +74,7 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
 ) -> PredictResult:
     """Inspects pictures, and writes their rows, overlays and masks.
 
-    A file that cannot be read becomes a row that says why, and the batch goes on.
+    A file that cannot be read becomes a row that says why, and the batch continues.
 
     Args:
         inputs: Picture files, folders, patterns such as `line-*/*.png`, and `@LIST` for the lines

@@ -13,13 +13,14 @@ from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.runs.environment import look_around, write_environment
 from capsule_inspect.runs.run_folder import RunFolder, base_name, new_run_folder
 from capsule_inspect.settings.groups import Settings
-from capsule_inspect.settings.keys import value_of, with_value
+from capsule_inspect.settings.keys import OPTIONS, value_of, with_value
 from capsule_inspect.settings.yaml_text import read_settings, to_yaml
 from capsule_inspect.workflows.arguments import (
     StrPath,
     all_overrides,
     as_path,
     compose_settings,
+    overridden_key,
 )
 from capsule_inspect.workflows.extras import choose_backend, import_training_stack
 
@@ -50,6 +51,7 @@ def train(
     *,
     out: StrPath | None = None,
     data_root: StrPath | None = None,
+    resume: StrPath | None = None,
     overrides: Sequence[str] = (),
     config_dir: StrPath | None = None,
     reporter: Reporter = SILENT,
@@ -60,7 +62,8 @@ def train(
         data: The data set folder; by default what data.dir says.
         out: The run folder to make; by default `runs/train/<time>-<data set>/`.
         data_root: Where the pictures are, if they moved.
-        overrides: Settings to change, such as `train.epochs=40`; `train.resume=RUN` resumes a run.
+        resume: The folder of an unfinished run or study to resume; it keeps its own settings.
+        overrides: Settings to change, such as `train.epochs=40`.
         config_dir: A folder of your own config groups.
         reporter: Follows the progress.
 
@@ -68,9 +71,10 @@ def train(
         CapsuleInspectError: A package is missing, or settings, data set or folder cannot be used.
         InterruptedRunError: The user stopped the run; the message says how to resume it.
     """
-    asked = compose_settings(overrides, config_dir, data=data, data_root=data_root)
+    options = {"data.dir": data, "data.root": data_root, "train.resume": resume}
+    asked = compose_settings(overrides, config_dir, options, reporter=reporter)
     choose_backend("train")
-    given = all_overrides(overrides, data)
+    given = all_overrides(overrides, options)
     settings, read, run = start_run("train", asked, as_path(out), given)
     import_training_stack("train", reporter=reporter)  # last: a typo is reported before it loads
     return (_train_study if settings.train.folds else _train_one)(settings, read, run, reporter)
@@ -110,7 +114,7 @@ def start_run(
     overrides: Sequence[str],
     changeable: Sequence[str] = (),
 ) -> tuple[Settings, DataSet, RunFolder]:
-    """Makes a new run folder, or opens the one that `COMMAND.resume` names with its own settings.
+    """Makes a new run folder, or opens the one to resume with its own settings.
 
     A new one gets config.yaml and environment.json.
 
@@ -118,7 +122,7 @@ def start_run(
         command: `train` or `tune`.
         settings: The settings asked for now.
         out: The folder to make; by default `runs/<command>/<time>-<data set>/`.
-        overrides: The settings that were given.
+        overrides: The settings and options that were given, as `all_overrides` returns them.
         changeable: Keys of settings that may change when a run is resumed; where its pictures are
             always may.
 
@@ -174,15 +178,18 @@ def _resume(
             f"Give the run folder of an interrupted `{command}`."
         )
     may_change = ("data.dir", "data.root", *changeable)
-    given = [text.split("=", 1)[0] for text in overrides]
-    refused = [name for name in given if name not in (key, *may_change)]
-    if refused or out is not None:
+    given = dict.fromkeys(overridden_key(text) for text in overrides)
+    refused = [OPTIONS.get(name, name) for name in given if name not in (key, *may_change)]
+    if out is not None:
+        refused.append("--out")
+    if refused:
+        *others, last = (OPTIONS.get(name, name) for name in may_change)
         raise UsageError(
-            f"'{run.path}' goes on with the settings and in the folder it began with; leave out "
-            f"{', '.join(refused) or '--out'}. Beside {key}, {', '.join(may_change)} may be given."
+            f"'{run.path}' keeps its folder and the settings it began with. Leave out "
+            f"{', '.join(refused)}. With --resume you can change {', '.join(others)} and {last}."
         )
     stored = with_value(read_settings(run.config), key, str(run.path))
-    for name in {name for name in given if name in may_change} | {"data.root"}:
-        if (value := value_of(asked, name)) != "":
-            stored = with_value(stored, name, value)
+    for name in may_change:
+        if name in given:
+            stored = with_value(stored, name, value_of(asked, name))
     return stored, read_dataset(Path(stored.data.dir), stored.data.root), run

@@ -46,6 +46,8 @@ def tune(
     *,
     out: StrPath | None = None,
     data_root: StrPath | None = None,
+    resume: StrPath | None = None,
+    storage: str | None = None,
     overrides: Sequence[str] = (),
     config_dir: StrPath | None = None,
     reporter: Reporter = SILENT,
@@ -56,8 +58,10 @@ def tune(
         data: The data set folder; by default what data.dir says.
         out: The run folder to make; by default `runs/tune/<time>-<data set>/`.
         data_root: Where the pictures are, if they moved.
-        overrides: Settings to change, such as `tune.trials=20`; `tune.resume=RUN` resumes a
-            search.
+        resume: The run folder of a search to resume; of the settings, only tune.trials may change.
+        storage: SQLAlchemy URL of the database for the trials; by default `study.db` in the run
+            folder.
+        overrides: Settings to change, such as `tune.trials=20`.
         config_dir: A folder of your own config groups.
         reporter: Follows the progress.
 
@@ -66,9 +70,15 @@ def tune(
             used, or not one trial could be completed.
         InterruptedRunError: The user stopped the search; the message says how to resume it.
     """
-    asked = compose_settings(overrides, config_dir, data=data, data_root=data_root)
+    options = {
+        "data.dir": data,
+        "data.root": data_root,
+        "tune.resume": resume,
+        "tune.storage": storage,
+    }
+    asked = compose_settings(overrides, config_dir, options, reporter=reporter)
     choose_backend("tune")
-    given = all_overrides(overrides, data)
+    given = all_overrides(overrides, options)
     settings, read, run = start_run("tune", asked, as_path(out), given, ("tune.trials",))
     import_training_stack("tune", reporter=reporter)  # last: a typo is reported before it loads
     from capsule_inspect.search.report import BEST, draw_search

@@ -15,12 +15,12 @@ python "$here/draw_tablets.py" "$out/pictures" --count "${COUNT:-200}"
 capsule-inspect prepare "$out/pictures" "$out/data" data.val=0.2 data.test=0.3
 
 # The whole picture instead of a capsule, in a small square window, at any angle.
-capsule-inspect train -o "$out/run" "data.dir=$out/data" experiment=whole_picture \
+capsule-inspect train -o "$out/run" --data "$out/data" experiment=whole_picture \
   model.roi.width=160 model.roi.height=160 train.augment.rotate=180 \
   train.epochs="${EPOCHS:-6}" train.steps="${STEPS:-25}" train.validate_every=3
 
-capsule-inspect evaluate "$out/run" -o "$out/evaluation" "data.dir=$out/data"
+capsule-inspect evaluate "$out/run" -o "$out/evaluation" --data "$out/data"
 
-capsule-inspect export-tflite "$out/run" -o "$out/tablets.tflite" "data.dir=$out/data"
+capsule-inspect export-tflite "$out/run" -o "$out/tablets.tflite" --data "$out/data"
 
 capsule-inspect predict "$out/pictures" -r -o "$out/results" --model "$out/tablets.tflite"

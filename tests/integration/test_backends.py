@@ -41,7 +41,7 @@ def runs(dataset_folder, tmp_path_factory, command, small):
     for backend in BACKENDS:
         run = folder / backend
         done = command(
-            *("train", "-o", run, f"data.dir={dataset_folder}", *small),
+            *("train", "-o", run, "--data", dataset_folder, *small),
             *(*NOTHING_DROPPED, f"model.weights={weights}"),
             KERAS_BACKEND=backend,
         )
@@ -69,7 +69,7 @@ def test_what_one_saves_the_other_loads(other, runs, dataset_folder, tmp_path, c
     for reader in (writer, other):
         out = tmp_path / reader
         done = command(
-            *("evaluate", runs[writer], "-o", out, f"data.dir={dataset_folder}"),
+            *("evaluate", runs[writer], "-o", out, "--data", dataset_folder),
             KERAS_BACKEND=reader,
         )
         assert done.returncode == 0, done.stderr
@@ -80,7 +80,7 @@ def test_what_one_saves_the_other_loads(other, runs, dataset_folder, tmp_path, c
 
 
 def test_another_backend_is_refused_in_a_sentence(dataset_folder, command):
-    done = command("train", f"data.dir={dataset_folder}", KERAS_BACKEND="abacus")
+    done = command("train", "--data", dataset_folder, KERAS_BACKEND="abacus")
     assert done.returncode == 2
     assert "tensorflow, jax" in done.stderr
     assert "Traceback" not in done.stderr

@@ -58,7 +58,7 @@ def evaluate(invoke, tmp_path):
         assert invoke("prepare", folder, tmp_path / "data").exit_code == 0
         return invoke(
             *("evaluate", model, "-o", tmp_path / "out", "--split", "all"),
-            *(f"data.dir={tmp_path / 'data'}", *arguments),
+            *("--data", tmp_path / "data", *arguments),
         ), tmp_path / "out"
 
     return run
@@ -176,7 +176,7 @@ def test_a_model_that_is_not_there_is_one_sentence(
     invoke, dataset_folder, tmp_path, name, complaint
 ):
     model, out = tmp_path / name, tmp_path / "out"
-    done = invoke("evaluate", model, f"data.dir={dataset_folder}", "-o", out)
+    done = invoke("evaluate", model, "--data", dataset_folder, "-o", out)
     assert done.exit_code == 2
     *_, last = done.err.splitlines()
     assert last.startswith(f"Error: {complaint.format(model)}")
@@ -184,5 +184,5 @@ def test_a_model_that_is_not_there_is_one_sentence(
 
 
 def test_a_model_file_is_measured_without_tensorflow(modules_after, dataset_folder, tmp_path):
-    arguments = (SHIPPED_MODEL, f"data.dir={dataset_folder}", "-o", tmp_path / "out")
+    arguments = (SHIPPED_MODEL, "--data", dataset_folder, "-o", tmp_path / "out")
     assert not modules_after("evaluate", *arguments) & {"tensorflow", "keras"}

@@ -14,10 +14,10 @@ SHIPPED = "capsule_inspect/assets/capsule.tflite"
 
 COMMANDS = {
     "prepare": ({"IN": "drawn", "DATA": "d"}, 'prepare "drawn" "d" A=1'),
-    "train": ({"DATA": "d", "RUN": "r"}, 'train -o "r" "data.dir=d" A=1'),
-    "tune": ({"DATA": "d", "RUN": "r"}, 'tune -o "r" "data.dir=d" A=1'),
-    "evaluate": ({"DATA": "d", "RUN": "r", "OUT": "o"}, 'evaluate "r" -o "o" "data.dir=d" A=1'),
-    "export": ({"DATA": "d", "RUN": "r", "OUT": "o"}, 'export-tflite "r" -o "o" "data.dir=d" A=1'),
+    "train": ({"DATA": "d", "RUN": "r"}, 'train -o "r" --data "d" A=1'),
+    "tune": ({"DATA": "d", "RUN": "r"}, 'tune -o "r" --data "d" A=1'),
+    "evaluate": ({"DATA": "d", "RUN": "r", "OUT": "o"}, 'evaluate "r" -o "o" --data "d" A=1'),
+    "export": ({"DATA": "d", "RUN": "r", "OUT": "o"}, 'export-tflite "r" -o "o" --data "d" A=1'),
     "predict": ({"IN": "p q", "OUT": "o"}, 'predict "p q" -o "o" A=1'),
 }
 OURS = ("ARGS", "CAPSULE_INSPECT_DATA", "DATA", "IN", "OUT", "PYTHON", "RUN", "SEED", "VENV")

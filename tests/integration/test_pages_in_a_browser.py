@@ -59,10 +59,10 @@ onmessage = (event) => { document.title = "PROBE" + event.data + "EBORP"; };
 def pages(tmp_path_factory, drawn_folder, command) -> dict[str, Path]:
     """Each page, made by its command."""
     folder = tmp_path_factory.mktemp("pages")
-    data = f"data.dir={folder / 'data'}"
+    data = ("--data", folder / "data")
     for arguments in (
         ("prepare", drawn_folder, folder / "data"),
-        ("evaluate", SHIPPED_MODEL, "--split", "all", "-o", folder / "evaluation", data),
+        ("evaluate", SHIPPED_MODEL, "--split", "all", "-o", folder / "evaluation", *data),
         ("predict", drawn_folder / "test", "-r", "-o", folder / "batch", "--report"),
     ):
         done = command(*arguments)

@@ -1,4 +1,4 @@
-"""A run stopped at any moment goes on to the same place. Minutes, so marked slow."""
+"""A run stopped at any moment resumes to the same place. Minutes, so marked slow."""
 
 import csv
 import json
@@ -28,7 +28,7 @@ main(sys.argv[1:])
 @pytest.fixture(scope="module")
 def uninterrupted(dataset_folder, tmp_path_factory, command, small):
     folder = tmp_path_factory.mktemp("uninterrupted") / "run"
-    done = command("train", "-o", folder, f"data.dir={dataset_folder}", *small, *TWO_STAGES)
+    done = command("train", "-o", folder, "--data", dataset_folder, *small, *TWO_STAGES)
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -44,7 +44,7 @@ def test_a_stopped_run_resumes_to_the_same_place(
     sent, epoch, exit_code, uninterrupted, dataset_folder, tmp_path, command, small
 ):
     folder = tmp_path / "stopped"
-    arguments = ("train", "-o", str(folder), f"data.dir={dataset_folder}", *small, *TWO_STAGES)
+    arguments = ("train", "-o", str(folder), "--data", str(dataset_folder), *small, *TWO_STAGES)
     process = subprocess.Popen(
         [sys.executable, "-c", INTERRUPTIBLE, *arguments], stderr=subprocess.PIPE, text=True
     )
@@ -54,10 +54,10 @@ def test_a_stopped_run_resumes_to_the_same_place(
     assert process.returncode == exit_code, err
     assert "Traceback" not in err
     if exit_code == 130:
-        assert f"train.resume={folder}" in err
+        assert f"train --resume {folder}" in err
     assert not (folder / "decision.json").exists()
 
-    done = command("train", f"train.resume={folder}")
+    done = command("train", "--resume", folder)
     assert done.returncode == 0, done.stderr
     mine, theirs = read_history(folder), read_history(uninterrupted)
     assert [row["epoch"] for row in mine] == ["1", "2", "3"]
@@ -80,7 +80,7 @@ def test_early_stopping_keeps_the_best_and_ends_before_time(
 ):
     folder = tmp_path / "run"
     done = command(
-        *("train", "-o", folder, f"data.dir={dataset_folder}", *small),
+        *("train", "-o", folder, "--data", dataset_folder, *small),
         # It learns nothing, so the first validation stays the best.
         *("train.epochs=9", "train.patience=2", "train.steps=1", "train.schedule=constant"),
         *("train.learning_rate=1e-12", "train.encoder_learning_rate=1e-12"),

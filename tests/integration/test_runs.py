@@ -152,8 +152,8 @@ def test_the_table_fits_80_columns_and_ends_with_a_hint(invoke):
     assert "0.950" in done.out
     assert "3 of 4 trials, best score 0.750" in done.out
     assert done.err == (
-        "5 runs. Go on with one that was stopped: capsule-inspect tune "
-        "tune.resume=runs/tune/20250102-120000-caps\n"
+        "5 runs. Resume one that was stopped: capsule-inspect tune "
+        "--resume runs/tune/20250102-120000-caps\n"
     )
     (head, *_) = [
         line for line in invoke("runs", "--sort", "auroc").out.splitlines() if "run" in line
@@ -162,9 +162,9 @@ def test_the_table_fits_80_columns_and_ends_with_a_hint(invoke):
 
 
 @pytest.mark.usefixtures("work")
-def test_a_stopped_run_can_be_gone_on_with(invoke):
+def test_a_stopped_run_can_be_resumed(invoke):
     done = invoke("runs", "--sort", "score")
-    assert "capsule-inspect tune tune.resume=runs/tune/20250102-120000-caps" in done.err
+    assert "capsule-inspect tune --resume runs/tune/20250102-120000-caps" in done.err
 
 
 @pytest.mark.usefixtures("work")

@@ -13,7 +13,7 @@ def test_it_trains_both_stages_and_exports_to_the_size_it_had(tmp_path, command,
     data, run, file = tmp_path / "data", tmp_path / "run", tmp_path / "model.tflite"
     done = command("prepare", "drawn", data, "data.count=12", "data.size=512")
     assert done.returncode == 0, done.stderr
-    baseline = (f"data.dir={data}", "experiment=seed_baseline", "model.weights=none")
+    baseline = ("--data", data, "experiment=seed_baseline", "model.weights=none")
     done = command(
         *("train", "-o", run, *baseline, "train.frozen_epochs=1", "train.epochs=1"),
         *("train.steps=2", "train.batch_size=2", "train.validate_every=2"),

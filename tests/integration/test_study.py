@@ -20,11 +20,11 @@ pytestmark = pytest.mark.slow
 def test_a_study_is_trained_by_two_processes_evaluated_and_exported(
     dataset_folder, tmp_path, command, small
 ):
-    folder, data = tmp_path / "study", f"data.dir={dataset_folder}"
+    folder, data = tmp_path / "study", ("--data", dataset_folder)
     settings = (*small, "train.epochs=1", "train.folds=2", "train.seeds=2")
     start = [sys.executable, "-m", "capsule_inspect", "train"]
     one = subprocess.Popen(
-        [*start, "-o", folder, data, *settings], stderr=subprocess.PIPE, text=True
+        [*start, "-o", folder, *data, *settings], stderr=subprocess.PIPE, text=True
     )
     while not (folder / "config.yaml").exists():
         assert one.poll() is None, one.communicate()
@@ -36,15 +36,15 @@ def test_a_study_is_trained_by_two_processes_evaluated_and_exported(
     assert trained == dict.fromkeys(names, 1)  # no run was trained by both
     assert all(any(f"{name}: Epoch 1" in text for name in names) for text in said)
 
-    wrong = command("evaluate", folder, data, "--split", "val", "-o", tmp_path / "wrong")
+    wrong = command("evaluate", folder, *data, "--split", "val", "-o", tmp_path / "wrong")
     assert wrong.returncode == 2
     figures = []
     for number, kind in enumerate(("keras", "tflite")):
         if kind == "tflite":
-            done = command("export-tflite", folder, data, "export=float32", "--force")
+            done = command("export-tflite", folder, *data, "export=float32", "--force")
             assert done.returncode == 0, done.stderr
         out = tmp_path / f"evaluation{number}"
-        done = command("evaluate", folder, "-o", out, data)
+        done = command("evaluate", folder, "-o", out, *data)
         assert done.returncode == 0, done.stderr
         assert "sd over seeds" in done.stdout
         document = json.loads((out / "metrics.json").read_text())

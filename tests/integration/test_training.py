@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 def run(dataset_folder, tmp_path_factory, command, small):
     """A run folder, trained by a command line of its own."""
     folder = tmp_path_factory.mktemp("runs") / "run"
-    done = command("train", "-o", folder, f"data.dir={dataset_folder}", *small)
+    done = command("train", "-o", folder, "--data", dataset_folder, *small)
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -34,7 +34,7 @@ def test_a_run_folder_holds_all_that_the_next_commands_need(run):
 
 
 def test_latest_points_to_the_newest_run(tmp_path, dataset_folder, command, small):
-    done = command("train", f"data.dir={dataset_folder}", *small, "train.epochs=1", cwd=tmp_path)
+    done = command("train", "--data", dataset_folder, *small, "train.epochs=1", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     latest = tmp_path / "runs" / "train" / "latest"
     assert latest.is_symlink()
@@ -48,7 +48,7 @@ def test_every_format_exports_and_predicts(
     file = tmp_path / f"{quantization}.tflite"
     done = command(
         *("export-tflite", run, "-o", file, "--force"),
-        *(f"data.dir={dataset_folder}", f"export={quantization}"),
+        *("--data", dataset_folder, f"export={quantization}"),
     )
     assert done.returncode == 0, done.stderr
     assert "same label" in done.stdout
@@ -67,7 +67,7 @@ def test_every_format_exports_and_predicts(
 def test_float32_agrees_with_the_network_to_rounding(run, dataset_folder, tmp_path, command):
     done = command(
         *("export-tflite", run, "-o", tmp_path / "float32.tflite"),
-        *(f"data.dir={dataset_folder}", "export=float32"),
+        *("--data", dataset_folder, "export=float32"),
     )
     assert done.returncode == 0, done.stderr
     values = dict(
@@ -82,14 +82,14 @@ def test_float32_agrees_with_the_network_to_rounding(run, dataset_folder, tmp_pa
 def test_evaluate_gives_the_same_figures_as_the_export_says(run, dataset_folder, tmp_path, command):
     file = tmp_path / "model.tflite"
     done = command(
-        *("export-tflite", run, "-o", file, "--force", f"data.dir={dataset_folder}"),
+        *("export-tflite", run, "-o", file, "--force", "--data", dataset_folder),
         "export=float32",
     )
     assert done.returncode == 0, done.stderr
     figures = []
     for number, model in enumerate((file, run)):
         out = tmp_path / f"evaluation{number}"
-        done = command("evaluate", model, "-o", out, f"data.dir={dataset_folder}")
+        done = command("evaluate", model, "-o", out, "--data", dataset_folder)
         assert done.returncode == 0, done.stderr
         document = json.loads((out / "metrics.json").read_text())
         figures.append({each["name"]: each["value"] for each in document["metrics"]})
@@ -107,7 +107,7 @@ def test_evaluate_gives_the_same_figures_as_the_export_says(run, dataset_folder,
 
 def test_the_runs_are_listed_with_what_they_came_to(run, dataset_folder, command):
     measured = run.parent / "measured"
-    done = command("evaluate", run, "-o", measured, f"data.dir={dataset_folder}")
+    done = command("evaluate", run, "-o", measured, "--data", dataset_folder)
     assert done.returncode == 0, done.stderr
     done = command("runs", run.parent, "--json")
     assert done.returncode == 0, done.stderr

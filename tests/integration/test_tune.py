@@ -71,10 +71,10 @@ def kill_in_trial(number, run, process):
 
 def test_killed_and_shared_searches_run_every_trial_once(dataset_folder, tmp_path):
     run = tmp_path / "search"
-    kill_in_trial(1, run, start("-o", run, f"data.dir={dataset_folder}", *TINY, "tune.trials=2"))
+    kill_in_trial(1, run, start("-o", run, "--data", dataset_folder, *TINY, "tune.trials=2"))
     assert [row["state"] for row in table(run)] == ["complete"]
 
-    workers = [start(f"tune.resume={run}", "tune.trials=3") for _ in range(2)]
+    workers = [start("--resume", run, "tune.trials=3") for _ in range(2)]
     told = [finish(worker)[1] for worker in workers]
     rows = table(run)
     assert sorted(row["state"] for row in rows) == ["complete"] * 3 + ["fail"]
@@ -119,8 +119,9 @@ def without_masks(drawn_folder, tmp_path):
 def test_a_search_without_masks_is_kept_in_postgresql(postgresql, without_masks, tmp_path):
     run = tmp_path / "search"
     options = (f"tune.storage='{postgresql}'", "tune.study=ours", "tune.trials=2")
-    kill_in_trial(0, run, start("-o", run, f"data.dir={without_masks}", *TINY, *options))
+    kill_in_trial(0, run, start("-o", run, "--data", without_masks, *TINY, *options))
     out, err = finish(start(f"tune.resume={run}"))
+    assert f"`tune.resume={run}` is now `--resume {run}`." in err
     assert SECRET not in out + err
     assert "Best of 2 trials" in err
     assert not (run / "study.db").exists()
@@ -139,9 +140,7 @@ def test_a_server_that_refuses_is_a_sentence_without_the_password(
     postgresql, dataset_folder, tmp_path
 ):
     wrong = postgresql.replace(SECRET, SECRET[::-1])
-    process = start(
-        "-o", tmp_path / "search", f"data.dir={dataset_folder}", f"tune.storage='{wrong}'"
-    )
+    process = start("-o", tmp_path / "search", "--data", dataset_folder, "--storage", wrong)
     _, err = process.communicate(timeout=200)
     assert process.returncode == 2
     assert "password authentication failed" in err

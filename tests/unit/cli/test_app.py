@@ -110,6 +110,9 @@ def test_packages_that_are_not_there_are_left_out(invoke, monkeypatch):
         (["info", "--jsn"], "Did you mean '--json'?"),
         (["predict", "--threads", "2"], "write predict.threads=VALUE, without dashes"),
         (["train", "--learning-rate=1"], "write train.learning_rate=VALUE"),
+        (["train", "--dir", "pictures"], "Did you mean '--data'?"),
+        (["evaluate", "model.tflite", "--root=pictures"], "Did you mean '--data-root'?"),
+        (["train", "resume=mine"], "There is no setting 'resume'. Did you mean '--resume'?"),
         (["train", "epochs=3"], "Did you mean 'train.epochs' or 'tune.epochs'?"),
         (["train", "model=efficentnet_lite1"], "Did you mean 'efficientnet_lite1'?"),
         (["train", "train.epochs=many"], "The setting train.epochs cannot be that"),
@@ -121,7 +124,7 @@ def test_packages_that_are_not_there_are_left_out(invoke, monkeypatch):
         (["runs", "picture"], "Did you mean 'pictures'?"),
         (["prepare", "picture", "out"], "Did you mean 'pictures'?"),
         pytest.param(
-            ["evaluate", "model.tflite", "data.dir=picturse"],
+            ["evaluate", "model.tflite", "--data", "picturse"],
             "Did you mean 'pictures'?",
             marks=pytest.mark.skipif(not find_spec("sklearn"), reason="needs the train extra"),
         ),

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 COMPLETE = """
 import sys
@@ -42,6 +43,13 @@ def answer(folder: Path, *words: str) -> tuple[list[str], set[str]]:
         (["train", "train.ep"], ["train.epochs="]),
         (["train", "train.augment.sh"], ["train.augment.shift_x=", "train.augment.shift_y="]),
         (["train", "experi"], ["experiment="]),
+        (["train", "--da"], ["--data", "--data-root"]),
+        (["train", "--res"], ["--resume"]),
+        (["tune", "--st"], ["--storage"]),
+        (["export-tflite", "model.keras", "--cr"], ["--cross-validation"]),
+        (["train", "data.di"], []),  # options took the place of these settings
+        (["train", "train.res"], []),
+        (["tune", "tune.st"], ["tune.startup_trials=", "tune.study="]),
         (["predict", "--fail"], ["--fail-on-defect"]),
         (["predict", "--overlays", "de"], ["defects"]),
         (["predict", "picture.png", "predict.thr"], ["predict.threads="]),
@@ -66,3 +74,49 @@ def test_completion_loads_nothing_heavy(tmp_path):
     for words in (["train", "train.ep"], ["train", "model=eff"], ["evaluate", "m", "--split", "t"]):
         _, modules = answer(tmp_path, *words)
         assert not modules & {"tensorflow", "keras", "numpy", "cv2", "hydra", "sklearn"}
+
+
+OPTION_OF = [
+    ("train", "data.dir", "--data"),
+    ("train", "data.root", "--data-root"),
+    ("train", "train.resume", "--resume"),
+    ("tune", "data.dir", "--data"),
+    ("tune", "data.root", "--data-root"),
+    ("tune", "tune.resume", "--resume"),
+    ("tune", "tune.storage", "--storage"),
+    ("evaluate m.tflite", "data.dir", "--data"),
+    ("evaluate m.tflite", "data.root", "--data-root"),
+    ("export-tflite m.keras", "data.dir", "--data"),
+    ("export-tflite m.keras", "data.root", "--data-root"),
+    ("export-tflite m.keras", "export.cross_validation", "--cross-validation"),
+]
+
+
+@pytest.mark.parametrize(("command", "key", "option"), OPTION_OF)
+def test_an_option_and_its_old_setting_do_the_same(
+    command, key, option, invoke, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    group, _, name = key.partition(".")
+    done = invoke(*command.split(), option, "my things", "--print-config")
+    assert (done.exit_code, done.err) == (0, "")
+    assert yaml.safe_load(done.out)[group][name] == "my things"
+    old = invoke(*command.split(), f"{key}='my things'", "--print-config")
+    assert (old.exit_code, old.out) == (0, done.out)
+    assert old.err == f"`{key}='my things'` is now `{option} 'my things'`.\n"
+    both = invoke(*command.split(), f"{key}=mine", option, "my things", "--print-config")
+    assert (both.exit_code, both.out) == (2, "")
+    said = f"Error: `{key}=mine` contradicts `{option} 'my things'`. Leave one of them out.\n"
+    assert both.err == said
+
+
+@pytest.mark.usefixtures("with_extra")
+def test_an_old_setting_says_its_option_once_and_before_the_work(invoke, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    said, error = invoke("tune", "data.dir=no where", "data.root=x").err.split("\nError: ")
+    assert said.splitlines() == [
+        "`data.dir=no where` is now `--data 'no where'`.",
+        "`data.root=x` is now `--data-root x`.",
+    ]
+    assert "Name one with --data FOLDER" in error
+    assert "capsule-inspect prepare SOURCE 'no where'" in error

@@ -111,7 +111,7 @@ def test_a_wanted_folder_with_something_in_it_is_refused_with_the_way_on(
     (work / "notes.txt").write_text("mine")
     with pytest.raises(UsageError, match="not empty") as refused:
         new_run_folder(command, "caps", work)
-    assert (f"{command}.resume={work}" in str(refused.value)) == goes_on
+    assert (f"{command} --resume {work}" in str(refused.value)) == goes_on
 
 
 def test_a_wanted_folder_that_is_a_file_is_refused(work: Path):

@@ -19,7 +19,7 @@ def test_a_search_is_kept_in_its_run_folder_and_opened_again(tmp_path):
 def test_in_a_database_of_others_a_name_is_taken_unless_the_search_is_resumed(tmp_path):
     run, storage = RunFolder(tmp_path), f"sqlite:///{tmp_path}/shared.db"
     optuna.create_study(study_name="mine", storage=storage, direction="maximize")
-    with pytest.raises(ConfigError, match=r"'mine' .* already.*tune\.resume=RUN"):
+    with pytest.raises(ConfigError, match=r"'mine' .* already.*--resume RUN"):
         open_search(TuneSettings(study="mine", storage=storage), run)
     open_search(TuneSettings(study="mine", storage=storage, resume="runs/x"), run)
 
@@ -28,7 +28,7 @@ def test_errors_of_the_database_become_a_sentence_without_its_password(tmp_path)
     run = RunFolder(tmp_path)
     settings = TuneSettings(storage="postgresql://me:hush@127.0.0.1:1/db")
     with (
-        pytest.raises(ConfigError, match=r"me:\*\*\*@127\.0\.0\.1.*Check tune\.storage") as caught,
+        pytest.raises(ConfigError, match=r"me:\*\*\*@127\.0\.0\.1.*Check --storage") as caught,
         explain_storage_errors(settings, run),
     ):
         open_search(settings, run)

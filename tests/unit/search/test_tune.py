@@ -124,8 +124,8 @@ def test_two_workers_share_the_trials(tmp_path):
     assert best["train"]["learning_rate"] == max(float(rate) for _, _, rate in runs)
 
 
-@pytest.mark.parametrize("stop", [KeyboardInterrupt, InterruptedRunError("Go on with train.")])
-def test_a_stopped_search_says_how_to_go_on_and_runs_the_stopped_trial_again(tmp_path, stop):
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, InterruptedRunError("Resume with train.")])
+def test_a_stopped_search_says_how_to_resume_it_and_runs_the_stopped_trial_again(tmp_path, stop):
     rates = []
 
     def interrupted(settings, folder, reporter):
@@ -136,7 +136,7 @@ def test_a_stopped_search_says_how_to_go_on_and_runs_the_stopped_trial_again(tmp
 
     with pytest.raises(InterruptedRunError) as caught:
         search(tmp_path, interrupted, trials=3)
-    assert f"tune.resume={tmp_path} tune.trials=3" in str(caught.value)
+    assert f"tune --resume {tmp_path} tune.trials=3" in str(caught.value)
     assert [row["state"] for row in table(tmp_path)] == ["complete", "fail", "waiting"]
 
     tuned = search(tmp_path, interrupted, trials=3)

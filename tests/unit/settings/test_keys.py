@@ -1,7 +1,13 @@
 import pytest
 
 from capsule_inspect.settings.groups import Settings
-from capsule_inspect.settings.keys import plain_type, suggest_key, value_of, with_value
+from capsule_inspect.settings.keys import (
+    OPTIONS,
+    plain_type,
+    suggest_key,
+    value_of,
+    with_value,
+)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +53,8 @@ def test_a_value_that_is_not_allowed_is_refused():
     [
         ("train.epoch", " Did you mean 'train.epochs'?"),
         ("epochs", " Did you mean 'train.epochs' or 'tune.epochs'?"),
+        ("resume", " Did you mean '--resume'?"),
+        ("dir", " Did you mean '--data'?"),
         ("experimnet", " Did you mean 'experiment'?"),
         ("trian.epochs", " Did you mean 'train.epochs'?"),
         ("threshold.zzz", " threshold has policy, value."),
@@ -55,3 +63,8 @@ def test_a_value_that_is_not_allowed_is_refused():
 )
 def test_a_key_is_answered_with_what_was_meant(key, sentence):
     assert suggest_key(Settings(), key) == sentence
+
+
+@pytest.mark.parametrize("key", OPTIONS)
+def test_what_has_an_option_is_a_setting_of_words(key):
+    assert plain_type(Settings, key) is str

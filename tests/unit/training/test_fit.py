@@ -203,7 +203,7 @@ def test_a_stopped_run_goes_on_to_where_it_would_have_come(small_settings, few_p
     assert any(whole.tensorboard.iterdir())
     assert (whole.path / "curves.png").stat().st_size > 1000
 
-    with pytest.raises(InterruptedRunError, match=f"train.resume={stopped.path}"):
+    with pytest.raises(InterruptedRunError, match=f"train --resume {stopped.path}$"):
         fit(small_settings, few_pictures, stopped, SILENT, (StopAfter(1),))
     assert not stopped.model.exists()
     assert not stopped.decision.exists()

@@ -51,10 +51,10 @@ def test_finished_runs_and_those_of_other_processes_are_left_alone(small_study, 
     assert not second.run.config.exists()
 
 
-def test_a_stopped_study_says_how_to_go_on(small_study, few_pictures, monkeypatch):
+def test_a_stopped_study_says_how_to_resume_it(small_study, few_pictures, monkeypatch):
     def stop(*_):
         raise InterruptedRunError("the run's own advice")
 
     monkeypatch.setattr("capsule_inspect.training.fit_members.fit_and_show", stop)
-    with pytest.raises(InterruptedRunError, match=f"train.resume={small_study.path}$"):
+    with pytest.raises(InterruptedRunError, match=f"train --resume {small_study.path}$"):
         fit_members(small_study, few_pictures, SILENT)

@@ -40,12 +40,12 @@ def test_unfinished_runs_are_counted_and_the_way_on_is_named(study):
     for member in study.members[:4]:
         member.run.path.mkdir(parents=True)
         member.run.decision.write_text("{}")
-    with pytest.raises(UsageError, match=r"2 of the 6 .*seed-6-fold-1.*train\.resume="):
+    with pytest.raises(UsageError, match=r"2 of the 6 .*seed-6-fold-1.*train --resume "):
         require_finished(study)
     for member in study.members[4:]:
         member.run.path.mkdir(parents=True)
         member.run.decision.write_text("{}")
-    with pytest.raises(UsageError, match=r"points .*not chosen yet.*train\.resume="):
+    with pytest.raises(UsageError, match=r"points .*not chosen yet.*train --resume "):
         require_finished(study)
     (study.path / "decision.json").write_text("{}")
     require_finished(study)

@@ -2,10 +2,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from recorder import Recorder
 
-from capsule_inspect.errors import ConfigError
+from capsule_inspect.errors import ConfigError, UsageError
 from capsule_inspect.settings.groups import Settings
-from capsule_inspect.workflows.arguments import all_overrides, as_path, compose_settings
+from capsule_inspect.settings.keys import OPTIONS, value_of
+from capsule_inspect.workflows.arguments import (
+    all_overrides,
+    as_path,
+    compose_settings,
+    overridden_key,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -23,15 +30,85 @@ def test_overrides_and_config_folders_of_ones_own_change_settings(tmp_path):
 
 
 @pytest.mark.parametrize("folder", ["a b=c", Path("a b=c")])
-def test_a_data_set_folder_needs_no_quotes_and_outranks_overrides(folder):
-    settings = compose_settings(["data.dir=other"], data=folder, data_root=folder)
+def test_a_data_set_folder_needs_no_quotes_and_outranks_config_files(folder, tmp_path):
+    (tmp_path / "conf/data").mkdir(parents=True)
+    (tmp_path / "conf/data/capsule.yaml").write_text("dir: other\n")
+    options = {"data.dir": folder, "data.root": folder}
+    settings = compose_settings(options=options)
     assert (settings.data.dir, settings.data.root) == ("a b=c", "a b=c")
+    assert compose_settings(options=dict.fromkeys(options)).data.dir == "other"
+
+
+@pytest.mark.parametrize("key", OPTIONS)
+def test_an_override_says_which_option_it_is_now(key):
+    recorder = Recorder()
+    settings = compose_settings([f"{key}=a", f"{key}=b"], options={key: None}, reporter=recorder)
+    assert value_of(settings, key) == "b"
+    assert recorder.said == [f"`{key}=b` is now `{OPTIONS[key]} b`."]
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("data.dir='a b'", "`data.dir='a b'` is now `--data 'a b'`."),
+        ("++data.dir=$HOME", "`++data.dir=$HOME` is now `--data '$HOME'`."),
+        (
+            "tune.storage='pg://me:geheim@host/db'",
+            "`tune.storage='pg://me:***@host/db'` is now `--storage 'pg://me:***@host/db'`.",
+        ),
+        (
+            "tune.storage='pg://host/db?password=geheim'",
+            "`tune.storage='pg://host/db?password=***'` is now `--storage "
+            "'pg://host/db?password=***'`.",
+        ),
+    ],
+)
+def test_an_option_is_told_as_a_shell_takes_it_and_without_passwords(override, said):
+    recorder = Recorder()
+    options = {"data.dir": None, "tune.storage": None}
+    compose_settings([override], options=options, reporter=recorder)
+    assert recorder.said == [said]
+
+
+@pytest.mark.parametrize("overrides", [[], ["train.epochs=3"], ["data.root="], ["data=drawn"]])
+def test_nothing_is_said_of_other_overrides(overrides):
+    recorder = Recorder()
+    options = {"data.dir": "mine", "data.root": None}
+    compose_settings(overrides, options=options, reporter=recorder)
+    assert recorder.said == []
+
+
+def test_an_option_of_another_command_is_not_named():
+    recorder = Recorder()
+    compose_settings(["train.resume=a"], options={"tune.resume": None}, reporter=recorder)
+    assert recorder.said == []
+
+
+def test_an_override_that_contradicts_its_option_is_refused():
+    with pytest.raises(UsageError) as caught:
+        compose_settings(["data.dir=old"], options={"data.dir": "a b"})
+    assert str(caught.value) == (
+        "`data.dir=old` contradicts `--data 'a b'`. Leave one of them out."
+    )
+    one, other = "pg://me:geheim@host/a", "pg://me:geheim@host//a"
+    with pytest.raises(UsageError, match="contradicts `--storage") as caught:
+        compose_settings([f"tune.storage='{one}'"], options={"tune.storage": other})
+    assert "geheim" not in str(caught.value)
+
+
+@pytest.mark.parametrize("option", ["mine/data", "mine//data/", Path("mine/data")])
+def test_an_override_may_say_the_same_as_its_option(option):
+    recorder = Recorder()
+    options = {"data.dir": option}
+    settings = compose_settings(["data.dir=mine/data"], options=options, reporter=recorder)
+    assert Path(settings.data.dir) == Path("mine/data")
+    assert recorder.said == ["`data.dir=mine/data` is now `--data mine/data`."]
 
 
 def test_light_settings_are_the_defaults_and_do_without_hydra(monkeypatch):
     monkeypatch.setitem(sys.modules, "hydra", None)
     assert compose_settings(light=True) == Settings()
-    assert compose_settings(light=True, data="new").data.dir == "new"
+    assert compose_settings(options={"data.dir": "new"}, light=True).data.dir == "new"
     with pytest.raises(ImportError):
         compose_settings(["train.epochs=3"], light=True)
 
@@ -42,9 +119,20 @@ def test_light_settings_read_config_files_that_lie_here(tmp_path):
     assert compose_settings(light=True).predict.threads == 3
 
 
-def test_the_data_set_folder_is_recorded_as_an_override():
-    assert all_overrides(["train.epochs=3"], None) == ("train.epochs=3",)
-    assert all_overrides(["train.epochs=3"], Path("new")) == ("train.epochs=3", "data.dir=new")
+def test_options_are_recorded_as_overrides():
+    given = {"data.dir": None, "data.root": None}
+    assert all_overrides(["train.epochs=3"], given) == ("train.epochs=3",)
+    given = {"data.dir": Path("new"), "data.root": None, "train.resume": "run"}
+    assert all_overrides(["train.epochs=3"], given) == (
+        "train.epochs=3",
+        "data.dir=new",
+        "train.resume=run",
+    )
+
+
+@pytest.mark.parametrize("override", ["data.dir=a=b", "+data.dir=a", "++data.dir=a", "data.dir="])
+def test_an_override_has_a_key(override):
+    assert overridden_key(override) == "data.dir"
 
 
 def test_a_path_may_be_left_out():

@@ -50,7 +50,7 @@ def test_a_mistyped_data_set_is_told_before_anything_loads(command, invoke, tmp_
     (tmp_path / "capsules").mkdir()
     (tmp_path / "capsules/manifest.csv").touch()
     monkeypatch.chdir(tmp_path)
-    ended = invoke(command, "data.dir=capsule")
+    ended = invoke(command, "--data", "capsule")
     assert ended.exit_code == 2
     assert ended.err.startswith("Error: There is no data set folder 'capsule'. Did you mean")
     assert [path.name for path in tmp_path.iterdir()] == ["capsules"]
@@ -72,6 +72,6 @@ def test_a_missing_extra_says_what_to_install_and_leaves_no_folder(
 def test_an_evaluation_says_at_once_that_it_has_begun(invoke, tmp_path, monkeypatch):
     pytest.importorskip("sklearn")
     monkeypatch.chdir(tmp_path)
-    first, second = invoke("evaluate", "model.tflite", "data.dir=nowhere").err.splitlines()
+    first, second = invoke("evaluate", "model.tflite", "--data", "nowhere").err.splitlines()
     assert first == "Measuring model.tflite."
     assert second.startswith("Error: There is no data set folder 'nowhere'.")

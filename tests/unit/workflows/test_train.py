@@ -39,12 +39,13 @@ def begun(tmp_path):
     return folder
 
 
-def resume(command, folder, *overrides, out=None, changeable=()):
-    given = [f"{command}.resume={folder}", *overrides]
-    return start_run(command, compose(given), out, given, changeable)
+def resume(command, folder, *overrides, out=None, changeable=(), **options):
+    given = {f"{command}.resume": folder, **{k.replace("_", "."): v for k, v in options.items()}}
+    asked = compose_settings(overrides, options=given)
+    return start_run(command, asked, out, all_overrides(overrides, given), changeable)
 
 
-def test_a_run_goes_on_with_its_own_settings(begun):
+def test_a_run_resumes_with_its_own_settings(begun):
     settings, data, run = resume("train", begun)
     assert data.source == "old"
     assert run.path == begun
@@ -62,7 +63,7 @@ def test_a_new_run_is_named_by_its_data_and_says_what_made_it():
     assert "geheim" not in text
 
 
-def test_a_run_that_goes_on_keeps_what_it_began_with(begun):
+def test_a_run_that_is_resumed_keeps_what_it_began_with(begun):
     before = (begun / "environment.json").read_text()
     resume("train", begun, "data.dir=new")
     assert (begun / "environment.json").read_text() == before
@@ -97,18 +98,26 @@ def test_pictures_may_have_moved(begun):
 
 
 def test_where_pictures_are_may_come_from_an_option(begun):
-    given = [f"train.resume={begun}"]
-    asked = compose(given)
-    moved = replace(asked, data=replace(asked.data, root="elsewhere"))
-    settings, _, _ = start_run("train", moved, None, given)
+    settings, _, _ = resume("train", begun, data_root="elsewhere")
     assert (settings.data.dir, settings.data.root) == ("old", "elsewhere")
 
 
 def test_other_settings_are_refused_by_name_and_so_is_another_folder(begun, tmp_path):
-    with pytest.raises(UsageError, match=r"leave out train\.epochs\."):
+    with pytest.raises(UsageError, match=r"Leave out train\.epochs\. .*--data and --data-root\."):
         resume("train", begun, "train.epochs=60", "data.dir=new")
-    with pytest.raises(UsageError, match="leave out --out"):
+    with pytest.raises(UsageError, match=r"Leave out --out\."):
         resume("train", begun, out=tmp_path / "other")
+    with pytest.raises(UsageError) as caught:
+        resume(
+            *("tune", begun, "++tune.epochs=3"),
+            out=tmp_path / "other",
+            changeable=("tune.trials",),
+            tune_storage="sqlite:///other.db",
+        )
+    assert str(caught.value) == (
+        f"'{begun}' keeps its folder and the settings it began with. Leave out tune.epochs, "
+        "--storage, --out. With --resume you can change --data, --data-root and tune.trials."
+    )
 
 
 def test_a_search_may_ask_for_more_trials(begun):
@@ -127,11 +136,41 @@ def test_a_folder_that_holds_no_run_is_refused(tmp_path):
 
 
 def test_a_data_set_given_as_an_argument_may_have_moved_too(begun):
-    overrides = all_overrides([f"train.resume={begun}"], "new")
-    asked = compose_settings(overrides[:1], data="new")
-    settings, data, _ = start_run("train", asked, None, overrides)
+    settings, data, _ = resume("train", begun, data_dir="new")
     assert (settings.data.dir, data.source) == ("new", "new")
     assert settings.train.epochs == 3
+
+
+def test_a_run_is_resumed_by_an_override_as_well(begun):
+    given = [f"train.resume={begun}", "data.root=elsewhere"]
+    settings, data, run = start_run("train", compose(given), None, given)
+    assert (settings.data.dir, data.root.name) == ("old", "elsewhere")
+    assert (run.path, settings.train.epochs) == (begun, 3)
+
+
+@pytest.mark.parametrize(
+    "resumed", [{"resume": "run"}, {"overrides": ["train.resume=run"]}], ids=["option", "override"]
+)
+@pytest.mark.usefixtures("begun", "with_extra")
+def test_the_workflow_resumes_a_run(resumed):
+    with pytest.raises(UsageError, match=r"'run' keeps its folder .* Leave out --out\."):
+        train(**resumed, out="other")
+
+
+@pytest.mark.parametrize(
+    "resumed", [{"resume": "run"}, {"overrides": ["tune.resume=run"]}], ids=["option", "override"]
+)
+@pytest.mark.usefixtures("begun", "with_extra")
+def test_the_workflow_resumes_a_search(resumed):
+    with pytest.raises(UsageError, match=r"'run' keeps its folder .* Leave out --storage\."):
+        tune(**resumed, storage="sqlite:///other.db")
+
+
+def test_the_storage_of_a_search_is_a_setting_of_its_run():
+    options = {"data.dir": "old", "tune.storage": "sqlite:///a b.db"}
+    given = all_overrides((), options)
+    _, _, run = start_run("tune", compose_settings(options=options), Path("search"), given)
+    assert read_settings(run.config).tune.storage == "sqlite:///a b.db"
 
 
 SMALL = (
