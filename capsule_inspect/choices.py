@@ -18,16 +18,24 @@ SPLITS: Final = ("train", "val", "test")
 RuntimeName: TypeAlias = Literal["auto", "ai-edge-litert", "tflite-runtime"]
 """What executes a model file: `auto` prefers ai-edge-litert, which is several times faster."""
 
+DEFAULT_RUNTIME: Final[RuntimeName] = "auto"
+
 PictureFormat: TypeAlias = Literal["png", "jpg", "webp"]
 """A format that overlays are written in, and its extension."""
 
 PICTURE_FORMATS: Final[tuple[PictureFormat, ...]] = get_args(PictureFormat)
 
+DEFAULT_OVERLAY_FORMAT: Final[PictureFormat] = "png"
+
 OverlayChoice: TypeAlias = Literal["all", "defects", "none"]
 """Which pictures `predict` draws an overlay for."""
 
+DEFAULT_OVERLAYS: Final[OverlayChoice] = "all"
+
 OnExisting: TypeAlias = Literal["refuse", "resume", "overwrite"]
 """What `predict` does with a results folder that already holds a run."""
+
+DEFAULT_ON_EXISTING: Final[OnExisting] = "refuse"
 
 Status: TypeAlias = Literal["ok", "no_capsule", "error"]
 """The status of a row of predictions.csv."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from capsule_inspect.choices import RuntimeName
+from capsule_inspect.choices import DEFAULT_RUNTIME, RuntimeName
 from capsule_inspect.cli.options import (
     ConfigDir,
     Data,
@@ -62,7 +62,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
             metavar="NAME",
             help="The runtime for a .tflite file: auto, ai-edge-litert or tflite-runtime.",
         ),
-    ] = "auto",
+    ] = DEFAULT_RUNTIME,
     data_root: DataRoot = None,
     config_dir: ConfigDir = None,
     print_config: PrintConfig = False,

@@ -3,11 +3,21 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from capsule_inspect.choices import GOOD, OnExisting, RuntimeName
+from capsule_inspect.choices import (
+    DEFAULT_ON_EXISTING,
+    DEFAULT_OVERLAY_FORMAT,
+    DEFAULT_OVERLAYS,
+    DEFAULT_RUNTIME,
+    GOOD,
+    OnExisting,
+    OverlayChoice,
+    PictureFormat,
+    RuntimeName,
+)
 from capsule_inspect.cli.options import (
     ConfigDir,
     PrintConfig,
@@ -54,7 +64,7 @@ Out = Annotated[
 ]
 Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Search subfolders, too.")]
 Overlays = Annotated[
-    Literal["all", "defects", "none"],
+    OverlayChoice,
     typer.Option(
         help="Which pictures get an overlay: a copy with the findings drawn in.",
         rich_help_panel=_RESULTS,
@@ -65,7 +75,7 @@ NoOverlays = Annotated[
     typer.Option("--no-overlays", help="The same as --overlays none.", rich_help_panel=_RESULTS),
 ]
 OverlayFormat = Annotated[
-    Literal["png", "jpg", "webp"],
+    PictureFormat,
     typer.Option(help="The format of overlays; png keeps every pixel.", rich_help_panel=_RESULTS),
 ]
 Masks = Annotated[
@@ -168,9 +178,9 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
     inputs: Inputs = None,
     out: Out = None,
     recursive: Recursive = False,
-    overlays: Overlays = "all",
+    overlays: Overlays = DEFAULT_OVERLAYS,
     no_overlays: NoOverlays = False,
-    overlay_format: OverlayFormat = "png",
+    overlay_format: OverlayFormat = DEFAULT_OVERLAY_FORMAT,
     masks: Masks = False,
     report: Report = False,
     as_json: AsJson = False,
@@ -181,7 +191,7 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
     resume: Resume = False,
     overwrite: Overwrite = False,
     jobs: Jobs = None,
-    runtime: ModelRuntime = "auto",
+    runtime: ModelRuntime = DEFAULT_RUNTIME,
     quiet: Quiet = False,
     verbose: Verbose = False,
     log_file: LogFile = None,
@@ -206,7 +216,6 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
     _refuse_log_inside(out, log_file)
     with _interruptible():
         from capsule_inspect.cli.console import open_terminal
-        from capsule_inspect.cli.tables import print_rows
         from capsule_inspect.inference.drift import describe_drift
         from capsule_inspect.workflows import predict as workflow
 
@@ -239,6 +248,8 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
                 reporter=terminal,
             )
             if as_table:
+                from capsule_inspect.cli.tables import print_rows
+
                 print_rows(terminal.results, kept)
             if result.summary.drift:
                 terminal.warn(f"{describe_drift(result.summary.drift)} See `drift` in run.json.")
@@ -326,7 +337,7 @@ def _on_existing(resume: bool, overwrite: bool, out: Path | None) -> OnExisting:
         raise UsageError(f"{given} needs -o: the folder of the run that is meant.")
     if resume:
         return "resume"
-    return "overwrite" if overwrite else "refuse"
+    return "overwrite" if overwrite else DEFAULT_ON_EXISTING
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from capsule_inspect.choices import PictureFormat
+from capsule_inspect.choices import DEFAULT_OVERLAY_FORMAT, PictureFormat
 from capsule_inspect.errors import PictureError
 from capsule_inspect.imaging.picture import Picture
 
@@ -22,7 +22,9 @@ _OPTIONS: dict[PictureFormat, list[int]] = {
 }
 
 
-def encode_picture(picture: Picture, picture_format: PictureFormat = "png") -> bytes:
+def encode_picture(
+    picture: Picture, picture_format: PictureFormat = DEFAULT_OVERLAY_FORMAT
+) -> bytes:
     """Encodes a picture.
 
     Args:

@@ -10,7 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from capsule_inspect.choices import OverlayChoice, PictureFormat
+from capsule_inspect.choices import (
+    DEFAULT_OVERLAY_FORMAT,
+    DEFAULT_OVERLAYS,
+    OverlayChoice,
+    PictureFormat,
+)
 from capsule_inspect.errors import PictureError
 from capsule_inspect.imaging.encode import encode_mask, encode_picture
 from capsule_inspect.imaging.overlay import draw_overlay
@@ -36,8 +41,8 @@ class InspectOptions:
         max_pixels: Larger pictures are refused before they are decoded.
     """
 
-    overlays: OverlayChoice = "all"
-    overlay_format: PictureFormat = "png"
+    overlays: OverlayChoice = DEFAULT_OVERLAYS
+    overlay_format: PictureFormat = DEFAULT_OVERLAY_FORMAT
     masks: bool = False
     max_pixels: int = MAX_PIXELS
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from capsule_inspect.choices import SHIPPED_MODEL, RuntimeName
+from capsule_inspect.choices import DEFAULT_RUNTIME, SHIPPED_MODEL, RuntimeName
 from capsule_inspect.errors import ModelFileError
 from capsule_inspect.imaging.appearance import measure_appearance
 from capsule_inspect.imaging.crop import Crop, find_crops
@@ -160,7 +160,7 @@ def load(
     path: StrPath = SHIPPED_MODEL,
     *,
     threshold: float | None = None,
-    runtime: RuntimeName = "auto",
+    runtime: RuntimeName = DEFAULT_RUNTIME,
     threads: int = 1,
 ) -> LoadedInspector:
     """Loads a model file, and makes sure that a runtime here executes it.

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
 
-from capsule_inspect.choices import OnExisting, PictureFormat
+from capsule_inspect.choices import DEFAULT_ON_EXISTING, OnExisting, PictureFormat
 from capsule_inspect.errors import UsageError
 from capsule_inspect.files import UNFINISHED, write_bytes
 from capsule_inspect.text import printable
@@ -212,7 +212,7 @@ def check_results(path: Path, on_existing: OnExisting) -> None:
 
 @contextmanager
 def open_results(
-    path: Path, settings: RunSettings, on_existing: OnExisting = "refuse"
+    path: Path, settings: RunSettings, on_existing: OnExisting = DEFAULT_ON_EXISTING
 ) -> Iterator[OpenResults]:
     """Locks a results folder for this process and makes it ready.
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from capsule_inspect.choices import RuntimeName
+from capsule_inspect.choices import DEFAULT_RUNTIME, RuntimeName
 from capsule_inspect.errors import MissingExtraError, ModelFileError
 from capsule_inspect.modelfile.bundle import ModelBundle
 
@@ -173,7 +173,7 @@ class Interpreter:
     runtime: str
 
     def __init__(
-        self, bundle: ModelBundle, runtime: RuntimeName = "auto", threads: int = 1
+        self, bundle: ModelBundle, runtime: RuntimeName = DEFAULT_RUNTIME, threads: int = 1
     ) -> None:
         if threads < 1:
             raise ValueError(f"threads must be at least 1, not {threads}")
@@ -282,7 +282,7 @@ class InterpreterPool:
     runtime: str
 
     def __init__(
-        self, bundle: ModelBundle, runtime: RuntimeName = "auto", threads: int = 1
+        self, bundle: ModelBundle, runtime: RuntimeName = DEFAULT_RUNTIME, threads: int = 1
     ) -> None:
         self._make = partial(Interpreter, bundle, runtime, threads)
         self._idle: LifoQueue[Interpreter] = LifoQueue()

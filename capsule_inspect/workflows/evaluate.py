@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from capsule_inspect.choices import RuntimeName
+from capsule_inspect.choices import DEFAULT_RUNTIME, RuntimeName
 from capsule_inspect.dataset.data_set import DataSet, read_dataset
 from capsule_inspect.errors import UsageError
 from capsule_inspect.evaluation.cross_validation import (
@@ -85,7 +85,7 @@ def evaluate(  # noqa: PLR0913  (each choice is a parameter)
     *,
     split: str | None = None,
     out: StrPath | None = None,
-    runtime: RuntimeName = "auto",
+    runtime: RuntimeName = DEFAULT_RUNTIME,
     data_root: StrPath | None = None,
     overrides: Sequence[str] = (),
     config_dir: StrPath | None = None,
