@@ -95,7 +95,8 @@ class Environment:
 
     Attributes:
         command: `train`, `tune` or `evaluate`.
-        overrides: The settings given on the command line, with masked passwords.
+        overrides: The settings given on the command line, options such as --data among them by
+            their keys, with masked passwords.
         began: Start time, in ISO 8601 with the time zone.
         tool_version: Version of this package.
         python: Version of Python.

@@ -60,13 +60,16 @@ def test_the_import_loads_nothing_heavy():
     assert not {"numpy", "cv2", "typer", "yaml"} & loaded_after("")
 
 
-@pytest.mark.parametrize("name", capsule_inspect.__all__)
-def test_no_name_loads_the_training_packages(name):
+def test_no_name_loads_the_training_packages():
     heavy = {"tensorflow", "keras", "hydra", "optuna", "albumentations"}
-    loaded = loaded_after(f"capsule_inspect.{name}")
-    assert not heavy & loaded
-    if name not in NEED_TRAINING:
-        assert "sklearn" not in loaded
+    assert not heavy & loaded_after(
+        "for name in capsule_inspect.__all__: getattr(capsule_inspect, name)"
+    )
+
+
+def test_only_what_needs_the_extra_loads_scikit_learn():
+    light = sorted(set(capsule_inspect.__all__) - NEED_TRAINING)
+    assert "sklearn" not in loaded_after(f"for name in {light}: getattr(capsule_inspect, name)")
 
 
 def test_no_room_or_module_hides_a_name():
