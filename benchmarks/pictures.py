@@ -9,12 +9,12 @@ from capsule_inspect.drawing.capsules import draw_capsule
 from capsule_inspect.drawing.defects import DEFECTS
 from capsule_inspect.imaging.picture import Picture
 from capsule_inspect.imaging.read import read_picture
-from capsule_inspect.inference.inputs import PictureFile, expand_inputs
+from capsule_inspect.inference.inputs import InputPicture, expand_inputs
 
 DISTINCT = 40
 
 
-def make_pictures(folder: Path, kind: str, count: int) -> tuple[PictureFile, ...]:
+def make_pictures(folder: Path, kind: str, count: int) -> tuple[InputPicture, ...]:
     """Fills a folder with pictures of 1000 x 1000 pixels.
 
     The pictures are real if `CAPSULE_INSPECT_DATA` is set, otherwise drawn. There are 40 distinct

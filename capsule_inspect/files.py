@@ -7,7 +7,10 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
+
+StrPath: TypeAlias = str | os.PathLike[str]
+"""A path as Python's own functions take it."""
 
 UNFINISHED = ".unfinished-"
 """Prefix of the names of unfinished files; a killed process can leave one behind."""

@@ -97,5 +97,5 @@ def show_file(terminal: "Terminal", exported: "Exported") -> None:
     print_parity(terminal.results, exported)
     print_metrics(terminal.results, exported.metrics, exported.measured_on)
     for complaint in exported.complaints:
-        terminal.warn(f"{complaint} Written all the same (--force).")
+        terminal.warn(f"{complaint} Written anyway (--force).")
     terminal.say(f"Wrote {exported.path} ({exported.size / 2**20:.2f} MiB).")

@@ -78,9 +78,7 @@ def tune(
         shown = f"{value:.4g}" if isinstance(value, float) else value
         terminal.results.print(f"{key}={shown}")
     if result.running:
-        terminal.say(
-            f"The last {result.running} of the trials run in other workers, which will end this."
-        )
+        terminal.say(f"Other workers run the last {result.running} trials and finish the search.")
     if result.experiment:
         terminal.say(result.figures)
         experiment = f"experiment={result.experiment}"

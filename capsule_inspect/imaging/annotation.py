@@ -1,4 +1,4 @@
-"""What an overlay shows of a capsule, and the colours it is drawn in."""
+"""Annotations: the findings that an overlay draws, and their colours."""
 
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias

@@ -2,7 +2,6 @@
 
 import stat
 from dataclasses import dataclass
-from os import PathLike
 from pathlib import Path
 from typing import TypeAlias
 
@@ -10,12 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsule_inspect.errors import PictureError
+from capsule_inspect.files import StrPath
 
 Picture: TypeAlias = NDArray[np.uint8]
 """RGB uint8 [H, W, 3], the right way up; values from 0 to 255."""
-
-StrPath: TypeAlias = str | PathLike[str]
-"""The path of a file, as text or as a `Path`."""
 
 PICTURE_EXTENSIONS: frozenset[str] = frozenset(
     {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsule_inspect.errors import PictureError
+from capsule_inspect.files import StrPath
 from capsule_inspect.imaging.headers import read_header
 from capsule_inspect.imaging.picture import (
     COPY_AGAIN,
     MAX_PIXELS,
     Header,
     Picture,
-    StrPath,
     describe_limit,
     name_file,
     read_picture_file,

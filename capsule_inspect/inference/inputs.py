@@ -5,8 +5,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain
+from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Protocol
 
@@ -25,7 +24,8 @@ from capsule_inspect.text import printable, suggest_path
 class InputPicture(Protocol):
     """One picture to inspect, wherever it comes from.
 
-    A new kind of input is a class with these three members; nothing else has to change.
+    A new kind of input is a class with these three members. `predict` takes such objects beside
+    paths.
     """
 
     @property
@@ -72,6 +72,21 @@ class PictureFile:
         return read_picture_file(self.file, max_pixels)
 
 
+@dataclass(frozen=True)
+class _Renamed:
+    """An input whose results have another name."""
+
+    picture: InputPicture
+    name: str
+
+    @property
+    def path(self) -> str:
+        return self.picture.path
+
+    def read(self, max_pixels: int) -> bytes:
+        return self.picture.read(max_pixels)
+
+
 def is_list(text: str) -> bool:
     """Tells whether an input is a list: `-` for that from stdin, `@LIST` for that in a file."""
     return text == "-" or text.startswith("@")
@@ -104,11 +119,11 @@ def read_list(text: str) -> list[str]:
 
 
 def expand_inputs(
-    inputs: Sequence[str],
+    inputs: Sequence[str | InputPicture],
     recursive: bool = False,
     leave_out: Callable[[Path], bool] = lambda _: False,
-) -> tuple[PictureFile, ...]:
-    """Finds the picture files that inputs name.
+) -> tuple[InputPicture, ...]:
+    """Finds the pictures that inputs name.
 
     A folder names its files with a picture extension, except hidden ones; a pattern such as
     `'line-*/**/*.png'` names those of them that it matches. `@LIST` names one input in each line of
@@ -116,7 +131,8 @@ def expand_inputs(
     reading it says so.
 
     Args:
-        inputs: Files, folders, patterns and lists.
+        inputs: Files, folders, patterns and lists; and pictures of other kinds, which stay as they
+            are.
         recursive: Whether to look into subfolders.
         leave_out: Tells which files of folders and patterns to leave out.
 
@@ -129,16 +145,33 @@ def expand_inputs(
     """
     if not inputs:
         raise UsageError("Nothing to inspect: give picture files, folders or patterns.")
-    found: dict[str, PictureFile] = {}
-    named = (read_list(text) if is_list(text) else (text,) for text in inputs)
-    for text in chain.from_iterable(named):
-        for picture in _expand(text, recursive, leave_out):
-            found.setdefault(os.path.abspath(picture.file), picture)  # noqa: PTH100  (resolve() follows links)
+    found: dict[str, InputPicture] = {}
+    for picture in _expand_all(inputs, recursive, leave_out):
+        found.setdefault(_identity(picture), picture)
     if not found:
         raise UsageError("There is nothing to inspect but the run's own overlays and masks.")
-    if not any(os.path.lexists(picture.file) for picture in found.values()):
-        raise _nothing_there([picture.file for picture in found.values()])
+    files = [picture.file for picture in found.values() if isinstance(picture, PictureFile)]
+    if len(files) == len(found) and not any(map(os.path.lexists, files)):
+        raise _nothing_there(files)
     return tuple(_name_apart(sorted(found.values(), key=lambda picture: picture.path)))
+
+
+def _expand_all(
+    inputs: Sequence[str | InputPicture], recursive: bool, leave_out: Callable[[Path], bool]
+) -> Iterator[InputPicture]:
+    for each in inputs:
+        if not isinstance(each, str):
+            yield each
+            continue
+        for text in read_list(each) if is_list(each) else (each,):
+            yield from _expand(text, recursive, leave_out)
+
+
+def _identity(picture: InputPicture) -> str:
+    """Returns what tells a picture from others: the absolute path of a file, links as they are."""
+    if isinstance(picture, PictureFile):
+        return os.path.abspath(picture.file)  # noqa: PTH100  (resolve() follows links)
+    return f"{type(picture).__qualname__}: {picture.path}"
 
 
 def _nothing_there(paths: Sequence[Path]) -> UsageError:
@@ -215,7 +248,7 @@ def _is_picture(file: Path) -> bool:
     return file.suffix.lower() in PICTURE_EXTENSIONS and not file.name.startswith(".")
 
 
-def _name_apart(pictures: Iterable[PictureFile]) -> Iterator[PictureFile]:
+def _name_apart(pictures: Iterable[InputPicture]) -> Iterator[InputPicture]:
     """Renames pictures of different inputs whose results would have the same name.
 
     Results add an extension to the name, so `a.png` clashes with `a.png.png/b.png` too. Masks are
@@ -231,7 +264,7 @@ def _name_apart(pictures: Iterable[PictureFile]) -> Iterator[PictureFile]:
     for picture in pictures:
         results = {ResultsFolder.overlay_name(picture.name, each) for each in PICTURE_FORMATS}
         if count[picture.name] > 1 or results & folders:
-            yield replace(picture, name=mark_name(picture.name, picture.path))
+            yield _Renamed(picture, mark_name(picture.name, picture.path))
         else:
             yield picture
 

@@ -3,16 +3,19 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from capsule_inspect.checks import require_choice
 from capsule_inspect.choices import DEFAULT_RUNTIME, SHIPPED_MODEL, RuntimeName
-from capsule_inspect.errors import ModelFileError
+from capsule_inspect.errors import ModelFileError, PictureError, UsageError
+from capsule_inspect.files import StrPath
 from capsule_inspect.imaging.appearance import measure_appearance
 from capsule_inspect.imaging.crop import Crop, find_crops
 from capsule_inspect.imaging.find_capsules import CapsuleBox
-from capsule_inspect.imaging.picture import Picture, StrPath
+from capsule_inspect.imaging.picture import Picture
 from capsule_inspect.imaging.read import decode_picture
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.decide import Decision, decide, override_threshold
@@ -104,7 +107,11 @@ class Inspector:
 
         Returns:
             One finding per capsule, in reading order; empty if there is no capsule.
+
+        Raises:
+            PictureError: It is not such an array.
         """
+        _require_rgb(picture)
         return tuple(self._judge(crop, picture) for crop in find_crops(picture, self.roi))
 
     def inspect_bytes(self, data: bytes, name: str = "The picture") -> tuple[Finding, ...]:
@@ -143,6 +150,13 @@ class Inspector:
         return Observation(measure_appearance(window, crop.box.length), ood_score)
 
 
+def _require_rgb(picture: object) -> None:
+    shape = tuple(getattr(picture, "shape", ()))
+    dtype = getattr(picture, "dtype", type(picture).__name__)
+    if dtype != np.uint8 or len(shape) != 3 or shape[-1] != 3 or 0 in shape:
+        raise PictureError(f"The picture is {dtype}, {list(shape)}; give uint8 RGB, [H, W, 3].")
+
+
 @dataclass(frozen=True, kw_only=True)
 class LoadedInspector(Inspector):
     """An inspector from a model file.
@@ -177,7 +191,7 @@ def load(
     Raises:
         ModelFileError: The file is missing, damaged or foreign, or cannot be executed.
         MissingExtraError: The runtime is not installed.
-        UsageError: The threshold is out of range.
+        UsageError: The runtime is unknown, or threshold or threads are out of range.
 
     Example:
         >>> import numpy as np
@@ -194,6 +208,9 @@ def load(
             f"The model that ships with capsule-inspect is missing from '{file}'. "
             "Install the package again, or name a model of your own."
         )
+    require_choice("runtime", runtime, get_args(RuntimeName), UsageError)
+    if threads < 1:
+        raise UsageError(f"threads is {threads}, but must be at least 1.")
     bundle = read_bundle(file)
     meta = bundle.metadata
     point = override_threshold(meta.operating_point, threshold)

@@ -260,11 +260,16 @@ def _make_ready(results: OpenResults, settings: RunSettings, on_existing: OnExis
         if on_existing == "resume":
             _require_same(results, settings)
             return
-        results.records.unlink(missing_ok=True)
-        for name in PICTURE_FOLDERS:
-            if os.path.lexists(results.path / name):
-                shutil.rmtree(results.path / name)
+        if on_existing == "overwrite":
+            _remove_results(results)
     results.write(results.run_file.name, settings.to_json())
+
+
+def _remove_results(folder: ResultsFolder) -> None:
+    folder.records.unlink(missing_ok=True)
+    for name in PICTURE_FOLDERS:
+        if os.path.lexists(folder.path / name):
+            shutil.rmtree(folder.path / name)
 
 
 def _require_same(folder: ResultsFolder, settings: RunSettings) -> None:
@@ -274,8 +279,8 @@ def _require_same(folder: ResultsFolder, settings: RunSettings) -> None:
     if changed:
         said = ", ".join(f"{key} was {before.get(key)}, now {now.get(key)}" for key in changed)
         raise UsageError(
-            f"The run in '{folder.path}' was made otherwise ({said}). Resume it with the same, or "
-            "start it again with --overwrite."
+            f"The run in '{folder.path}' was made with other settings ({said}). Resume it with "
+            "the same, or start it again with --overwrite."
         )
 
 

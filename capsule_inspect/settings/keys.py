@@ -65,7 +65,9 @@ def suggest_key(settings: object, key: str) -> str:
         return suggest(key, known)
     members = [each.rpartition(".")[2] for each in known if each.rpartition(".")[0] == group]
     meant = closest(name, members)
-    return f" Did you mean '{group}.{meant}'?" if meant else f" {group} has {', '.join(members)}."
+    if not meant:
+        return f" {group} has {', '.join(members)}."
+    return f" Did you mean '{OPTIONS.get(f'{group}.{meant}', f'{group}.{meant}')}'?"
 
 
 def plain_type(settings: type, key: str) -> type[Value] | None:

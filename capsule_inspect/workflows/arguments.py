@@ -8,14 +8,12 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from capsule_inspect.errors import UsageError
+from capsule_inspect.files import StrPath
 from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.settings.compose import compose, config_folders
 from capsule_inspect.settings.groups import Settings
 from capsule_inspect.settings.keys import OPTIONS, value_of, with_value
 from capsule_inspect.text import mask_passwords
-
-StrPath: TypeAlias = str | os.PathLike[str]
-"""A path as Python's own functions take it."""
 
 Options: TypeAlias = Mapping[str, StrPath | None]
 """The values of a command's options, by the settings they stand for; None if not given."""
@@ -49,6 +47,10 @@ def compose_settings(
         ConfigError: An override or config file is malformed, unknown, or of the wrong type.
         UsageError: An override contradicts its option.
     """
+    if isinstance(overrides, str):
+        raise UsageError(
+            f"overrides is the text '{overrides}'; give a list, such as ['{overrides}']."
+        )
     folder = as_path(config_dir)
     if light and not overrides and len(config_folders(folder)) == 1:
         settings = Settings()

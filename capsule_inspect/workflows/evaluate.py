@@ -23,7 +23,7 @@ from capsule_inspect.evaluation.evaluation_folder import (
     write_evaluation,
 )
 from capsule_inspect.evaluation.judge import Judgement
-from capsule_inspect.files import write_text
+from capsule_inspect.files import StrPath, write_text
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.metadata import Metric
 from capsule_inspect.reporter import SILENT, Reporter
@@ -40,12 +40,7 @@ from capsule_inspect.training.study import (
     open_study,
     require_finished,
 )
-from capsule_inspect.workflows.arguments import (
-    StrPath,
-    all_overrides,
-    as_path,
-    compose_settings,
-)
+from capsule_inspect.workflows.arguments import all_overrides, as_path, compose_settings
 from capsule_inspect.workflows.extras import require_train_extra
 from capsule_inspect.workflows.models import load_model
 

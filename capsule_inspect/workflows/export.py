@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from capsule_inspect.dataset.data_set import DataSet, read_dataset
 from capsule_inspect.errors import UsageError
+from capsule_inspect.files import StrPath
 from capsule_inspect.modelfile.metadata import OperatingPoint
 from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.runs.run_folder import RunFolder
@@ -14,7 +15,7 @@ from capsule_inspect.settings.groups import AUTO, ExportSettings, Settings
 from capsule_inspect.settings.yaml_text import read_settings
 from capsule_inspect.training.decision import read_decision, resolve_model
 from capsule_inspect.training.study import CrossValidationRun, open_study, require_finished
-from capsule_inspect.workflows.arguments import StrPath, as_path, compose_settings
+from capsule_inspect.workflows.arguments import as_path, compose_settings
 from capsule_inspect.workflows.extras import import_training_stack
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from capsule_inspect.choices import SHIPPED_MODEL
 from capsule_inspect.errors import MissingExtraError, ModelFileError, UsageError
+from capsule_inspect.files import StrPath
 from capsule_inspect.modelfile.bundle import ModelBundle, read_bundle
 from capsule_inspect.modelfile.metadata import ModelMetadata
 from capsule_inspect.modelfile.runtime import Interpreter
-from capsule_inspect.workflows.arguments import StrPath
 
 
 @dataclass(frozen=True)

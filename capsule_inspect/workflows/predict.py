@@ -5,21 +5,25 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
+from capsule_inspect.checks import require_choice
 from capsule_inspect.choices import (
     DEFAULT_ON_EXISTING,
     DEFAULT_OVERLAY_FORMAT,
     DEFAULT_OVERLAYS,
     DEFAULT_RUNTIME,
+    PICTURE_FORMATS,
     SHIPPED_MODEL,
     OnExisting,
     OverlayChoice,
     PictureFormat,
     RuntimeName,
 )
+from capsule_inspect.errors import UsageError
+from capsule_inspect.files import StrPath
 from capsule_inspect.inference.batch import BatchSummary, inspect_batch, run_settings
-from capsule_inspect.inference.inputs import expand_inputs, is_result
+from capsule_inspect.inference.inputs import InputPicture, expand_inputs, is_list, is_result
 from capsule_inspect.inference.inspect_picture import InspectOptions
 from capsule_inspect.inference.inspector import LoadedInspector, load
 from capsule_inspect.inference.records import Record
@@ -27,8 +31,11 @@ from capsule_inspect.inference.results_folder import OpenResults, check_results,
 from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.runs.run_folder import input_name, new_run_folder
 from capsule_inspect.text import counted
-from capsule_inspect.workflows.arguments import StrPath, as_path, compose_settings
+from capsule_inspect.workflows.arguments import as_path, compose_settings
 from capsule_inspect.workflows.models import describe_expected
+
+Input: TypeAlias = StrPath | InputPicture
+"""A path, pattern or list as text, a path, or a picture of another kind."""
 
 OnRows: TypeAlias = Callable[[Sequence[Record], Sequence[str]], None]
 """Called with the rows of a picture, and the class names in the order of their probabilities."""
@@ -57,7 +64,7 @@ class PredictResult:
 
 
 def predict(  # noqa: PLR0913  (each choice is a parameter)
-    inputs: StrPath | Sequence[StrPath],
+    inputs: Input | Sequence[Input],
     *,
     out: StrPath | None = None,
     recursive: bool = False,
@@ -81,8 +88,9 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
     A file that cannot be read becomes a row that says why, and the batch continues.
 
     Args:
-        inputs: Picture files, folders, patterns such as `line-*/*.png`, and `@LIST` for the lines
-            of a file; one or several.
+        inputs: One or several picture files, folders, patterns such as `line-*/*.png`, `@LIST` for
+            the lines of a file and `-` for those of stdin; or objects with `path`, `name` and
+            `read`, as `InputPicture` describes them.
         out: The results folder, new or empty; by default `runs/predict/<time>-<input>/`.
         recursive: Look into subfolders, too.
         overlays: Which pictures to write with their findings drawn in.
@@ -106,8 +114,9 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
         InterruptedRunError: The user stopped the batch; the message says how to resume it.
     """
     start = time.monotonic()
+    _require_choices(overlays, overlay_format, on_existing, runtime, jobs)
     settings = compose_settings(overrides, config_dir, light=True).predict
-    named = [os.fspath(each) for each in _as_sequence(inputs)]
+    named = [_as_input(each) for each in _as_sequence(inputs)]
     given = as_path(out)
     if given:
         check_results(given, on_existing)
@@ -115,7 +124,8 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
     file = Path(model or SHIPPED_MODEL)
     inspector = _load(file, threshold, runtime, settings.threads, reporter if verbose else SILENT)
     # Only now, so that a mistyped input leaves no folder behind.
-    folder = given or new_run_folder("predict", input_name(named[0]))
+    first = named[0] if isinstance(named[0], str) else named[0].name
+    folder = given or new_run_folder("predict", input_name(first))
     options = InspectOptions(
         overlays=overlays,
         overlay_format=overlay_format,
@@ -137,7 +147,7 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
                 pictures,
                 results,
                 options,
-                jobs=jobs or _default_jobs(settings.threads),
+                jobs=_default_jobs(settings.threads) if jobs is None else jobs,
                 on_picture=on_picture,
             )
         seconds = time.monotonic() - start
@@ -153,8 +163,27 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
     )
 
 
-def _as_sequence(inputs: StrPath | Sequence[StrPath]) -> Sequence[StrPath]:
-    return (inputs,) if isinstance(inputs, str | os.PathLike) else inputs
+def _require_choices(
+    overlays: str, overlay_format: str, on_existing: str, runtime: str, jobs: int | None
+) -> None:
+    require_choice("overlays", overlays, get_args(OverlayChoice), UsageError)
+    require_choice("overlay_format", overlay_format, PICTURE_FORMATS, UsageError)
+    require_choice("on_existing", on_existing, get_args(OnExisting), UsageError)
+    require_choice("runtime", runtime, get_args(RuntimeName), UsageError)
+    if jobs is not None and jobs < 1:
+        raise UsageError(f"jobs is {jobs}, but must be at least 1.")
+
+
+def _as_sequence(inputs: Input | Sequence[Input]) -> Sequence[Input]:
+    return inputs if isinstance(inputs, Sequence) and not isinstance(inputs, str) else (inputs,)
+
+
+def _as_input(each: Input) -> str | InputPicture:
+    """Returns an input as text; a `Path` is never a list, whatever its name."""
+    if not isinstance(each, os.PathLike):
+        return each
+    text = os.fspath(each)
+    return os.path.join(os.curdir, text) if is_list(text) else text  # noqa: PTH118  (Path drops the dot)
 
 
 def _default_jobs(threads: int) -> int:

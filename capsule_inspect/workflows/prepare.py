@@ -9,9 +9,9 @@ from capsule_inspect.dataset.check import Problem
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.prepare import Prepared, prepare_dataset
 from capsule_inspect.dataset.survey import choose_roi, survey
-from capsule_inspect.files import write_text
+from capsule_inspect.files import StrPath, write_text
 from capsule_inspect.reporter import SILENT, Reporter
-from capsule_inspect.workflows.arguments import StrPath, compose_settings
+from capsule_inspect.workflows.arguments import compose_settings
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from capsule_inspect.dataset.data_set import DataSet, read_dataset
 from capsule_inspect.errors import UsageError
-from capsule_inspect.files import write_text
+from capsule_inspect.files import StrPath, write_text
 from capsule_inspect.model.encoders.registry import require_encoder
 from capsule_inspect.modelfile.metadata import Metric
 from capsule_inspect.reporter import SILENT, Reporter
@@ -16,7 +16,6 @@ from capsule_inspect.settings.groups import Settings
 from capsule_inspect.settings.keys import OPTIONS, value_of, with_value
 from capsule_inspect.settings.yaml_text import read_settings, to_yaml
 from capsule_inspect.workflows.arguments import (
-    StrPath,
     all_overrides,
     as_path,
     compose_settings,

@@ -4,14 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from capsule_inspect.files import StrPath
 from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.settings.keys import Value
-from capsule_inspect.workflows.arguments import (
-    StrPath,
-    all_overrides,
-    as_path,
-    compose_settings,
-)
+from capsule_inspect.workflows.arguments import all_overrides, as_path, compose_settings
 from capsule_inspect.workflows.extras import choose_backend, import_training_stack
 from capsule_inspect.workflows.train import start_run
 

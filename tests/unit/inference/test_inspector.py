@@ -210,3 +210,26 @@ class TestBytes:
             inspector(Network(), CAPSULE_ROI).inspect_bytes(b"")
         with pytest.raises(PictureError, match=r"^The file 'a' is "):
             inspector(Network(), CAPSULE_ROI).inspect_bytes(b"text", "The file 'a'")
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        np.zeros((9, 9, 3), np.float32),
+        np.zeros((9, 9, 3), np.uint16),
+        np.zeros((9, 9), np.uint8),
+        np.zeros((9, 9, 4), np.uint8),
+        np.zeros((0, 9, 3), np.uint8),
+        [[0, 0, 0]],
+    ],
+)
+def test_what_is_no_rgb_array_is_refused(tiny_model, picture):
+    with pytest.raises(PictureError, match=r"give uint8 RGB, \[H, W, 3\]"):
+        load(tiny_model).inspect(picture)
+
+
+def test_a_runtime_or_a_number_of_threads_that_cannot_be_is_a_usage_error(tiny_model):
+    with pytest.raises(UsageError, match="runtime cannot be 'foo'"):
+        load(tiny_model, runtime="foo")
+    with pytest.raises(UsageError, match="threads is 0"):
+        load(tiny_model, threads=0)

@@ -112,7 +112,7 @@ def test_what_is_forced_is_written_and_complained_of(data, converted, capfd):
     assert "3 pictures, network against" in said.out
     assert "33.33%" in said.out  # only the good one is labelled alike
     assert "Measured on the test split, unseen in training: 3 pictures" in said.out
-    assert "Written all the same (--force)." in said.err
+    assert "Written anyway (--force)." in said.err
     assert f"Wrote {converted.out} (" in said.err
     assert converted.out.is_file()
 

@@ -1,6 +1,8 @@
+import re
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -120,3 +122,57 @@ def test_importing_a_workflow_loads_nothing_heavy(name):
     heavy = {"tensorflow", "keras", "sklearn", "hydra", "optuna", "matplotlib", "jinja2", "rich"}
     assert "numpy" in loaded
     assert not loaded & heavy
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        ({"on_existing": "Resume"}, "on_existing cannot be 'Resume'. Did you mean 'resume'"),
+        ({"overlays": "bogus"}, "overlays cannot be 'bogus'"),
+        ({"overlay_format": "gif"}, "overlay_format cannot be 'gif'"),
+        ({"runtime": "foo"}, "runtime cannot be 'foo'"),
+        ({"jobs": 0}, "jobs is 0"),
+        ({"jobs": -1}, "jobs is -1"),
+        ({"overrides": "predict.threads=2"}, "give a list"),
+    ],
+)
+def test_a_choice_that_cannot_be_is_refused_and_nothing_is_removed(
+    tiny_model, pictures, tmp_path, choice, words
+):
+    predict(pictures, out=tmp_path / "out", model=tiny_model)
+    before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.*")}
+    with pytest.raises(UsageError, match=re.escape(words)):
+        predict(pictures, out=tmp_path / "out", model=tiny_model, **choice)
+    assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.*")} == before
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A picture in memory."""
+
+    path: str
+    name: str
+    data: bytes
+
+    def read(self, max_pixels):
+        del max_pixels
+        return self.data
+
+
+def test_pictures_of_another_kind_stand_beside_files(tiny_model, pictures, tmp_path):
+    file = next(path for path in sorted(pictures.rglob("*.png")))
+    uploads = [Upload("camera 1", "same.png", file.read_bytes()), Upload("b", "same.png", b"no")]
+    result = predict([file, *uploads], out=tmp_path / "out", model=tiny_model)
+    rows = {row.path: row for row in read_records(result.predictions)}
+    assert set(rows) == {str(file), "camera 1", "b"}
+    assert rows["camera 1"].label == rows[str(file)].label
+    assert rows["b"].status == "error"
+    drawn = {row.overlay for row in rows.values() if row.overlay}
+    assert len(drawn) == 2
+    assert all((tmp_path / "out" / name).is_file() for name in drawn)
+
+
+def test_a_path_is_no_list(tiny_model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="does not exist"):
+        predict(Path("-"), out=tmp_path / "out", model=tiny_model)
