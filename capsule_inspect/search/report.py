@@ -57,8 +57,8 @@ def _rows(trials: list[FrozenTrial]) -> Iterator[list[object]]:
     for trial in trials:
         score = None if trial.value is None else f"{trial.value:.6g}"
         # Nobody knows how long a trial ran if its worker died.
-        ended = trial.duration and trial.state != TrialState.FAIL
-        seconds = f"{trial.duration.total_seconds():.1f}" if ended else None
+        duration = None if trial.state == TrialState.FAIL else trial.duration
+        seconds = f"{duration.total_seconds():.1f}" if duration else None
         drawn = [trial.params.get(key) for key in keys]
         state = trial.state.name.lower()
         yield [trial.number, state, score, trial.last_step or 0, seconds, *drawn]
