@@ -1,4 +1,8 @@
-"""The headers of JPEG, PNG, BMP and WebP files, read without decoding the pixels."""
+"""Picture headers: format, size and orientation, and whether the file is whole.
+
+No pixel is decoded. Pillow cannot take the place of this module: without decoding it accepts most
+cut JPEG, BMP and TIFF files, and with decoding still some cut or changed PNG files.
+"""
 
 import re
 import struct
@@ -17,14 +21,14 @@ from capsule_inspect.imaging.tiff import (
 _CORE_HEADER_SIZE = 12
 """Of OS/2's BITMAPCOREHEADER, whose sides have 16 bits; all later headers begin alike."""
 _RUN_LENGTHS = {1, 2}
-"""BI_RLE8 and BI_RLE4, of which only the header says how many bytes they take."""
+"""BI_RLE8 and BI_RLE4. Only the header says how many bytes their pixels take."""
 
 
 def read_bmp_header(data: bytes) -> Header:
-    """Works out where the pixels of a BMP end.
+    """Reads the header of a BMP, and checks that its pixels are all there.
 
     Args:
-        data: The whole file, which begins with BM.
+        data: The whole file. It begins with BM.
 
     Raises:
         Refusal: The file is truncated.
@@ -36,7 +40,7 @@ def read_bmp_header(data: bytes) -> Header:
         width, height, _, bits = struct.unpack_from("<HHHH", data, 18)
     else:
         width, height, _, bits, compression, declared = struct.unpack_from("<iiHHII", data, 18)
-    height = abs(height)  # negative where the rows run from top to bottom
+    height = abs(height)  # negative if the rows run from top to bottom
     row_bytes = (width * bits + 31) // 32 * 4
     end = pixels + (declared if compression in _RUN_LENGTHS else row_bytes * height)
     if end > len(data):
@@ -45,7 +49,7 @@ def read_bmp_header(data: bytes) -> Header:
 
 
 _MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")
-"""A marker with a meaning here: not a stuffed zero, TEM, a restart marker or a fill byte."""
+"""A marker, but no stuffed zero, TEM, restart marker or fill byte."""
 _SOI, _EOI, _SOS, _APP1 = 0xD8, 0xD9, 0xDA, 0xE1
 _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """Start of frame, C0 to CF without DHT (C4), JPG (C8) and DAC (CC): table B.1."""
@@ -55,7 +59,7 @@ def read_jpeg_header(data: bytes) -> Header:
     """Walks the markers of a JPEG to the end of its image.
 
     Args:
-        data: The whole file, which begins with SOI.
+        data: The whole file. It begins with SOI.
 
     Raises:
         Refusal: The file is truncated or damaged.
@@ -77,7 +81,7 @@ def read_jpeg_header(data: bytes) -> Header:
         if marker in _FRAMES and size is None:
             size = struct.unpack_from(">HH", data, position + 3)
         elif marker == _APP1 and data.startswith(EXIF_PREFIX, position + 2):
-            # Skipped as a whole, so that the markers of a thumbnail inside are never seen.
+            # Skipped as a whole, so the markers of a thumbnail inside are not seen.
             orientation = orientation or exif_orientation(data[position + 2 : end])
         scan_seen |= marker == _SOS
         position = end
@@ -95,7 +99,7 @@ def read_png_header(data: bytes) -> Header:
     """Walks the chunks of a PNG to its end, and checks their CRCs.
 
     Args:
-        data: The whole file, which begins with the signature.
+        data: The whole file. It begins with the signature.
 
     Raises:
         Refusal: The file is truncated or damaged.
@@ -126,10 +130,10 @@ def read_png_header(data: bytes) -> Header:
 
 
 def read_webp_header(data: bytes) -> Header:
-    """Walks the chunks of a WebP to the end it declares.
+    """Walks the chunks of a WebP to its declared end.
 
     Args:
-        data: The whole file, which begins with RIFF.
+        data: The whole file. It begins with RIFF.
 
     Raises:
         Refusal: The file is truncated or damaged.
@@ -156,7 +160,13 @@ def read_webp_header(data: bytes) -> Header:
 
 
 def _read_size(kind: bytes, data: bytes, body: int) -> tuple[int, int] | None:
-    """Returns width and height, if the chunk whose body begins there declares them."""
+    """Returns width and height if a chunk declares them.
+
+    Args:
+        kind: The four letters of the chunk.
+        data: The whole file.
+        body: Where the content of the chunk begins.
+    """
     if kind == b"VP8X":  # two 24-bit numbers, each one less than the side
         sides = (data[body + 4 : body + 7], data[body + 7 : body + 10])
         return 1 + int.from_bytes(sides[0], "little"), 1 + int.from_bytes(sides[1], "little")
@@ -190,22 +200,26 @@ _FOREIGN = (
     (4, b"ftyp", "HEIC, AVIF or video"),
     (4, b"jP  ", "JPEG 2000"),
 )
-"""Where a foreign format's mark sits, the mark, and what people call the format."""
+"""The place of a foreign format's mark, the mark, and the format's common name."""
 
 
 def read_header(data: bytes, name: str) -> Header:
     """Reads the header of a picture and checks that the file is whole.
 
-    Truncation is found in every format: PNG chunks are walked to IEND with their CRCs, JPEG
-    markers to the end of the image, and the sizes that BMP, WebP and TIFF (first page) declare must
-    fit the file. Bytes after the end are ignored. Not found: changed bytes inside the pixel data of
-    anything but a PNG (a decoder may notice, but a JPEG goes on with wrong colours and a TIFF with
-    black); an end marker forged after a cut JPEG; a cut in a run-length BMP or a TIFF that does not
-    declare the size of its data.
+    It finds truncation in every format. It walks the chunks of a PNG to IEND and checks their
+    CRCs, and the markers of a JPEG to the end of the image. The sizes that a BMP, a WebP and the
+    first page of a TIFF declare must fit the file. Bytes after the end are ignored.
+
+    It does not find:
+
+    - changed bytes in the pixels of other formats than PNG. A decoder may find them, but a JPEG
+      decodes with wrong colours and a TIFF with black;
+    - a forged end marker after a cut JPEG;
+    - a cut in a run-length BMP or a TIFF that does not declare the size of its data.
 
     Args:
         data: The whole file.
-        name: What to call the file in messages.
+        name: The file's name in messages.
 
     Returns:
         Format, stored size and orientation.
@@ -241,7 +255,7 @@ def _tell_format(data: bytes) -> str:
         return "tiff"
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return "webp"
-    # Two letters are too few to tell a BMP from a text, so the header's size must fit as well.
+    # A text may begin with the same two letters, so the header's size must fit as well.
     if data.startswith(b"BM") and int.from_bytes(data[14:18], "little") in _BMP_HEADER_SIZES:
         return "bmp"
     for position, mark, foreign in _FOREIGN:

@@ -1,4 +1,4 @@
-"""TIFF directories, and the Exif orientation that other formats keep in one."""
+"""TIFF directories, and the EXIF orientation, which other formats keep in one too."""
 
 import struct
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import NamedTuple
 from capsule_inspect.imaging.picture import CONVERT, Header, Refusal
 
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*")
-"""How a TIFF begins, with little and with big end first."""
+"""The first bytes of a little-endian and of a big-endian TIFF."""
 
 _TYPE_SIZES = dict(enumerate((1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), start=1))
 """Bytes per value of field types 1 to 12 (TIFF 6.0, p. 15 and 16) and of 13, IFD (supplement 1)."""
@@ -19,10 +19,10 @@ class Field(NamedTuple):
     """One entry of a directory.
 
     Attributes:
-        tag: What the values mean.
-        kind: Their type, 1 to 13; other numbers occur in damaged files.
-        number: How many there are.
-        position: Where in the data they begin, in bytes.
+        tag: The meaning of the values.
+        kind: Their type, 1 to 13. Damaged files hold other numbers.
+        number: The number of values.
+        position: Where they begin in the data, in bytes.
     """
 
     tag: int
@@ -32,7 +32,7 @@ class Field(NamedTuple):
 
     @property
     def end(self) -> int:
-        """Where in the data the values end."""
+        """Where the values end in the data."""
         return self.position + self.number * _TYPE_SIZES.get(self.kind, 0)
 
 
@@ -51,7 +51,7 @@ def read_fields(data: bytes) -> Iterator[Field]:
         tag, kind, number, pointer = struct.unpack_from(order + "HHII", data, entry)
         inline = number * _TYPE_SIZES.get(kind, 0) <= 4
         yield Field(tag, kind, number, entry + 8 if inline else pointer)
-    # The pointer to the next directory ends this one; without it the file was cut.
+    # A directory ends with the pointer to the next one. Without it, the file was cut.
     has_next_page(data)
 
 
@@ -69,11 +69,11 @@ def has_next_page(data: bytes) -> bool:
 
 
 def read_integers(data: bytes, field: Field) -> tuple[int, ...]:
-    """Returns a field's values; none unless they are unsigned integers of up to 32 bits.
+    """Returns the values of a field; none if they are not unsigned integers of up to 32 bits.
 
     Args:
         data: From the signature on.
-        field: One that `read_fields` found there.
+        field: A field that `read_fields` found there.
 
     Raises:
         struct.error: The data end before the values do.
@@ -97,13 +97,13 @@ def _order(data: bytes) -> str:
 
 
 ORIENTATION = 0x0112
-"""The tag of the orientation, in an EXIF block as in a TIFF."""
+"""The tag of the orientation, both in an EXIF block and in a TIFF."""
 EXIF_PREFIX = b"Exif\0\0"
-"""What begins the APP1 segment of a JPEG that holds EXIF; elsewhere it is optional."""
+"""The first bytes of an APP1 segment with EXIF in a JPEG. Other formats may leave them out."""
 
 
 def exif_orientation(exif: bytes) -> int:
-    """Returns the orientation in an EXIF block; 1 for a damaged one, which spoils no picture."""
+    """Returns the orientation in an EXIF block; 1 for a damaged one, since the picture is whole."""
     tiff = exif.removeprefix(EXIF_PREFIX)
     if not tiff.startswith(TIFF_SIGNATURES):
         return 1
@@ -117,26 +117,26 @@ def exif_orientation(exif: bytes) -> int:
 
 
 def valid_orientation(values: tuple[int, ...]) -> int:
-    """Returns the EXIF orientation that values give; 1 unless they are one number from 1 to 8."""
+    """Returns the EXIF orientation; 1 unless the values are one number from 1 to 8."""
     return values[0] if len(values) == 1 and 1 <= values[0] <= 8 else 1
 
 
 _WIDTH, _HEIGHT, _COMPRESSION, _SAMPLES_PER_PIXEL = 256, 257, 259, 277
 _STRIPS, _TILES = (273, 279), (324, 325)
-"""Tags of where the pieces of a picture begin, and of how many bytes each has."""
+"""The tags that say where each piece of a picture begins, and how many bytes it has."""
 _COMPRESSIONS = {1, 2, 3, 4, 5, 7, 8, 32773, 32946}
-"""None, CCITT, LZW, JPEG, Deflate (two numbers) and PackBits. Of a TIFF compressed in another way
-OpenCV can return a black picture without a word."""
+"""None, CCITT, LZW, JPEG, Deflate (two numbers) and PackBits. For other compressions, OpenCV can
+return a black picture without an error."""
 
 
 def read_tiff_header(data: bytes) -> Header:
-    """Reads the first directory of a TIFF, and checks that all it points to is in the file.
+    """Reads the first directory of a TIFF, and checks that the file holds all it points to.
 
     Args:
-        data: The whole file, which begins with one of `TIFF_SIGNATURES`.
+        data: The whole file. It begins with one of `TIFF_SIGNATURES`.
 
     Raises:
-        Refusal: The file is truncated, damaged or of a kind that cannot be read.
+        Refusal: The file is truncated, damaged, or of an unsupported kind.
         struct.error: The file ends inside its directory.
     """
     fields: dict[int, Field] = {}
@@ -153,7 +153,7 @@ def read_tiff_header(data: bytes) -> Header:
         starts, sizes = values(_TILES[0]), values(_TILES[1])
     if not (starts and values(_WIDTH) and values(_HEIGHT)):
         raise Refusal("is damaged: the TIFF's first page declares no size or no pixels")
-    # A size may be missing in files of the nineties; then only the start can be checked.
+    # Files of the nineties may lack the sizes. Then only the starts can be checked.
     ends = [start + size for start, size in zip(starts, sizes or [1] * len(starts), strict=False)]
     if max((*starts, *ends)) > len(data):
         raise Refusal("is truncated: the TIFF ends before its pixels do")
@@ -161,7 +161,7 @@ def read_tiff_header(data: bytes) -> Header:
     if compression and compression[0] not in _COMPRESSIONS:
         raise Refusal(f"is a TIFF of compression {compression[0]}, which cannot be read", CONVERT)
     if values(_SAMPLES_PER_PIXEL) == (2,):
-        # OpenCV multiplies the grey by the alpha and drops the alpha: no way back to the picture.
+        # OpenCV multiplies the grey by the alpha and drops the alpha, so the picture is lost.
         raise Refusal("is a grey TIFF with transparency, which cannot be read", CONVERT)
     orientation = valid_orientation(values(ORIENTATION))
     return Header("tiff", values(_WIDTH)[0], values(_HEIGHT)[0], orientation, has_next_page(data))
