@@ -1,4 +1,4 @@
-"""What reaches a terminal, a pipe and an old encoding; each command is a process of its own."""
+"""Output to a terminal, a pipe and an old encoding; each command is a process of its own."""
 
 import os
 import re
