@@ -6,17 +6,20 @@ results folder is needed, and nothing is written.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from capsule_inspect.checks import require_choice
 from capsule_inspect.choices import (
     DEFAULT_OVERLAY_FORMAT,
     DEFAULT_OVERLAYS,
+    PICTURE_FORMATS,
     OverlayChoice,
     PictureFormat,
 )
-from capsule_inspect.errors import PictureError
+from capsule_inspect.errors import PictureError, UsageError
 from capsule_inspect.imaging.encode import encode_mask, encode_picture
 from capsule_inspect.imaging.overlay import draw_overlay
 from capsule_inspect.imaging.picture import MAX_PIXELS, Picture, name_file
@@ -45,6 +48,11 @@ class InspectOptions:
     overlay_format: PictureFormat = DEFAULT_OVERLAY_FORMAT
     masks: bool = False
     max_pixels: int = MAX_PIXELS
+
+    def __post_init__(self) -> None:
+        """Raises UsageError if overlays or their format are none that there are."""
+        require_choice("overlays", self.overlays, get_args(OverlayChoice), UsageError)
+        require_choice("overlay_format", self.overlay_format, PICTURE_FORMATS, UsageError)
 
 
 @dataclass(frozen=True)

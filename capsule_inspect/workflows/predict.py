@@ -13,7 +13,6 @@ from capsule_inspect.choices import (
     DEFAULT_OVERLAY_FORMAT,
     DEFAULT_OVERLAYS,
     DEFAULT_RUNTIME,
-    PICTURE_FORMATS,
     SHIPPED_MODEL,
     OnExisting,
     OverlayChoice,
@@ -114,8 +113,14 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
         InterruptedRunError: The user stopped the batch; the message says how to resume it.
     """
     start = time.monotonic()
-    _require_choices(overlays, overlay_format, on_existing, runtime, jobs)
+    _require_choices(on_existing, runtime, jobs)
     settings = compose_settings(overrides, config_dir, light=True).predict
+    options = InspectOptions(
+        overlays=overlays,
+        overlay_format=overlay_format,
+        masks=masks,
+        max_pixels=round(settings.max_megapixels * 1e6),
+    )
     named = [_as_input(each) for each in _as_sequence(inputs)]
     given = as_path(out)
     if given:
@@ -126,12 +131,6 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
     # Only now, so that a mistyped input leaves no folder behind.
     first = named[0] if isinstance(named[0], str) else named[0].name
     folder = given or new_run_folder("predict", input_name(first))
-    options = InspectOptions(
-        overlays=overlays,
-        overlay_format=overlay_format,
-        masks=masks,
-        max_pixels=round(settings.max_megapixels * 1e6),
-    )
 
     def on_picture(rows: Sequence[Record]) -> None:
         on_rows(rows, inspector.classes)
@@ -163,11 +162,7 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
     )
 
 
-def _require_choices(
-    overlays: str, overlay_format: str, on_existing: str, runtime: str, jobs: int | None
-) -> None:
-    require_choice("overlays", overlays, get_args(OverlayChoice), UsageError)
-    require_choice("overlay_format", overlay_format, PICTURE_FORMATS, UsageError)
+def _require_choices(on_existing: str, runtime: str, jobs: int | None) -> None:
     require_choice("on_existing", on_existing, get_args(OnExisting), UsageError)
     require_choice("runtime", runtime, get_args(RuntimeName), UsageError)
     if jobs is not None and jobs < 1:
