@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from capsule_inspect.errors import UsageError
 from capsule_inspect.runs.run import Command
 from capsule_inspect.runs.run_folder import RUNS
 from capsule_inspect.text import command_line, counted
@@ -52,18 +51,9 @@ def runs(
     """
     from capsule_inspect.cli.console import Terminal
     from capsule_inspect.cli.tables import print_runs
-    from capsule_inspect.runs.find_runs import find_runs
-    from capsule_inspect.runs.run import sort_runs
-    from capsule_inspect.text import suggest_path
+    from capsule_inspect.workflows.runs import list_runs
 
-    if not folder.is_dir():
-        raise UsageError(
-            f"There is no folder '{folder}'.{suggest_path(folder)} Runs are in 'runs' unless they "
-            "were put elsewhere with -o: capsule-inspect runs FOLDER"
-        )
-    found = [run for run in find_runs(folder) if command in (None, run.command)]
-    if sort is not None:
-        found = sort_runs(found, sort)
+    found = list_runs(folder, command=command, sort=sort)
     if as_json:
         for run in found:
             typer.echo(json.dumps(_document(run)))

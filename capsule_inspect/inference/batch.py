@@ -209,8 +209,10 @@ def inspect_batch(
                 tally.add(inspected)
                 on_picture(inspected.records)
     except KeyboardInterrupt:
+        # Count the rows on disk: the interrupt may come after they are written, before the tally.
+        written = _saved(results, inspector.classes).begun
         raise InterruptedRunError(
-            f"Stopped after {tally.files} of {len(pictures)} files. Their rows are in "
+            f"Stopped after {written} of {len(pictures)} files. Their rows are in "
             f"'{results.records.resolve()}'; continue with the same command and --resume -o "
             f"'{results.path}'."
         ) from None
@@ -239,9 +241,7 @@ def _recover(
     Raises:
         UsageError: They are of other pictures.
     """
-    if not folder.records.exists():
-        return RecoveredRecords()
-    before = recover_records(folder.records, classes)
+    before = _saved(folder, classes)
     paths = [picture.path for picture in pictures]
     for records, path in zip(before.pictures, chain(paths, [""]), strict=False):
         if records[0].path != path:
@@ -255,3 +255,10 @@ def _recover(
         if not all(folder.holds(name) for name in names):
             return before.first(count)
     return before
+
+
+def _saved(folder: ResultsFolder, classes: Sequence[str]) -> RecoveredRecords:
+    """Returns the rows on disk, if there are any."""
+    if not folder.records.exists():
+        return RecoveredRecords()
+    return recover_records(folder.records, classes)

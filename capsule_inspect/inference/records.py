@@ -281,16 +281,18 @@ class RecoveredRecords:
         pictures: The rows of each finished picture.
         starts: The byte at which the rows of each begin.
         size: The byte at which the rows of the last one end.
+        begun: How many pictures have rows, the one that may be unfinished included.
     """
 
     pictures: tuple[tuple[Record, ...], ...] = ()
     starts: tuple[int, ...] = ()
     size: int = 0
+    begun: int = 0
 
     def first(self, count: int) -> "RecoveredRecords":
         """Returns those of the first pictures alone."""
         size = (*self.starts, self.size)[count]
-        return RecoveredRecords(self.pictures[:count], self.starts[:count], size)
+        return RecoveredRecords(self.pictures[:count], self.starts[:count], size, self.begun)
 
 
 def recover_records(path: Path, classes: Sequence[str]) -> RecoveredRecords:
@@ -330,7 +332,8 @@ def recover_records(path: Path, classes: Sequence[str]) -> RecoveredRecords:
                 starts.append(start)
             pictures[-1].append(record)
     finished = tuple(tuple(records) for records in pictures[:-1])
-    return RecoveredRecords(finished, tuple(starts[:-1]), starts[-1] if starts else len(header))
+    size = starts[-1] if starts else len(header)
+    return RecoveredRecords(finished, tuple(starts[:-1]), size, len(pictures))
 
 
 def _whole_lines(data: bytes, start: int) -> Iterator[tuple[int, int]]:

@@ -358,6 +358,24 @@ def test_an_interrupted_batch_keeps_its_rows_and_leaves_nothing_half_done(pictur
     assert not list(out.rglob(".unfinished*"))
 
 
+def test_an_interrupt_between_writing_and_counting_is_told_as_it_is_on_disk(
+    pictures, tmp_path, monkeypatch
+):
+    counted, count = [], Tally.add
+
+    def add(tally, inspected):
+        counted.append(inspected)
+        if len(counted) == 2:
+            raise KeyboardInterrupt
+        count(tally, inspected)
+
+    monkeypatch.setattr(Tally, "add", add)
+    out = tmp_path / "out"
+    with pytest.raises(InterruptedRunError, match="after 2 of 4 files"):
+        inspect_into(inspector(), pictures, out, OVERLAYS)
+    assert len({record.path for record in read_records(out / "predictions.csv")}) == 2
+
+
 def test_a_used_output_folder_is_refused(pictures, tmp_path):
     out = tmp_path / "out"
     out.mkdir()

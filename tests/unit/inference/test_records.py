@@ -358,7 +358,8 @@ def test_all_pictures_but_the_last_are_recovered(unfinished):
     header = data.index(b"\n") + 1
     assert recovered.starts == (header, data.index(b'"b\n'))
     assert recovered.size == data.index(b"b.png,,error")
-    assert recovered.first(1) == RecoveredRecords(((FIRST,),), (header,), recovered.starts[1])
+    assert recovered.begun == 3
+    assert recovered.first(1) == RecoveredRecords(((FIRST,),), (header,), recovered.starts[1], 3)
     assert recovered.first(2) == recovered
 
 
