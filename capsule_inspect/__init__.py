@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from capsule_inspect.dataset.check import UnfitDataError
     from capsule_inspect.errors import (
         CapsuleInspectError,
         ConditionNotMetError,
@@ -43,6 +44,7 @@ __all__ = [
     "ModelFileError",
     "PartialFailureError",
     "PictureError",
+    "UnfitDataError",
     "UsageError",
     "draw_overlay",
     "evaluate",
@@ -57,6 +59,7 @@ __all__ = [
 _MODULES = {
     "Finding": "inference.inspector",
     "Inspector": "inference.inspector",
+    "UnfitDataError": "dataset.check",
     "draw_overlay": "imaging.overlay",
     "evaluate": "workflows.evaluate",
     "export": "workflows.export",
@@ -66,7 +69,7 @@ _MODULES = {
     "read_picture": "imaging.read",
     "train": "workflows.train",
 }
-"""Where each name stands; the errors stand in `errors`."""
+"""Where each name stands; errors that are not here stand in `errors`."""
 
 
 def __getattr__(name: str) -> Any:
