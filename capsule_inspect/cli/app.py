@@ -19,6 +19,7 @@ from capsule_inspect.cli.info import info
 from capsule_inspect.cli.predict import predict
 from capsule_inspect.cli.prepare import prepare
 from capsule_inspect.cli.runs import runs
+from capsule_inspect.cli.serve import serve
 from capsule_inspect.cli.train import train
 from capsule_inspect.cli.tune import tune
 from capsule_inspect.errors import CapsuleInspectError, InterruptedRunError, UsageError
@@ -110,6 +111,7 @@ _add(evaluate, "Measuring and export")
 _add(export_tflite, "Measuring and export", "export-tflite")
 _add(runs, "Measuring and export")
 _add(predict, "Use")
+_add(serve, "Use")
 _add(info, "Use")
 
 

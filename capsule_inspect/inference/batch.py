@@ -191,7 +191,7 @@ def inspect_batch(
         inspected = inspect_input(inspector, source, options)
         for name, data in inspected.files.items():
             results.write(name, data)
-        return replace(inspected, overlay=None, mask=None)  # written, so no longer held
+        return inspected.without_pictures()  # written, so no longer held
 
     tally = Tally(inspector.training_statistics)
     try:

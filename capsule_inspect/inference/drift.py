@@ -2,6 +2,7 @@
 
 import math
 from array import array
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
@@ -36,11 +37,14 @@ class DriftMeter:
 
     Args:
         statistics: Statistics of the training pictures; None if not known.
+        window: How many capsules to keep, the last ones; None keeps all.
     """
 
-    def __init__(self, statistics: TrainingStatistics | None) -> None:
+    def __init__(self, statistics: TrainingStatistics | None, window: int | None = None) -> None:
         self._ranges = statistics.ranges if statistics else ()
-        self._values = {name: array("d") for name in RANGE_NAMES}
+        self._values: dict[str, deque[float] | array[float]] = {
+            name: deque(maxlen=window) if window else array("d") for name in RANGE_NAMES
+        }
 
     def add(self, observations: Iterable[Observation]) -> None:
         """Adds the capsules of a picture."""
@@ -57,15 +61,23 @@ class DriftMeter:
             Empty if all lie within; None if that is not known, for want of statistics or of
             capsules.
         """
-        measured = [each for each in self._ranges if len(self._values[each.name]) >= _MIN_CAPSULES]
+        medians = self.medians()
+        measured = [each for each in self._ranges if each.name in medians]
         if not measured:
             return None
-        medians = {each.name: float(np.median(self._values[each.name])) for each in measured}
         return tuple(
             Shift(each.name, medians[each.name], each.low, each.high)
             for each in measured
             if not each.low <= medians[each.name] <= each.high
         )
+
+    def medians(self) -> dict[str, float]:
+        """Returns the medians by quantity, of those that enough capsules have."""
+        return {
+            name: float(np.median(values))
+            for name, values in self._values.items()
+            if len(values) >= _MIN_CAPSULES
+        }
 
 
 def read_shifts(value: object) -> tuple[Shift, ...] | None:

@@ -146,7 +146,7 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
                 pictures,
                 results,
                 options,
-                jobs=_default_jobs(settings.threads) if jobs is None else jobs,
+                jobs=default_jobs(settings.threads) if jobs is None else jobs,
                 on_picture=on_picture,
             )
         seconds = time.monotonic() - start
@@ -181,7 +181,7 @@ def _as_input(each: Input) -> str | InputPicture:
     return os.path.join(os.curdir, text) if is_list(text) else text  # noqa: PTH118  (Path drops the dot)
 
 
-def _default_jobs(threads: int) -> int:
+def default_jobs(threads: int) -> int:
     """Returns how many jobs of so many threads the cores of this process can take."""
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))

@@ -1,0 +1,195 @@
+"""`capsule-inspect serve`: answer over HTTP, with a page for people."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from capsule_inspect.choices import DEFAULT_RUNTIME, RuntimeName
+from capsule_inspect.errors import UsageError
+from capsule_inspect.serving.options import (
+    DEFAULT_HOST,
+    DEFAULT_LOG_FORMAT,
+    DEFAULT_MAX_MB,
+    DEFAULT_MAX_MEGAPIXELS,
+    DEFAULT_PORT,
+    DEFAULT_QUEUE,
+    DEFAULT_TIMEOUT,
+    LogFormat,
+    ServeOptions,
+    read_token,
+    require_access_rule,
+)
+
+_NETWORK, _DECISION, _LIMITS = "Network", "Decision", "Limits"
+
+
+def serve(  # noqa: PLR0913, PLR0917  (each option of the command is a parameter)
+    host: Annotated[
+        str,
+        typer.Option(
+            help="The address to listen on. One that other machines can reach needs --token-file "
+            "or --no-token.",
+            rich_help_panel=_NETWORK,
+        ),
+    ] = DEFAULT_HOST,
+    port: Annotated[
+        int,
+        typer.Option(
+            "-p",
+            "--port",
+            min=0,
+            max=65535,
+            help="The port; 0 takes a free one.",
+            rich_help_panel=_NETWORK,
+        ),
+    ] = DEFAULT_PORT,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file with the token that requests must show.",
+            show_default=False,
+            rich_help_panel=_NETWORK,
+        ),
+    ] = None,
+    no_token: Annotated[
+        bool,
+        typer.Option(
+            "--no-token", help="Serve everyone who reaches the address.", rich_help_panel=_NETWORK
+        ),
+    ] = False,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A name of this machine that a reverse proxy passes on; give it once for each.",
+            show_default=False,
+            rich_help_panel=_NETWORK,
+        ),
+    ] = None,
+    root_path: Annotated[
+        str,
+        typer.Option(
+            metavar="PATH",
+            help="The path under which a reverse proxy shows the server, such as /capsules.",
+            show_default=False,
+            rich_help_panel=_NETWORK,
+        ),
+    ] = "",
+    tls_cert: Annotated[
+        Path | None,
+        typer.Option(
+            help="A certificate in PEM, to serve HTTPS.",
+            show_default=False,
+            rich_help_panel=_NETWORK,
+        ),
+    ] = None,
+    tls_key: Annotated[
+        Path | None,
+        typer.Option(help="Its key.", show_default=False, rich_help_panel=_NETWORK),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            help="A model file of export-tflite, instead of the one that ships.",
+            show_default=False,
+            rich_help_panel=_DECISION,
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            metavar="0..1",
+            help="The defect score from which a capsule is defective; by default the model's own.",
+            show_default=False,
+            rich_help_panel=_DECISION,
+        ),
+    ] = None,
+    runtime: Annotated[
+        RuntimeName,
+        typer.Option(
+            metavar="NAME",
+            help="The runtime for the model: auto, ai-edge-litert or tflite-runtime.",
+            rich_help_panel=_DECISION,
+        ),
+    ] = DEFAULT_RUNTIME,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "-j",
+            "--jobs",
+            min=1,
+            help="Pictures to inspect at a time; by default one per core.",
+            show_default=False,
+            rich_help_panel=_LIMITS,
+        ),
+    ] = None,
+    queue: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Requests that may wait beside those in work; more are refused.",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = DEFAULT_QUEUE,
+    max_mb: Annotated[
+        float, typer.Option(help="The most megabytes of a request.", rich_help_panel=_LIMITS)
+    ] = DEFAULT_MAX_MB,
+    max_megapixels: Annotated[
+        float,
+        typer.Option(
+            help="Larger pictures are refused before they are decoded.", rich_help_panel=_LIMITS
+        ),
+    ] = DEFAULT_MAX_MEGAPIXELS,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS",
+            help="How long a client may take to send a request, and the server to shut down.",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = DEFAULT_TIMEOUT,
+    log_format: Annotated[
+        LogFormat, typer.Option(help="Lines for people, or one JSON object a line.")
+    ] = DEFAULT_LOG_FORMAT,
+) -> None:
+    """Answer over HTTP: an API for programs, a page for people.
+
+    Open the address that it prints. /docs describes the API. SIGTERM and Ctrl-C finish what has
+    begun.
+
+    Examples:
+        capsule-inspect serve --port 8080
+        capsule-inspect serve --host 0.0.0.0 --token-file token.txt --jobs 2
+    """
+    require_access_rule(host, token_file is not None, no_token)
+    if (tls_cert is None) != (tls_key is None):
+        raise UsageError("--tls-cert and --tls-key belong together. Give both.")
+    from capsule_inspect.cli.console import Terminal
+    from capsule_inspect.workflows import serve as workflow
+    from capsule_inspect.workflows.predict import default_jobs
+
+    options = ServeOptions(
+        host=host,
+        port=port,
+        token=None if token_file is None else read_token(token_file),
+        jobs=default_jobs(1) if jobs is None else jobs,
+        queue=queue,
+        max_bytes=round(max_mb * 1e6),
+        max_pixels=round(max_megapixels * 1e6),
+        timeout=timeout,
+        root_path=root_path,
+        allowed_hosts=tuple(allow_host or ()),
+        log_format=log_format,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+    )
+    terminal = Terminal()
+    more = {} if model is None else {"model": model}
+    workflow.serve(
+        options,
+        threshold=threshold,
+        runtime=runtime,
+        on_ready=lambda address: terminal.say(f"Ready: {address}"),
+        **more,
+    )

@@ -1,0 +1,1 @@
+"""Serve the inspector over HTTP: an API, a page for people, metrics."""

@@ -1,0 +1,151 @@
+"""The options of a server, and the rules on who may reach it."""
+
+import ipaddress
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, TypeAlias, get_args
+
+from capsule_inspect.checks import require_choice
+from capsule_inspect.errors import UsageError
+
+LogFormat: TypeAlias = Literal["text", "json"]
+"""How the server writes its log: lines for people, or one JSON object a line."""
+
+DEFAULT_HOST: Final = "127.0.0.1"
+DEFAULT_PORT: Final = 8000
+DEFAULT_MAX_MB: Final = 64.0
+DEFAULT_MAX_MEGAPIXELS: Final = 100.0
+DEFAULT_QUEUE: Final = 16
+DEFAULT_TIMEOUT: Final = 30.0
+DEFAULT_LOG_FORMAT: Final[LogFormat] = "text"
+
+_MIN_TOKEN: Final = 16
+"""The fewest characters of a token that nobody guesses."""
+
+
+@dataclass(frozen=True)
+class ServeOptions:
+    """The options of a server.
+
+    Attributes:
+        host: The address to listen on.
+        port: The port; 0 takes a free one.
+        token: The token that requests must show; None for none.
+        jobs: Pictures to inspect at a time.
+        queue: Requests that may wait beside those in work; more are refused.
+        max_bytes: The most bytes of a request.
+        max_pixels: Larger pictures are refused before they are decoded.
+        timeout: Seconds a client has to send its request, and the server to shut down.
+        root_path: The path under which a reverse proxy shows the server; empty for none.
+        allowed_hosts: Names of this server, beside its addresses and `localhost`.
+        log_format: The format of the log.
+        tls_cert: A certificate in PEM, with its chain; None for plain HTTP.
+        tls_key: Its key.
+    """
+
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    token: str | None = None
+    jobs: int = 1
+    queue: int = DEFAULT_QUEUE
+    max_bytes: int = round(DEFAULT_MAX_MB * 1e6)
+    max_pixels: int = round(DEFAULT_MAX_MEGAPIXELS * 1e6)
+    timeout: float = DEFAULT_TIMEOUT
+    root_path: str = ""
+    allowed_hosts: tuple[str, ...] = ()
+    log_format: LogFormat = DEFAULT_LOG_FORMAT
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Raises UsageError if an option is out of range."""
+        require_choice("log_format", self.log_format, get_args(LogFormat), UsageError)
+        bounds: tuple[tuple[str, float, float, float], ...] = (
+            ("port", self.port, 0, 65535),
+            ("jobs", self.jobs, 1, 1024),
+            ("queue", self.queue, 0, 1e6),
+            ("max_bytes", self.max_bytes, 1, 1e12),
+            ("max_pixels", self.max_pixels, 1, 1e12),
+            ("timeout", self.timeout, 0.1, 86400),
+        )
+        for name, value, low, high in bounds:
+            if not low <= value <= high:
+                raise UsageError(f"{name} is {value:g}, but must lie between {low:g} and {high:g}.")
+        if self.root_path and (not self.root_path.startswith("/") or self.root_path.endswith("/")):
+            raise UsageError(
+                f"The root path '{self.root_path}' must start with / and not end with it, such as "
+                "/capsules."
+            )
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach the server."""
+        return is_loopback(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    """Tells whether an address or name is that of this machine alone."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def read_token(file: Path) -> str:
+    """Reads the token that requests must show.
+
+    Args:
+        file: A file with the token on its only line.
+
+    Raises:
+        UsageError: The file cannot be read, or holds no token that is safe to use.
+    """
+    try:
+        token = file.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise UsageError(f"The token file '{file}' cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        token = ""
+    if len(token) < _MIN_TOKEN or not token.isprintable() or " " in token:
+        raise UsageError(
+            f"The token file '{file}' must hold one line of at least {_MIN_TOKEN} ASCII characters "
+            f"without spaces. Make one: openssl rand -hex 32 > '{file}'"
+        )
+    return token
+
+
+def require_access_rule(host: str, has_token: bool, no_token: bool) -> None:
+    """Refuses to serve a network without a token, unless that is asked for.
+
+    Raises:
+        UsageError: Other machines could reach the server, and nobody said how they prove who they
+            are.
+    """
+    if has_token and no_token:
+        raise UsageError("--token-file and --no-token contradict each other. Give one of them.")
+    if not (has_token or no_token or is_loopback(host)):
+        raise UsageError(
+            f"Other machines can reach '{host}'. Give --token-file FILE, so that only those who "
+            "know the token are served, or --no-token to serve everyone."
+        )
+
+
+def make_tls_context(cert: Path, key: Path) -> ssl.SSLContext:
+    """Loads a certificate and its key.
+
+    Raises:
+        UsageError: A file cannot be read, is of another kind, or they do not belong together.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    for file in (cert, key):
+        if not file.is_file():
+            raise UsageError(f"The TLS file '{file}' does not exist.")
+    try:
+        context.load_cert_chain(cert, key, password="")
+    except (OSError, ssl.SSLError) as error:
+        raise UsageError(
+            f"'{cert}' and '{key}' cannot be used for TLS: {error.strerror or error}. Give a "
+            "certificate and its key in PEM, the key without a password."
+        ) from None
+    return context
