@@ -6,6 +6,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 VENV ?= .venv
 SEED ?= 7
+PORT ?= 8000
 
 BIN := $(VENV)/bin
 INSPECT := $(BIN)/capsule-inspect
@@ -14,12 +15,13 @@ SHIPPED := capsule_inspect/assets/capsule.tflite
 
 # Installed once per change of pyproject.toml; each stamp stands for an install.
 LIGHT := $(VENV)/.installed-light
+SERVE := $(VENV)/.installed-serve
 TRAIN := $(VENV)/.installed-train
 BENCH := $(VENV)/.installed-bench
 DEV := $(VENV)/.installed-dev
 
 .PHONY: help demo test test-slow coverage lint format bench pipeline model
-.PHONY: prepare train tune evaluate export predict
+.PHONY: prepare train tune evaluate export predict serve image
 
 help: ## show this help
 	@echo 'Targets:'
@@ -30,6 +32,7 @@ help: ## show this help
 	@echo '  PYTHON      the Python that $(VENV) is made with: $(PYTHON)'
 	@echo '  VENV        the virtual environment everything runs in: $(VENV)'
 	@echo '  SEED        the seed that `make demo` draws from: $(SEED)'
+	@echo '  PORT        the port that `make serve` listens on: $(PORT)'
 	@echo '  DATA        $(meaning-DATA), such as $(example-DATA)'
 	@echo '  RUN         $(meaning-RUN), such as $(example-RUN)'
 	@echo '  IN          $(meaning-IN), such as $(example-IN)'
@@ -107,6 +110,18 @@ export: need-RUN need-DATA need-OUT $(TRAIN) ## convert RUN to the file OUT, com
 predict: need-IN need-OUT $(LIGHT) ## find the defects on the pictures of IN, into OUT
 	$(INSPECT) predict "$(IN)" -o "$(OUT)" $(ARGS)
 
+serve: $(SERVE) ## answer over HTTP on PORT, with a page for people
+	$(INSPECT) serve --port "$(PORT)" $(ARGS)
+
+# Docker where its daemon answers. Buildah's own format has no health checks.
+image: ## build the image `capsule-inspect` of the server, with docker or buildah
+	@if docker info >/dev/null 2>&1; then build='docker build'; \
+	elif buildah --version >/dev/null 2>&1; then build='buildah bud --format docker'; \
+	else echo 'Error: neither docker nor buildah works here. Install one, or start the daemon of' \
+		'docker.' >&2; exit 2; fi; \
+	set -x; $$build -f docker/Dockerfile -t capsule-inspect \
+		--build-arg REVISION="$$(git rev-parse --verify --quiet HEAD)" $(ARGS) .
+
 meaning-DATA = the data set folder that `prepare` writes
 example-DATA = data/capsule
 meaning-RUN = a run folder (for evaluate also a .keras or .tflite file)
@@ -134,6 +149,11 @@ $(LIGHT): pyproject.toml | $(BIN)/pip
 	$(INSTALL) .
 	@touch $@
 
+$(SERVE): pyproject.toml | $(BIN)/pip
+	@echo 'Installing what predict, prepare and serve need into $(VENV).'
+	$(INSTALL) '.[serve]'
+	@touch $@ $(LIGHT)
+
 $(TRAIN): pyproject.toml | $(BIN)/pip
 	@echo 'Installing TensorFlow and the rest of the training packages into $(VENV): minutes.'
 	$(INSTALL) '.[train]'
@@ -146,5 +166,5 @@ $(BENCH): pyproject.toml | $(BIN)/pip
 
 $(DEV): pyproject.toml | $(BIN)/pip
 	@echo 'Installing training and development packages into $(VENV): minutes.'
-	$(INSTALL) '.[train,dev]'
-	@touch $@ $(TRAIN) $(LIGHT)
+	$(INSTALL) '.[train,serve,dev]'
+	@touch $@ $(TRAIN) $(SERVE) $(LIGHT)

@@ -20,7 +20,18 @@ COMMANDS = {
     "export": ({"DATA": "d", "RUN": "r", "OUT": "o"}, 'export-tflite "r" -o "o" --data "d" A=1'),
     "predict": ({"IN": "p q", "OUT": "o"}, 'predict "p q" -o "o" A=1'),
 }
-OURS = ("ARGS", "CAPSULE_INSPECT_DATA", "DATA", "IN", "OUT", "PYTHON", "RUN", "SEED", "VENV")
+OURS = (
+    "ARGS",
+    "CAPSULE_INSPECT_DATA",
+    "DATA",
+    "IN",
+    "OUT",
+    "PORT",
+    "PYTHON",
+    "RUN",
+    "SEED",
+    "VENV",
+)
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 
@@ -72,8 +83,9 @@ def test_help_lists_every_target_and_variable(arguments: tuple[str, ...], tmp_pa
                 "capsule-inspect predict out/demo/data/pictures -o out/demo/results --table$",
             ],
         ),
-        ("test", ["pip .*install .*'\\.\\[train,dev\\]'$", "python -m pytest"]),
+        ("test", ["pip .*install .*'\\.\\[train,serve,dev\\]'$", "python -m pytest"]),
         ("test-slow", ["python -m pytest -m slow"]),
+        ("serve", ["pip .*install .*'\\.\\[serve\\]'$", 'capsule-inspect serve --port "8000" *$']),
         ("lint", ["ruff format --check$", "ruff check$", "mypy$"]),
         ("format", ["ruff check --fix$", "ruff format$"]),
         (
@@ -129,6 +141,39 @@ def test_a_missing_variable_is_named_before_anything_is_installed(
     assert ended.stderr.splitlines()[0].startswith(f"Error: {missing} is not set. Give ")
     assert ended.stdout == ""
     assert not (tmp_path / "venv").exists()
+
+
+def test_serve_gets_its_port_and_arguments(tmp_path: Path) -> None:
+    ended = make("-n", "serve", "PORT=81", "ARGS=--jobs 2", venv=tmp_path / "venv")
+    assert ended.returncode == 0, ended.stderr
+    last = ended.stdout.splitlines()[-1]
+    assert last == f'{tmp_path}/venv/bin/capsule-inspect serve --port "81" --jobs 2'
+
+
+@pytest.mark.parametrize(
+    ("working", "command"),
+    [
+        (("docker", "buildah"), "docker build -f docker/Dockerfile -t capsule-inspect "),
+        (("buildah",), "buildah bud --format docker -f docker/Dockerfile -t capsule-inspect "),
+        ((), None),
+    ],
+)
+def test_the_image_is_built_by_what_works(
+    working: tuple[str, ...], command: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("docker", "buildah"):
+        tool = tmp_path / name
+        tool.write_text(f'#!/bin/sh\necho "{name} $*"\nexit {int(name not in working)}\n')
+        tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    ended = make("image", "ARGS=--no-cache", venv=tmp_path / "venv")
+    if command is None:
+        assert ended.returncode == 2
+        assert ended.stderr.startswith("Error: neither docker nor buildah works here.")
+    else:
+        assert ended.returncode == 0, ended.stderr
+        assert ended.stdout.startswith(command)
+        assert ended.stdout.endswith(" --no-cache .\n")
 
 
 def test_a_python_too_old_is_refused(tmp_path: Path) -> None:
