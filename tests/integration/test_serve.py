@@ -418,3 +418,30 @@ def test_csv_reader_reads_it(client, capsule):
     text = client.post("/v1/inspect", content=capsule, headers=RAW | {"Accept": "text/csv"}).text
     (row,) = csv.DictReader(io.StringIO(text))
     assert row["status"] == "ok"
+
+
+@pytest.mark.slow
+def test_every_real_picture_has_the_row_of_predict_by_each_way(real_data, server, tmp_path):
+    files = [path for part in ("train", "test") for path in (real_data / part).rglob("*.*")]
+    files = sorted(path for path in files if path.suffix in {".png", ".jpg"})
+    told = said("predict", *files, "--json", "--overlays", "none", "-o", tmp_path / "out").decode()
+    rows = {}
+    for line in told.splitlines():
+        path = json.loads(line)["path"]
+        rows[path] = rows.get(path, "") + f"{line}\n"
+    assert len(rows) == len(files) > 250
+    with httpx.Client(base_url=server.address, timeout=60) as client:
+        for path, expected in rows.items():
+            answer = client.post(
+                "/v1/inspect", params={"name": path}, content=Path(path).read_bytes(), headers=RAW
+            )
+            assert as_lines(answer) == expected
+        paths = list(rows)
+        for start in range(0, len(paths), 40):
+            some = paths[start : start + 40]
+            parts = [("f", (path, Path(path).read_bytes())) for path in some]
+            answer = client.post("/v1/inspect", files=parts)
+            assert as_lines(answer) == "".join(rows[path] for path in some)
+            lines = {"Accept": "application/x-ndjson"}
+            answer = client.post("/v1/inspect", files=parts, headers=lines)
+            assert answer.text == "".join(rows[path] for path in some)
