@@ -1,6 +1,5 @@
 """Uploads: the pictures that a request brings, as a raw body or as the parts of a form."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from tempfile import SpooledTemporaryFile
 from time import monotonic
 from typing import Any, Final
 
+from anyio import fail_after
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
@@ -147,10 +147,11 @@ async def _limited(
     chunks = request.stream()
     while True:
         try:
-            chunk = await asyncio.wait_for(anext(chunks), max(0.001, deadline - monotonic()))
+            with fail_after(max(0.001, deadline - monotonic())):
+                chunk = await anext(chunks)
         except StopAsyncIteration:
             return
-        except (asyncio.TimeoutError, TimeoutError):
+        except TimeoutError:
             raise ProblemError(
                 408,
                 f"The request did not arrive within {options.timeout:g} seconds. Send it again.",
