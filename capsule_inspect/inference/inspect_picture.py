@@ -5,7 +5,7 @@ results folder is needed, and nothing is written.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import get_args
 
 import numpy as np
@@ -63,16 +63,16 @@ class InspectedPicture:
         records: A row per capsule, or one row for a picture that gave none. They name overlay and
             mask as a results folder does.
         observations: What each capsule looks like, for drift.
-        findings: What was found, one per row of a capsule; their masks are large.
         overlay: The content of the overlay's file; None if there is none.
         mask: The content of the mask's file; None if there is none.
+        findings: The findings, one per capsule; their masks are large.
     """
 
     records: tuple[Record, ...]
     observations: tuple[Observation, ...] = ()
-    findings: tuple[Finding, ...] = ()
     overlay: bytes | None = None
     mask: bytes | None = None
+    findings: tuple[Finding, ...] = field(default=(), compare=False, repr=False)
 
     def without_pictures(self) -> "InspectedPicture":
         """Returns it without what takes much memory: findings, overlay and mask."""
@@ -146,7 +146,7 @@ def inspect_picture(
             Record(path, "no_capsule", overlay=overlay_name, mask=mask_name, warning=warning),
         )
     observations = tuple(finding.observation for finding in findings)
-    return InspectedPicture(records, observations, findings, overlay, mask)
+    return InspectedPicture(records, observations, overlay, mask, findings)
 
 
 def _unreadable(path: str, error: PictureError) -> InspectedPicture:

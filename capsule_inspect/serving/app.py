@@ -22,10 +22,14 @@ from capsule_inspect.serving.inspections import Inspections, Wish
 from capsule_inspect.serving.metrics import CONTENT_TYPE, Metrics
 from capsule_inspect.serving.options import ServeOptions
 from capsule_inspect.serving.problems import ProblemError, problem_response, server_failed
+from capsule_inspect.serving.uploads import Intake
 from capsule_inspect.serving.workers import Workers
 from capsule_inspect.text import printable
 
 _PAGE: Final = Path(str(files("capsule_inspect.serving") / "page"))
+
+_REQUESTS_HELD: Final = 4
+"""How many requests of the largest size the server holds; of smaller ones, as many more."""
 
 
 def make_app(
@@ -40,7 +44,8 @@ def make_app(
         workers: The threads and the queue; closed at the end.
     """
     metrics = Metrics(inspector, workers)
-    inspections = Inspections(inspector, workers, metrics, options)
+    intake = Intake(_REQUESTS_HELD * options.max_bytes)
+    inspections = Inspections(inspector, workers, metrics, options, intake)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

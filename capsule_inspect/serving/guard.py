@@ -6,6 +6,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from anyio import fail_after
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from capsule_inspect.serving.access import SECURITY_HEADERS, require_access
@@ -116,8 +117,9 @@ class _Answer:
                 *((name.lower().encode(), value.encode()) for name, value in added.items()),
             ]
         try:
-            await asyncio.wait_for(self._send(message), self._timeout)
-        except (asyncio.TimeoutError, TimeoutError):
+            with fail_after(self._timeout):
+                await self._send(message)
+        except TimeoutError:
             raise ClientGoneError from None
         if message["type"] == "http.response.body" and not message.get("more_body", False):
             self.is_complete = True

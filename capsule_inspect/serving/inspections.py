@@ -33,7 +33,7 @@ from capsule_inspect.serving.answers import (
 from capsule_inspect.serving.metrics import Metrics
 from capsule_inspect.serving.options import ServeOptions
 from capsule_inspect.serving.problems import ClientGoneError, ProblemError
-from capsule_inspect.serving.uploads import Upload, receive_uploads
+from capsule_inspect.serving.uploads import Intake, Upload, receive_uploads
 from capsule_inspect.serving.workers import Workers
 
 _Result = TypeVar("_Result")
@@ -63,12 +63,14 @@ class Inspections:
         workers: The threads and the queue.
         metrics: Counts pictures and the seconds of each stage.
         options: The limits of a request.
+        intake: Bounds what all requests hold.
     """
 
     inspector: Inspector
     workers: Workers
     metrics: Metrics
     options: ServeOptions
+    intake: Intake
 
     async def answer(self, request: Request, wish: Wish) -> Response:
         """Receives pictures, inspects them, and answers.
@@ -81,19 +83,16 @@ class Inspections:
         self.workers.require_room()  # before anything is read
         point = override_threshold(self.inspector.point, wish.threshold)
         inspector = replace(self.inspector, point=point)
-        with self.metrics.stage("receive"):
-            uploads = await receive_uploads(request, self.options)
-        if media_type in PICTURES and len(uploads) > 1:
-            _close(uploads)
-            raise ProblemError(
-                400,
-                f"Only one picture can be answered as {media_type}; send one, or accept {JSON}.",
-            )
-        work = partial(_inspect, inspector, self._options(media_type, wish), wish.mask == "rle")
         with ExitStack() as held:
+            take = held.enter_context(self.intake.hold())
+            with self.metrics.stage("receive"):
+                uploads = await receive_uploads(request, self.options, take)
             held.callback(_close, uploads)
+            _require_one(uploads, media_type)
             held.enter_context(self.workers.place())
             request.state.facts = {"pictures": len(uploads)}
+            draws = self._options(media_type, wish)
+            work = partial(_inspect, inspector, draws, wish.mask == "rle")
             if media_type == NDJSON and len(uploads) > 1:
                 rows = self._stream(work, uploads, inspector)
                 return _HoldingResponse(rows, held.pop_all(), media_type)
@@ -186,6 +185,13 @@ class _HoldingResponse(StreamingResponse):
         with self._held:
             async with aclosing(self._rows):
                 await super().__call__(scope, receive, send)
+
+
+def _require_one(uploads: Sequence[Upload], media_type: str) -> None:
+    if media_type in PICTURES and len(uploads) > 1:
+        raise ProblemError(
+            400, f"Only one picture can be answered as {media_type}; send one, or accept {JSON}."
+        )
 
 
 def _close(uploads: Sequence[Upload]) -> None:

@@ -83,6 +83,7 @@ INSPECT_BODY: Final[dict[str, Any]] = {
                             "minItems": 1,
                         }
                     },
+                    "additionalProperties": {"type": "string", "format": "binary"},
                     "required": ["file"],
                 }
             },

@@ -73,7 +73,8 @@ class _Connection(H11Protocol):
 
     def _expect_header(self) -> None:
         if self._deadline is None:
-            self._deadline = self.loop.call_later(_HEADER_SECONDS, self.transport.abort)
+            seconds = min(_HEADER_SECONDS, self.config.timeout_graceful_shutdown or _HEADER_SECONDS)
+            self._deadline = self.loop.call_later(seconds, self.transport.abort)
 
 
 class _Server(uvicorn.Server):
@@ -128,6 +129,7 @@ def run_server(
         UsageError: The address cannot be listened on.
     """
     _log_to_stderr(options.log_format)
+    _allow_many_connections()
     config = uvicorn.Config(
         app,
         host=options.host.strip("[]"),
@@ -159,6 +161,15 @@ def run_server(
             f"The server cannot listen on {host}, port {options.port}: the log says why. Choose "
             "another --port or --host."
         ) from None
+
+
+def _allow_many_connections() -> None:
+    """Raises the number of open files from its usual 1,024 to the most that is allowed."""
+    if sys.platform != "win32":
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 class _TextFormatter(logging.Formatter):

@@ -1,13 +1,14 @@
 """Uploads: the pictures that a request brings, as a raw body or as the parts of a form."""
 
-import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from tempfile import SpooledTemporaryFile
 from time import monotonic
 from typing import Any, Final
 
+from anyio import fail_after
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
@@ -20,6 +21,9 @@ from capsule_inspect.text import printable
 MAX_PICTURES: Final = 500
 """The most pictures of a request."""
 
+_MEMORY_BYTES: Final = 256 * 1024
+"""The most bytes of a picture to hold in memory; more go to a temporary file without a name."""
+
 _MAX_TEXT_BYTES: Final = 4096
 """The most bytes of a part that is no file; such a part is refused, but first read."""
 
@@ -31,7 +35,7 @@ class Upload:
     Attributes:
         path: What the client calls it, spelled by `printable`.
         name: The name of its results.
-        content: Its bytes: in memory, or beyond a megabyte in a temporary file without a name.
+        content: Its bytes: in memory, or if there are many in a temporary file without a name.
     """
 
     path: str
@@ -46,7 +50,47 @@ class Upload:
             return file.read()
 
 
-async def receive_uploads(request: Request, options: ServeOptions) -> tuple[Upload, ...]:
+class Intake:
+    """Bounds the bytes that all requests together hold, from their first byte to their answer.
+
+    Slow clients hold few bytes, so they keep nobody out.
+
+    Args:
+        max_bytes: The most bytes.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._left = max_bytes
+
+    @contextmanager
+    def hold(self) -> Iterator[Callable[[int], None]]:
+        """Yields a function that takes bytes; they are given back at the end of the block.
+
+        Raises:
+            ProblemError: 503, from that function, where all bytes are taken.
+        """
+        held = 0
+
+        def take(count: int) -> None:
+            nonlocal held
+            if count > self._left:
+                raise ProblemError(
+                    503,
+                    "The server is receiving too many pictures at once. Try again in a moment.",
+                    {"Retry-After": "1"},
+                )
+            held += count
+            self._left -= count
+
+        try:
+            yield take
+        finally:
+            self._left += held
+
+
+async def receive_uploads(
+    request: Request, options: ServeOptions, take: Callable[[int], None]
+) -> tuple[Upload, ...]:
     """Receives the pictures of a request.
 
     A form may have files in parts of any name; `Content-Type: image/…` makes the body one picture,
@@ -55,17 +99,25 @@ async def receive_uploads(request: Request, options: ServeOptions) -> tuple[Uplo
     Args:
         request: The request; its body is consumed.
         options: The limits.
+        take: From `Intake.hold`.
 
     Returns:
         The pictures, in order; at least one. Close them.
 
     Raises:
         ProblemError: 400, the body is no such form; 408, it took too long; 413, it is too large;
-            415, it is of another type.
+            415, it is of another type; 503, there is no room.
         ClientGoneError: The client left.
     """
+    coding = request.headers.get("content-encoding", "identity")
+    if coding.lower() != "identity":
+        raise ProblemError(
+            415,
+            f"The content is encoded as '{printable(coding)}'. Send it as it is.",
+            {"Accept-Encoding": "identity"},
+        )
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    body = _limited(request, options)
+    body = _limited(request, options, take)
     try:
         if kind == "multipart/form-data":
             return await _receive_form(request, body)
@@ -81,7 +133,9 @@ async def receive_uploads(request: Request, options: ServeOptions) -> tuple[Uplo
     )
 
 
-async def _limited(request: Request, options: ServeOptions) -> AsyncGenerator[bytes, None]:
+async def _limited(
+    request: Request, options: ServeOptions, take: Callable[[int], None]
+) -> AsyncGenerator[bytes, None]:
     """Yields the body in chunks, as long as it keeps the limits of size and time."""
     declared = request.headers.get("content-length", "0")
     too_large = ProblemError(
@@ -93,10 +147,11 @@ async def _limited(request: Request, options: ServeOptions) -> AsyncGenerator[by
     chunks = request.stream()
     while True:
         try:
-            chunk = await asyncio.wait_for(anext(chunks), max(0.001, deadline - monotonic()))
+            with fail_after(max(0.001, deadline - monotonic())):
+                chunk = await anext(chunks)
         except StopAsyncIteration:
             return
-        except (asyncio.TimeoutError, TimeoutError):
+        except TimeoutError:
             raise ProblemError(
                 408,
                 f"The request did not arrive within {options.timeout:g} seconds. Send it again.",
@@ -105,11 +160,12 @@ async def _limited(request: Request, options: ServeOptions) -> AsyncGenerator[by
         received += len(chunk)
         if received > options.max_bytes:
             raise too_large
+        take(len(chunk))
         yield chunk
 
 
 async def _receive_raw(request: Request, body: AsyncGenerator[bytes, None], kind: str) -> Upload:
-    spool: Any = SpooledTemporaryFile(MultiPartParser.spool_max_size)  # noqa: SIM115
+    spool: Any = SpooledTemporaryFile(_MEMORY_BYTES)  # noqa: SIM115
     content = UploadFile(spool, size=0)
     try:
         async for chunk in body:
@@ -133,6 +189,7 @@ async def _receive_form(request: Request, body: AsyncGenerator[bytes, None]) -> 
         max_fields=MAX_PICTURES,
         max_part_size=_MAX_TEXT_BYTES,
     )
+    parser.spool_max_size = _MEMORY_BYTES
     try:
         form = await parser.parse()
     except MultiPartException as error:

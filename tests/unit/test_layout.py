@@ -6,7 +6,7 @@ import pytest
 from structure import FLOORS, arrows, cycle, lengths, modules, packages, room_of
 
 ROOMS = frozenset().union(*FLOORS)
-LIGHT = ("imaging", "modelfile", "inference")
+LIGHT = ("imaging", "modelfile", "inference", "serving")
 HEAVY = ("tensorflow", "keras", "hydra", "omegaconf", "sklearn", "matplotlib", "albumentations")
 
 

@@ -155,3 +155,12 @@ def test_the_order_of_the_quantities_does_not_matter(medians, shuffler):
 )
 def test_what_is_no_list_of_shifts_is_not_known(value):
     assert read_shifts(value) is None
+
+
+def test_a_window_forgets_all_but_the_last_capsules():
+    meter = DriftMeter(STATISTICS, window=5)
+    meter.add([Observation(Appearance(99, 15, 15, 15, 15), 15.0)] * 5)
+    assert [shift.name for shift in meter.shifts()] == ["red"]
+    meter.add([Observation(Appearance(16, 15, 15, 15, 15), 15.0)] * 5)
+    assert meter.shifts() == ()
+    assert meter.medians()["red"] == 16
