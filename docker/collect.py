@@ -176,7 +176,6 @@ def compile_modules(folder: Path, shown_as: Path) -> None:
         ddir=str(shown_as),
         quiet=2,
         legacy=True,
-        workers=0,
         invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,
     )
     kept = {path for pattern in READ_AS_SOURCE for path in folder.glob(pattern)}
@@ -215,4 +214,5 @@ def write_system_files(target: Path) -> None:
         (target / name).chmod(mode)
 
 
-main()
+if __name__ == "__main__":
+    main()
