@@ -82,7 +82,7 @@ app = typer.Typer(
     cls=PlainGroup,
     help="Find defects on medicinal capsules: which are defective, what the defect is, and where.",
     epilog=as_epilog(
-        "To begin, draw some capsules and inspect them; you need nothing else:",
+        "To get started, draw some capsules and inspect them:",
         (
             "capsule-inspect prepare drawn capsules",
             "capsule-inspect predict capsules/pictures -o results --table",
@@ -106,11 +106,11 @@ def _add(command: Callable[..., None], panel: str, name: str | None = None) -> N
 _add(prepare, "Data")
 _add(train, "Training")
 _add(tune, "Training")
-_add(evaluate, "Measuring and export")
-_add(export_tflite, "Measuring and export", "export-tflite")
-_add(runs, "Measuring and export")
-_add(predict, "Use")
-_add(info, "Use")
+_add(evaluate, "Evaluation and export")
+_add(export_tflite, "Evaluation and export", "export-tflite")
+_add(runs, "Evaluation and export")
+_add(predict, "Inspection")
+_add(info, "Inspection")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -160,7 +160,7 @@ def _root(
     version: bool = typer.Option(
         False,
         "--version",
-        help="Show the versions that results depend on and exit.",
+        help="Show the version of this tool and of the packages it uses, and exit.",
         is_eager=True,
         callback=_show_version,
     ),

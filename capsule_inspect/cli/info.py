@@ -21,7 +21,7 @@ def info(
         Path,
         typer.Argument(
             metavar="MODEL",
-            help="A model made by export-tflite; by default the one that ships.",
+            help="A model file from export-tflite; by default the shipped model.",
             show_default=False,
         ),
     ] = SHIPPED_MODEL,
@@ -29,7 +29,7 @@ def info(
         bool, typer.Option("--json", help="Print everything as one JSON object.")
     ] = False,
 ) -> None:
-    """Show the metadata of a model file, and which runtime executes it here.
+    """Show the metadata of a model file and the runtime that runs it here.
 
     Examples:
         capsule-inspect info

@@ -9,9 +9,9 @@ from capsule_inspect.cli.options import (
     ConfigDir,
     Data,
     DataRoot,
-    Overrides,
     PrintConfig,
     print_settings,
+    settings_argument,
 )
 from capsule_inspect.text import command_line
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def train(
-    overrides: Overrides = None,
+    overrides: Annotated[list[str] | None, settings_argument("train.epochs=40")] = None,
     data: Data = None,
     out: Annotated[
         Path | None,
@@ -36,12 +36,11 @@ def train(
 ) -> None:
     """Train a network on a data set folder.
 
-    Writes model.keras, decision.json, history.csv, TensorBoard events and config.yaml, with all
-    settings, into a run folder. Ctrl-C keeps all finished epochs; --resume RUN continues from
-    there.
+    Writes model.keras, decision.json, history.csv, TensorBoard events and config.yaml into a run
+    folder. Ctrl-C keeps the finished epochs; --resume RUN continues from there.
 
-    train.folds=5 train.seeds=3 cross-validates, with a run for every fold and seed. To share the
-    runs between several processes, start the others with --resume RUN.
+    train.folds=5 train.seeds=3 runs a cross-validation study: one run for each fold and seed. Start
+    more processes with --resume RUN to share the work.
 
     Examples:
         capsule-inspect train --data data/capsule -o runs/first
