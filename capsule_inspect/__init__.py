@@ -66,7 +66,7 @@ _MODULES = {
     "read_picture": "imaging.read",
     "train": "workflows.train",
 }
-"""Where each name stands; the errors stand in `errors`."""
+"""The module of each name; the errors are in `errors`."""
 
 
 def __getattr__(name: str) -> Any:

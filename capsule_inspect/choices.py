@@ -1,6 +1,6 @@
 """The closed vocabularies, the good class and the shipped model's path.
 
-Light on purpose: `--help` reads them, so nothing here imports NumPy.
+Keep this module light: `--help` reads it, so nothing here imports NumPy.
 """
 
 from pathlib import Path

@@ -75,7 +75,7 @@ _TyperUsageError: type[Exception] = typer.BadParameter.__bases__[0]
 """Typer raises this for a wrong command line; it has no public name."""
 
 _DISK_ERRORS = frozenset({errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EPERM, errno.EROFS})
-"""The errors of a disk that is full, or that the user may not write to."""
+"""The errors of a full disk, or of one that the user may not write to."""
 
 app = typer.Typer(
     name="capsule-inspect",

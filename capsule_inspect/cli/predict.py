@@ -1,4 +1,4 @@
-"""`capsule-inspect predict`: find the defects on pictures."""
+"""`capsule-inspect predict`: find the defects on capsules in pictures."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

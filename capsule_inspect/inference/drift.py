@@ -11,7 +11,7 @@ from capsule_inspect.inference.warnings import Observation
 from capsule_inspect.modelfile.metadata import RANGE_NAMES, TrainingStatistics
 
 _MIN_CAPSULES = 5
-"""The fewest capsules whose median says something."""
+"""The fewest capsules that give a meaningful median."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Shift:
 
 
 class DriftMeter:
-    """Collects what the capsules of a batch look like, and compares their medians.
+    """Collects the appearance of a batch's capsules, and compares the medians with the training.
 
     Args:
         statistics: Statistics of the training pictures; None if not known.

@@ -1,4 +1,4 @@
-"""All settings, by group: their types, ranges and sentences. Default values stand in `conf/`.
+"""All settings, by group: their types, ranges and sentences. Default values are in `conf/`.
 
 To add a setting, add a field here and its default value to the file that `conf/config.yaml` names
 for the group.
@@ -117,7 +117,7 @@ class ModelSettings:
 
 @group("train.augment")
 class AugmentSettings:
-    """How far training crops are varied; every range is symmetric about no change."""
+    """Limits of the changes to training crops; every range is symmetric about no change."""
 
     rotate: float = setting("Rotation, in degrees.", at_least=0)
     scale: float = setting("Change of size, as a share of the size.", at_least=0, at_most=1)
@@ -199,7 +199,7 @@ class TrainSettings:
     seed: int = setting(
         "Seed of initial weights, sampling and augmentation.", at_least=0, below=_SEEDS
     )
-    augment: AugmentSettings = setting("How far training crops are varied.")
+    augment: AugmentSettings = setting("Limits of the random changes to training crops.")
     resume: str = setting("The folder of a run or study to resume; empty for a new run.")
 
     def __post_init__(self) -> None:
