@@ -128,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         _fail(
             f"'{error.filename or 'A file'}' cannot be written or read: {error.strerror}. "
-            "Check its rights and the room on the disk.",
+            "Check its permissions and the free space on the disk.",
             UsageError.exit_code,
         )
     if exit_code == InterruptedRunError.exit_code:  # how Typer reports Ctrl-C

@@ -73,7 +73,7 @@ def _rows(found: "ModelInfo") -> "Iterator[tuple[str, str]]":
     yield "classes", ", ".join(metadata.classes)
     yield "window", _describe(metadata.roi)
     yield "quantization", metadata.quantization
-    yield "threshold", f"{point.threshold:.4g}: defective from this defect score on"
+    yield "threshold", f"{point.threshold:.4g}: defective at this defect score or above"
     yield "mask threshold", f"{point.mask_threshold:.4g}"
     yield "temperature", f"{point.temperature:.4g}"
     yield "chosen by", point.chosen_by

@@ -277,7 +277,7 @@ def raise_exit_code(summary: "BatchSummary", fail_on_defect: bool, last_line: st
     failing = ""
     if fail_on_defect and (defective or summary.no_capsule):
         failing = (
-            f"Not all is good: {counted(defective, 'defective capsule')}, "
+            f"Not all pictures are good: {counted(defective, 'defective capsule')}, "
             f"{counted(summary.no_capsule, 'picture')} without a capsule (--fail-on-defect).\n"
         )
     if summary.errors:
@@ -294,7 +294,7 @@ def _last_line(result: "PredictResult", place: str) -> str:
     text = f"{counts} in {result.seconds:.1f} s. Results: {result.predictions.resolve()}"
     if result.report:
         return f"{text} Report: {result.report.resolve()}"
-    return f"{text} (to look through: the same command with --resume --report{place})"
+    return f"{text} (for a report: the same command with --resume --report{place})"
 
 
 def describe_batch(summary: "BatchSummary", classes: Sequence[str]) -> str:
@@ -330,14 +330,16 @@ def _refuse_both(one: bool, one_name: str, other: bool, other_name: str, reason:
 
 def _refuse_log_inside(out: Path | None, log_file: Path | None) -> None:
     if out and log_file and out.resolve() in log_file.resolve().parents:
-        raise UsageError(f"The log file '{log_file}' lies in the results folder. Move it out.")
+        raise UsageError(
+            f"The log file '{log_file}' is in the results folder. Choose another place."
+        )
 
 
 def _on_existing(resume: bool, overwrite: bool, out: Path | None) -> OnExisting:
     _refuse_both(resume, "--resume", overwrite, "--overwrite", "contradict each other")
     if out is None and (resume or overwrite):
         given = "--resume" if resume else "--overwrite"
-        raise UsageError(f"{given} needs -o: the folder of the run that is meant.")
+        raise UsageError(f"{given} needs -o with the folder of the run.")
     if resume:
         return "resume"
     return "overwrite" if overwrite else DEFAULT_ON_EXISTING

@@ -78,7 +78,7 @@ def prepare(
     if folds:
         counts = ", ".join(f"{fold}: {n}" for fold, n in folds)
         terminal.results.print(f"Pictures per fold: {counts}")
-    page = f", and {result.page} to look through," if result.page else ""
+    page = f", and the page {result.page}," if result.page else ""
     pictures = counted(len(result.data.samples), "picture")
     terminal.say(
         f"Wrote {pictures} to {out / 'manifest.csv'}{page} in {result.seconds:.1f} s. "

@@ -72,7 +72,7 @@ def train(
 def _conclusion(result: "TrainResult") -> str:
     if result.elsewhere:
         names = ", ".join(result.elsewhere)
-        return f"All other runs are finished; other processes are still at {names}."
+        return f"Other processes are still training {names}. All other runs are finished."
     evaluating = command_line("evaluate", result.folder, "--data", result.data)
     if result.model is None:
         return f"All runs are finished. Next: {evaluating}"

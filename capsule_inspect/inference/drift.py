@@ -103,7 +103,7 @@ def describe_drift(shifts: Sequence[Shift]) -> str:
 
     Example:
         >>> describe_drift([Shift("length", 650.0, 828.0, 880.0)])
-        'These pictures differ from the training pictures: smaller. Labels are less sure.'
+        'These pictures differ from the training pictures: smaller. Labels are less reliable.'
     """
     if not shifts:
         return ""
@@ -115,7 +115,7 @@ def describe_drift(shifts: Sequence[Shift]) -> str:
         said = "These pictures look unlike the training pictures."
     else:
         said = "These pictures look more alike than the training pictures."
-    return f"{said} Labels are less sure."
+    return f"{said} Labels are less reliable."
 
 
 def _colour_words(is_above: dict[str, bool]) -> Iterator[str]:
