@@ -66,7 +66,7 @@ _MODULES = {
     "read_picture": "imaging.read",
     "train": "workflows.train",
 }
-"""The module of each name; the errors are in `errors`."""
+"""Where each name stands; the errors stand in `errors`."""
 
 
 def __getattr__(name: str) -> Any:
