@@ -1,6 +1,6 @@
 """The closed vocabularies, the good class and the shipped model's path.
 
-Light on purpose: `--help` reads them, so nothing here imports NumPy.
+Keep this module light: `--help` reads it, so nothing here imports NumPy.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ SPLITS: Final = ("train", "val", "test")
 """The splits of a data set."""
 
 RuntimeName: TypeAlias = Literal["auto", "ai-edge-litert", "tflite-runtime"]
-"""What executes a model file: `auto` prefers ai-edge-litert, which is several times faster."""
+"""The runtimes for a model file: `auto` prefers ai-edge-litert, which is several times faster."""
 
 DEFAULT_RUNTIME: Final[RuntimeName] = "auto"
 
@@ -33,7 +33,7 @@ OverlayChoice: TypeAlias = Literal["all", "defects", "none"]
 DEFAULT_OVERLAYS: Final[OverlayChoice] = "all"
 
 OnExisting: TypeAlias = Literal["refuse", "resume", "overwrite"]
-"""What `predict` does with a results folder that already holds a run."""
+"""The ways `predict` can treat a results folder that already holds a run."""
 
 DEFAULT_ON_EXISTING: Final[OnExisting] = "refuse"
 
@@ -44,7 +44,7 @@ QUANTIZATIONS: Final = ("int8", "float32", "float16", "dynamic")
 """The values of `export.format`."""
 
 POLICIES: Final = ("best_f1", "max_miss_rate")
-"""What a threshold can be chosen for."""
+"""The policies that choose a threshold."""
 
 ROI_MODES: Final = ("capsule", "whole")
 """The values of `model.roi.mode`."""

@@ -115,7 +115,7 @@ class Terminal:
 
 
 def _plain(sentence: str) -> str:
-    """Replaces what a file name may hold and no terminal or log should see."""
+    """Replaces characters of a file name that no terminal or log should show."""
     return "\n".join(map(on_one_line, sentence.split("\n")))
 
 

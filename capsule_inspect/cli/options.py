@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -65,20 +65,25 @@ _SETTINGS = "Settings"
 _DATA = "Data set"
 
 
-Overrides = Annotated[
-    list[str] | None,
-    typer.Argument(
+def settings_argument(example: str) -> Any:
+    """Declares the trailing `KEY=VALUE` arguments of a command.
+
+    Args:
+        example: A setting that this command reads, such as `train.epochs=40`.
+    """
+    return typer.Argument(
         metavar="KEY=VALUE",
-        help="Settings to change, such as train.epochs=40; --print-config shows them all.",
+        help=f"Settings to change, such as {example}. --print-config lists all settings.",
         show_default=False,
         autocompletion=complete_setting,
-    ),
-]
+    )
+
+
 ConfigDir = Annotated[
     Path | None,
     typer.Option(
         "--config-dir",
-        help="A folder with config groups of your own.",
+        help="A folder with your own config groups.",
         show_default=False,
         rich_help_panel=_SETTINGS,
     ),
@@ -103,7 +108,7 @@ DataRoot = Annotated[
     Path | None,
     typer.Option(
         "--data-root",
-        help="The folder of the pictures, if they moved.",
+        help="The folder of the pictures, if they have moved.",
         show_default=False,
         rich_help_panel=_DATA,
     ),

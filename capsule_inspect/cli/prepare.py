@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from capsule_inspect.cli.options import ConfigDir, Overrides, PrintConfig, print_settings
+from capsule_inspect.cli.options import ConfigDir, PrintConfig, print_settings, settings_argument
 from capsule_inspect.text import command_line, counted
 
 if TYPE_CHECKING:
@@ -31,21 +31,22 @@ def prepare(
         Path,
         typer.Argument(metavar="OUT", help="The data set folder to write; new or empty."),
     ],
-    overrides: Overrides = None,
+    overrides: Annotated[list[str] | None, settings_argument("data.seed=3")] = None,
     skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Leave out pictures with problems.")
+        bool,
+        typer.Option("--skip-bad", help="Leave out pictures with problems instead of stopping."),
     ] = False,
     no_page: Annotated[
         bool,
-        typer.Option("--no-page", help="Do not write dataset.html; takes half the time."),
+        typer.Option("--no-page", help="Do not write dataset.html. This halves the time."),
     ] = False,
     config_dir: ConfigDir = None,
     print_config: PrintConfig = False,
 ) -> None:
     """Check pictures and masks, split them, and write manifest.csv and dataset.json.
 
-    The pictures stay where they are, unchanged. If SOURCE is `drawn`, the command draws data.count
-    capsules into OUT; data.seed decides how they look.
+    Your pictures stay where they are, unchanged. If SOURCE is `drawn`, the command draws sample
+    capsules into OUT: data.count sets their number, data.seed how they look.
 
     Examples:
         capsule-inspect prepare mvtec_ad/capsule data/capsule
@@ -77,7 +78,7 @@ def prepare(
     if folds:
         counts = ", ".join(f"{fold}: {n}" for fold, n in folds)
         terminal.results.print(f"Pictures per fold: {counts}")
-    page = f", and {result.page} to look through," if result.page else ""
+    page = f", and the page {result.page}," if result.page else ""
     pictures = counted(len(result.data.samples), "picture")
     terminal.say(
         f"Wrote {pictures} to {out / 'manifest.csv'}{page} in {result.seconds:.1f} s. "

@@ -9,9 +9,9 @@ from capsule_inspect.cli.options import (
     ConfigDir,
     Data,
     DataRoot,
-    Overrides,
     PrintConfig,
     print_settings,
+    settings_argument,
 )
 from capsule_inspect.text import command_line
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def train(
-    overrides: Overrides = None,
+    overrides: Annotated[list[str] | None, settings_argument("train.epochs=40")] = None,
     data: Data = None,
     out: Annotated[
         Path | None,
@@ -36,12 +36,11 @@ def train(
 ) -> None:
     """Train a network on a data set folder.
 
-    Writes model.keras, decision.json, history.csv, TensorBoard events and config.yaml, with all
-    settings, into a run folder. Ctrl-C keeps all finished epochs; --resume RUN continues from
-    there.
+    Writes model.keras, decision.json, history.csv, TensorBoard events and config.yaml into a run
+    folder. Ctrl-C keeps the finished epochs; --resume RUN continues from there.
 
-    train.folds=5 train.seeds=3 cross-validates, with a run for every fold and seed. To share the
-    runs between several processes, start the others with --resume RUN.
+    train.folds=5 train.seeds=3 runs a cross-validation study: one run for each fold and seed. Start
+    more processes with --resume RUN to share the work.
 
     Examples:
         capsule-inspect train --data data/capsule -o runs/first
@@ -73,7 +72,7 @@ def train(
 def _conclusion(result: "TrainResult") -> str:
     if result.elsewhere:
         names = ", ".join(result.elsewhere)
-        return f"All other runs are finished; other processes are still at {names}."
+        return f"Other processes are still training {names}. All other runs are finished."
     evaluating = command_line("evaluate", result.folder, "--data", result.data)
     if result.model is None:
         return f"All runs are finished. Next: {evaluating}"

@@ -1,4 +1,4 @@
-"""`capsule-inspect tune`: search hyper-parameters."""
+"""`capsule-inspect tune`: search for better settings."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,15 +9,15 @@ from capsule_inspect.cli.options import (
     ConfigDir,
     Data,
     DataRoot,
-    Overrides,
     PrintConfig,
     print_settings,
+    settings_argument,
 )
 from capsule_inspect.text import command_line
 
 
 def tune(
-    overrides: Overrides = None,
+    overrides: Annotated[list[str] | None, settings_argument("tune.trials=20")] = None,
     data: Data = None,
     out: Annotated[
         Path | None,
@@ -32,7 +32,7 @@ def tune(
         typer.Option(
             "--storage",
             metavar="URL",
-            help="The database for the trials; by default study.db in the run folder.",
+            help="The URL of a database for the trials; by default study.db in the run folder.",
         ),
     ] = None,
     data_root: DataRoot = None,
@@ -41,12 +41,12 @@ def tune(
 ) -> None:
     """Search for the best settings with Optuna.
 
-    Tries values of the settings that the group `space` names. Trials that do badly stop early.
-    --resume RUN continues until there are tune.trials; to share the trials between several
-    processes, start the others with --resume RUN.
+    Tries values for the settings listed in the group `space`, and stops poor trials early. --resume
+    RUN continues a search until it has tune.trials trials. Start more processes with --resume RUN
+    to share the work.
 
-    The best settings go to best.yaml in the run folder, an experiment file for `train`; trials.csv,
-    history.png and importance.png show all trials.
+    Writes the best settings to best.yaml, an experiment file for `train`. trials.csv, history.png
+    and importance.png show all trials.
 
     Examples:
         capsule-inspect tune --data data/capsule tune.trials=20 -o runs/search

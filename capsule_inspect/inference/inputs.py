@@ -30,7 +30,7 @@ class InputPicture(Protocol):
 
     @property
     def path(self) -> str:
-        """What the column `path` says, spelled by `printable`; also its name in messages."""
+        """The text of the column `path`, spelled by `printable`; also its name in messages."""
 
     @property
     def name(self) -> str:

@@ -1,4 +1,4 @@
-"""report.html: the results of a batch, to look through."""
+"""report.html: the results of a batch, to review in a browser."""
 
 import os
 from collections import Counter

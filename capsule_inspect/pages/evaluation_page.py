@@ -160,7 +160,7 @@ class _ClassRow:
 
 @dataclass(frozen=True)
 class _Page:
-    """What `templates/evaluation.html` shows."""
+    """The data for `templates/evaluation.html`."""
 
     title: str
     about: str

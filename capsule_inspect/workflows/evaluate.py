@@ -90,11 +90,11 @@ def evaluate(  # noqa: PLR0913  (each choice is a parameter)
 
     Args:
         model: A `.tflite` or `.keras` file, the folder of a run or study, or an out_of_fold.csv.
-        data: The data set folder; by default what data.dir says.
+        data: The data set folder; by default the setting data.dir.
         split: `train`, `val`, `test` (the default) or `all`; not for a study.
         out: The folder to make; by default `runs/evaluate/<time>-<model>/`.
         runtime: What executes a `.tflite` file.
-        data_root: Where the pictures are, if they moved.
+        data_root: The folder of the pictures, if they have moved.
         overrides: Settings to change, such as `predict.threads=2`.
         config_dir: A folder of your own config groups.
         reporter: Follows the progress.

@@ -52,14 +52,14 @@ def export(  # noqa: PLR0913  (each choice is a parameter)
     on_file: "Callable[[Exported], None]" = lambda _: None,
     reporter: Reporter = SILENT,
 ) -> ExportResult:
-    """Converts a network, or those of a study, to TensorFlow Lite, and checks that they agree.
+    """Converts a network or a study to TensorFlow Lite, and checks each file against its network.
 
     Args:
         model: A `.keras` file, or the folder of a run or study.
-        data: The data set folder; by default what data.dir says.
+        data: The data set folder; by default the setting data.dir.
         out: The file to write; by default model.tflite beside the network. Not for a study.
         force: Write a file even if it disagrees too much with its network.
-        data_root: Where the pictures are, if they moved.
+        data_root: The folder of the pictures, if they have moved.
         cross_validation: The folder that `evaluate` wrote of a study, for a network trained on all
             its pictures: the file gets its operating point and metrics.
         overrides: Settings to change, such as `export=float16`.

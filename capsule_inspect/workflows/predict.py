@@ -100,7 +100,8 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
         threshold: Capsules with at least this defect score are defective, in [0, 1]; by default
             the model decides.
         on_existing: What to do with a results folder that already holds a run.
-        jobs: Pictures to work on at a time, at least 1; by default as many as there are cores.
+        jobs: Pictures to inspect at the same time, at least 1; by default the number of cores
+            divided by `predict.threads`.
         runtime: What executes the model.
         verbose: Say which model, runtime and threshold.
         overrides: Settings to change, such as `predict.threads=2`.

@@ -58,9 +58,9 @@ def train(
     """Trains a network on a data set; with train.folds, one for every fold and seed.
 
     Args:
-        data: The data set folder; by default what data.dir says.
+        data: The data set folder; by default the setting data.dir.
         out: The run folder to make; by default `runs/train/<time>-<data set>/`.
-        data_root: Where the pictures are, if they moved.
+        data_root: The folder of the pictures, if they have moved.
         resume: The folder of an unfinished run or study to resume; it keeps its own settings.
         overrides: Settings to change, such as `train.epochs=40`.
         config_dir: A folder of your own config groups.

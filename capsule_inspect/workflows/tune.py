@@ -51,9 +51,9 @@ def tune(
     """Works on a search until all its trials are finished or taken by other workers.
 
     Args:
-        data: The data set folder; by default what data.dir says.
+        data: The data set folder; by default the setting data.dir.
         out: The run folder to make; by default `runs/tune/<time>-<data set>/`.
-        data_root: Where the pictures are, if they moved.
+        data_root: The folder of the pictures, if they have moved.
         resume: The run folder of a search to resume; of the settings, only tune.trials may change.
         storage: SQLAlchemy URL of the database for the trials; by default `study.db` in the run
             folder.

@@ -48,7 +48,7 @@ LAYOUTS: list[Layout] = [FolderPerClass(), MvtecAd()]
 
 
 def register(layout: Layout) -> None:
-    """Adds a layout. It is asked before those that are there, and so takes precedence."""
+    """Adds a layout. It is tried before the existing ones."""
     LAYOUTS.insert(0, layout)
 
 
