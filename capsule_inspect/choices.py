@@ -15,6 +15,12 @@ SHIPPED_MODEL: Final = Path(__file__).parent / "assets" / "capsule.tflite"
 SPLITS: Final = ("train", "val", "test")
 """The splits of a data set."""
 
+ALL: Final = "all"
+"""The pictures of every split."""
+
+SPLITS_AND_ALL: Final = (*SPLITS, ALL)
+"""What can be evaluated."""
+
 RuntimeName: TypeAlias = Literal["auto", "ai-edge-litert", "tflite-runtime"]
 """What executes a model file: `auto` prefers ai-edge-litert, which is several times faster."""
 
@@ -46,6 +52,9 @@ QUANTIZATIONS: Final = ("int8", "float32", "float16", "dynamic")
 POLICIES: Final = ("best_f1", "max_miss_rate")
 """What a threshold can be chosen for."""
 
+AUTO_POLICY: Final = "auto"
+"""The policy of the network, or `best_f1` if it has none yet."""
+
 ROI_MODES: Final = ("capsule", "whole")
 """The values of `model.roi.mode`."""
 
@@ -60,3 +69,17 @@ MASK_LOSSES: Final = ("classes", "any_defect")
 
 PRUNERS: Final = ("median", "none")
 """The values of `tune.pruner`."""
+
+BACKENDS: Final = ("tensorflow", "jax")
+"""The values of KERAS_BACKEND; the first is the default."""
+
+RunCommand: TypeAlias = Literal["train", "tune", "evaluate", "predict"]
+"""The commands that create run folders."""
+
+RUN_COMMANDS: Final[tuple[RunCommand, ...]] = get_args(RunCommand)
+
+RESUMABLE: Final[tuple[RunCommand, ...]] = ("train", "tune")
+"""The commands that resume a run with `--resume RUN`."""
+
+RunState: TypeAlias = Literal["finished", "unfinished", "damaged"]
+"""The progress of a run."""

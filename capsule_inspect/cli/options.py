@@ -41,9 +41,9 @@ def complete_setting(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def complete_split(incomplete: str) -> list[str]:
     """Completes the name of a split, or `all`."""
-    from capsule_inspect.choices import SPLITS
+    from capsule_inspect.choices import SPLITS_AND_ALL
 
-    return [name for name in (*SPLITS, "all") if name.startswith(incomplete)]
+    return [name for name in SPLITS_AND_ALL if name.startswith(incomplete)]
 
 
 def _options(group: str, start: str) -> list[str]:

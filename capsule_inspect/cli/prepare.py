@@ -97,13 +97,13 @@ def _table(data: "DataSet") -> "Table":
     """Builds the table of counts per class and split."""
     from rich.table import Table
 
-    from capsule_inspect.choices import SPLITS
+    from capsule_inspect.choices import ALL, SPLITS, SPLITS_AND_ALL
 
     table = Table(show_footer=True)
-    table.add_column("class", footer="all")
+    table.add_column("class", footer=ALL)
     columns = [[data.count(label, split) for label in data.classes] for split in SPLITS]
     columns.append([sum(row) for row in zip(*columns, strict=True)])
-    for name, column in zip((*SPLITS, "all"), columns, strict=True):
+    for name, column in zip(SPLITS_AND_ALL, columns, strict=True):
         table.add_column(name, justify="right", footer=str(sum(column)))
     for label, *counts in zip(data.classes, *columns, strict=True):
         table.add_row(label, *(str(count) for count in counts))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from capsule_inspect.checks import require_range, setting
 from capsule_inspect.choices import (
+    AUTO_POLICY,
     LABEL_HEADS,
     MASK_LOSSES,
     POLICIES,
@@ -22,9 +23,6 @@ from capsule_inspect.settings.search_space import SpaceSettings
 
 if TYPE_CHECKING:
     from capsule_inspect.modelfile.metadata import OperatingPoint
-
-AUTO = "auto"
-"""The policy of the network, or `best_f1` if it has none yet."""
 
 _SEEDS = 2**32
 """The number of seeds; NumPy and Keras take no higher ones."""
@@ -219,7 +217,7 @@ class ThresholdSettings:
         "`best_f1` makes as few mistakes as possible; `max_miss_rate` gives the fewest false "
         "alarms with no more than `threshold.value` of the defects missed; `auto` is what the "
         "network was trained with, and `best_f1` in training.",
-        choices=(AUTO, *POLICIES),
+        choices=(AUTO_POLICY, *POLICIES),
     )
     value: float = setting(
         "Share of the defective pictures that may be missed.", at_least=0, below=1
@@ -232,7 +230,7 @@ class ThresholdSettings:
 
     def resolve(self, earlier: "OperatingPoint") -> "ThresholdSettings":
         """Returns these settings, with those of an earlier choice in the place of `auto`."""
-        if self.policy != AUTO:
+        if self.policy != AUTO_POLICY:
             return self
         return ThresholdSettings(earlier.policy, earlier.policy_value)
 

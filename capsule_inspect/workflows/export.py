@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from capsule_inspect.choices import AUTO_POLICY
 from capsule_inspect.dataset.data_set import DataSet, read_dataset
 from capsule_inspect.errors import UsageError
 from capsule_inspect.files import StrPath
 from capsule_inspect.modelfile.metadata import OperatingPoint
 from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.runs.run_folder import RunFolder
-from capsule_inspect.settings.groups import AUTO, ExportSettings, Settings
+from capsule_inspect.settings.groups import ExportSettings, Settings
 from capsule_inspect.settings.yaml_text import read_settings
 from capsule_inspect.training.decision import read_decision, resolve_model
 from capsule_inspect.training.study import CrossValidationRun, open_study, require_finished
@@ -138,7 +139,7 @@ def _cross_validated(run: RunFolder, settings: Settings) -> "PooledResults | Non
 
     if not settings.export.cross_validation:
         return None
-    if settings.threshold.policy != AUTO:
+    if settings.threshold.policy != AUTO_POLICY:
         raise UsageError(
             "The threshold comes from the cross-validation, whose policy was chosen when its runs "
             "were exported. Leave threshold.policy away."
