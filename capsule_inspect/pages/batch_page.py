@@ -58,7 +58,7 @@ class _Page:
 
 
 def write_batch_page(
-    results: OpenResults, about: str, drift: Sequence[Shift] = (), max_pixels: int = MAX_PIXELS
+    results: OpenResults, about: str, drift: Sequence[Shift], max_pixels: int
 ) -> None:
     """Writes report.html beside the rows of a batch.
 
