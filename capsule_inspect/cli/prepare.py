@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from capsule_inspect.cli.next_steps import train_next
 from capsule_inspect.cli.options import ConfigDir, Overrides, PrintConfig, print_settings
-from capsule_inspect.text import command_line, counted
+from capsule_inspect.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -81,7 +82,7 @@ def prepare(
     pictures = counted(len(result.data.samples), "picture")
     terminal.say(
         f"Wrote {pictures} to {out / 'manifest.csv'}{page} in {result.seconds:.1f} s. "
-        f"Next: {command_line('train', '--data', out)}"
+        f"Next: {train_next(out)}"
     )
 
 

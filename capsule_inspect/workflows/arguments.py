@@ -24,6 +24,21 @@ def as_path(path: StrPath | None) -> Path | None:
     return None if path is None else Path(path)
 
 
+def options_of(command: str = "", **given: StrPath | None) -> Options:
+    """Returns the options of a command by the settings they stand for, as `OPTIONS` pairs them.
+
+    Args:
+        command: The group of settings of which the command has options, besides those of `data`.
+        **given: The options by their names in Python, such as `data_root` for `--data-root`.
+    """
+    key_of = {
+        option.removeprefix("--").replace("-", "_"): key
+        for key, option in OPTIONS.items()
+        if key.startswith(("data.", f"{command}."))
+    }
+    return {key_of[name]: value for name, value in given.items()}
+
+
 def compose_settings(
     overrides: Sequence[str] = (),
     config_dir: StrPath | None = None,
@@ -37,8 +52,8 @@ def compose_settings(
     Args:
         overrides: Settings to change, such as `train.epochs=40`.
         config_dir: A folder of the user's own config groups.
-        options: All that the workflow takes and `settings.keys.OPTIONS` names; they replace the
-            settings of config files.
+        options: All of `OPTIONS` that the workflow takes, as `options_of` returns them; they
+            replace the settings of config files.
         light: Do not import Hydra where there are neither overrides nor config files of the
             user's own; the defaults hold then.
         reporter: Told of overrides that have an option.

@@ -16,7 +16,7 @@ from capsule_inspect.settings.groups import ExportSettings, Settings
 from capsule_inspect.settings.yaml_text import read_settings
 from capsule_inspect.training.decision import read_decision, resolve_model
 from capsule_inspect.training.study import CrossValidationRun, open_study, require_finished
-from capsule_inspect.workflows.arguments import as_path, compose_settings
+from capsule_inspect.workflows.arguments import as_path, compose_settings, options_of
 from capsule_inspect.workflows.extras import import_training_stack
 
 if TYPE_CHECKING:
@@ -72,11 +72,9 @@ def export(  # noqa: PLR0913  (each choice is a parameter)
         CapsuleInspectError: A package is missing; settings, network or data set cannot be used;
             or a file disagrees with its network.
     """
-    options = {
-        "data.dir": data,
-        "data.root": data_root,
-        "export.cross_validation": cross_validation,
-    }
+    options = options_of(
+        "export", data=data, data_root=data_root, cross_validation=cross_validation
+    )
     settings = compose_settings(overrides, config_dir, options, reporter=reporter)
     path, file = Path(model), as_path(out)
     read = read_dataset(Path(settings.data.dir), settings.data.root)

@@ -11,6 +11,7 @@ from capsule_inspect.workflows.arguments import (
     all_overrides,
     as_path,
     compose_settings,
+    options_of,
     overridden_key,
 )
 
@@ -37,6 +38,15 @@ def test_a_data_set_folder_needs_no_quotes_and_outranks_config_files(folder, tmp
     settings = compose_settings(options=options)
     assert (settings.data.dir, settings.data.root) == ("a b=c", "a b=c")
     assert compose_settings(options=dict.fromkeys(options)).data.dir == "other"
+
+
+def test_options_are_told_by_the_settings_they_stand_for():
+    assert options_of(data="a", data_root=None) == {"data.dir": "a", "data.root": None}
+    assert options_of("train", resume="b") == {"train.resume": "b"}
+    assert options_of("tune", resume="c", storage="d") == {"tune.resume": "c", "tune.storage": "d"}
+    assert options_of("export", cross_validation="e") == {"export.cross_validation": "e"}
+    with pytest.raises(KeyError):
+        options_of("export", resume="f")
 
 
 @pytest.mark.parametrize("key", OPTIONS)
