@@ -26,6 +26,9 @@ RuntimeName: TypeAlias = Literal["auto", "ai-edge-litert", "tflite-runtime"]
 
 DEFAULT_RUNTIME: Final[RuntimeName] = "auto"
 
+PICTURE_EXTENSIONS: Final = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
+"""The extensions, in lower case, that make a file in a folder a picture."""
+
 PictureFormat: TypeAlias = Literal["png", "jpg", "webp"]
 """A format that overlays are written in, and its extension."""
 

@@ -8,6 +8,7 @@ import typer
 
 from capsule_inspect.cli.next_steps import train_next
 from capsule_inspect.cli.options import ConfigDir, Overrides, PrintConfig, print_settings
+from capsule_inspect.dataset.layouts.registry import layouts
 from capsule_inspect.text import counted
 
 if TYPE_CHECKING:
@@ -20,12 +21,16 @@ if TYPE_CHECKING:
     from capsule_inspect.dataset.data_set import DataSet
 
 
+def _layout_names() -> str:
+    return " or ".join(layout.name for layout in layouts())
+
+
 def prepare(
     source: Annotated[
         str,
         typer.Argument(
             metavar="SOURCE",
-            help="A folder of pictures (MVTec AD, or a folder per class), or the word `drawn`.",
+            help=f"A folder of pictures ({_layout_names()}), or the word `drawn`.",
         ),
     ],
     out: Annotated[
