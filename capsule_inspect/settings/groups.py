@@ -31,6 +31,11 @@ _COARSEST_STRIDE = 32
 """The side of a pixel of the encoder's last features, in window pixels."""
 
 
+def _require_folds(key: str, folds: int, none: str) -> None:
+    if folds < 0 or folds == 1:
+        raise ValueError(f"{key} is {folds}, but must be 0 ({none}) or at least 2.")
+
+
 @group("data")
 class DataSettings:
     """What `prepare` makes of pictures, and where the other commands find it."""
@@ -61,8 +66,7 @@ class DataSettings:
     def __post_init__(self) -> None:
         """Raises ValueError if the shares or the folds are impossible."""
         require_range("data.val + data.test", round(self.val + self.test, 9), below=1)
-        if self.folds < 0 or self.folds == 1:
-            raise ValueError(f"data.folds is {self.folds}, but must be 0 (no folds) or at least 2.")
+        _require_folds("data.folds", self.folds, "no folds")
 
 
 @group("model")
@@ -200,10 +204,7 @@ class TrainSettings:
 
     def __post_init__(self) -> None:
         """Raises ValueError if folds, seeds and seed do not go together."""
-        if self.folds < 0 or self.folds == 1:
-            raise ValueError(
-                f"train.folds is {self.folds}, but must be 0 (a single run) or at least 2."
-            )
+        _require_folds("train.folds", self.folds, "a single run")
         if self.seeds > 1 and not self.folds:
             raise ValueError("train.seeds counts the runs of each fold; it needs train.folds.")
         require_range("train.seed + train.seeds", self.seed + self.seeds, at_most=_SEEDS)
