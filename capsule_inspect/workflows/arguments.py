@@ -7,10 +7,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeAlias
 
-from capsule_inspect.errors import UsageError
+from capsule_inspect.errors import ConfigError, UsageError
 from capsule_inspect.files import StrPath
 from capsule_inspect.reporter import SILENT, Reporter
-from capsule_inspect.settings.compose import compose, config_folders
+from capsule_inspect.settings.compose import compose, config_folders, group_options
 from capsule_inspect.settings.groups import Settings
 from capsule_inspect.settings.keys import OPTIONS, value_of, with_value
 from capsule_inspect.text import mask_passwords
@@ -67,6 +67,8 @@ def compose_settings(
             f"overrides is the text '{overrides}'; give a list, such as ['{overrides}']."
         )
     folder = as_path(config_dir)
+    if "data.dir" in options:
+        _refuse_folder_as_group(overrides, folder)
     if light and not overrides and len(config_folders(folder)) == 1:
         settings = Settings()
     else:
@@ -78,6 +80,20 @@ def compose_settings(
         if value is not None:
             settings = with_value(settings, key, os.fspath(value))
     return settings
+
+
+def _refuse_folder_as_group(overrides: Sequence[str], config_dir: Path | None) -> None:
+    """Refuses `data=DIR` with the option that was meant: `data` chooses a config file."""
+    for text in overrides:
+        key, equals, given = text.partition("=")
+        if key != "data" or not equals:
+            continue
+        value, known = given.strip("'\""), group_options(key, config_folders(config_dir))
+        if value not in known:
+            raise ConfigError(
+                f"data cannot be '{value}'. Known: {', '.join(known)}. For a data set folder, "
+                f"write `{_as_option('data.dir', value)}`."
+            )
 
 
 def _explain_option(

@@ -88,6 +88,34 @@ def test_nothing_is_said_of_other_overrides(overrides):
     assert recorder.said == []
 
 
+@pytest.mark.parametrize(
+    ("override", "value", "option"),
+    [
+        ("data=capsules", "capsules", "--data capsules"),
+        ("data=data/capsule", "data/capsule", "--data data/capsule"),
+        ("data='my things'", "my things", "--data 'my things'"),
+    ],
+)
+def test_a_folder_in_place_of_a_config_file_is_answered_with_the_option(override, value, option):
+    with pytest.raises(ConfigError) as caught:
+        compose_settings([override], options={"data.dir": None})
+    assert str(caught.value) == (
+        f"data cannot be '{value}'. Known: capsule, drawn. For a data set folder, write `{option}`."
+    )
+
+
+def test_a_command_without_the_option_does_not_name_it():
+    with pytest.raises(ConfigError, match=r"data cannot be 'capsules'\. .* Known: capsule, drawn"):
+        compose_settings(["data=capsules"])
+
+
+def test_a_config_file_of_ones_own_for_the_data_is_found(tmp_path):
+    (tmp_path / "mine/data").mkdir(parents=True)
+    (tmp_path / "mine/data/line.yaml").write_text("defaults: [capsule, _self_]\ndir: line\n")
+    options = {"data.dir": None}
+    assert compose_settings(["data=line"], tmp_path / "mine", options).data.dir == "line"
+
+
 def test_an_option_of_another_command_is_not_named():
     recorder = Recorder()
     compose_settings(["train.resume=a"], options={"tune.resume": None}, reporter=recorder)
