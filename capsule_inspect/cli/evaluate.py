@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from capsule_inspect.choices import DEFAULT_RUNTIME, RuntimeName
+from capsule_inspect.cli.next_steps import export_next, predict_next
 from capsule_inspect.cli.options import (
     ConfigDir,
     Data,
@@ -17,7 +18,6 @@ from capsule_inspect.cli.options import (
     split_arguments,
 )
 from capsule_inspect.errors import UsageError
-from capsule_inspect.text import command_line
 
 if TYPE_CHECKING:
     from capsule_inspect.workflows.evaluate import EvaluateResult
@@ -82,7 +82,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
 
     required = [parse_condition(condition) for condition in conditions or []]
     if print_config:
-        print_settings(overrides, config_dir, {"data.dir": data, "data.root": data_root})
+        print_settings(overrides, config_dir, data=data, data_root=data_root)
     if split_arguments([str(model)])[1]:
         raise UsageError(
             f"MODEL is missing before '{model}': a .tflite or .keras file, or the folder of a run."
@@ -121,7 +121,7 @@ def _next(model: Path, result: "EvaluateResult") -> str:
     if result.file is None:
         return ""
     if result.file.suffix == ".tflite":
-        following = command_line("predict", "PICTURES", "--model", model, "-o", "out")
+        following = predict_next(model)
     else:
-        following = command_line("export-tflite", model, "--data", str(result.data))
+        following = export_next(model, result.data)
     return f" Next: {following}"

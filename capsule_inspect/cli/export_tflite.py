@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from capsule_inspect.cli.next_steps import evaluate_next, predict_next
 from capsule_inspect.cli.options import (
     ConfigDir,
     Data,
@@ -13,7 +14,6 @@ from capsule_inspect.cli.options import (
     print_settings,
     settings_argument,
 )
-from capsule_inspect.text import command_line
 
 if TYPE_CHECKING:
     from capsule_inspect.cli.console import Terminal
@@ -63,12 +63,8 @@ def export_tflite(  # noqa: PLR0913, PLR0917  (each option of the command is a p
         capsule-inspect export-tflite runs/first threshold.policy=max_miss_rate threshold.value=.02
     """
     if print_config:
-        options = {
-            "data.dir": data,
-            "data.root": data_root,
-            "export.cross_validation": cross_validation,
-        }
-        print_settings(overrides, config_dir, options)
+        where = {"data": data, "data_root": data_root, "cross_validation": cross_validation}
+        print_settings(overrides, config_dir, "export", **where)
     from capsule_inspect.cli.console import Terminal
     from capsule_inspect.workflows import export as workflow
 
@@ -86,10 +82,10 @@ def export_tflite(  # noqa: PLR0913, PLR0917  (each option of the command is a p
         reporter=terminal,
     )
     if result.study:
-        following = command_line("evaluate", result.study, "--data", result.data)
+        following = evaluate_next(result.study, result.data)
     else:
         (file,) = result.files
-        following = command_line("predict", "PICTURES", "--model", file.path, "-o", "out")
+        following = predict_next(file.path)
     terminal.say(f"Next: {following}")
 
 

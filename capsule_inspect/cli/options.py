@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -13,7 +12,7 @@ from capsule_inspect.settings.groups import Settings
 from capsule_inspect.settings.keys import OPTIONS, keys
 
 if TYPE_CHECKING:
-    from capsule_inspect.workflows.arguments import Options
+    from capsule_inspect.files import StrPath
 
 
 def complete_setting(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -41,9 +40,9 @@ def complete_setting(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def complete_split(incomplete: str) -> list[str]:
     """Completes the name of a split, or `all`."""
-    from capsule_inspect.choices import SPLITS
+    from capsule_inspect.choices import SPLITS_AND_ALL
 
-    return [name for name in (*SPLITS, "all") if name.startswith(incomplete)]
+    return [name for name in SPLITS_AND_ALL if name.startswith(incomplete)]
 
 
 def _options(group: str, start: str) -> list[str]:
@@ -118,14 +117,16 @@ DataRoot = Annotated[
 def print_settings(
     overrides: Sequence[str] | None,
     config_dir: Path | None,
-    options: "Options" = MappingProxyType({}),
+    command: str = "",
+    **options: "StrPath | None",
 ) -> NoReturn:
     """Prints the settings of a command as YAML and ends the command, for `--print-config`.
 
     Args:
         overrides: Trailing `KEY=VALUE` arguments.
         config_dir: Folder of the user's own config groups.
-        options: The values of the options that stand for settings.
+        command: The group of settings that the command has options of, besides those of `data`.
+        **options: The options that stand for settings, by their names in Python.
 
     Raises:
         ConfigError: An override or config file is malformed, unknown, or of the wrong type.
@@ -134,9 +135,10 @@ def print_settings(
     """
     from capsule_inspect.cli.console import Terminal
     from capsule_inspect.settings.yaml_text import to_yaml
-    from capsule_inspect.workflows.arguments import compose_settings
+    from capsule_inspect.workflows.arguments import compose_settings, options_of
 
-    settings = compose_settings(overrides or (), config_dir, options, reporter=Terminal())
+    given = options_of(command, **options)
+    settings = compose_settings(overrides or (), config_dir, given, reporter=Terminal())
     typer.echo(to_yaml(settings), nl=False)
     raise typer.Exit
 

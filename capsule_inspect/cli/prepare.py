@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from capsule_inspect.cli.next_steps import train_next
 from capsule_inspect.cli.options import ConfigDir, PrintConfig, print_settings, settings_argument
-from capsule_inspect.text import command_line, counted
+from capsule_inspect.dataset.layouts.registry import layouts
+from capsule_inspect.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,12 +21,16 @@ if TYPE_CHECKING:
     from capsule_inspect.dataset.data_set import DataSet
 
 
+def _layout_names() -> str:
+    return " or ".join(layout.name for layout in layouts())
+
+
 def prepare(
     source: Annotated[
         str,
         typer.Argument(
             metavar="SOURCE",
-            help="A folder of pictures (MVTec AD, or a folder per class), or the word `drawn`.",
+            help=f"A folder of pictures ({_layout_names()}), or the word `drawn`.",
         ),
     ],
     out: Annotated[
@@ -82,7 +88,7 @@ def prepare(
     pictures = counted(len(result.data.samples), "picture")
     terminal.say(
         f"Wrote {pictures} to {out / 'manifest.csv'}{page} in {result.seconds:.1f} s. "
-        f"Next: {command_line('train', '--data', out)}"
+        f"Next: {train_next(out)}"
     )
 
 
@@ -98,13 +104,13 @@ def _table(data: "DataSet") -> "Table":
     """Builds the table of counts per class and split."""
     from rich.table import Table
 
-    from capsule_inspect.choices import SPLITS
+    from capsule_inspect.choices import ALL, SPLITS, SPLITS_AND_ALL
 
     table = Table(show_footer=True)
-    table.add_column("class", footer="all")
+    table.add_column("class", footer=ALL)
     columns = [[data.count(label, split) for label in data.classes] for split in SPLITS]
     columns.append([sum(row) for row in zip(*columns, strict=True)])
-    for name, column in zip((*SPLITS, "all"), columns, strict=True):
+    for name, column in zip(SPLITS_AND_ALL, columns, strict=True):
         table.add_column(name, justify="right", footer=str(sum(column)))
     for label, *counts in zip(data.classes, *columns, strict=True):
         table.add_row(label, *(str(count) for count in counts))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from capsule_inspect.runs.run import Command
+from capsule_inspect.choices import RunCommand
 from capsule_inspect.runs.run_folder import RUNS
 from capsule_inspect.text import command_line, counted
 
@@ -31,7 +31,7 @@ def runs(
         ),
     ] = None,
     command: Annotated[
-        Command | None,
+        RunCommand | None,
         typer.Option(
             metavar="NAME", help="List only the runs of train, tune, evaluate or predict."
         ),

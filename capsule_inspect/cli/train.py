@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from capsule_inspect.cli.next_steps import evaluate_next, export_next
 from capsule_inspect.cli.options import (
     ConfigDir,
     Data,
@@ -13,7 +14,6 @@ from capsule_inspect.cli.options import (
     print_settings,
     settings_argument,
 )
-from capsule_inspect.text import command_line
 
 if TYPE_CHECKING:
     from capsule_inspect.workflows.train import TrainResult
@@ -47,8 +47,9 @@ def train(
         capsule-inspect train --data data/capsule train.folds=5 train.seeds=3
     """
     if print_config:
-        options = {"data.dir": data, "data.root": data_root, "train.resume": resume}
-        print_settings(overrides, config_dir, options)
+        print_settings(
+            overrides, config_dir, "train", data=data, data_root=data_root, resume=resume
+        )
     from capsule_inspect.cli.console import Terminal
     from capsule_inspect.cli.tables import print_metrics
     from capsule_inspect.workflows import train as workflow
@@ -73,8 +74,8 @@ def _conclusion(result: "TrainResult") -> str:
     if result.elsewhere:
         names = ", ".join(result.elsewhere)
         return f"Other processes are still training {names}. All other runs are finished."
-    evaluating = command_line("evaluate", result.folder, "--data", result.data)
+    evaluating = evaluate_next(result.folder, result.data)
     if result.model is None:
         return f"All runs are finished. Next: {evaluating}"
-    exporting = command_line("export-tflite", result.folder, "--data", result.data)
+    exporting = export_next(result.folder, result.data)
     return f"Wrote {result.model}. Next: {evaluating}, or: {exporting}"

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from capsule_inspect.cli.next_steps import train_next
 from capsule_inspect.cli.options import (
     ConfigDir,
     Data,
@@ -13,7 +14,6 @@ from capsule_inspect.cli.options import (
     print_settings,
     settings_argument,
 )
-from capsule_inspect.text import command_line
 
 
 def tune(
@@ -53,13 +53,8 @@ def tune(
         capsule-inspect tune --resume runs/search tune.trials=40
     """
     if print_config:
-        options = {
-            "data.dir": data,
-            "data.root": data_root,
-            "tune.resume": resume,
-            "tune.storage": storage,
-        }
-        print_settings(overrides, config_dir, options)
+        where = {"data": data, "data_root": data_root, "resume": resume, "storage": storage}
+        print_settings(overrides, config_dir, "tune", **where)
     from capsule_inspect.cli.console import Terminal
     from capsule_inspect.workflows import tune as workflow
 
@@ -81,8 +76,7 @@ def tune(
         terminal.say(f"Other workers run the last {result.running} trials and finish the search.")
     if result.experiment:
         terminal.say(result.figures)
-        experiment = f"experiment={result.experiment}"
-        following = command_line("train", "--data", result.data, experiment)
+        following = train_next(result.data, f"experiment={result.experiment}")
         terminal.say(
             f"Best of {result.finished} trials: score {result.score:.4f}. Next: {following}"
         )

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Protocol
 
-from capsule_inspect.choices import PICTURE_FORMATS
+from capsule_inspect.choices import PICTURE_EXTENSIONS, PICTURE_FORMATS
 from capsule_inspect.errors import UsageError
-from capsule_inspect.imaging.picture import PICTURE_EXTENSIONS, read_picture_file
+from capsule_inspect.imaging.picture import read_picture_file
 from capsule_inspect.inference.results_folder import (
     PICTURE_FOLDERS,
     ResultsFolder,

@@ -126,7 +126,7 @@ class Inspector:
             begin with those about the file.
 
         Raises:
-            PictureError: The content is no whole picture, or has more than 100 megapixels.
+            PictureError: The content is no whole picture, or has more than `MAX_PIXELS`.
         """
         loaded = decode_picture(data, name)
         return tuple(

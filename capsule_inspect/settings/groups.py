@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from capsule_inspect.checks import require_range, setting
 from capsule_inspect.choices import (
+    AUTO_POLICY,
     LABEL_HEADS,
     MASK_LOSSES,
     POLICIES,
@@ -23,14 +24,16 @@ from capsule_inspect.settings.search_space import SpaceSettings
 if TYPE_CHECKING:
     from capsule_inspect.modelfile.metadata import OperatingPoint
 
-AUTO = "auto"
-"""The policy of the network, or `best_f1` if it has none yet."""
-
 _SEEDS = 2**32
 """The number of seeds; NumPy and Keras take no higher ones."""
 
 _COARSEST_STRIDE = 32
 """The side of a pixel of the encoder's last features, in window pixels."""
+
+
+def _require_folds(key: str, folds: int, none: str) -> None:
+    if folds < 0 or folds == 1:
+        raise ValueError(f"{key} is {folds}, but must be 0 ({none}) or at least 2.")
 
 
 @group("data")
@@ -63,8 +66,7 @@ class DataSettings:
     def __post_init__(self) -> None:
         """Raises ValueError if the shares or the folds are impossible."""
         require_range("data.val + data.test", round(self.val + self.test, 9), below=1)
-        if self.folds < 0 or self.folds == 1:
-            raise ValueError(f"data.folds is {self.folds}, but must be 0 (no folds) or at least 2.")
+        _require_folds("data.folds", self.folds, "no folds")
 
 
 @group("model")
@@ -204,10 +206,7 @@ class TrainSettings:
 
     def __post_init__(self) -> None:
         """Raises ValueError if folds, seeds and seed do not go together."""
-        if self.folds < 0 or self.folds == 1:
-            raise ValueError(
-                f"train.folds is {self.folds}, but must be 0 (a single run) or at least 2."
-            )
+        _require_folds("train.folds", self.folds, "a single run")
         if self.seeds > 1 and not self.folds:
             raise ValueError("train.seeds counts the runs of each fold; it needs train.folds.")
         require_range("train.seed + train.seeds", self.seed + self.seeds, at_most=_SEEDS)
@@ -221,7 +220,7 @@ class ThresholdSettings:
         "`best_f1` makes as few mistakes as possible. `max_miss_rate` gives the fewest false "
         "alarms while missing at most `threshold.value` of the defects. `auto` is the policy "
         "that the network was trained with; in training it is `best_f1`.",
-        choices=(AUTO, *POLICIES),
+        choices=(AUTO_POLICY, *POLICIES),
     )
     value: float = setting(
         "Share of the defective pictures that may be missed.", at_least=0, below=1
@@ -234,7 +233,7 @@ class ThresholdSettings:
 
     def resolve(self, earlier: "OperatingPoint") -> "ThresholdSettings":
         """Returns these settings, with those of an earlier choice in the place of `auto`."""
-        if self.policy != AUTO:
+        if self.policy != AUTO_POLICY:
             return self
         return ThresholdSettings(earlier.policy, earlier.policy_value)
 

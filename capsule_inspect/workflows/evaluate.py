@@ -40,7 +40,7 @@ from capsule_inspect.training.study import (
     open_study,
     require_finished,
 )
-from capsule_inspect.workflows.arguments import all_overrides, as_path, compose_settings
+from capsule_inspect.workflows.arguments import all_overrides, as_path, compose_settings, options_of
 from capsule_inspect.workflows.extras import require_train_extra
 from capsule_inspect.workflows.models import load_model
 
@@ -103,7 +103,7 @@ def evaluate(  # noqa: PLR0913  (each choice is a parameter)
         CapsuleInspectError: A package is missing; settings, model, data set or folder cannot be
             used; or runs of a study are not finished.
     """
-    options = {"data.dir": data, "data.root": data_root}
+    options = options_of(data=data, data_root=data_root)
     settings = compose_settings(overrides, config_dir, options, reporter=reporter)
     require_train_extra("evaluate", ("sklearn",))
     path = Path(model)

@@ -114,7 +114,7 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
         InterruptedRunError: The user stopped the batch; the message says how to resume it.
     """
     start = time.monotonic()
-    _require_choices(on_existing, runtime, jobs)
+    _require_choices(on_existing, jobs)
     settings = compose_settings(overrides, config_dir, light=True).predict
     options = InspectOptions(
         overlays=overlays,
@@ -163,9 +163,8 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
     )
 
 
-def _require_choices(on_existing: str, runtime: str, jobs: int | None) -> None:
+def _require_choices(on_existing: str, jobs: int | None) -> None:
     require_choice("on_existing", on_existing, get_args(OnExisting), UsageError)
-    require_choice("runtime", runtime, get_args(RuntimeName), UsageError)
     if jobs is not None and jobs < 1:
         raise UsageError(f"jobs is {jobs}, but must be at least 1.")
 

@@ -19,6 +19,7 @@ from capsule_inspect.workflows.arguments import (
     all_overrides,
     as_path,
     compose_settings,
+    options_of,
     overridden_key,
 )
 from capsule_inspect.workflows.extras import choose_backend, import_training_stack
@@ -70,7 +71,7 @@ def train(
         CapsuleInspectError: A package is missing, or settings, data set or folder cannot be used.
         InterruptedRunError: The user stopped the run; the message says how to resume it.
     """
-    options = {"data.dir": data, "data.root": data_root, "train.resume": resume}
+    options = options_of("train", data=data, data_root=data_root, resume=resume)
     asked = compose_settings(overrides, config_dir, options, reporter=reporter)
     choose_backend("train")
     given = all_overrides(overrides, options)
