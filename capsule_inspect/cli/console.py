@@ -59,11 +59,11 @@ class Terminal:
     def warn(self, sentence: str) -> None:
         """Writes a warning for the person at the terminal, and to the log."""
         self.mark("Warning", "bold yellow", sentence)
-        _LOG.warning(sentence)
+        _LOG.warning(_one_line(sentence))
 
     def note(self, sentence: str) -> None:
         """Writes a sentence to the log alone."""
-        _LOG.info(sentence)
+        _LOG.info(_one_line(sentence))
 
     def complain(self, sentence: str) -> None:
         """Writes an error for the person at the terminal."""
@@ -119,6 +119,11 @@ def _plain(sentence: str) -> str:
     return "\n".join(map(on_one_line, sentence.split("\n")))
 
 
+def _one_line(sentence: str) -> str:
+    """Keeps an entry of the log on one line, so that no file name can write one of its own."""
+    return on_one_line(" ".join(sentence.splitlines()))
+
+
 @contextmanager
 def open_terminal(quiet: bool = False, log_file: Path | None = None) -> Iterator[Terminal]:
     """Yields a terminal that may be quiet, and may write to a log file as well.
@@ -140,22 +145,16 @@ def open_terminal(quiet: bool = False, log_file: Path | None = None) -> Iterator
         raise UsageError(
             f"The log file '{log_file}' cannot be written: {error.strerror}."
         ) from None
-    handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     _LOG.addHandler(handler)
     try:
         yield terminal
     except CapsuleInspectError as error:
-        _LOG.error(str(error))
+        _LOG.error(_one_line(str(error)))
         raise
     finally:
         _LOG.removeHandler(handler)
         handler.close()
-
-
-class _OneLine(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        """Keeps an entry on one line, so that no file name can write an entry of its own."""
-        return on_one_line(" ".join(super().format(record).splitlines()))
 
 
 class _LogFile(logging.FileHandler):
