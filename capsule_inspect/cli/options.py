@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from capsule_inspect.choices import RuntimeName
 from capsule_inspect.settings.groups import Settings
 from capsule_inspect.settings.keys import OPTIONS, keys
 
@@ -63,6 +64,9 @@ _SETTINGS = "Settings"
 
 _DATA = "Data set"
 
+DECISION, SPEED = "Decision", "Speed"
+"""The panels of the commands that inspect pictures."""
+
 
 def settings_argument(example: str) -> Any:
     """Declares the trailing `KEY=VALUE` arguments of a command.
@@ -110,6 +114,31 @@ DataRoot = Annotated[
         help="The folder of the pictures, if they have moved.",
         show_default=False,
         rich_help_panel=_DATA,
+    ),
+]
+
+
+Model = Annotated[
+    Path | None,
+    typer.Option(
+        help="A model file from export-tflite, in place of the shipped model.",
+        rich_help_panel=DECISION,
+    ),
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        metavar="0..1",
+        help="A capsule with at least this defect score is defective. The default is in the model.",
+        rich_help_panel=DECISION,
+    ),
+]
+ModelRuntime = Annotated[
+    RuntimeName,
+    typer.Option(
+        metavar="NAME",
+        help="The runtime for the model: auto, ai-edge-litert or tflite-runtime.",
+        rich_help_panel=SPEED,
     ),
 ]
 

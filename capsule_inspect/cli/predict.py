@@ -16,11 +16,15 @@ from capsule_inspect.choices import (
     OnExisting,
     OverlayChoice,
     PictureFormat,
-    RuntimeName,
 )
 from capsule_inspect.cli.options import (
+    DECISION,
+    SPEED,
     ConfigDir,
+    Model,
+    ModelRuntime,
     PrintConfig,
+    Threshold,
     complete_setting,
     print_settings,
     split_arguments,
@@ -39,8 +43,7 @@ if TYPE_CHECKING:
     from capsule_inspect.workflows.predict import PredictResult
 
 
-_RESULTS, _DECISION, _AGAIN = "Results", "Decision", "Existing runs"
-_SPEED, _MESSAGES = "Speed", "Messages"
+_RESULTS, _AGAIN, _MESSAGES = "Results", "Existing runs", "Messages"
 
 
 Inputs = Annotated[
@@ -97,27 +100,12 @@ AsTable = Annotated[
     bool,
     typer.Option("--table", help="Also print the rows as a table.", rich_help_panel=_RESULTS),
 ]
-Model = Annotated[
-    Path | None,
-    typer.Option(
-        help="A model file from export-tflite, in place of the shipped model.",
-        rich_help_panel=_DECISION,
-    ),
-]
-Threshold = Annotated[
-    float | None,
-    typer.Option(
-        metavar="0..1",
-        help="A capsule with at least this defect score is defective. The default is in the model.",
-        rich_help_panel=_DECISION,
-    ),
-]
 FailOnDefect = Annotated[
     bool,
     typer.Option(
         "--fail-on-defect",
         help="Exit with code 1 if a capsule is defective or a picture shows no capsule.",
-        rich_help_panel=_DECISION,
+        rich_help_panel=DECISION,
     ),
 ]
 Resume = Annotated[
@@ -143,15 +131,7 @@ Jobs = Annotated[
         help="Pictures to inspect at the same time. The default is the number of cores divided "
         "by predict.threads.",
         show_default=False,
-        rich_help_panel=_SPEED,
-    ),
-]
-ModelRuntime = Annotated[
-    RuntimeName,
-    typer.Option(
-        metavar="NAME",
-        help="The runtime for the model: auto, ai-edge-litert or tflite-runtime.",
-        rich_help_panel=_SPEED,
+        rich_help_panel=SPEED,
     ),
 ]
 Quiet = Annotated[
