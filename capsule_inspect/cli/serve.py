@@ -164,11 +164,16 @@ def serve(  # noqa: PLR0913, PLR0917  (each option of the command is a parameter
         tls_key=tls_key,
     )
     terminal = Terminal()
+
+    def announce(address: str) -> None:
+        if log_format == "text":  # the log says it as JSON
+            terminal.say(f"Ready: {address}")
+
     more = {} if model is None else {"model": model}
     workflow.serve(
         options,
         threshold=threshold,
         runtime=runtime,
-        on_ready=lambda address: terminal.say(f"Ready: {address}"),
+        on_ready=announce,
         **more,
     )
