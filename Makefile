@@ -39,7 +39,7 @@ help: ## show this help
 	@echo '  OUT         $(meaning-OUT), such as $(example-OUT)'
 	@echo '  ARGS        options and settings added to the command, such as train.epochs=40'
 
-demo: $(LIGHT) ## draw 24 capsules and find their defects with the model that ships
+demo: $(LIGHT) ## draw 24 capsules and find their defects with the shipped model
 	rm -rf out/demo
 	$(INSPECT) prepare drawn out/demo/data data.count=24 data.seed=$(SEED)
 	$(INSPECT) predict out/demo/data/pictures -o out/demo/results --table
@@ -60,7 +60,7 @@ lint: $(DEV) ## check format, style and types
 	$(BIN)/ruff check
 	$(BIN)/mypy
 
-format: $(DEV) ## bring the code into its format
+format: $(DEV) ## format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
@@ -68,7 +68,7 @@ bench: $(BENCH) ## measure speed, memory and start-up, in a quarter of an hour o
 	for table in invoke throughput startup memory; do \
 		$(BIN)/python benchmarks/$$table.py || exit; done
 
-pipeline: $(TRAIN) ## go the whole way on drawn capsules, in minutes
+pipeline: $(TRAIN) ## run the whole pipeline on drawn capsules, in minutes
 	rm -rf out/pipeline
 	$(INSPECT) prepare drawn out/pipeline/data data=drawn data.count=60 data.size=500
 	$(INSPECT) train -o out/pipeline/run --data out/pipeline/data experiment=pipeline

@@ -23,10 +23,10 @@ _HOLDS = {"at least": ge, "above": gt, "at most": le, "below": lt}
 
 @dataclass(frozen=True)
 class Rule:
-    """What a setting is, and which values it can take.
+    """The description of a setting and the values it can take.
 
     Attributes:
-        sentence: What it is.
+        sentence: The description.
         bounds: The bounds of a number, by `at least`, `above`, `at most` or `below`.
         choices: The only words allowed; empty for any.
     """
@@ -60,7 +60,7 @@ def setting(
     """Declares a field of a class made by `checked`.
 
     Args:
-        sentence: What the setting is.
+        sentence: The description of the setting.
         at_least: The lowest number allowed.
         above: The number that must be exceeded.
         at_most: The highest number allowed.
@@ -79,7 +79,7 @@ def checked(key: str) -> Callable[[type[_Kind]], type[_Kind]]:
     `__post_init__`, which is for rules between settings.
 
     Args:
-        key: What the class is called in messages, such as `model.roi`.
+        key: The name of the class in messages, such as `model.roi`.
 
     Raises:
         TypeError: A field of the class is not declared by `setting`.
@@ -122,14 +122,14 @@ def require_choice(
     """Checks that a value is one of a few.
 
     Args:
-        key: What the value was given for, such as `train.schedule`.
-        value: What was given.
-        known: What it can be.
+        key: The setting that gets the value, such as `train.schedule`.
+        value: The value.
+        known: The words allowed.
         error: The type of exception to raise.
 
     Raises:
-        ValueError: It is none of them, or what `error` says; the message names the one that was
-            probably meant, and all.
+        ValueError: The value is not allowed; or the type that `error` gives. The message suggests
+            the closest word and lists all.
     """
     if value not in known:
         raise error(f"{key} cannot be '{value}'.{suggest(value, known)} Known: {', '.join(known)}.")
@@ -147,8 +147,8 @@ def require_range(
     """Checks that a number is finite and within bounds.
 
     Args:
-        key: What the number was given for, such as `train.epochs`.
-        value: What was given.
+        key: The setting that gets the number, such as `train.epochs`.
+        value: The number.
         at_least: The lowest number allowed.
         above: The number that must be exceeded.
         at_most: The highest number allowed.

@@ -1,6 +1,6 @@
 """The closed vocabularies, the good class and the shipped model's path.
 
-Light on purpose: `--help` reads them, so nothing here imports NumPy.
+Keep this module light: `--help` reads it, so nothing here imports NumPy.
 """
 
 from pathlib import Path
@@ -15,10 +15,19 @@ SHIPPED_MODEL: Final = Path(__file__).parent / "assets" / "capsule.tflite"
 SPLITS: Final = ("train", "val", "test")
 """The splits of a data set."""
 
+ALL: Final = "all"
+"""The pictures of every split."""
+
+SPLITS_AND_ALL: Final = (*SPLITS, ALL)
+"""What can be evaluated."""
+
 RuntimeName: TypeAlias = Literal["auto", "ai-edge-litert", "tflite-runtime"]
-"""What executes a model file: `auto` prefers ai-edge-litert, which is several times faster."""
+"""The runtimes for a model file: `auto` prefers ai-edge-litert, which is several times faster."""
 
 DEFAULT_RUNTIME: Final[RuntimeName] = "auto"
+
+PICTURE_EXTENSIONS: Final = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
+"""The extensions, in lower case, that make a file in a folder a picture."""
 
 PictureFormat: TypeAlias = Literal["png", "jpg", "webp"]
 """A format that overlays are written in, and its extension."""
@@ -33,7 +42,7 @@ OverlayChoice: TypeAlias = Literal["all", "defects", "none"]
 DEFAULT_OVERLAYS: Final[OverlayChoice] = "all"
 
 OnExisting: TypeAlias = Literal["refuse", "resume", "overwrite"]
-"""What `predict` does with a results folder that already holds a run."""
+"""The ways `predict` can treat a results folder that already holds a run."""
 
 DEFAULT_ON_EXISTING: Final[OnExisting] = "refuse"
 
@@ -44,7 +53,10 @@ QUANTIZATIONS: Final = ("int8", "float32", "float16", "dynamic")
 """The values of `export.format`."""
 
 POLICIES: Final = ("best_f1", "max_miss_rate")
-"""What a threshold can be chosen for."""
+"""The policies that choose a threshold."""
+
+AUTO_POLICY: Final = "auto"
+"""The policy of the network, or `best_f1` if it has none yet."""
 
 ROI_MODES: Final = ("capsule", "whole")
 """The values of `model.roi.mode`."""
@@ -60,3 +72,17 @@ MASK_LOSSES: Final = ("classes", "any_defect")
 
 PRUNERS: Final = ("median", "none")
 """The values of `tune.pruner`."""
+
+BACKENDS: Final = ("tensorflow", "jax")
+"""The values of KERAS_BACKEND; the first is the default."""
+
+RunCommand: TypeAlias = Literal["train", "tune", "evaluate", "predict"]
+"""The commands that create run folders."""
+
+RUN_COMMANDS: Final[tuple[RunCommand, ...]] = get_args(RunCommand)
+
+RESUMABLE: Final[tuple[RunCommand, ...]] = ("train", "tune")
+"""The commands that resume a run with `--resume RUN`."""
+
+RunState: TypeAlias = Literal["finished", "unfinished", "damaged"]
+"""The progress of a run."""

@@ -76,14 +76,14 @@ _TyperUsageError: type[Exception] = typer.BadParameter.__bases__[0]
 """Typer raises this for a wrong command line; it has no public name."""
 
 _DISK_ERRORS = frozenset({errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EPERM, errno.EROFS})
-"""The errors of a disk that is full, or that the user may not write to."""
+"""The errors of a full disk, or of one that the user may not write to."""
 
 app = typer.Typer(
     name="capsule-inspect",
     cls=PlainGroup,
     help="Find defects on medicinal capsules: which are defective, what the defect is, and where.",
     epilog=as_epilog(
-        "To begin, draw some capsules and inspect them; you need nothing else:",
+        "To get started, draw some capsules and inspect them:",
         (
             "capsule-inspect prepare drawn capsules",
             "capsule-inspect predict capsules/pictures -o results --table",
@@ -107,12 +107,12 @@ def _add(command: Callable[..., None], panel: str, name: str | None = None) -> N
 _add(prepare, "Data")
 _add(train, "Training")
 _add(tune, "Training")
-_add(evaluate, "Measuring and export")
-_add(export_tflite, "Measuring and export", "export-tflite")
-_add(runs, "Measuring and export")
-_add(predict, "Use")
-_add(serve, "Use")
-_add(info, "Use")
+_add(evaluate, "Evaluation and export")
+_add(export_tflite, "Evaluation and export", "export-tflite")
+_add(runs, "Evaluation and export")
+_add(predict, "Inspection")
+_add(serve, "Inspection")
+_add(info, "Inspection")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -130,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         _fail(
             f"'{error.filename or 'A file'}' cannot be written or read: {error.strerror}. "
-            "Check its rights and the room on the disk.",
+            "Check its permissions and the free space on the disk.",
             UsageError.exit_code,
         )
     if exit_code == InterruptedRunError.exit_code:  # how Typer reports Ctrl-C
@@ -162,7 +162,7 @@ def _root(
     version: bool = typer.Option(
         False,
         "--version",
-        help="Show the versions that results depend on and exit.",
+        help="Show the version of this tool and of the packages it uses, and exit.",
         is_eager=True,
         callback=_show_version,
     ),

@@ -59,11 +59,11 @@ class Terminal:
     def warn(self, sentence: str) -> None:
         """Writes a warning for the person at the terminal, and to the log."""
         self.mark("Warning", "bold yellow", sentence)
-        _LOG.warning(_plain(sentence))
+        _LOG.warning(_one_line(sentence))
 
     def note(self, sentence: str) -> None:
         """Writes a sentence to the log alone."""
-        _LOG.info(_plain(sentence))
+        _LOG.info(_one_line(sentence))
 
     def complain(self, sentence: str) -> None:
         """Writes an error for the person at the terminal."""
@@ -115,8 +115,13 @@ class Terminal:
 
 
 def _plain(sentence: str) -> str:
-    """Replaces what a file name may hold and no terminal or log should see."""
+    """Replaces characters of a file name that no terminal or log should show."""
     return "\n".join(map(on_one_line, sentence.split("\n")))
+
+
+def _one_line(sentence: str) -> str:
+    """Keeps an entry of the log on one line, so that no file name can write one of its own."""
+    return on_one_line(" ".join(sentence.splitlines()))
 
 
 @contextmanager
@@ -145,7 +150,7 @@ def open_terminal(quiet: bool = False, log_file: Path | None = None) -> Iterator
     try:
         yield terminal
     except CapsuleInspectError as error:
-        _LOG.error(_plain(str(error)))
+        _LOG.error(_one_line(str(error)))
         raise
     finally:
         _LOG.removeHandler(handler)

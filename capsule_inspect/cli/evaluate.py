@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from capsule_inspect.choices import DEFAULT_RUNTIME, RuntimeName
+from capsule_inspect.cli.next_steps import export_next, predict_next
 from capsule_inspect.cli.options import (
     ConfigDir,
     Data,
     DataRoot,
-    Overrides,
     PrintConfig,
     complete_split,
     print_settings,
+    settings_argument,
     split_arguments,
 )
 from capsule_inspect.errors import UsageError
-from capsule_inspect.text import command_line
 
 if TYPE_CHECKING:
     from capsule_inspect.workflows.evaluate import EvaluateResult
@@ -31,7 +31,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
             help="A .tflite or .keras file, the folder of a run or study, or an out_of_fold.csv.",
         ),
     ],
-    overrides: Overrides = None,
+    overrides: Annotated[list[str] | None, settings_argument("predict.threads=2")] = None,
     data: Data = None,
     split: Annotated[
         str | None,
@@ -43,16 +43,14 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "-o", "--out", help="The folder for the results; by default runs/evaluate/TIME-NAME."
-        ),
+        typer.Option("-o", "--out", help="The results folder; by default runs/evaluate/TIME-NAME."),
     ] = None,
     conditions: Annotated[
         list[str] | None,
         typer.Option(
             "--require",
             metavar="CONDITION",
-            help="End with exit code 1 unless this holds, such as 'accuracy>=.95'. Repeatable.",
+            help="Exit with code 1 unless this holds, such as 'accuracy>=.95'. Can be repeated.",
             show_default=False,
         ),
     ] = None,
@@ -67,12 +65,14 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
     config_dir: ConfigDir = None,
     print_config: PrintConfig = False,
 ) -> None:
-    """Measure a model on a data set; it decides exactly as in `predict`.
+    """Measure a model on a data set, with the same code as `predict`.
 
-    Prints the metrics with their 95 % intervals, those of each class and the confusion matrix, and
-    writes report.html, metrics.json and pictures.csv. Each run of a study is measured on the fold
-    that it has not seen, and all are pooled into metrics.json and out_of_fold.csv. Give that file
-    as MODEL to print the tables again, without pictures or networks.
+    Prints every metric with its 95 % interval, the metrics of each class and the confusion matrix.
+    Writes report.html, metrics.json and pictures.csv into the results folder.
+
+    In a cross-validation study, each run is measured on the fold it has not seen. The results are
+    pooled in metrics.json and out_of_fold.csv. Pass out_of_fold.csv as MODEL to print the tables
+    again, without pictures or networks.
 
     Examples:
         capsule-inspect evaluate model.tflite --data data/capsule -o measured
@@ -82,7 +82,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
 
     required = [parse_condition(condition) for condition in conditions or []]
     if print_config:
-        print_settings(overrides, config_dir, {"data.dir": data, "data.root": data_root})
+        print_settings(overrides, config_dir, data=data, data_root=data_root)
     if split_arguments([str(model)])[1]:
         raise UsageError(
             f"MODEL is missing before '{model}': a .tflite or .keras file, or the folder of a run."
@@ -121,7 +121,7 @@ def _next(model: Path, result: "EvaluateResult") -> str:
     if result.file is None:
         return ""
     if result.file.suffix == ".tflite":
-        following = command_line("predict", "PICTURES", "--model", model, "-o", "out")
+        following = predict_next(model)
     else:
-        following = command_line("export-tflite", model, "--data", str(result.data))
+        following = export_next(model, result.data)
     return f" Next: {following}"

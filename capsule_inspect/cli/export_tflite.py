@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from capsule_inspect.cli.next_steps import evaluate_next, predict_next
 from capsule_inspect.cli.options import (
     ConfigDir,
     Data,
     DataRoot,
-    Overrides,
     PrintConfig,
     print_settings,
+    settings_argument,
 )
-from capsule_inspect.text import command_line
 
 if TYPE_CHECKING:
     from capsule_inspect.cli.console import Terminal
@@ -25,7 +25,7 @@ def export_tflite(  # noqa: PLR0913, PLR0917  (each option of the command is a p
         Path,
         typer.Argument(metavar="MODEL", help="A .keras file, or the folder of a run or study."),
     ],
-    overrides: Overrides = None,
+    overrides: Annotated[list[str] | None, settings_argument("export.format=float16")] = None,
     data: Data = None,
     out: Annotated[
         Path | None,
@@ -34,38 +34,37 @@ def export_tflite(  # noqa: PLR0913, PLR0917  (each option of the command is a p
         ),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Write the file even if it differs too much.")
+        bool,
+        typer.Option(
+            "--force", help="Write the file even if it differs too much from the network."
+        ),
     ] = False,
     cross_validation: Annotated[
         Path | None,
         typer.Option(
             "--cross-validation",
-            help="The folder that `evaluate` wrote for a study; its threshold and metrics go into "
-            "the file.",
+            help="The folder that `evaluate` wrote for a study. The file gets its threshold and "
+            "metrics.",
         ),
     ] = None,
     data_root: DataRoot = None,
     config_dir: ConfigDir = None,
     print_config: PrintConfig = False,
 ) -> None:
-    """Quantize a network to TensorFlow Lite, and check that the file agrees with the network.
+    """Convert a network to TensorFlow Lite and check that the file agrees with it.
 
     Loads the file with the runtime of `predict`, chooses its threshold (threshold.policy), and
-    compares it with the network on all pictures of the data set. Does not write a file that gives
-    the same label too rarely (export.min_agreement) or loses too much Dice (export.max_dice_drop).
-    Each run of a study gets its own file.
+    compares it with the network on all pictures of the data set. The command writes no file if too
+    few labels agree (export.min_agreement) or Dice drops too far (export.max_dice_drop). For a
+    study, it writes one file per run.
 
     Examples:
         capsule-inspect export-tflite runs/first --data data/capsule -o model.tflite
         capsule-inspect export-tflite runs/first threshold.policy=max_miss_rate threshold.value=.02
     """
     if print_config:
-        options = {
-            "data.dir": data,
-            "data.root": data_root,
-            "export.cross_validation": cross_validation,
-        }
-        print_settings(overrides, config_dir, options)
+        where = {"data": data, "data_root": data_root, "cross_validation": cross_validation}
+        print_settings(overrides, config_dir, "export", **where)
     from capsule_inspect.cli.console import Terminal
     from capsule_inspect.workflows import export as workflow
 
@@ -83,10 +82,10 @@ def export_tflite(  # noqa: PLR0913, PLR0917  (each option of the command is a p
         reporter=terminal,
     )
     if result.study:
-        following = command_line("evaluate", result.study, "--data", result.data)
+        following = evaluate_next(result.study, result.data)
     else:
         (file,) = result.files
-        following = command_line("predict", "PICTURES", "--model", file.path, "-o", "out")
+        following = predict_next(file.path)
     terminal.say(f"Next: {following}")
 
 

@@ -21,7 +21,7 @@ def info(
         Path,
         typer.Argument(
             metavar="MODEL",
-            help="A model made by export-tflite; by default the one that ships.",
+            help="A model file from export-tflite; by default the shipped model.",
             show_default=False,
         ),
     ] = SHIPPED_MODEL,
@@ -29,7 +29,7 @@ def info(
         bool, typer.Option("--json", help="Print everything as one JSON object.")
     ] = False,
 ) -> None:
-    """Show the metadata of a model file, and which runtime executes it here.
+    """Show the metadata of a model file and the runtime that runs it here.
 
     Examples:
         capsule-inspect info
@@ -73,7 +73,7 @@ def _rows(found: "ModelInfo") -> "Iterator[tuple[str, str]]":
     yield "classes", ", ".join(metadata.classes)
     yield "window", _describe(metadata.roi)
     yield "quantization", metadata.quantization
-    yield "threshold", f"{point.threshold:.4g}: defective from this defect score on"
+    yield "threshold", f"{point.threshold:.4g}: defective at this defect score or above"
     yield "mask threshold", f"{point.mask_threshold:.4g}"
     yield "temperature", f"{point.temperature:.4g}"
     yield "chosen by", point.chosen_by

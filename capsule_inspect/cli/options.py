@@ -4,16 +4,16 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from capsule_inspect.choices import RuntimeName
 from capsule_inspect.settings.groups import Settings
 from capsule_inspect.settings.keys import OPTIONS, keys
 
 if TYPE_CHECKING:
-    from capsule_inspect.workflows.arguments import Options
+    from capsule_inspect.files import StrPath
 
 
 def complete_setting(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -41,9 +41,9 @@ def complete_setting(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def complete_split(incomplete: str) -> list[str]:
     """Completes the name of a split, or `all`."""
-    from capsule_inspect.choices import SPLITS
+    from capsule_inspect.choices import SPLITS_AND_ALL
 
-    return [name for name in (*SPLITS, "all") if name.startswith(incomplete)]
+    return [name for name in SPLITS_AND_ALL if name.startswith(incomplete)]
 
 
 def _options(group: str, start: str) -> list[str]:
@@ -64,21 +64,29 @@ _SETTINGS = "Settings"
 
 _DATA = "Data set"
 
+DECISION, SPEED = "Decision", "Speed"
+"""The panels of the commands that inspect pictures."""
 
-Overrides = Annotated[
-    list[str] | None,
-    typer.Argument(
+
+def settings_argument(example: str) -> Any:
+    """Declares the trailing `KEY=VALUE` arguments of a command.
+
+    Args:
+        example: A setting that this command reads, such as `train.epochs=40`.
+    """
+    return typer.Argument(
         metavar="KEY=VALUE",
-        help="Settings to change, such as train.epochs=40; --print-config shows them all.",
+        help=f"Settings to change, such as {example}. --print-config lists all settings.",
         show_default=False,
         autocompletion=complete_setting,
-    ),
-]
+    )
+
+
 ConfigDir = Annotated[
     Path | None,
     typer.Option(
         "--config-dir",
-        help="A folder with config groups of your own.",
+        help="A folder with your own config groups.",
         show_default=False,
         rich_help_panel=_SETTINGS,
     ),
@@ -103,9 +111,34 @@ DataRoot = Annotated[
     Path | None,
     typer.Option(
         "--data-root",
-        help="The folder of the pictures, if they moved.",
+        help="The folder of the pictures, if they have moved.",
         show_default=False,
         rich_help_panel=_DATA,
+    ),
+]
+
+
+Model = Annotated[
+    Path | None,
+    typer.Option(
+        help="A model file from export-tflite, in place of the shipped model.",
+        rich_help_panel=DECISION,
+    ),
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        metavar="0..1",
+        help="A capsule with at least this defect score is defective. The default is in the model.",
+        rich_help_panel=DECISION,
+    ),
+]
+ModelRuntime = Annotated[
+    RuntimeName,
+    typer.Option(
+        metavar="NAME",
+        help="The runtime for the model: auto, ai-edge-litert or tflite-runtime.",
+        rich_help_panel=SPEED,
     ),
 ]
 
@@ -113,14 +146,16 @@ DataRoot = Annotated[
 def print_settings(
     overrides: Sequence[str] | None,
     config_dir: Path | None,
-    options: "Options" = MappingProxyType({}),
+    command: str = "",
+    **options: "StrPath | None",
 ) -> NoReturn:
     """Prints the settings of a command as YAML and ends the command, for `--print-config`.
 
     Args:
         overrides: Trailing `KEY=VALUE` arguments.
         config_dir: Folder of the user's own config groups.
-        options: The values of the options that stand for settings.
+        command: The group of settings that the command has options of, besides those of `data`.
+        **options: The options that stand for settings, by their names in Python.
 
     Raises:
         ConfigError: An override or config file is malformed, unknown, or of the wrong type.
@@ -129,9 +164,10 @@ def print_settings(
     """
     from capsule_inspect.cli.console import Terminal
     from capsule_inspect.settings.yaml_text import to_yaml
-    from capsule_inspect.workflows.arguments import compose_settings
+    from capsule_inspect.workflows.arguments import compose_settings, options_of
 
-    settings = compose_settings(overrides or (), config_dir, options, reporter=Terminal())
+    given = options_of(command, **options)
+    settings = compose_settings(overrides or (), config_dir, given, reporter=Terminal())
     typer.echo(to_yaml(settings), nl=False)
     raise typer.Exit
 

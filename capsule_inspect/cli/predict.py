@@ -1,4 +1,4 @@
-"""`capsule-inspect predict`: find the defects on pictures."""
+"""`capsule-inspect predict`: find the defects on capsules in pictures."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,11 +16,15 @@ from capsule_inspect.choices import (
     OnExisting,
     OverlayChoice,
     PictureFormat,
-    RuntimeName,
 )
 from capsule_inspect.cli.options import (
+    DECISION,
+    SPEED,
     ConfigDir,
+    Model,
+    ModelRuntime,
     PrintConfig,
+    Threshold,
     complete_setting,
     print_settings,
     split_arguments,
@@ -39,16 +43,15 @@ if TYPE_CHECKING:
     from capsule_inspect.workflows.predict import PredictResult
 
 
-_RESULTS, _DECISION, _AGAIN = "Results", "Decision", "Existing runs"
-_SPEED, _MESSAGES = "Speed", "Messages"
+_RESULTS, _AGAIN, _MESSAGES = "Results", "Existing runs", "Messages"
 
 
 Inputs = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="INPUTS... KEY=VALUE",
-        help="Picture files, folders, quoted patterns such as 'line-*/*.png', @LIST for the paths "
-        "in a file and - for those on stdin; then settings to change, such as predict.threads=2.",
+        help="Picture files, folders, or quoted patterns such as 'line-*/*.png'. @LIST reads paths "
+        "from a file, - from stdin. Then settings to change, such as predict.threads=2.",
         show_default=False,
         autocompletion=complete_setting,
     ),
@@ -58,7 +61,7 @@ Out = Annotated[
     typer.Option(
         "-o",
         "--out",
-        help="The folder for the results, new or empty; by default runs/predict/TIME-NAME.",
+        help="The results folder, new or empty; by default runs/predict/TIME-NAME.",
         show_default=False,
     ),
 ]
@@ -79,45 +82,30 @@ OverlayFormat = Annotated[
     typer.Option(help="The format of overlays; png keeps every pixel.", rich_help_panel=_RESULTS),
 ]
 Masks = Annotated[
-    bool, typer.Option("--masks", help="Write masks of the defects.", rich_help_panel=_RESULTS)
+    bool, typer.Option("--masks", help="Write the defects as PNG masks.", rich_help_panel=_RESULTS)
 ]
 Report = Annotated[
     bool,
     typer.Option(
         "--report",
-        help="Write report.html, a page to look through.",
+        help="Write report.html, a page to review the results.",
         rich_help_panel=_RESULTS,
     ),
 ]
 AsJson = Annotated[
     bool,
-    typer.Option("--json", help="Print the rows as JSON lines, too.", rich_help_panel=_RESULTS),
+    typer.Option("--json", help="Also print the rows as JSON lines.", rich_help_panel=_RESULTS),
 ]
 AsTable = Annotated[
     bool,
-    typer.Option("--table", help="Print the results as a table, too.", rich_help_panel=_RESULTS),
-]
-Model = Annotated[
-    Path | None,
-    typer.Option(
-        help="A model file of export-tflite, instead of the one that ships.",
-        rich_help_panel=_DECISION,
-    ),
-]
-Threshold = Annotated[
-    float | None,
-    typer.Option(
-        metavar="0..1",
-        help="The defect score from which a capsule is defective; by default the model's own.",
-        rich_help_panel=_DECISION,
-    ),
+    typer.Option("--table", help="Also print the rows as a table.", rich_help_panel=_RESULTS),
 ]
 FailOnDefect = Annotated[
     bool,
     typer.Option(
         "--fail-on-defect",
-        help="End with exit code 1 if a capsule is defective or a picture shows no capsule.",
-        rich_help_panel=_DECISION,
+        help="Exit with code 1 if a capsule is defective or a picture shows no capsule.",
+        rich_help_panel=DECISION,
     ),
 ]
 Resume = Annotated[
@@ -129,7 +117,9 @@ Resume = Annotated[
 Overwrite = Annotated[
     bool,
     typer.Option(
-        "--overwrite", help="Remove the run in the results folder first.", rich_help_panel=_AGAIN
+        "--overwrite",
+        help="Delete the run in the results folder and start again.",
+        rich_help_panel=_AGAIN,
     ),
 ]
 Jobs = Annotated[
@@ -138,17 +128,10 @@ Jobs = Annotated[
         "-j",
         "--jobs",
         min=1,
-        help="Pictures to inspect at a time; by default one per core.",
+        help="Pictures to inspect at the same time. The default is the number of cores divided "
+        "by predict.threads.",
         show_default=False,
-        rich_help_panel=_SPEED,
-    ),
-]
-ModelRuntime = Annotated[
-    RuntimeName,
-    typer.Option(
-        metavar="NAME",
-        help="The runtime for the model: auto, ai-edge-litert or tflite-runtime.",
-        rich_help_panel=_SPEED,
+        rich_help_panel=SPEED,
     ),
 ]
 Quiet = Annotated[
@@ -160,7 +143,7 @@ Verbose = Annotated[
     typer.Option(
         "-v",
         "--verbose",
-        help="Print the model, the runtime and the threshold.",
+        help="Print the model, the runtime, the threshold and the expected errors.",
         rich_help_panel=_MESSAGES,
     ),
 ]
@@ -200,7 +183,7 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
 ) -> None:
     """Find defects on the capsules in pictures.
 
-    Writes predictions.csv with a row for each capsule, and an overlay for each picture: a copy with
+    Writes predictions.csv, with one row per capsule, and an overlay for each picture: a copy with
     the findings drawn in. Exit code 3 means that some files could not be read; their rows say why.
 
     Examples:
@@ -274,7 +257,7 @@ def raise_exit_code(summary: "BatchSummary", fail_on_defect: bool, last_line: st
     failing = ""
     if fail_on_defect and (defective or summary.no_capsule):
         failing = (
-            f"Not all is good: {counted(defective, 'defective capsule')}, "
+            f"Not all pictures are good: {counted(defective, 'defective capsule')}, "
             f"{counted(summary.no_capsule, 'picture')} without a capsule (--fail-on-defect).\n"
         )
     if summary.errors:
@@ -291,7 +274,7 @@ def _last_line(result: "PredictResult", place: str) -> str:
     text = f"{counts} in {result.seconds:.1f} s. Results: {result.predictions.resolve()}"
     if result.report:
         return f"{text} Report: {result.report.resolve()}"
-    return f"{text} (to look through: the same command with --resume --report{place})"
+    return f"{text} (for a report: the same command with --resume --report{place})"
 
 
 def describe_batch(summary: "BatchSummary", classes: Sequence[str]) -> str:
@@ -327,14 +310,16 @@ def _refuse_both(one: bool, one_name: str, other: bool, other_name: str, reason:
 
 def _refuse_log_inside(out: Path | None, log_file: Path | None) -> None:
     if out and log_file and out.resolve() in log_file.resolve().parents:
-        raise UsageError(f"The log file '{log_file}' lies in the results folder. Move it out.")
+        raise UsageError(
+            f"The log file '{log_file}' is in the results folder. Choose another place."
+        )
 
 
 def _on_existing(resume: bool, overwrite: bool, out: Path | None) -> OnExisting:
     _refuse_both(resume, "--resume", overwrite, "--overwrite", "contradict each other")
     if out is None and (resume or overwrite):
         given = "--resume" if resume else "--overwrite"
-        raise UsageError(f"{given} needs -o: the folder of the run that is meant.")
+        raise UsageError(f"{given} needs -o with the folder of the run.")
     if resume:
         return "resume"
     return "overwrite" if overwrite else DEFAULT_ON_EXISTING

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from capsule_inspect.cli.options import ConfigDir, Overrides, PrintConfig, print_settings
-from capsule_inspect.text import command_line, counted
+from capsule_inspect.cli.next_steps import train_next
+from capsule_inspect.cli.options import ConfigDir, PrintConfig, print_settings, settings_argument
+from capsule_inspect.dataset.layouts.registry import layouts
+from capsule_inspect.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,33 +21,38 @@ if TYPE_CHECKING:
     from capsule_inspect.dataset.data_set import DataSet
 
 
+def _layout_names() -> str:
+    return " or ".join(layout.name for layout in layouts())
+
+
 def prepare(
     source: Annotated[
         str,
         typer.Argument(
             metavar="SOURCE",
-            help="A folder of pictures (MVTec AD, or a folder per class), or the word `drawn`.",
+            help=f"A folder of pictures ({_layout_names()}), or the word `drawn`.",
         ),
     ],
     out: Annotated[
         Path,
         typer.Argument(metavar="OUT", help="The data set folder to write; new or empty."),
     ],
-    overrides: Overrides = None,
+    overrides: Annotated[list[str] | None, settings_argument("data.seed=3")] = None,
     skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Leave out pictures with problems.")
+        bool,
+        typer.Option("--skip-bad", help="Leave out pictures with problems instead of stopping."),
     ] = False,
     no_page: Annotated[
         bool,
-        typer.Option("--no-page", help="Do not write dataset.html; takes half the time."),
+        typer.Option("--no-page", help="Do not write dataset.html. This halves the time."),
     ] = False,
     config_dir: ConfigDir = None,
     print_config: PrintConfig = False,
 ) -> None:
     """Check pictures and masks, split them, and write manifest.csv and dataset.json.
 
-    The pictures stay where they are, unchanged. If SOURCE is `drawn`, the command draws data.count
-    capsules into OUT; data.seed decides how they look.
+    Your pictures stay where they are, unchanged. If SOURCE is `drawn`, the command draws sample
+    capsules into OUT: data.count sets their number, data.seed how they look.
 
     Examples:
         capsule-inspect prepare mvtec_ad/capsule data/capsule
@@ -77,11 +84,11 @@ def prepare(
     if folds:
         counts = ", ".join(f"{fold}: {n}" for fold, n in folds)
         terminal.results.print(f"Pictures per fold: {counts}")
-    page = f", and {result.page} to look through," if result.page else ""
+    page = f", and the page {result.page}," if result.page else ""
     pictures = counted(len(result.data.samples), "picture")
     terminal.say(
         f"Wrote {pictures} to {out / 'manifest.csv'}{page} in {result.seconds:.1f} s. "
-        f"Next: {command_line('train', '--data', out)}"
+        f"Next: {train_next(out)}"
     )
 
 
@@ -97,13 +104,13 @@ def _table(data: "DataSet") -> "Table":
     """Builds the table of counts per class and split."""
     from rich.table import Table
 
-    from capsule_inspect.choices import SPLITS
+    from capsule_inspect.choices import ALL, SPLITS, SPLITS_AND_ALL
 
     table = Table(show_footer=True)
-    table.add_column("class", footer="all")
+    table.add_column("class", footer=ALL)
     columns = [[data.count(label, split) for label in data.classes] for split in SPLITS]
     columns.append([sum(row) for row in zip(*columns, strict=True)])
-    for name, column in zip((*SPLITS, "all"), columns, strict=True):
+    for name, column in zip(SPLITS_AND_ALL, columns, strict=True):
         table.add_column(name, justify="right", footer=str(sum(column)))
     for label, *counts in zip(data.classes, *columns, strict=True):
         table.add_row(label, *(str(count) for count in counts))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from capsule_inspect.runs.run import Command
+from capsule_inspect.choices import RunCommand
 from capsule_inspect.runs.run_folder import RUNS
 from capsule_inspect.text import command_line, counted
 
@@ -27,23 +27,23 @@ def runs(
         str | None,
         typer.Option(
             metavar="METRIC",
-            help="Sort by a metric, such as accuracy, best first; by default newest first.",
+            help="Sort by a metric, such as accuracy, best first. The default is newest first.",
         ),
     ] = None,
     command: Annotated[
-        Command | None,
+        RunCommand | None,
         typer.Option(
             metavar="NAME", help="List only the runs of train, tune, evaluate or predict."
         ),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print everything as JSON instead, one object per run.")
+        bool, typer.Option("--json", help="Print one JSON object per run instead of the table.")
     ] = False,
 ) -> None:
-    """List the runs in a folder and below it, with their state and metrics.
+    """List the runs in a folder and its subfolders, with their state and metrics.
 
-    A trained network shows its last validation, a study the error rates to expect, an evaluation
-    its metrics. Runs that were stopped or are damaged are listed, too.
+    Training runs show the metrics of their last validation, cross-validation studies the error
+    rates to expect, and evaluations their metrics. Stopped and damaged runs are listed, too.
 
     Examples:
         capsule-inspect runs --sort accuracy

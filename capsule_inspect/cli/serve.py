@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from capsule_inspect.choices import DEFAULT_RUNTIME, RuntimeName
+from capsule_inspect.choices import DEFAULT_RUNTIME
+from capsule_inspect.cli.options import SPEED, Model, ModelRuntime, Threshold
 from capsule_inspect.errors import UsageError
 from capsule_inspect.serving.options import (
     DEFAULT_HOST,
@@ -21,7 +22,7 @@ from capsule_inspect.serving.options import (
     require_access_rule,
 )
 
-_NETWORK, _DECISION, _LIMITS = "Network", "Decision", "Limits"
+_NETWORK, _LIMITS = "Network", "Limits"
 
 
 def serve(  # noqa: PLR0913, PLR0917  (each option of the command is a parameter)
@@ -88,31 +89,9 @@ def serve(  # noqa: PLR0913, PLR0917  (each option of the command is a parameter
         Path | None,
         typer.Option(help="Its key.", show_default=False, rich_help_panel=_NETWORK),
     ] = None,
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            help="A model file of export-tflite, instead of the one that ships.",
-            show_default=False,
-            rich_help_panel=_DECISION,
-        ),
-    ] = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option(
-            metavar="0..1",
-            help="The defect score from which a capsule is defective; by default the model's own.",
-            show_default=False,
-            rich_help_panel=_DECISION,
-        ),
-    ] = None,
-    runtime: Annotated[
-        RuntimeName,
-        typer.Option(
-            metavar="NAME",
-            help="The runtime for the model: auto, ai-edge-litert or tflite-runtime.",
-            rich_help_panel=_DECISION,
-        ),
-    ] = DEFAULT_RUNTIME,
+    model: Model = None,
+    threshold: Threshold = None,
+    runtime: ModelRuntime = DEFAULT_RUNTIME,
     jobs: Annotated[
         int | None,
         typer.Option(
@@ -121,7 +100,7 @@ def serve(  # noqa: PLR0913, PLR0917  (each option of the command is a parameter
             min=1,
             help="Pictures to inspect at a time; by default one per core.",
             show_default=False,
-            rich_help_panel=_LIMITS,
+            rich_help_panel=SPEED,
         ),
     ] = None,
     queue: Annotated[
@@ -185,11 +164,16 @@ def serve(  # noqa: PLR0913, PLR0917  (each option of the command is a parameter
         tls_key=tls_key,
     )
     terminal = Terminal()
+
+    def announce(address: str) -> None:
+        if log_format == "text":  # the log says it as JSON
+            terminal.say(f"Ready: {address}")
+
     more = {} if model is None else {"model": model}
     workflow.serve(
         options,
         threshold=threshold,
         runtime=runtime,
-        on_ready=lambda address: terminal.say(f"Ready: {address}"),
+        on_ready=announce,
         **more,
     )

@@ -88,13 +88,7 @@ def print_classes(results: Console, per_class: "Sequence[ClassMetrics]") -> None
     """
     from capsule_inspect.evaluation.metrics import CLASS_METRICS
 
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        collapse_padding=True,
-        pad_edge=False,
-        show_edge=False,
-        padding=_padding(results),
-    )
+    table = _dense_table(results)
     table.add_column("class", overflow="fold", min_width=6)
     for name in ("n", *CLASS_METRICS):
         # For good pictures it should be low, so the heading must say what it counts.
@@ -117,13 +111,7 @@ def print_confusion(results: Console, confusion: "ConfusionMatrix", seeds: int =
         confusion: The matrix.
         seeds: The number of seeds that it sums.
     """
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        collapse_padding=True,
-        pad_edge=False,
-        show_edge=False,
-        padding=_padding(results),
-    )
+    table = _dense_table(results)
     table.add_column("", overflow="fold")
     for name in confusion.columns:
         table.add_column(escape(name), justify="right", overflow="fold")
@@ -135,6 +123,17 @@ def print_confusion(results: Console, confusion: "ConfusionMatrix", seeds: int =
     summed = f", summed over {seeds} seeds" if seeds > 1 else ""
     results.print(f"{heading}{summed}", soft_wrap=False)
     results.print(table, soft_wrap=False)
+
+
+def _dense_table(console: Console) -> Table:
+    """Returns a table with a column for each class or metric, which must fit on a line."""
+    return Table(
+        box=box.SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
+        show_edge=False,
+        padding=_padding(console),
+    )
 
 
 def _padding(console: Console) -> tuple[int, int]:

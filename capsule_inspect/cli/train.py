@@ -5,22 +5,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from capsule_inspect.cli.next_steps import evaluate_next, export_next
 from capsule_inspect.cli.options import (
     ConfigDir,
     Data,
     DataRoot,
-    Overrides,
     PrintConfig,
     print_settings,
+    settings_argument,
 )
-from capsule_inspect.text import command_line
 
 if TYPE_CHECKING:
     from capsule_inspect.workflows.train import TrainResult
 
 
 def train(
-    overrides: Overrides = None,
+    overrides: Annotated[list[str] | None, settings_argument("train.epochs=40")] = None,
     data: Data = None,
     out: Annotated[
         Path | None,
@@ -36,20 +36,20 @@ def train(
 ) -> None:
     """Train a network on a data set folder.
 
-    Writes model.keras, decision.json, history.csv, TensorBoard events and config.yaml, with all
-    settings, into a run folder. Ctrl-C keeps all finished epochs; --resume RUN continues from
-    there.
+    Writes model.keras, decision.json, history.csv, TensorBoard events and config.yaml into a run
+    folder. Ctrl-C keeps the finished epochs; --resume RUN continues from there.
 
-    train.folds=5 train.seeds=3 cross-validates, with a run for every fold and seed. To share the
-    runs between several processes, start the others with --resume RUN.
+    train.folds=5 train.seeds=3 runs a cross-validation study: one run for each fold and seed. Start
+    more processes with --resume RUN to share the work.
 
     Examples:
         capsule-inspect train --data data/capsule -o runs/first
         capsule-inspect train --data data/capsule train.folds=5 train.seeds=3
     """
     if print_config:
-        options = {"data.dir": data, "data.root": data_root, "train.resume": resume}
-        print_settings(overrides, config_dir, options)
+        print_settings(
+            overrides, config_dir, "train", data=data, data_root=data_root, resume=resume
+        )
     from capsule_inspect.cli.console import Terminal
     from capsule_inspect.cli.tables import print_metrics
     from capsule_inspect.workflows import train as workflow
@@ -73,9 +73,9 @@ def train(
 def _conclusion(result: "TrainResult") -> str:
     if result.elsewhere:
         names = ", ".join(result.elsewhere)
-        return f"All other runs are finished; other processes are still at {names}."
-    evaluating = command_line("evaluate", result.folder, "--data", result.data)
+        return f"Other processes are still training {names}. All other runs are finished."
+    evaluating = evaluate_next(result.folder, result.data)
     if result.model is None:
         return f"All runs are finished. Next: {evaluating}"
-    exporting = command_line("export-tflite", result.folder, "--data", result.data)
+    exporting = export_next(result.folder, result.data)
     return f"Wrote {result.model}. Next: {evaluating}, or: {exporting}"

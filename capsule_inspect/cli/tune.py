@@ -1,23 +1,23 @@
-"""`capsule-inspect tune`: search hyper-parameters."""
+"""`capsule-inspect tune`: search for better settings."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from capsule_inspect.cli.next_steps import train_next
 from capsule_inspect.cli.options import (
     ConfigDir,
     Data,
     DataRoot,
-    Overrides,
     PrintConfig,
     print_settings,
+    settings_argument,
 )
-from capsule_inspect.text import command_line
 
 
 def tune(
-    overrides: Overrides = None,
+    overrides: Annotated[list[str] | None, settings_argument("tune.trials=20")] = None,
     data: Data = None,
     out: Annotated[
         Path | None,
@@ -32,7 +32,7 @@ def tune(
         typer.Option(
             "--storage",
             metavar="URL",
-            help="The database for the trials; by default study.db in the run folder.",
+            help="The URL of a database for the trials; by default study.db in the run folder.",
         ),
     ] = None,
     data_root: DataRoot = None,
@@ -41,25 +41,20 @@ def tune(
 ) -> None:
     """Search for the best settings with Optuna.
 
-    Tries values of the settings that the group `space` names. Trials that do badly stop early.
-    --resume RUN continues until there are tune.trials; to share the trials between several
-    processes, start the others with --resume RUN.
+    Tries values for the settings listed in the group `space`, and stops poor trials early. --resume
+    RUN continues a search until it has tune.trials trials. Start more processes with --resume RUN
+    to share the work.
 
-    The best settings go to best.yaml in the run folder, an experiment file for `train`; trials.csv,
-    history.png and importance.png show all trials.
+    Writes the best settings to best.yaml, an experiment file for `train`. trials.csv, history.png
+    and importance.png show all trials.
 
     Examples:
         capsule-inspect tune --data data/capsule tune.trials=20 -o runs/search
         capsule-inspect tune --resume runs/search tune.trials=40
     """
     if print_config:
-        options = {
-            "data.dir": data,
-            "data.root": data_root,
-            "tune.resume": resume,
-            "tune.storage": storage,
-        }
-        print_settings(overrides, config_dir, options)
+        where = {"data": data, "data_root": data_root, "resume": resume, "storage": storage}
+        print_settings(overrides, config_dir, "tune", **where)
     from capsule_inspect.cli.console import Terminal
     from capsule_inspect.workflows import tune as workflow
 
@@ -81,8 +76,7 @@ def tune(
         terminal.say(f"Other workers run the last {result.running} trials and finish the search.")
     if result.experiment:
         terminal.say(result.figures)
-        experiment = f"experiment={result.experiment}"
-        following = command_line("train", "--data", result.data, experiment)
+        following = train_next(result.data, f"experiment={result.experiment}")
         terminal.say(
             f"Best of {result.finished} trials: score {result.score:.4f}. Next: {following}"
         )

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsule_inspect.choices import GOOD, SPLITS
-from capsule_inspect.dataset.manifest import MANIFEST, Sample, format_manifest, read_manifest
+from capsule_inspect.dataset.manifest import MANIFEST, Sample, read_manifest, write_manifest
 from capsule_inspect.errors import DataError
-from capsule_inspect.files import write_json, write_text
+from capsule_inspect.files import write_json
 from capsule_inspect.imaging.picture import Picture
 from capsule_inspect.imaging.read import read_mask, read_picture
 from capsule_inspect.modelfile.strict_json import StrictObject, parse_object
@@ -123,7 +123,7 @@ def write_dataset(folder: Path, data: DataSet) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / DESCRIPTION, _describe(folder, data))
-    write_text(folder / MANIFEST, format_manifest(data.samples))
+    write_manifest(folder / MANIFEST, data.samples)
 
 
 def _describe(folder: Path, data: DataSet) -> dict[str, Any]:

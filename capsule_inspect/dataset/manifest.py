@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from capsule_inspect.choices import SPLITS
 from capsule_inspect.errors import DataError
+from capsule_inspect.files import write_csv
 
 
 @dataclass(frozen=True)
@@ -48,15 +49,14 @@ MANIFEST: Final = "manifest.csv"
 _COLUMNS: Final = tuple(field.name for field in fields(Sample))
 
 
-def format_manifest(samples: Iterable[Sample]) -> str:
-    """Returns the text of a manifest, sorted by path; the same samples give the same text."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    for sample in sorted(samples, key=lambda sample: sample.path):
-        # None, the fold of a set without folds, becomes empty.
-        writer.writerow(astuple(sample))
-    return text.getvalue()
+def write_manifest(path: Path, samples: Iterable[Sample]) -> None:
+    """Writes a manifest, sorted by path; the same samples give the same bytes.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    in_order = sorted(samples, key=lambda sample: sample.path)
+    write_csv(path, [_COLUMNS, *map(astuple, in_order)])
 
 
 def read_manifest(path: Path) -> tuple[Sample, ...]:

@@ -122,7 +122,7 @@ def _places(data: DataSet, folds: int) -> dict[str, int]:
     count = 1 + max(found.values())
     if count != folds:
         raise DataError(
-            f"The manifest deals the pictures into {count} folds, but train.folds is {folds}. "
+            f"The manifest divides the pictures into {count} folds, but train.folds is {folds}. "
             f"Prepare the data with data.folds={folds}, or set train.folds={count}."
         )
     return found

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from capsule_inspect.choices import GOOD, SPLITS
+from capsule_inspect.choices import ALL, GOOD, SPLITS, SPLITS_AND_ALL
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.errors import DataError, UsageError
@@ -18,9 +18,6 @@ from capsule_inspect.evaluation.metrics import (
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.metadata import Metric
 from capsule_inspect.text import suggest
-
-ALL = "all"
-"""Value of `--split` for all pictures."""
 
 
 @dataclass(frozen=True)
@@ -112,9 +109,9 @@ def choose_samples(data: DataSet, split: str) -> tuple[Sample, ...]:
         UsageError: The split is unknown.
         DataError: The split is empty.
     """
-    if split not in (*SPLITS, ALL):
+    if split not in SPLITS_AND_ALL:
         raise UsageError(
-            f"There is no split '{split}'.{suggest(split, (*SPLITS, ALL))} "
+            f"There is no split '{split}'.{suggest(split, SPLITS_AND_ALL)} "
             f"It can be {', '.join(SPLITS)} or {ALL}."
         )
     samples = data.samples if split == ALL else data.of_split(split)

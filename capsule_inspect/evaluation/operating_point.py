@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from capsule_inspect.choices import AUTO_POLICY
 from capsule_inspect.evaluation.intervals import Flags, Floats, wilson
 from capsule_inspect.evaluation.judge import MASK_THRESHOLDS, Evidence
 from capsule_inspect.evaluation.metrics import estimate_share
 from capsule_inspect.inference.decide import softmax
 from capsule_inspect.modelfile.metadata import Metric, OperatingPoint
-from capsule_inspect.settings.groups import AUTO, ThresholdSettings
+from capsule_inspect.settings.groups import ThresholdSettings
 
 _TEMPERATURES = np.geomspace(0.25, 4.0, 81)
 """The temperatures to try, 3.5 % apart."""
@@ -52,7 +53,7 @@ def choose_operating_point(
     if min(defects, goods) < _MIN_PICTURES:
         return OperatingPoint(chosen_by=f"defaults: {chosen_on} has too few pictures to choose on")
     temperature = _temperature(evidence)
-    policy = "best_f1" if wanted.policy == AUTO else wanted.policy
+    policy = "best_f1" if wanted.policy == AUTO_POLICY else wanted.policy
     threshold, missed = _threshold(evidence, temperature, policy, wanted.value)
     aim = "best F1" if policy == "best_f1" else f"at most {wanted.value:.4g} of the defects missed"
     caveat = ""

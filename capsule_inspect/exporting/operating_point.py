@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from capsule_inspect.choices import AUTO_POLICY
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.errors import ConfigError, DataError
@@ -19,7 +20,7 @@ from capsule_inspect.modelfile.metadata import (
 )
 from capsule_inspect.modelfile.strict_json import StrictObject, parse_object
 from capsule_inspect.runs.run_folder import RunFolder
-from capsule_inspect.settings.groups import AUTO, Settings, ThresholdSettings
+from capsule_inspect.settings.groups import Settings, ThresholdSettings
 from capsule_inspect.settings.yaml_text import read_settings
 
 
@@ -51,7 +52,7 @@ def choose_point(
         evidence = gather_evidence(data, held_out, converted.inspector, advance)
         wanted = wanted.resolve(rule.operating_point)
         return choose_on_split(evidence, wanted, "the validation split")
-    if wanted.policy == AUTO:
+    if wanted.policy == AUTO_POLICY:
         return rule.operating_point
     raise ConfigError(
         f"threshold.policy={wanted.policy} cannot be followed: the data set has no validation "

@@ -41,7 +41,7 @@ _SUBPIXEL_BITS = 4
 
 
 def draw_overlay(picture: Picture, capsules: Sequence[Drawable]) -> Picture:
-    """Draws what was found on a picture: boxes, defects and captions.
+    """Draws the findings on a picture: boxes, defects and captions.
 
     A defect's contour runs just outside its pixels and hides none of them. Captions avoid defects
     wherever the picture has room elsewhere. Without any capsule, a note says so.

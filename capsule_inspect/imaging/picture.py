@@ -14,13 +14,10 @@ from capsule_inspect.files import StrPath
 Picture: TypeAlias = NDArray[np.uint8]
 """RGB uint8 [H, W, 3], the right way up; values from 0 to 255."""
 
-PICTURE_EXTENSIONS: frozenset[str] = frozenset(
-    {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
-)
-"""The extensions, in lower case, that make a file in a folder a picture."""
-
 MAX_PIXELS = 100_000_000
-"""100 megapixels, more than the sensors of inspection cameras have; 300 MB as 8-bit RGB, 800 MB at
+"""The limit of every reader without one of its own, and the default of predict.max_megapixels.
+
+100 megapixels are more than the sensors of inspection cameras have; 300 MB as 8-bit RGB, 800 MB at
 worst."""
 
 

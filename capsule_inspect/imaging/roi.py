@@ -1,4 +1,7 @@
-"""The region of interest: the geometry of the network's window. Light, for settings hold it."""
+"""The region of interest: the geometry of the network's window.
+
+Keep this module light, because settings hold the window.
+"""
 
 from capsule_inspect.checks import checked, setting
 from capsule_inspect.choices import ROI_MODES

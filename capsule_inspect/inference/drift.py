@@ -12,7 +12,7 @@ from capsule_inspect.inference.warnings import Observation
 from capsule_inspect.modelfile.metadata import RANGE_NAMES, TrainingStatistics
 
 _MIN_CAPSULES = 5
-"""The fewest capsules whose median says something."""
+"""The fewest capsules that give a meaningful median."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Shift:
 
 
 class DriftMeter:
-    """Collects what the capsules of a batch look like, and compares their medians.
+    """Collects the appearance of a batch's capsules, and compares the medians with the training.
 
     Args:
         statistics: Statistics of the training pictures; None if not known.
@@ -115,7 +115,7 @@ def describe_drift(shifts: Sequence[Shift]) -> str:
 
     Example:
         >>> describe_drift([Shift("length", 650.0, 828.0, 880.0)])
-        'These pictures differ from the training pictures: smaller. Labels are less sure.'
+        'These pictures differ from the training pictures: smaller. Labels are less reliable.'
     """
     if not shifts:
         return ""
@@ -127,7 +127,7 @@ def describe_drift(shifts: Sequence[Shift]) -> str:
         said = "These pictures look unlike the training pictures."
     else:
         said = "These pictures look more alike than the training pictures."
-    return f"{said} Labels are less sure."
+    return f"{said} Labels are less reliable."
 
 
 def _colour_words(is_above: dict[str, bool]) -> Iterator[str]:

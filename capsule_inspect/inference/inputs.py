@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Protocol
 
-from capsule_inspect.choices import PICTURE_FORMATS
+from capsule_inspect.choices import PICTURE_EXTENSIONS, PICTURE_FORMATS
 from capsule_inspect.errors import UsageError
-from capsule_inspect.imaging.picture import PICTURE_EXTENSIONS, read_picture_file
+from capsule_inspect.imaging.picture import read_picture_file
 from capsule_inspect.inference.results_folder import (
     PICTURE_FOLDERS,
     ResultsFolder,
@@ -30,7 +30,7 @@ class InputPicture(Protocol):
 
     @property
     def path(self) -> str:
-        """What the column `path` says, spelled by `printable`; also its name in messages."""
+        """The text of the column `path`, spelled by `printable`; also its name in messages."""
 
     @property
     def name(self) -> str:

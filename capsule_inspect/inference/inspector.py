@@ -36,7 +36,7 @@ class Finding:
         crop: Where the capsule lies.
         decision: The label, the scores and the mask.
         outputs: The network's outputs, which the decision comes from.
-        observation: What the capsule looks like.
+        observation: The appearance of the capsule.
         warnings: Sentences that give reasons not to trust the decision.
     """
 
@@ -126,7 +126,7 @@ class Inspector:
             begin with those about the file.
 
         Raises:
-            PictureError: The content is no whole picture, or has more than 100 megapixels.
+            PictureError: The content is no whole picture, or has more than `MAX_PIXELS`.
         """
         loaded = decode_picture(data, name)
         return tuple(
@@ -177,7 +177,7 @@ def load(
     runtime: RuntimeName = DEFAULT_RUNTIME,
     threads: int = 1,
 ) -> LoadedInspector:
-    """Loads a model file, and makes sure that a runtime here executes it.
+    """Loads a model file, and checks that a runtime on this machine executes it.
 
     Args:
         path: A file made by `export-tflite`; by default the model that ships with the package.

@@ -10,7 +10,7 @@ from capsule_inspect.modelfile.metadata import TrainingStatistics
 
 @dataclass(frozen=True)
 class Observation:
-    """What one capsule looks like.
+    """The appearance of one capsule, and its distance from the training pictures.
 
     Attributes:
         appearance: Colour, size and sharpness.
@@ -35,7 +35,7 @@ def find_warnings(
 
     Args:
         crop: Where the capsule lies.
-        observation: What the capsule looks like.
+        observation: The appearance of the capsule.
         statistics: Statistics of the training pictures; None if not known.
     """
     box, roi = crop.box, crop.roi

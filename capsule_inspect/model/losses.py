@@ -1,4 +1,11 @@
-"""The losses of the mask."""
+"""The losses of the mask.
+
+Each takes the true mask and the predicted one, and returns the loss of each picture, [B]:
+
+- `y_true`: share of each class in each pixel, [B, h, w, classes]; the shares sum to 1, or to 0 if
+  the mask is unknown.
+- `y_pred`: logits, [B, h, w, classes].
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,16 +33,7 @@ class ClassesLoss(keras.losses.Loss):
         self.defect_weight = defect_weight
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Returns the loss of each picture.
-
-        Args:
-            y_true: Share of each class in each pixel, [B, h, w, classes]; the shares sum to 1, or
-                to 0 if the mask is unknown.
-            y_pred: Logits, [B, h, w, classes].
-
-        Returns:
-            [B].
-        """
+        """Returns the loss of each picture, as the module describes it."""
         log_p = ops.log_softmax(y_pred, axis=-1)
         entropy = -(
             y_true[..., 0] * log_p[..., 0]
@@ -63,16 +61,7 @@ class AnyDefectLoss(keras.losses.Loss):
         super().__init__(**{"name": "any_defect_loss", **options})
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Returns the loss of each picture.
-
-        Args:
-            y_true: Share of each class in each pixel, [B, h, w, classes]; the shares sum to 1, or
-                to 0 if the mask is unknown.
-            y_pred: Logits, [B, h, w, classes].
-
-        Returns:
-            [B].
-        """
+        """Returns the loss of each picture, as the module describes it."""
         # The logit of "any defect" against background: log(1 - p) computed from it loses no digits.
         logit = ops.logsumexp(y_pred[..., 1:], axis=-1) - y_pred[..., 0]
         truth = ops.sum(y_true[..., 1:], axis=-1)

@@ -45,7 +45,8 @@ def build_decoder(
 
     Args:
         features: Encoder features from fine to coarse; the last at stride 32.
-        filters: Channels of each level, from stride 16 to finer ones; one per skip, at least two.
+        filters: Channels of each level, from stride 16 to finer strides; one per skip, at
+            least two.
         dropout: Share of channels dropped after each level during training.
     """
     *skips, x = features

@@ -262,24 +262,10 @@ def _spell(tensors: _Tensors) -> str:
 
 
 class InterpreterPool:
-    """A model for any number of threads: each running thread gets its own interpreter.
+    """A model for any number of threads: each running thread gets an `Interpreter` of its own.
 
-    Args:
-        bundle: The verified model.
-        runtime: The runtime to use.
-        threads: Number of threads each interpreter may use; at least 1.
-
-    Attributes:
-        runtime: Name and version of the runtime in use.
-
-    Raises:
-        MissingExtraError: The runtime is not installed, or cannot work in this installation.
-        ModelFileError: The runtime cannot run the model, or the model's inputs and outputs do not
-            match its metadata.
-        ValueError: `threads` is below 1.
+    It takes what an `Interpreter` takes, refuses what that refuses, and has the same `runtime`.
     """
-
-    runtime: str
 
     def __init__(
         self, bundle: ModelBundle, runtime: RuntimeName = DEFAULT_RUNTIME, threads: int = 1

@@ -1,4 +1,4 @@
-"""report.html: the results of a batch, to look through."""
+"""report.html: the results of a batch, to review in a browser."""
 
 import os
 from collections import Counter
@@ -16,7 +16,16 @@ from capsule_inspect.inference.drift import Shift, describe_drift
 from capsule_inspect.inference.records import Record, read_records
 from capsule_inspect.inference.results_folder import OpenResults
 from capsule_inspect.pages.charts import Chart, Curve, histogram
-from capsule_inspect.pages.elements import MOST_ROWS, Card, Column, Fact, Row, Shown, render
+from capsule_inspect.pages.elements import (
+    Card,
+    Column,
+    Fact,
+    Row,
+    Shown,
+    Table,
+    make_table,
+    render,
+)
 from capsule_inspect.pages.pictures import make_thumbnail
 from capsule_inspect.text import counted
 
@@ -51,14 +60,11 @@ class _Page:
     doubtful_left_out: int
     close_calls: tuple[Card, ...]
     scores: Chart | None
-    columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
-    rows_left_out: int
-    groups: tuple[str, ...]
+    table: Table
 
 
 def write_batch_page(
-    results: OpenResults, about: str, drift: Sequence[Shift] = (), max_pixels: int = MAX_PIXELS
+    results: OpenResults, about: str, drift: Sequence[Shift], max_pixels: int
 ) -> None:
     """Writes report.html beside the rows of a batch.
 
@@ -102,9 +108,6 @@ def make_batch_page(
     place = _common_folder(records)
     show = partial(_card, folder, place, max_pixels)
     count = len({record.path for record in records})
-    # If there are too many, the page leaves out rows that need no look.
-    rows = sorted(records, key=lambda r: r.label == GOOD and not r.warning)
-    shown = records if len(records) <= MOST_ROWS else rows[:MOST_ROWS]
     page = _Page(
         title=f"Inspection of {counted(count, 'picture')}",
         about=about,
@@ -118,10 +121,7 @@ def make_batch_page(
         doubtful_left_out=max(0, len(doubtful) - _MOST_DOUBTFUL),
         close_calls=tuple(map(show, good[:_CLOSE_CALLS])),
         scores=_draw_scores(capsules),
-        columns=_COLUMNS,
-        rows=tuple(_row(place, record) for record in shown),
-        rows_left_out=len(records) - len(shown),
-        groups=tuple(sorted({group for record in shown for group in _groups(record)})),
+        table=make_table(_COLUMNS, records, partial(_row, place), can_go=_needs_no_look),
     )
     return render("batch.html", page=page)
 
@@ -191,6 +191,10 @@ def _draw_scores(capsules: Sequence[Record]) -> Chart | None:
         f"threshold {threshold:.3g}", ((threshold, 0), (threshold, chart.y_range[1])), "guide"
     )
     return replace(chart, y_label="capsules", curves=(line,))
+
+
+def _needs_no_look(record: Record) -> bool:
+    return record.label == GOOD and not record.warning
 
 
 def _row(place: str, record: Record) -> Row:

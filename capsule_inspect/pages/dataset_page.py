@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from capsule_inspect.choices import GOOD, SPLITS
+from capsule_inspect.choices import ALL, GOOD, SPLITS
 from capsule_inspect.dataset.check import Problem
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
@@ -106,7 +106,7 @@ def _counts(data: DataSet) -> Iterator[_Count]:
         counts = [data.count(name, split) for split in SPLITS]
         yield _Count(name, (*counts, sum(counts)))
     totals = [sum(data.count(name, split) for name in data.classes) for split in SPLITS]
-    yield _Count("all", (*totals, sum(totals)))
+    yield _Count(ALL, (*totals, sum(totals)))
 
 
 def _charts(surveyed: Survey) -> Iterator[Chart]:

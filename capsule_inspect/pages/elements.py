@@ -1,17 +1,20 @@
 """The elements of HTML pages, and the rendering of templates."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from capsule_inspect import __version__
 from capsule_inspect.text import printable
 
-MOST_ROWS = 5000
+_MOST_ROWS = 5000
 """Most rows of a table; a longer page would open slowly."""
+
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,47 @@ class Row:
 
     cells: Sequence[str]
     groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """A sortable table.
+
+    Attributes:
+        columns: The columns.
+        rows: The rows, not too many to show.
+        left_out: The number of rows that were too many.
+        groups: Names of the groups to choose from.
+    """
+
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    left_out: int
+    groups: tuple[str, ...]
+
+
+def make_table(
+    columns: tuple[Column, ...],
+    items: Sequence[_Item],
+    row_of: Callable[[_Item], Row],
+    *,
+    groups: tuple[str, ...] | None = None,
+    can_go: Callable[[_Item], bool] = lambda _: False,
+) -> Table:
+    """Makes a table with a row for each item, or for as many as a page can hold.
+
+    Args:
+        columns: The columns.
+        items: What the rows show, in order.
+        row_of: Makes the row of an item.
+        groups: Names of the groups to choose from; by default those of the rows, sorted.
+        can_go: Tells which items to leave out first, if there are too many.
+    """
+    shown = items if len(items) <= _MOST_ROWS else sorted(items, key=can_go)[:_MOST_ROWS]
+    rows = tuple(map(row_of, shown))
+    if groups is None:
+        groups = tuple(sorted({group for row in rows for group in row.groups}))
+    return Table(columns, rows, len(items) - len(rows), groups)
 
 
 def render(template: str, **values: object) -> str:

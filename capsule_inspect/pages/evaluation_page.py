@@ -15,7 +15,16 @@ from capsule_inspect.evaluation.judge import Judgement
 from capsule_inspect.evaluation.metrics import CLASS_METRICS, segmented
 from capsule_inspect.modelfile.metadata import Metric
 from capsule_inspect.pages.charts import Chart, Curve, Mark, spread_out
-from capsule_inspect.pages.elements import MOST_ROWS, Card, Column, Fact, Row, Shown, render
+from capsule_inspect.pages.elements import (
+    Card,
+    Column,
+    Fact,
+    Row,
+    Shown,
+    Table,
+    make_table,
+    render,
+)
 
 
 def draw_charts(evaluation: Evaluation) -> Iterator[Chart]:
@@ -160,7 +169,7 @@ class _ClassRow:
 
 @dataclass(frozen=True)
 class _Page:
-    """What `templates/evaluation.html` shows."""
+    """The data for `templates/evaluation.html`."""
 
     title: str
     about: str
@@ -172,10 +181,7 @@ class _Page:
     confusion_columns: tuple[str, ...]
     charts: tuple[Chart, ...]
     galleries: tuple[_Gallery, ...]
-    columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
-    rows_left_out: int
-    groups: tuple[str, ...]
+    table: Table
 
     @property
     def contents(self) -> list[tuple[str, str]]:
@@ -218,10 +224,12 @@ def make_evaluation_page(
         confusion_columns=confusion.columns,
         charts=tuple(draw_charts(evaluation)),
         galleries=tuple(_galleries(evaluation, illustrate)),
-        columns=_COLUMNS,
-        rows=tuple(_row(each) for each in evaluation.judgements[:MOST_ROWS]),
-        rows_left_out=max(0, len(evaluation.judgements) - MOST_ROWS),
-        groups=(*_VERDICTS, *(f"true: {name}" for name in evaluation.classes)),
+        table=make_table(
+            _COLUMNS,
+            evaluation.judgements,
+            _row,
+            groups=(*_VERDICTS, *(f"true: {name}" for name in evaluation.classes)),
+        ),
     )
     return render("evaluation.html", page=page)
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
-from capsule_inspect.choices import GOOD
+from capsule_inspect.choices import GOOD, RUN_COMMANDS, RunState
 from capsule_inspect.errors import DataError
 from capsule_inspect.inference.results_folder import ResultsFolder
 from capsule_inspect.runs.environment import ENVIRONMENT_FILE
 from capsule_inspect.runs.history import read_history
-from capsule_inspect.runs.run import COMMANDS, MetricValue, Run, RunStatus, State, score
+from capsule_inspect.runs.run import MetricValue, Run, RunStatus, score
 from capsule_inspect.runs.run_folder import MEMBER, TIME_FORMAT, RunFolder
 from capsule_inspect.runs.stored import (
     metric_values,
@@ -91,7 +91,7 @@ def read_train(path: Path) -> RunStatus:
         read_json(run.decision)
         if not run.model.is_file():
             return RunStatus("damaged", f"{run.model.name} is missing", counts=counts)
-    state: State = "finished" if finished else "unfinished"
+    state: RunState = "finished" if finished else "unfinished"
     if run.validation.is_file():
         metrics = metric_values(read_json(run.validation), "metrics", run.validation)
         return RunStatus(state, note, "validation split", metrics, counts)
@@ -201,7 +201,7 @@ def _read_run(folder: Path, names: Collection[str]) -> Run | None:
         except DataError as error:
             damage = str(error)
     command = command or next(_guesses(names), "")
-    if not command and stamped and real.parent.name in COMMANDS:
+    if not command and stamped and real.parent.name in RUN_COMMANDS:
         command = real.parent.name
     if not command and not damage:
         return None
@@ -221,7 +221,7 @@ def _read_environment(file: Path) -> tuple[datetime, str]:
     except (ValueError, OverflowError) as error:
         raise DataError(f"{file.name} is damaged: it does not say when the run began") from error
     command = document.get("command")
-    if command not in COMMANDS:
+    if command not in RUN_COMMANDS:
         raise DataError(f"{file.name} is damaged: it does not say which command made the run")
     return began, str(command)
 

@@ -4,17 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
 
+from capsule_inspect.choices import RESUMABLE, RunState
 from capsule_inspect.errors import UsageError
 from capsule_inspect.text import suggest
-
-State: TypeAlias = Literal["finished", "unfinished", "damaged"]
-
-Command: TypeAlias = Literal["train", "tune", "evaluate", "predict"]
-"""The commands that create run folders."""
-
-COMMANDS: tuple[Command, ...] = get_args(Command)
 
 
 @dataclass(frozen=True)
@@ -45,7 +38,7 @@ class RunStatus:
         counts: Counts by name, such as `epochs` or `trials`.
     """
 
-    state: State | None
+    state: RunState | None
     note: str = ""
     measured_on: str = ""
     metrics: tuple[MetricValue, ...] = ()
@@ -58,7 +51,7 @@ class Run:
 
     Attributes:
         path: The run folder.
-        command: One of `COMMANDS`; empty if unknown.
+        command: One of `RUN_COMMANDS`; empty if unknown.
         began: Start time, with the time zone.
         name: The folder's name without the time at its start.
         status: The status.
@@ -74,7 +67,7 @@ class Run:
     def can_resume(self) -> bool:
         """Whether the run is unfinished and can be resumed."""
         begun = self.status.state == "unfinished" and bool(self.status.counts)
-        return begun and self.command in ("train", "tune")
+        return begun and self.command in RESUMABLE
 
     def value(self, metric: str) -> float | None:
         """Returns the value of a metric; None if the run does not have it."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from capsule_inspect.choices import RESUMABLE
 from capsule_inspect.errors import UsageError
 from capsule_inspect.text import command_line
 
@@ -130,7 +131,7 @@ def new_run_folder(command: str, about: str, wanted: Path | None = None) -> Path
             wanted.mkdir(parents=True, exist_ok=True)
             if any(wanted.iterdir()):
                 hint = ""
-                if command in ("train", "tune"):
+                if command in RESUMABLE:
                     resume = command_line(command, "--resume", wanted)
                     hint = f" To resume an unfinished run in it: {resume}"
                 raise UsageError(f"The run folder '{wanted}' is not empty. Name a new one.{hint}")

@@ -74,6 +74,10 @@ def _matches(media_range: str, media_type: str) -> bool:
     return media_range == media_type
 
 
+_BYTES_PER_RUN: Final = 32
+"""About what a run length takes, as a number and as text."""
+
+
 @dataclass(frozen=True)
 class Answered:
     """What an answer needs of a picture.
@@ -94,6 +98,12 @@ class Answered:
     def records(self) -> tuple[Record, ...]:
         """The rows."""
         return self.inspected.records
+
+    @property
+    def size(self) -> int:
+        """About how many bytes its overlay and masks take."""
+        runs = sum(len(run.counts) for run in self.runs if run is not None)
+        return sum(map(len, self.inspected.files.values())) + _BYTES_PER_RUN * runs
 
 
 def require_readable(answers: Sequence[Answered]) -> None:

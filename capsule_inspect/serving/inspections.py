@@ -111,15 +111,26 @@ class Inspections:
         )
 
     async def _collect(self, work: "_Work", uploads: Sequence[Upload]) -> list[Answered]:
-        answers = await self.workers.collect(work, list(_stamped(uploads)))
-        for answered in answers:
-            self._count(answered)
+        answers: list[Answered] = []
+        left = self.options.max_bytes
+        async with aclosing(self.workers.map(work, _stamped(uploads))) as done:
+            async for answered in done:
+                self._count(answered)
+                answers.append(answered)
+                left -= answered.size
+                if left < 0 and len(uploads) > 1:
+                    raise ProblemError(
+                        413,
+                        "The answer would have more than "
+                        f"{self.options.max_bytes / 1e6:g} MB. Send fewer pictures, or do without "
+                        "overlays and masks.",
+                    )
         return answers
 
     async def _stream(
         self, work: "_Work", uploads: Sequence[Upload], inspector: Inspector
     ) -> AsyncGenerator[bytes, None]:
-        async with aclosing(self.workers.map(work, list(_stamped(uploads)))) as answers:
+        async with aclosing(self.workers.map(work, _stamped(uploads))) as answers:
             async for answered in answers:
                 self._count(answered)
                 yield as_ndjson(answered, inspector)

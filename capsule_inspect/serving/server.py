@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any, Final
+from uuid import uuid4
 
 import h11
 import uvicorn
@@ -18,6 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from capsule_inspect.errors import UsageError
 from capsule_inspect.serving.guard import LOG
 from capsule_inspect.serving.options import LogFormat, ServeOptions
+from capsule_inspect.serving.problems import ProblemError, problem_response
 from capsule_inspect.serving.workers import Workers
 from capsule_inspect.text import on_one_line
 
@@ -65,6 +67,18 @@ class _Connection(H11Protocol):
         if self._deadline is not None:
             self._deadline.cancel()
         super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answers what is no HTTP with a problem document."""
+        body = problem_response(ProblemError(400, msg), str(uuid4()))
+        headers = [*body.raw_headers, (b"connection", b"close")]
+        for event in (
+            h11.Response(status_code=400, headers=headers),
+            h11.Data(data=bytes(body.body)),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     @property
     def _is_answered(self) -> bool:
@@ -151,9 +165,14 @@ def run_server(
     )
     scheme = "https" if options.tls_cert else "http"
     host = f"[{config.host}]" if ":" in config.host else config.host
-    server = _Server(
-        config, workers, lambda port: on_ready(f"{scheme}://{host}:{port}{options.root_path}")
-    )
+
+    def announce(port: int) -> None:
+        address = f"{scheme}://{host}:{port}{options.root_path}"
+        if options.log_format == "json":
+            LOG.info("Ready: %s", address)
+        on_ready(address)
+
+    server = _Server(config, workers, announce)
     try:
         server.run()
     except SystemExit:

@@ -3,9 +3,9 @@
 import asyncio
 import math
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing, contextmanager
+from contextlib import contextmanager
 from time import perf_counter
 from typing import TypeVar
 
@@ -80,11 +80,12 @@ class Workers:
             self._seconds.append(perf_counter() - start)
 
     async def map(
-        self, work: Callable[[_Item], _Result], items: Sequence[_Item]
+        self, work: Callable[[_Item], _Result], items: Iterable[_Item]
     ) -> AsyncGenerator[_Result, None]:
         """Applies a function to items in the threads, and yields the results in order.
 
-        When the caller stops early, items that wait are given up; those in work are finished.
+        Items are taken one by one, as threads come free. When the caller stops early, items that
+        wait are given up; those in work are finished.
         """
         loop = asyncio.get_running_loop()
         left = iter(items)
@@ -99,13 +100,6 @@ class Workers:
         finally:
             for future in begun:
                 future.cancel()
-
-    async def collect(
-        self, work: Callable[[_Item], _Result], items: Sequence[_Item]
-    ) -> list[_Result]:
-        """Applies a function to items as `map` does, and returns all results."""
-        async with aclosing(self.map(work, items)) as results:
-            return [result async for result in results]
 
     def close(self) -> None:
         """Gives up what waits; what is in work is finished."""

@@ -1,4 +1,4 @@
-"""Give settings the default values that stand in the `conf/` of the package."""
+"""Give settings their default values, from the `conf/` of the package."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import Field

@@ -1,4 +1,4 @@
-"""All settings, by group: their types, ranges and sentences. Default values stand in `conf/`.
+"""All settings, by group: their types, ranges and sentences. Default values are in `conf/`.
 
 To add a setting, add a field here and its default value to the file that `conf/config.yaml` names
 for the group.
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from capsule_inspect.checks import require_range, setting
 from capsule_inspect.choices import (
+    AUTO_POLICY,
     LABEL_HEADS,
     MASK_LOSSES,
     POLICIES,
@@ -23,9 +24,6 @@ from capsule_inspect.settings.search_space import SpaceSettings
 if TYPE_CHECKING:
     from capsule_inspect.modelfile.metadata import OperatingPoint
 
-AUTO = "auto"
-"""The policy of the network, or `best_f1` if it has none yet."""
-
 _SEEDS = 2**32
 """The number of seeds; NumPy and Keras take no higher ones."""
 
@@ -33,9 +31,14 @@ _COARSEST_STRIDE = 32
 """The side of a pixel of the encoder's last features, in window pixels."""
 
 
+def _require_folds(key: str, folds: int, none: str) -> None:
+    if folds < 0 or folds == 1:
+        raise ValueError(f"{key} is {folds}, but must be 0 ({none}) or at least 2.")
+
+
 @group("data")
 class DataSettings:
-    """What `prepare` makes of pictures, and where the other commands find it."""
+    """The data set folder, its split, and the drawn capsules."""
 
     dir: str = setting(
         "The data set folder that `train`, `tune`, `evaluate` and `export-tflite` read."
@@ -43,19 +46,19 @@ class DataSettings:
     root: str = setting(
         "The folder the pictures are in now; empty if they are where dataset.json says."
     )
-    seed: int = setting("Decides the split, and how drawn capsules look.", at_least=0)
+    seed: int = setting("Seed of the split and of the drawn capsules.", at_least=0)
     val: float = setting(
-        "Share of each class's pictures that tunes decisions. With `data.test` below 1.",
+        "Share of each class for the validation split. `data.val` + `data.test` is below 1.",
         at_least=0,
         below=1,
     )
     test: float = setting(
-        "Share of each class's pictures that only `evaluate` sees. With `data.val` below 1.",
+        "Share of each class for the test split. `data.val` + `data.test` is below 1.",
         at_least=0,
         below=1,
     )
     folds: int = setting(
-        "Number of cross-validation folds written beside the split: at least 2, or 0 for none."
+        "Number of cross-validation folds, in addition to the split: at least 2, or 0 for none."
     )
     count: int = setting("Number of capsules that `prepare drawn` draws.", at_least=1)
     size: int = setting("Side of the drawn pictures, in pixels.", at_least=200)
@@ -63,8 +66,7 @@ class DataSettings:
     def __post_init__(self) -> None:
         """Raises ValueError if the shares or the folds are impossible."""
         require_range("data.val + data.test", round(self.val + self.test, 9), below=1)
-        if self.folds < 0 or self.folds == 1:
-            raise ValueError(f"data.folds is {self.folds}, but must be 0 (no folds) or at least 2.")
+        _require_folds("data.folds", self.folds, "no folds")
 
 
 @group("model")
@@ -78,8 +80,8 @@ class ModelSettings:
     )
     roi: Roi = setting("The window the network sees; its sides are multiples of 32 pixels.")
     decoder_filters: list[int] = setting(
-        "Channels of the decoder's levels, from stride 16 to finer ones: at least two levels of at "
-        "least 1. The mask is enlarged from the last."
+        "Channels of each decoder level, from stride 16 to finer strides: at least two levels of "
+        "at least 1. The mask is scaled up from the last level."
     )
     decoder_dropout: float = setting(
         "Share of the channels dropped after each level in training.", at_least=0, below=1
@@ -87,7 +89,7 @@ class ModelSettings:
     mask_stride: int = setting("Side of a mask pixel, in window pixels: 1 or 2.")
     head: str = setting("The label head.", choices=LABEL_HEADS)
     head_units: list[int] = setting(
-        "Hidden units of the label head's layers: at least one layer of at least 1."
+        "Hidden units of each layer of the label head: at least one layer of at least 1."
     )
     head_dropout: float = setting(
         "Share of the head's units dropped in training.", at_least=0, below=1
@@ -117,47 +119,49 @@ class ModelSettings:
 
 @group("train.augment")
 class AugmentSettings:
-    """How far training crops are varied; every range is symmetric about no change."""
+    """Limits of the changes to training crops; every range is symmetric about no change."""
 
     rotate: float = setting("Rotation, in degrees.", at_least=0)
-    scale: float = setting("Change of size, as a share of it.", at_least=0, at_most=1)
+    scale: float = setting("Change of size, as a share of the size.", at_least=0, at_most=1)
     shift_x: int = setting("Shift along the capsule, in window pixels.", at_least=0)
     shift_y: int = setting("Shift across the capsule, in window pixels.", at_least=0)
     flip: float = setting(
         "Probability of a mirror image across the long axis.", at_least=0, at_most=1
     )
     gamma: float = setting("Largest gamma; 1.25 means from 0.8 to 1.25.", at_least=1)
-    contrast: float = setting("Change of contrast, as a share of it.", at_least=0, at_most=1)
+    contrast: float = setting(
+        "Change of contrast, as a share of the contrast.", at_least=0, at_most=1
+    )
     brightness: float = setting("Change of brightness, as a share of full white.", at_least=0)
-    cast: float = setting("Change of each colour channel, as a share of it.", at_least=0, at_most=1)
+    cast: float = setting(
+        "Change of each colour channel, as a share of its value.", at_least=0, at_most=1
+    )
     blur: float = setting("Probability of a slight blur.", at_least=0, at_most=1)
     noise: float = setting("Probability of sensor noise.", at_least=0, at_most=1)
 
 
 @group("train")
 class TrainSettings:
-    """One training run, or with folds a study of several."""
+    """A training run or, with folds, a study of several runs."""
 
     frozen_epochs: int = setting(
-        "Epochs before the others in which the encoder stays as it is; 0 for none.", at_least=0
+        "Epochs at the start that keep the encoder frozen; 0 for none.", at_least=0
     )
     frozen_learning_rate: float = setting(
-        "Peak learning rate of decoder and heads in the frozen epochs.", above=0
+        "Peak learning rate of decoder and heads in these first epochs.", above=0
     )
-    epochs: int = setting(
-        "Epochs in which everything is trained; each ends with a checkpoint.", at_least=1
-    )
+    epochs: int = setting("Epochs after the frozen ones; each ends with a checkpoint.", at_least=1)
     steps: int = setting("Batches per epoch.", at_least=1)
     batch_size: int = setting("Crops per batch, half good, half defective.", at_least=1)
     schedule: str = setting(
-        "How the learning rate runs: `one_cycle` rises, then falls to 0 in each stage.",
+        "Course of the learning rate: `one_cycle` rises, then falls to 0 in each stage.",
         choices=SCHEDULES,
     )
     learning_rate: float = setting("Peak learning rate of decoder and heads.", above=0)
     encoder_learning_rate: float = setting(
         "Peak learning rate of the encoder; 0 keeps its pretrained weights.", at_least=0
     )
-    clipnorm: float = setting("Largest norm of each gradient; 0 for any.", at_least=0)
+    clipnorm: float = setting("Largest norm of each gradient; 0 for no limit.", at_least=0)
     weight_decay: float = setting("Decoupled weight decay of AdamW.", at_least=0)
     average_momentum: float = setting(
         "Momentum of the exponential moving average of the weights, per step.", at_least=0, below=1
@@ -178,7 +182,7 @@ class TrainSettings:
         at_least=0,
         at_most=1,
     )
-    drawn: int = setting("Number of drawn capsules used beside the training pictures.", at_least=0)
+    drawn: int = setting("Number of drawn capsules added to the training pictures.", at_least=0)
     drawn_share: float = setting(
         "Share of each batch taken from the drawn capsules.", at_least=0, at_most=1
     )
@@ -186,8 +190,8 @@ class TrainSettings:
         "Epochs between validations; the last epoch is always validated.", at_least=1
     )
     patience: int = setting(
-        "Validations without a better score after which training stops and keeps the best "
-        "weights; 0 to train to the end and keep the last averaged weights.",
+        "Number of validations without a better score before training stops and keeps the best "
+        "weights. 0 trains to the end and keeps the last averaged weights.",
         at_least=0,
     )
     folds: int = setting(
@@ -195,17 +199,14 @@ class TrainSettings:
     )
     seeds: int = setting("Number of runs per fold, with seeds from `train.seed` on.", at_least=1)
     seed: int = setting(
-        "Decides initial weights, sampling and augmentation.", at_least=0, below=_SEEDS
+        "Seed of initial weights, sampling and augmentation.", at_least=0, below=_SEEDS
     )
-    augment: AugmentSettings = setting("How far training crops are varied.")
-    resume: str = setting("A run folder to resume; empty for a new run.")
+    augment: AugmentSettings = setting("Limits of the random changes to training crops.")
+    resume: str = setting("The folder of a run or study to resume; empty for a new run.")
 
     def __post_init__(self) -> None:
         """Raises ValueError if folds, seeds and seed do not go together."""
-        if self.folds < 0 or self.folds == 1:
-            raise ValueError(
-                f"train.folds is {self.folds}, but must be 0 (a single run) or at least 2."
-            )
+        _require_folds("train.folds", self.folds, "a single run")
         if self.seeds > 1 and not self.folds:
             raise ValueError("train.seeds counts the runs of each fold; it needs train.folds.")
         require_range("train.seed + train.seeds", self.seed + self.seeds, at_most=_SEEDS)
@@ -213,13 +214,13 @@ class TrainSettings:
 
 @group("threshold")
 class ThresholdSettings:
-    """What the threshold of the defect score is chosen for."""
+    """The rule that chooses the threshold of the defect score."""
 
     policy: str = setting(
-        "`best_f1` makes as few mistakes as possible; `max_miss_rate` gives the fewest false "
-        "alarms with no more than `threshold.value` of the defects missed; `auto` is what the "
-        "network was trained with, and `best_f1` in training.",
-        choices=(AUTO, *POLICIES),
+        "`best_f1` makes as few mistakes as possible. `max_miss_rate` gives the fewest false "
+        "alarms while missing at most `threshold.value` of the defects. `auto` is the policy "
+        "that the network was trained with; in training it is `best_f1`.",
+        choices=(AUTO_POLICY, *POLICIES),
     )
     value: float = setting(
         "Share of the defective pictures that may be missed.", at_least=0, below=1
@@ -232,7 +233,7 @@ class ThresholdSettings:
 
     def resolve(self, earlier: "OperatingPoint") -> "ThresholdSettings":
         """Returns these settings, with those of an earlier choice in the place of `auto`."""
-        if self.policy != AUTO:
+        if self.policy != AUTO_POLICY:
             return self
         return ThresholdSettings(earlier.policy, earlier.policy_value)
 
@@ -242,20 +243,21 @@ class TuneSettings:
     """A hyper-parameter search."""
 
     trials: int = setting("Number of trials in the whole study, pruned ones included.", at_least=1)
-    epochs: int = setting("Epochs of each trial in which everything is trained.", at_least=1)
+    epochs: int = setting("Epochs of each trial after the frozen ones.", at_least=1)
     pruner: str = setting(
         "`median` stops a trial whose best score so far is below the median of the finished "
-        "trials at that epoch; `none` stops none.",
+        "trials at that epoch; `none` never stops a trial.",
         choices=PRUNERS,
     )
     startup_trials: int = setting(
-        "Trials that are drawn at random, and finished trials before any is pruned.", at_least=0
+        "Number of trials with random settings, and of finished trials before any is pruned.",
+        at_least=0,
     )
-    warmup_epochs: int = setting("Epochs of each trial in which it is not pruned.", at_least=0)
-    seed: int = setting("Decides what is drawn.", at_least=0)
+    warmup_epochs: int = setting("Epochs of each trial before it can be pruned.", at_least=0)
+    seed: int = setting("Seed of the sampled settings.", at_least=0)
     study: str = setting("Name of the study; not empty.")
     storage: str = setting("SQLAlchemy URL of a database; empty for `study.db` in the run folder.")
-    resume: str = setting("A run folder whose study to resume; empty for a new one.")
+    resume: str = setting("The run folder of a search to resume; empty for a new search.")
 
     def __post_init__(self) -> None:
         """Raises ValueError if the study has no name."""
@@ -269,18 +271,19 @@ class ExportSettings:
 
     format: str = setting("The number format of the model file.", choices=QUANTIZATIONS)
     calibration: int = setting(
-        "Number of training pictures that the int8 ranges are measured on.", at_least=1
+        "Number of training pictures used to measure the int8 ranges.", at_least=1
     )
     min_agreement: float = setting(
-        "Least share of pictures on which both models must give the same label.",
+        "Smallest share of pictures that must get the same label from file and network.",
         at_least=0,
         at_most=1,
     )
-    max_dice_drop: float = setting("Most that Dice may fall.", at_least=0, at_most=1)
+    max_dice_drop: float = setting("Largest loss of Dice allowed.", at_least=0, at_most=1)
     cross_validation: str = setting(
-        "The folder that `evaluate` wrote of a study of the same recipe and pictures, for a "
-        "network trained on all of them: its operating point and metrics go into the file. Empty "
-        "to choose on the validation split and measure on the test split."
+        "The folder that `evaluate` wrote for a study of the same recipe and pictures. Use it for "
+        "a network trained on all of these pictures: the file gets the study's operating point and "
+        "metrics. If empty, the validation split sets the operating point and the test split gives "
+        "the metrics."
     )
 
 
@@ -288,7 +291,7 @@ class ExportSettings:
 class PredictSettings:
     """Limits and resources of `predict`; `evaluate` uses the threads."""
 
-    threads: int = setting("Threads of the runtime.", at_least=1)
+    threads: int = setting("Threads that the runtime uses for each capsule.", at_least=1)
     max_megapixels: float = setting(
         "Larger pictures are refused before they are decoded.", above=0, at_most=10_000
     )

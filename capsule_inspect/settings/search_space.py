@@ -130,8 +130,8 @@ class SpaceSettings:
             kind = plain_type(type(settings), key)
             if kind is None or key.split(".")[0] not in _GROUPS:
                 raise ValueError(
-                    f"space: '{key}' is no single value of {' or '.join(_GROUPS)}. Name one such "
-                    "as train.learning_rate; --print-config shows them."
+                    f"space: '{key}' is not a single setting of {' or '.join(_GROUPS)}. Name one "
+                    "such as train.learning_rate; --print-config shows them."
                 )
             if key in _NOT_SEARCHED:
                 raise ValueError(f"space: {key} cannot be searched: {_NOT_SEARCHED[key]}.")

@@ -81,7 +81,7 @@ def _require_known_keys(config: Any) -> None:
     for key in _keys_of_node(config):
         if key not in known:
             raise ConfigError(
-                f"A config file sets '{key}', which is no setting.{suggest_key(defaults, key)}"
+                f"A config file sets '{key}', which is not a setting.{suggest_key(defaults, key)}"
             )
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeAlias
 
-from capsule_inspect.errors import UsageError
+from capsule_inspect.errors import ConfigError, UsageError
 from capsule_inspect.files import StrPath
 from capsule_inspect.reporter import SILENT, Reporter
-from capsule_inspect.settings.compose import compose, config_folders
+from capsule_inspect.settings.compose import compose, config_folders, group_options
 from capsule_inspect.settings.groups import Settings
 from capsule_inspect.settings.keys import OPTIONS, value_of, with_value
 from capsule_inspect.text import mask_passwords
@@ -22,6 +22,21 @@ Options: TypeAlias = Mapping[str, StrPath | None]
 def as_path(path: StrPath | None) -> Path | None:
     """Returns a path that may be left out as a `Path`."""
     return None if path is None else Path(path)
+
+
+def options_of(command: str = "", **given: StrPath | None) -> Options:
+    """Returns the options of a command by the settings they stand for, as `OPTIONS` pairs them.
+
+    Args:
+        command: The group of settings of which the command has options, besides those of `data`.
+        **given: The options by their names in Python, such as `data_root` for `--data-root`.
+    """
+    key_of = {
+        option.removeprefix("--").replace("-", "_"): key
+        for key, option in OPTIONS.items()
+        if key.startswith(("data.", f"{command}."))
+    }
+    return {key_of[name]: value for name, value in given.items()}
 
 
 def compose_settings(
@@ -37,8 +52,8 @@ def compose_settings(
     Args:
         overrides: Settings to change, such as `train.epochs=40`.
         config_dir: A folder of the user's own config groups.
-        options: All that the workflow takes and `settings.keys.OPTIONS` names; they replace the
-            settings of config files.
+        options: All of `OPTIONS` that the workflow takes, as `options_of` returns them; they
+            replace the settings of config files.
         light: Do not import Hydra where there are neither overrides nor config files of the
             user's own; the defaults hold then.
         reporter: Told of overrides that have an option.
@@ -52,6 +67,8 @@ def compose_settings(
             f"overrides is the text '{overrides}'; give a list, such as ['{overrides}']."
         )
     folder = as_path(config_dir)
+    if "data.dir" in options:
+        _refuse_folder_as_group(overrides, folder)
     if light and not overrides and len(config_folders(folder)) == 1:
         settings = Settings()
     else:
@@ -63,6 +80,20 @@ def compose_settings(
         if value is not None:
             settings = with_value(settings, key, os.fspath(value))
     return settings
+
+
+def _refuse_folder_as_group(overrides: Sequence[str], config_dir: Path | None) -> None:
+    """Refuses `data=DIR` with the option that was meant: `data` chooses a config file."""
+    for text in overrides:
+        key, equals, given = text.partition("=")
+        if key != "data" or not equals:
+            continue
+        value, known = given.strip("'\""), group_options(key, config_folders(config_dir))
+        if value not in known:
+            raise ConfigError(
+                f"data cannot be '{value}'. Known: {', '.join(known)}. For a data set folder, "
+                f"write `{_as_option('data.dir', value)}`."
+            )
 
 
 def _explain_option(

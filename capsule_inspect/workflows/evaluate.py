@@ -40,7 +40,7 @@ from capsule_inspect.training.study import (
     open_study,
     require_finished,
 )
-from capsule_inspect.workflows.arguments import all_overrides, as_path, compose_settings
+from capsule_inspect.workflows.arguments import all_overrides, as_path, compose_settings, options_of
 from capsule_inspect.workflows.extras import require_train_extra
 from capsule_inspect.workflows.models import load_model
 
@@ -90,11 +90,11 @@ def evaluate(  # noqa: PLR0913  (each choice is a parameter)
 
     Args:
         model: A `.tflite` or `.keras` file, the folder of a run or study, or an out_of_fold.csv.
-        data: The data set folder; by default what data.dir says.
+        data: The data set folder; by default the setting data.dir.
         split: `train`, `val`, `test` (the default) or `all`; not for a study.
         out: The folder to make; by default `runs/evaluate/<time>-<model>/`.
         runtime: What executes a `.tflite` file.
-        data_root: Where the pictures are, if they moved.
+        data_root: The folder of the pictures, if they have moved.
         overrides: Settings to change, such as `predict.threads=2`.
         config_dir: A folder of your own config groups.
         reporter: Follows the progress.
@@ -103,7 +103,7 @@ def evaluate(  # noqa: PLR0913  (each choice is a parameter)
         CapsuleInspectError: A package is missing; settings, model, data set or folder cannot be
             used; or runs of a study are not finished.
     """
-    options = {"data.dir": data, "data.root": data_root}
+    options = options_of(data=data, data_root=data_root)
     settings = compose_settings(overrides, config_dir, options, reporter=reporter)
     require_train_extra("evaluate", ("sklearn",))
     path = Path(model)

@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from capsule_inspect.choices import AUTO_POLICY
 from capsule_inspect.dataset.data_set import DataSet, read_dataset
 from capsule_inspect.errors import UsageError
 from capsule_inspect.files import StrPath
 from capsule_inspect.modelfile.metadata import OperatingPoint
 from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.runs.run_folder import RunFolder
-from capsule_inspect.settings.groups import AUTO, ExportSettings, Settings
+from capsule_inspect.settings.groups import ExportSettings, Settings
 from capsule_inspect.settings.yaml_text import read_settings
 from capsule_inspect.training.decision import read_decision, resolve_model
 from capsule_inspect.training.study import CrossValidationRun, open_study, require_finished
-from capsule_inspect.workflows.arguments import as_path, compose_settings
+from capsule_inspect.workflows.arguments import as_path, compose_settings, options_of
 from capsule_inspect.workflows.extras import import_training_stack
 
 if TYPE_CHECKING:
@@ -52,14 +53,14 @@ def export(  # noqa: PLR0913  (each choice is a parameter)
     on_file: "Callable[[Exported], None]" = lambda _: None,
     reporter: Reporter = SILENT,
 ) -> ExportResult:
-    """Converts a network, or those of a study, to TensorFlow Lite, and checks that they agree.
+    """Converts a network or a study to TensorFlow Lite, and checks each file against its network.
 
     Args:
         model: A `.keras` file, or the folder of a run or study.
-        data: The data set folder; by default what data.dir says.
+        data: The data set folder; by default the setting data.dir.
         out: The file to write; by default model.tflite beside the network. Not for a study.
         force: Write a file even if it disagrees too much with its network.
-        data_root: Where the pictures are, if they moved.
+        data_root: The folder of the pictures, if they have moved.
         cross_validation: The folder that `evaluate` wrote of a study, for a network trained on all
             its pictures: the file gets its operating point and metrics.
         overrides: Settings to change, such as `export=float16`.
@@ -71,11 +72,9 @@ def export(  # noqa: PLR0913  (each choice is a parameter)
         CapsuleInspectError: A package is missing; settings, network or data set cannot be used;
             or a file disagrees with its network.
     """
-    options = {
-        "data.dir": data,
-        "data.root": data_root,
-        "export.cross_validation": cross_validation,
-    }
+    options = options_of(
+        "export", data=data, data_root=data_root, cross_validation=cross_validation
+    )
     settings = compose_settings(overrides, config_dir, options, reporter=reporter)
     path, file = Path(model), as_path(out)
     read = read_dataset(Path(settings.data.dir), settings.data.root)
@@ -138,7 +137,7 @@ def _cross_validated(run: RunFolder, settings: Settings) -> "PooledResults | Non
 
     if not settings.export.cross_validation:
         return None
-    if settings.threshold.policy != AUTO:
+    if settings.threshold.policy != AUTO_POLICY:
         raise UsageError(
             "The threshold comes from the cross-validation, whose policy was chosen when its runs "
             "were exported. Leave threshold.policy away."

@@ -5,11 +5,11 @@ import os
 from collections.abc import Sequence
 
 from capsule_inspect.checks import require_choice
+from capsule_inspect.choices import BACKENDS
 from capsule_inspect.errors import ConfigError, MissingExtraError
 from capsule_inspect.reporter import SILENT, Reporter
 
 _TRAIN_PACKAGES = ("keras", "sklearn", "albumentations", "optuna")
-_BACKENDS = ("tensorflow", "jax")
 
 
 def require_train_extra(command: str, packages: Sequence[str] = _TRAIN_PACKAGES) -> None:
@@ -44,8 +44,8 @@ def choose_backend(command: str, backend: str | None = None) -> str:
         MissingExtraError: A package of the `train` extra is not installed.
         ConfigError: KERAS_BACKEND names neither TensorFlow nor JAX.
     """
-    chosen = backend or os.environ.get("KERAS_BACKEND") or _BACKENDS[0]
-    require_choice("KERAS_BACKEND", chosen, _BACKENDS, ConfigError)
+    chosen = backend or os.environ.get("KERAS_BACKEND") or BACKENDS[0]
+    require_choice("KERAS_BACKEND", chosen, BACKENDS, ConfigError)
     if chosen == "jax" and importlib.util.find_spec("jax") is None:
         raise MissingExtraError("KERAS_BACKEND is 'jax', which is not installed: pip install jax")
     require_train_extra(command, (chosen, *_TRAIN_PACKAGES))

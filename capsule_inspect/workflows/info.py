@@ -1,4 +1,4 @@
-"""Tell what a model file is, and which runtime executes it here."""
+"""Read a model file, and find the runtime that executes it here."""
 
 import hashlib
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class ModelInfo:
         sha256: SHA-256 of the whole file, metadata included.
         runtime: Name and version of the runtime that executes it here; None if none does.
         problem: Why none does.
-        metadata: What the file says of itself.
+        metadata: The metadata of the file.
     """
 
     file: str
@@ -34,7 +34,7 @@ class ModelInfo:
 
 
 def info(model: StrPath = SHIPPED_MODEL) -> ModelInfo:
-    """Reads a model file, and tries which runtime executes it.
+    """Reads a model file, and finds the runtime that executes it.
 
     Args:
         model: A `.tflite` file; by default the one that ships.

@@ -100,7 +100,8 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
         threshold: Capsules with at least this defect score are defective, in [0, 1]; by default
             the model decides.
         on_existing: What to do with a results folder that already holds a run.
-        jobs: Pictures to work on at a time, at least 1; by default as many as there are cores.
+        jobs: Pictures to inspect at the same time, at least 1; by default the number of cores
+            divided by `predict.threads`.
         runtime: What executes the model.
         verbose: Say which model, runtime and threshold.
         overrides: Settings to change, such as `predict.threads=2`.
@@ -113,7 +114,7 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
         InterruptedRunError: The user stopped the batch; the message says how to resume it.
     """
     start = time.monotonic()
-    _require_choices(on_existing, runtime, jobs)
+    _require_choices(on_existing, jobs)
     settings = compose_settings(overrides, config_dir, light=True).predict
     options = InspectOptions(
         overlays=overlays,
@@ -162,9 +163,8 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
     )
 
 
-def _require_choices(on_existing: str, runtime: str, jobs: int | None) -> None:
+def _require_choices(on_existing: str, jobs: int | None) -> None:
     require_choice("on_existing", on_existing, get_args(OnExisting), UsageError)
-    require_choice("runtime", runtime, get_args(RuntimeName), UsageError)
     if jobs is not None and jobs < 1:
         raise UsageError(f"jobs is {jobs}, but must be at least 1.")
 

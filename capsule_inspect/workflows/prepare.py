@@ -1,4 +1,4 @@
-"""Prepare a data set folder, with a page to look through."""
+"""Prepare a data set folder, with a page to review it."""
 
 import time
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ def prepare(
         source: A folder of pictures, or the word `drawn` for drawn capsules.
         out: The data set folder to write; new or empty.
         skip_bad: Leave out pictures that have problems instead of refusing.
-        page: Write dataset.html, too; it takes as long again.
+        page: Write dataset.html, too; this doubles the time.
         overrides: Settings to change, such as `data.seed=3`.
         config_dir: A folder of your own config groups.
         reporter: Follows the progress.

@@ -2,16 +2,17 @@
 
 from pathlib import Path
 
+from capsule_inspect.choices import RunCommand
 from capsule_inspect.errors import UsageError
 from capsule_inspect.files import StrPath
 from capsule_inspect.runs.find_runs import find_runs
-from capsule_inspect.runs.run import Command, Run, sort_runs
+from capsule_inspect.runs.run import Run, sort_runs
 from capsule_inspect.runs.run_folder import RUNS
 from capsule_inspect.text import suggest_path
 
 
 def list_runs(
-    folder: StrPath = RUNS, *, command: Command | None = None, sort: str | None = None
+    folder: StrPath = RUNS, *, command: RunCommand | None = None, sort: str | None = None
 ) -> tuple[Run, ...]:
     """Lists the runs in a folder and below it, those that were stopped or are damaged included.
 

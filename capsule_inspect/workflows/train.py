@@ -19,6 +19,7 @@ from capsule_inspect.workflows.arguments import (
     all_overrides,
     as_path,
     compose_settings,
+    options_of,
     overridden_key,
 )
 from capsule_inspect.workflows.extras import choose_backend, import_training_stack
@@ -58,9 +59,9 @@ def train(
     """Trains a network on a data set; with train.folds, one for every fold and seed.
 
     Args:
-        data: The data set folder; by default what data.dir says.
+        data: The data set folder; by default the setting data.dir.
         out: The run folder to make; by default `runs/train/<time>-<data set>/`.
-        data_root: Where the pictures are, if they moved.
+        data_root: The folder of the pictures, if they have moved.
         resume: The folder of an unfinished run or study to resume; it keeps its own settings.
         overrides: Settings to change, such as `train.epochs=40`.
         config_dir: A folder of your own config groups.
@@ -70,7 +71,7 @@ def train(
         CapsuleInspectError: A package is missing, or settings, data set or folder cannot be used.
         InterruptedRunError: The user stopped the run; the message says how to resume it.
     """
-    options = {"data.dir": data, "data.root": data_root, "train.resume": resume}
+    options = options_of("train", data=data, data_root=data_root, resume=resume)
     asked = compose_settings(overrides, config_dir, options, reporter=reporter)
     choose_backend("train")
     given = all_overrides(overrides, options)

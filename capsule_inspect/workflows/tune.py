@@ -7,7 +7,7 @@ from pathlib import Path
 from capsule_inspect.files import StrPath
 from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.settings.keys import Value
-from capsule_inspect.workflows.arguments import all_overrides, as_path, compose_settings
+from capsule_inspect.workflows.arguments import all_overrides, as_path, compose_settings, options_of
 from capsule_inspect.workflows.extras import choose_backend, import_training_stack
 from capsule_inspect.workflows.train import start_run
 
@@ -51,9 +51,9 @@ def tune(
     """Works on a search until all its trials are finished or taken by other workers.
 
     Args:
-        data: The data set folder; by default what data.dir says.
+        data: The data set folder; by default the setting data.dir.
         out: The run folder to make; by default `runs/tune/<time>-<data set>/`.
-        data_root: Where the pictures are, if they moved.
+        data_root: The folder of the pictures, if they have moved.
         resume: The run folder of a search to resume; of the settings, only tune.trials may change.
         storage: SQLAlchemy URL of the database for the trials; by default `study.db` in the run
             folder.
@@ -66,12 +66,7 @@ def tune(
             used, or not one trial could be completed.
         InterruptedRunError: The user stopped the search; the message says how to resume it.
     """
-    options = {
-        "data.dir": data,
-        "data.root": data_root,
-        "tune.resume": resume,
-        "tune.storage": storage,
-    }
+    options = options_of("tune", data=data, data_root=data_root, resume=resume, storage=storage)
     asked = compose_settings(overrides, config_dir, options, reporter=reporter)
     choose_backend("tune")
     given = all_overrides(overrides, options)

@@ -23,7 +23,7 @@ def test_a_folder_gives_rows_overlays_and_a_last_line(predict, pictures, tmp_pat
     assert re.fullmatch(
         r"4 pictures, 4 capsules: 2 good, 1 crack, 1 scratch in \d+\.\d s\. "
         rf"Results: {re.escape(str(out))}/predictions\.csv "
-        r"\(to look through: the same command with --resume --report\)\n",
+        r"\(for a report: the same command with --resume --report\)\n",
         result.err,
     )
 

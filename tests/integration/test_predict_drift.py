@@ -9,7 +9,7 @@ from capsule_inspect.drawing.capsules import draw_capsule
 
 WARNING = re.compile(
     r"Warning: These pictures differ from the training pictures: ([a-z ,]+)\. "
-    r"Labels are less sure\. See `drift` in run\.json\."
+    r"Labels are less reliable\. See `drift` in run\.json\."
 )
 
 
@@ -30,7 +30,7 @@ def test_words_go_to_the_terminal_and_numbers_to_run_json_and_the_report(invoke,
     assert drift["length"]["median"] < drift["length"]["low"] < drift["length"]["high"]
     assert all(s["median"] < s["low"] or s["median"] > s["high"] for s in drift.values())
     page = (out / "report.html").read_text(encoding="utf-8")
-    assert f"training pictures: {', '.join(words)}. Labels are less sure." in page
+    assert f"training pictures: {', '.join(words)}. Labels are less reliable." in page
     assert f"{drift['length']['low']:.1f} to {drift['length']['high']:.1f}" in page
 
 

@@ -29,9 +29,7 @@ def test_a_folder_is_prepared_and_counted(invoke, drawn_folder: Path, tmp_path: 
     ]
     (last,) = ended.err.splitlines()
     page = out / "dataset.html"
-    assert last.startswith(
-        f"Wrote 32 pictures to {out / 'manifest.csv'}, and {page} to look through, in "
-    )
+    assert last.startswith(f"Wrote 32 pictures to {out / 'manifest.csv'}, and the page {page}, in ")
     assert "Data set of 32 pictures" in page.read_text(encoding="utf-8")
     assert last.endswith(f" s. Next: capsule-inspect train --data {out}")
     assert len(rows(out)) == 32

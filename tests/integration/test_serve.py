@@ -300,6 +300,18 @@ def test_several_pictures_have_no_single_overlay(client, capsule):
     assert "Only one picture" in answer.json()["detail"]
 
 
+def test_an_answer_larger_than_a_request_may_be_is_refused():
+    jpeg = cv2.imencode(".jpg", draw_capsule("crack", 7, 1000).picture)[1].tobytes()
+    files = [("f", (f"{number}.jpg", jpeg)) for number in range(6)]
+    megabytes = 6.5 * len(jpeg) / 1e6  # the pictures fit, and their overlays as PNG do not
+    with running_server("--max-mb", megabytes) as running:
+        url = f"{running.address}/v1/inspect"
+        assert httpx.post(url, files=files, timeout=30).status_code == 200
+        answer = httpx.post(f"{url}?overlay=true", files=files, timeout=30)
+        assert (answer.status_code, "Send fewer pictures" in answer.text) == (413, True)
+        assert httpx.post(f"{url}?overlay=true", files=files[:1]).status_code == 200
+
+
 def test_pictures_of_one_name_keep_files_of_their_own(client, capsule):
     other = cv2.imencode(".png", draw_capsule("good", 7).picture)[1].tobytes()
     files = [("a", ("a.png", capsule)), ("a", ("a.png", other))]
@@ -340,8 +352,8 @@ def test_json_logs_are_one_object_a_line(capsule):
         assert answer.json()["threshold"] == 0.5
         httpx.get(f"{running.address}/a%0Ab")
         assert running.end() == 0
-    logged = [json.loads(line) for line in running.lines[1:]]
-    inspect, missing, *_ = logged
+    ready, inspect, missing, *_ = [json.loads(line) for line in running.lines]
+    assert ready["message"] == f"Ready: {running.address}"
     assert (inspect["method"], inspect["path"], inspect["status"]) == ("POST", "/v1/inspect", 200)
     assert (inspect["pictures"], inspect["client"]) == (1, "127.0.0.1")
     assert inspect["id"] == answer.headers["x-request-id"]

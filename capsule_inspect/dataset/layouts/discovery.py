@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-MakeMask: TypeAlias = Callable[[int, int], NDArray[np.bool_]]
+MakeMask: TypeAlias = Callable[[int, int], "NDArray[np.bool_]"]
 """Makes the mask of a picture from its height and width: bool [H, W], True on defect.
 
 Raises `DataError` or `PictureError`, with a sentence, if the annotation is damaged.

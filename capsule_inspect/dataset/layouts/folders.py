@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from capsule_inspect.choices import GOOD
+from capsule_inspect.choices import GOOD, PICTURE_EXTENSIONS
 from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture
-from capsule_inspect.imaging.picture import PICTURE_EXTENSIONS
 
 _MASK_TREES: Final = ("ground_truth", "masks")
 _MASK_ENDINGS: Final = ("", "_mask")

@@ -1,4 +1,7 @@
-"""The layouts that `prepare` reads, and discovering a folder in the one that it has."""
+"""The layouts that `prepare` reads, and discovering a folder in the one that it has.
+
+`--help` names them, so nothing here imports NumPy.
+"""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -43,13 +46,17 @@ class Layout(Protocol):
         ...
 
 
-LAYOUTS: list[Layout] = [FolderPerClass(), MvtecAd()]
-"""All layouts; the first that matches a folder is taken."""
+_LAYOUTS: list[Layout] = [FolderPerClass(), MvtecAd()]
+
+
+def layouts() -> tuple[Layout, ...]:
+    """Returns all layouts; the first that matches a folder is taken."""
+    return tuple(_LAYOUTS)
 
 
 def register(layout: Layout) -> None:
-    """Adds a layout. It is asked before those that are there, and so takes precedence."""
-    LAYOUTS.insert(0, layout)
+    """Adds a layout. It is tried before the existing ones."""
+    _LAYOUTS.insert(0, layout)
 
 
 def discover(source: Path) -> Discovery:
@@ -91,7 +98,7 @@ def _find_layout(root: Path, source: Path) -> Layout:
             f"'{source}' is not a data set itself, but the folder '{inner}' in it looks like one. "
             f"Give '{source / inner}'."
         )
-    signs = [f"no {layout.sign} ({layout.name})" for layout in LAYOUTS]
+    signs = [f"no {layout.sign} ({layout.name})" for layout in layouts()]
     raise DataError(
         f"'{source}' has {', '.join(signs[:-1])} and {signs[-1]}. "
         f"{_listing('Folders with pictures in it:', (f.name for f in folders if has_pictures(f)))}"
@@ -99,7 +106,7 @@ def _find_layout(root: Path, source: Path) -> Layout:
 
 
 def _layout_of(root: Path) -> Layout | None:
-    return next((layout for layout in LAYOUTS if layout.matches(root)), None)
+    return next((layout for layout in layouts() if layout.matches(root)), None)
 
 
 def _listing(start: str, names: Iterable[str]) -> str:

@@ -25,7 +25,7 @@ def test_commands_stand_in_the_order_of_work(invoke):
     names = re.findall(r"^│ ([a-z-]+)  ", text, re.MULTILINE)
     assert [name for name in names if name in COMMANDS] == list(COMMANDS)
     panels = re.findall(r"^╭─ ([\w ]+?) ─", text, re.MULTILINE)
-    assert panels == ["Options", "Data", "Training", "Measuring and export", "Use"]
+    assert panels == ["Options", "Data", "Training", "Evaluation and export", "Inspection"]
 
 
 def test_the_help_ends_with_what_to_try_first(invoke):
@@ -75,9 +75,7 @@ def test_switches_have_no_type(invoke):
 
 def test_paragraphs_flow(invoke, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
-    paragraph = (
-        "Prints the metrics with their 95 % intervals, those of each class and the confusion"
-    )
+    paragraph = "Prints every metric with its 95 % interval, the metrics of each class and the"
     lines = invoke("evaluate", "--help").out.splitlines()
     (line,) = (line for line in lines if paragraph in line)
     assert len(line.strip()) > 150

@@ -35,6 +35,24 @@ def test_the_log_keeps_the_error_that_ends_the_command(tmp_path):
     assert log.read_text().endswith(" ERROR There is no such setting.\n")
 
 
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\x0b", "\x85", "\u2028"])
+def test_a_file_name_cannot_write_a_line_of_the_log(end, tmp_path):
+    forged = f"'a{end}2026-01-01 00:00:00,000 INFO all is good\x1b[2K.png' does not exist."
+    log = tmp_path / "log.txt"
+    with open_terminal(quiet=True, log_file=log) as terminal:
+        terminal.say(forged)
+        terminal.warn(forged)
+        terminal.note(forged)
+    with pytest.raises(ConfigError), open_terminal(log_file=log):
+        raise ConfigError(forged)
+    written = log.read_bytes().decode()
+    assert written.endswith("\n")
+    lines = written.splitlines()
+    assert [line.split(" ")[2] for line in lines] == ["INFO", "WARNING", "INFO", "ERROR"]
+    said = "'a 2026-01-01 00:00:00,000 INFO all is good?[2K.png' does not exist."
+    assert {line.split(" ", 3)[3] for line in lines} == {said}
+
+
 def test_a_warning_is_written_once_and_none_without_a_log_file_is_lost(capfd):
     with open_terminal() as terminal:
         terminal.warn("warned")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capsule_inspect.dataset.manifest import Sample, format_manifest, read_manifest
+from capsule_inspect.dataset.manifest import Sample, read_manifest, write_manifest
 from capsule_inspect.errors import DataError
 
 GOOD = Sample("test/good/1.png", "good", "", "test", None, "ab" * 32, 40, 30)
@@ -17,8 +17,9 @@ names = st.text(
 ).filter(lambda name: name not in {".", ".."})
 
 
-def test_a_manifest_is_this_text() -> None:
-    assert format_manifest([GOOD, CRACK]) == (
+def test_a_manifest_is_this_text(tmp_path: Path) -> None:
+    write_manifest(tmp_path / "manifest.csv", [GOOD, CRACK])
+    assert (tmp_path / "manifest.csv").read_bytes().decode() == (
         "path,label,mask,split,fold,sha256,width,height\n"
         "test/crack/1.png,crack,masks/1.png,train,2," + "cd" * 32 + ",640,480\n"
         "test/good/1.png,good,,test,," + "ab" * 32 + ",40,30\n"
@@ -29,7 +30,7 @@ def test_a_manifest_is_this_text() -> None:
 def test_what_is_written_is_read(tmp_path_factory, name, label, fold) -> None:
     odd = replace(CRACK, path=f"{label}/{name}", label=label, mask=f"m/{name}", fold=fold)
     manifest = tmp_path_factory.mktemp("set") / "manifest.csv"
-    manifest.write_bytes(format_manifest([odd, GOOD]).encode())
+    write_manifest(manifest, [odd, GOOD])
     assert read_manifest(manifest) == tuple(sorted([odd, GOOD], key=lambda sample: sample.path))
 
 
@@ -47,9 +48,10 @@ def test_what_is_written_is_read(tmp_path_factory, name, label, fold) -> None:
     ],
 )
 def test_a_damaged_manifest_is_refused(tmp_path: Path, old: str, new: str, complaint: str) -> None:
-    text = format_manifest([GOOD])
-    assert old in text
     manifest = tmp_path / "manifest.csv"
+    write_manifest(manifest, [GOOD])
+    text = manifest.read_text()
+    assert old in text
     manifest.write_text(text.replace(old, new))
     with pytest.raises(DataError, match=complaint):
         read_manifest(manifest)
@@ -62,6 +64,6 @@ def test_a_manifest_that_is_no_text_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_empty_manifest_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "manifest.csv").write_text(format_manifest([]))
+    write_manifest(tmp_path / "manifest.csv", [])
     with pytest.raises(DataError, match="lists no pictures"):
         read_manifest(tmp_path / "manifest.csv")

@@ -4,12 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
+from capsule_inspect.choices import PICTURE_EXTENSIONS
 from capsule_inspect.errors import PictureError
 from capsule_inspect.imaging.headers import read_header
 from capsule_inspect.imaging.picture import (
     CONVERT,
     MAX_PIXELS,
-    PICTURE_EXTENSIONS,
     Refusal,
     describe_limit,
     read_picture_file,

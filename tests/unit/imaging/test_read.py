@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from picture_bytes import cmyk_jpeg, encode, noise, oriented, png, tiff
 from picture_parts import png_chunk
 
+from capsule_inspect.choices import PICTURE_EXTENSIONS
 from capsule_inspect.errors import PictureError
-from capsule_inspect.imaging.picture import PICTURE_EXTENSIONS
 from capsule_inspect.imaging.read import decode_picture, decode_upright, read_mask, read_picture
 
 LOSSLESS = [".png", ".bmp", ".tiff", ".webp"]

@@ -91,13 +91,13 @@ def describe(**medians: float) -> str:
 )
 def test_words_say_what_differs(medians, words):
     assert describe(**medians) == (
-        f"These pictures differ from the training pictures: {words}. Labels are less sure."
+        f"These pictures differ from the training pictures: {words}. Labels are less reliable."
     )
 
 
 def test_a_score_alone_says_that_the_pictures_are_unlike():
     assert describe(ood_score=ABOVE) == (
-        "These pictures look unlike the training pictures. Labels are less sure."
+        "These pictures look unlike the training pictures. Labels are less reliable."
     )
     assert "more alike" in describe(ood_score=BELOW)
 
@@ -118,7 +118,7 @@ medians_of_looks = st.dictionaries(
 
 
 def words_of(said: str) -> list[str]:
-    (listed,) = re.findall(r": (.*)\. Labels are less sure\.$", said)
+    (listed,) = re.findall(r": (.*)\. Labels are less reliable\.$", said)
     return listed.split(", ")
 
 

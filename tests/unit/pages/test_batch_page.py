@@ -122,7 +122,10 @@ def test_what_a_file_says_is_text_and_nothing_is_loaded(folder):
 def test_drift_is_said_in_words_and_shown_in_numbers(folder):
     drift = (Shift("red", 144.72, 106.71, 133.46), Shift("ood_score", 6.6, 0.3, 6.04))
     page = make_batch_page(folder, ROWS, "", drift)
-    assert "These pictures differ from the training pictures: redder. Labels are less sure." in page
+    assert (
+        "These pictures differ from the training pictures: redder. Labels are less reliable."
+        in page
+    )
     (table,) = re.findall(r"<table>\n<thead><tr><th>median of</th>.*?</table>", page, re.S)
     cells = [re.findall(r"<td[^>]*>([^<]*)</td>", line) for line in table.split("<tr>")[2:]]
     assert cells == [["red", "144.7", "106.7 to 133.5"], ["ood score", "6.6", "0.3 to 6.0"]]

@@ -11,6 +11,11 @@ from capsule_inspect.serving.problems import ProblemError
 from capsule_inspect.serving.workers import Workers
 
 
+async def collect(workers, work, items):
+    async with aclosing(workers.map(work, items)) as results:
+        return [result async for result in results]
+
+
 @pytest.fixture
 def workers():
     made = Workers(jobs=2, queue=1)
@@ -32,7 +37,7 @@ def test_results_come_in_order_and_no_more_than_the_jobs_run_at_once(workers):
             running -= 1
         return number * number
 
-    assert asyncio.run(workers.collect(work, list(range(20)))) == [n * n for n in range(20)]
+    assert asyncio.run(collect(workers, work, list(range(20)))) == [n * n for n in range(20)]
     assert most == 2
 
 
@@ -44,7 +49,7 @@ def test_an_error_is_raised_and_the_rest_is_not_begun(workers):
         return 1 // number
 
     with pytest.raises(ZeroDivisionError):
-        asyncio.run(workers.collect(work, [1, 0, *range(1, 100)]))
+        asyncio.run(collect(workers, work, [1, 0, *range(1, 100)]))
     assert len(begun) < 10
 
 

@@ -1,12 +1,17 @@
 import subprocess
 import sys
 from dataclasses import fields
+from inspect import signature
 from typing import Any, get_type_hints
 
 import pytest
 import yaml
 
 from capsule_inspect.checks import rules_of, setting
+from capsule_inspect.imaging.picture import MAX_PIXELS
+from capsule_inspect.imaging.read import decode_picture, read_picture
+from capsule_inspect.inference.inspect_picture import InspectOptions
+from capsule_inspect.inference.inspector import load
 from capsule_inspect.settings.compose import compose
 from capsule_inspect.settings.defaults import conf_folder, default_file, default_values, group
 from capsule_inspect.settings.groups import Settings, TrainSettings
@@ -55,6 +60,14 @@ def test_a_default_is_what_the_file_says(key):
     if key == "space.dimensions":
         written = [Dimension(**each) for each in written]
     assert value_of(Settings(), key) == written
+
+
+def test_python_callers_have_the_defaults_of_predict():
+    defaults = Settings().predict
+    assert defaults.max_megapixels * 1e6 == MAX_PIXELS == InspectOptions().max_pixels
+    for reader in (read_picture, decode_picture):
+        assert signature(reader).parameters["max_pixels"].default == MAX_PIXELS
+    assert signature(load).parameters["threads"].default == defaults.threads
 
 
 def test_composing_changes_no_default():

@@ -36,10 +36,10 @@ def test_steps_are_counted_in_decimal():
 @pytest.mark.parametrize(
     ("dimension", "named"),
     [
-        (Dimension("train.lr", 0.1, 1), "'train.lr' is no single value"),
-        (Dimension("train.augment", 0.1, 1), "'train.augment' is no single value"),
-        (Dimension("model.decoder_filters", 1, 2), "decoder_filters' is no single value"),
-        (Dimension("data.seed", 1, 2), "'data.seed' is no single value"),
+        (Dimension("train.lr", 0.1, 1), "'train.lr' is not a single setting"),
+        (Dimension("train.augment", 0.1, 1), "'train.augment' is not a single setting"),
+        (Dimension("model.decoder_filters", 1, 2), "decoder_filters' is not a single setting"),
+        (Dimension("data.seed", 1, 2), "'data.seed' is not a single setting"),
         (Dimension("train.epochs", 1, 2), r"tune\.epochs says"),
         (Dimension("train.resume", choices=["a", "b"]), "trials start anew"),
         (Dimension("train.steps", 1.5, 3), "whole numbers, not '1.5'"),

@@ -11,6 +11,7 @@ from capsule_inspect.workflows.arguments import (
     all_overrides,
     as_path,
     compose_settings,
+    options_of,
     overridden_key,
 )
 
@@ -37,6 +38,15 @@ def test_a_data_set_folder_needs_no_quotes_and_outranks_config_files(folder, tmp
     settings = compose_settings(options=options)
     assert (settings.data.dir, settings.data.root) == ("a b=c", "a b=c")
     assert compose_settings(options=dict.fromkeys(options)).data.dir == "other"
+
+
+def test_options_are_told_by_the_settings_they_stand_for():
+    assert options_of(data="a", data_root=None) == {"data.dir": "a", "data.root": None}
+    assert options_of("train", resume="b") == {"train.resume": "b"}
+    assert options_of("tune", resume="c", storage="d") == {"tune.resume": "c", "tune.storage": "d"}
+    assert options_of("export", cross_validation="e") == {"export.cross_validation": "e"}
+    with pytest.raises(KeyError):
+        options_of("export", resume="f")
 
 
 @pytest.mark.parametrize("key", OPTIONS)
@@ -76,6 +86,34 @@ def test_nothing_is_said_of_other_overrides(overrides):
     options = {"data.dir": "mine", "data.root": None}
     compose_settings(overrides, options=options, reporter=recorder)
     assert recorder.said == []
+
+
+@pytest.mark.parametrize(
+    ("override", "value", "option"),
+    [
+        ("data=capsules", "capsules", "--data capsules"),
+        ("data=data/capsule", "data/capsule", "--data data/capsule"),
+        ("data='my things'", "my things", "--data 'my things'"),
+    ],
+)
+def test_a_folder_in_place_of_a_config_file_is_answered_with_the_option(override, value, option):
+    with pytest.raises(ConfigError) as caught:
+        compose_settings([override], options={"data.dir": None})
+    assert str(caught.value) == (
+        f"data cannot be '{value}'. Known: capsule, drawn. For a data set folder, write `{option}`."
+    )
+
+
+def test_a_command_without_the_option_does_not_name_it():
+    with pytest.raises(ConfigError, match=r"data cannot be 'capsules'\. .* Known: capsule, drawn"):
+        compose_settings(["data=capsules"])
+
+
+def test_a_config_file_of_ones_own_for_the_data_is_found(tmp_path):
+    (tmp_path / "mine/data").mkdir(parents=True)
+    (tmp_path / "mine/data/line.yaml").write_text("defaults: [capsule, _self_]\ndir: line\n")
+    options = {"data.dir": None}
+    assert compose_settings(["data=line"], tmp_path / "mine", options).data.dir == "line"
 
 
 def test_an_option_of_another_command_is_not_named():

@@ -141,8 +141,9 @@ def test_a_choice_that_cannot_be_is_refused_and_nothing_is_removed(
 ):
     predict(pictures, out=tmp_path / "out", model=tiny_model)
     before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.*")}
+    wanted = {"on_existing": "overwrite", **choice}
     with pytest.raises(UsageError, match=re.escape(words)):
-        predict(pictures, out=tmp_path / "out", model=tiny_model, **choice)
+        predict(pictures, out=tmp_path / "out", model=tiny_model, **wanted)
     assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.*")} == before
 
 

@@ -1,7 +1,6 @@
 import csv
 import json
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from capsule_inspect.dataset.data_set import read_dataset
+from capsule_inspect.dataset.layouts import registry
 from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture, MakeMask
-from capsule_inspect.dataset.layouts.registry import LAYOUTS, discover, register
+from capsule_inspect.dataset.layouts.registry import discover, layouts, register
 from capsule_inspect.dataset.prepare import prepare_dataset
 from capsule_inspect.errors import DataError, UsageError
 from capsule_inspect.settings.groups import DataSettings
@@ -106,13 +106,17 @@ class Polygons:
 
 
 @pytest.fixture
-def from_outside() -> Iterator[None]:
+def from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Registers both layouts for one test."""
-    before = list(LAYOUTS)
+    monkeypatch.setattr(registry, "_LAYOUTS", list(layouts()))
     register(CsvList())
     register(Polygons())
-    yield
-    LAYOUTS[:] = before
+
+
+@pytest.mark.usefixtures("from_outside")
+def test_a_new_layout_takes_precedence() -> None:
+    names = [layout.name for layout in layouts()]
+    assert names == ["polygons", "CSV list", "folder per class", "MVTec AD"]
 
 
 def write_list(root: Path, *rows: tuple[str, str, str]) -> None:
