@@ -83,6 +83,7 @@ async function learnModel() {
   const about = await server.model();
   state.model = about;
   byId("model").replaceChildren(...aboutModel(about));
+  byId("model-short").textContent = `Model ${about.sha256.slice(0, 12)}`;
   setThreshold(about.metadata.operating_point.threshold);
 }
 
@@ -238,7 +239,7 @@ function setThreshold(threshold) {
   byId("threshold").value = threshold;
   byId("threshold").setAttribute("aria-valuetext", threshold.toFixed(3));
   byId("threshold-number").value = threshold;
-  byId("threshold-reset").disabled = threshold === point.threshold;
+  byId("threshold-reset").hidden = threshold === point.threshold;
   byId("expected").textContent = spellExpected(point, threshold);
   byId("expected").classList.toggle("moved", threshold !== point.threshold);
   refresh();
@@ -361,7 +362,10 @@ addEventListener("paste", (event) => {
 for (const id of ["threshold", "threshold-number"]) {
   byId(id).addEventListener("input", (event) => moveThreshold(event.target));
 }
-byId("threshold-reset").addEventListener("click", () => setThreshold(state.model.metadata.operating_point.threshold));
+byId("threshold-reset").addEventListener("click", () => {
+  byId("threshold").focus(); // the button goes
+  setThreshold(state.model.metadata.operating_point.threshold);
+});
 for (const input of document.querySelectorAll(".overlay-on, .overlay-opacity")) {
   input.addEventListener("input", () => setOverlay(input));
 }
@@ -378,5 +382,10 @@ byId("retry").addEventListener("click", () => {
   refresh();
   learnModel().then(() => inspect(failed)).catch(report);
 });
+
+const wide = matchMedia("(min-width: 900px)"); // as in the style sheet
+const unfold = () => (byId("settings").open = wide.matches);
+wide.addEventListener("change", unfold);
+unfold();
 
 learnModel().catch(report);

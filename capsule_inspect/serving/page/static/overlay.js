@@ -89,26 +89,31 @@ function drawMask(path, width, height) {
 }
 
 function captions(rows, margin, scale, size) {
-  if (!rows.length) return [caption("no capsule found", "is-note", 0, 0, scale, size)];
+  if (!rows.length) return [caption("no capsule found", "is-note", [0, 0], [0, 0], scale, size)];
   return rows.map((row) => {
-    const turn = (row.angle * Math.PI) / 180;
-    const [a, b] = [row.width / 2 + margin, row.height / 2 + margin];
-    const reachX = Math.abs(a * Math.cos(turn)) + Math.abs(b * Math.sin(turn));
-    const reachY = Math.abs(a * Math.sin(turn)) + Math.abs(b * Math.cos(turn));
+    const corners = boxCorners(row, margin).sort((one, other) => one[1] - other[1]);
     const text = `${row.label} ${row.confidence.toFixed(2)}`;
-    return caption(text, tone(row), row.x - reachX, [row.y - reachY, row.y + reachY], scale, size);
+    return caption(text, tone(row), corners[0], corners[3], scale, size);
   });
 }
 
-/** Draws a caption above a capsule, or below it where there is no room. */
-function caption(text, name, left, edges, scale, size) {
+function boxCorners({ x, y, width, height, angle }, margin) {
+  const turn = (angle * Math.PI) / 180;
+  const [cos, sin] = [Math.cos(turn), Math.sin(turn)];
+  const [a, b] = [width / 2 + margin, height / 2 + margin];
+  const signs = [[-1, -1], [1, -1], [1, 1], [-1, 1]];
+  return signs.map(([i, j]) => [x + i * a * cos - j * b * sin, y + i * a * sin + j * b * cos]);
+}
+
+/** Draws a caption above a capsule's highest corner, or where there is no room below its lowest. */
+function caption(text, name, highest, lowest, scale, size) {
   measure.font = `600 ${CAPTION_HEIGHT}px system-ui, sans-serif`;
   const letters = CAPTION_HEIGHT / scale;
   const [pad, gap] = [letters / 2, 4 / scale];
   const [width, height] = [measure.measureText(text).width / scale + 2 * pad, letters + 1.2 * pad];
-  const [top, bottom] = edges || [gap, gap];
-  const wanted = top - gap - height < 0 ? bottom + gap : top - gap - height;
-  const x = clamp(left, 0, size.width - width);
+  const above = highest[1] - gap - height;
+  const [left, wanted] = above < 0 ? [lowest[0], lowest[1] + gap] : [highest[0], above];
+  const x = clamp(left - width / 2, 0, size.width - width);
   const y = clamp(wanted, 0, size.height - height);
   const foot = { x: x + pad, y: y + height / 2, "font-size": letters, "dominant-baseline": "central" };
   return makeSvg("g", { class: `caption ${name}` },
