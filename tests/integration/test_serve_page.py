@@ -2,17 +2,21 @@
 
 import re
 import shutil
-import subprocess
-import sys
-import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
 import pytest
+from running_server import running_server
+
+pytest.importorskip("fastapi")
 
 from capsule_inspect.drawing.capsules import draw_capsule
 from capsule_inspect.inference.records import read_records
@@ -28,7 +32,7 @@ pytestmark = [
 ]
 
 HOSTILE = "<img src=x onerror=alert(1)>, \"a\" & 'b'.png"
-TOKEN = "0123456789abcdef"
+TOKEN = "0123456789abcdef"  # noqa: S105  (of servers that run for a test)
 # The browser itself writes a line for each answer that is an error.
 ANSWERED = re.compile(r"Failed to load resource: the server responded with a status of (\d+)")
 
@@ -41,27 +45,44 @@ WIDER_THAN_THE_SCREEN = """
 
 
 @contextmanager
-def serving(folder: Path, *options: object) -> Iterator[str]:
-    """Runs the server; yields its address."""
-    log = folder / "server.log"
-    words = ["-m", "capsule_inspect", "serve", "--port", "0", *map(str, options)]
-    with log.open("w") as stderr, subprocess.Popen([sys.executable, *words], stderr=stderr) as it:
-        try:
-            end = time.monotonic() + 30
-            while not (ready := re.search(r"Ready: (\S+)", log.read_text())):
-                assert it.poll() is None, log.read_text()
-                assert time.monotonic() < end, "the server is not ready after 30 s"
-                time.sleep(0.05)
-            yield ready[1]
-        finally:
-            it.terminate()
-            it.wait(30)
+def below_a_path(server: str) -> Iterator[str]:
+    """Runs a reverse proxy that shows a server below `/capsules`; yields the address there."""
+
+    class Proxy(BaseHTTPRequestHandler):
+        def _pass_on(self):
+            assert self.path.startswith("/capsules/")
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            onward = HTTPConnection(urlsplit(server).netloc)
+            onward.request(self.command, self.path.removeprefix("/capsules"), body, self.headers)
+            answer = onward.getresponse()
+            content = answer.read()
+            self.send_response(answer.status)
+            for name, value in answer.getheaders():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
+            onward.close()
+
+        do_GET = do_POST = _pass_on  # noqa: N815  (the names that the base class calls)
+
+        def log_message(self, *_):
+            pass
+
+    proxy = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+    thread = Thread(target=proxy.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{proxy.server_port}/capsules"
+    finally:
+        proxy.shutdown()
+        thread.join()
+        proxy.server_close()
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory) -> Iterator[str]:
-    with serving(tmp_path_factory.mktemp("serve")) as address:
-        yield address
+def address() -> Iterator[str]:
+    with running_server() as server:
+        yield server.address
 
 
 @pytest.fixture(scope="module")
@@ -259,8 +280,8 @@ def test_a_hostile_name_is_text(address, open_page, folder):
 
 def test_the_page_asks_for_the_token_and_keeps_it(open_page, three, tmp_path):
     (tmp_path / "token").write_text(TOKEN)
-    with serving(tmp_path, "--token-file", tmp_path / "token") as address:
-        page = open_page(address, allowed="401")
+    with running_server("--token-file", tmp_path / "token") as server:
+        page = open_page(server.address, allowed="401")
         dialog = page.locator("#token")
         playwright.expect(dialog).to_be_visible()
         assert serious_faults(page) == []
@@ -281,12 +302,15 @@ def test_who_has_no_token_sees_why_nothing_is_inspected_and_can_try_again(
     open_page, three, tmp_path
 ):
     (tmp_path / "token").write_text(TOKEN)
-    with serving(tmp_path, "--token-file", tmp_path / "token") as address:
-        page = open_page(address, allowed="401")
+    with running_server("--token-file", tmp_path / "token") as server:
+        page = open_page(server.address, allowed="401")
+        dialog = page.locator("#token")
+        playwright.expect(dialog).to_be_visible()
         page.keyboard.press("Escape")
+        playwright.expect(page.locator("#notice")).to_have_text("The server asks for a token.")
         page.set_input_files("#pick-files", three[:1])
-        page.keyboard.press("Escape")
         page.click("#token-cancel")
+        playwright.expect(dialog).to_be_hidden()
         playwright.expect(page.locator(".card .error")).to_contain_text("asks for a token")
         page.click("#retry")
         page.fill("#token-input", TOKEN)
@@ -334,21 +358,25 @@ def test_pictures_can_be_dropped(address, open_page, three):
     assert page.locator(".card .name").inner_text() == "dropped.png"
 
 
-def test_a_busy_server_is_asked_again(open_page, three, tmp_path):
-    with serving(tmp_path, "--jobs", "1", "--queue", "0") as address:
-        page = open_page(address, allowed="503")
+def test_a_busy_server_is_asked_again(open_page, three):
+    with running_server("--jobs", "1", "--queue", "0") as server:
+        page = open_page(server.address, allowed="503")
         choose(page, three * 3)
         assert page.locator(".card .error").count() == 0
+        assert " 503 " in server.log
 
 
-def test_the_page_works_below_a_path(open_page, three, tmp_path):
-    with serving(tmp_path, "--root-path", "/capsules") as address:
-        assert address.endswith("/capsules")
+def test_the_page_works_below_a_path(open_page, three):
+    with (
+        running_server("--root-path", "/capsules") as server,
+        below_a_path(server.address.removesuffix("/capsules")) as address,
+    ):
         page = open_page(address)
         choose(page, three)
         page.click("footer a")
         playwright.expect(page.locator(".route")).to_have_count(5)
-        assert f"{address}/v1/inspect" in page.locator("#inspect_v1_inspect_post pre").inner_text()
+        example = page.locator("#inspect_v1_inspect_post pre")
+        playwright.expect(example).to_contain_text(f"{address}/v1/inspect")
 
 
 def test_a_keyboard_opens_zooms_turns_and_comes_back(address, open_page, three):
@@ -413,7 +441,7 @@ def test_it_fits_and_everyone_can_use_it(width, scheme, address, open_page, fold
     states = (
         lambda: None,
         lambda: choose(page, sorted(folder.iterdir())),
-        lambda: page.locator(".card.has-defect .open").first.click(),
+        page.locator(".card.has-defect .open").first.click,
         lambda: page.goto(f"{address}/docs"),
     )
     for reach in states:

@@ -20,6 +20,7 @@ const gallery = new Gallery(byId("gallery"), (picture) => viewer.show(picture, s
 const viewer = new Viewer(shown, (picture) => overlayOf(picture, "image/jpeg"));
 const state = {
   model: null,
+  learning: null,
   threshold: 0.5,
   filter: ALL,
   order: "added",
@@ -39,19 +40,16 @@ async function add(files) {
   state.pictures.push(...pictures);
   for (const picture of pictures) gallery.add(picture);
   refresh();
-  try {
-    await learnModel();
-  } catch {
-    // Each picture says what the server says.
-  }
   await inspect(pictures);
 }
 
 /** Has pictures inspected, a few at a time, and shows each as it is done. */
 async function inspect(pictures) {
   const { signal } = state.work;
+  const knowing = learnModel();
   await Promise.all(pictures.map(async (picture) => {
     try {
+      await knowing;
       await picture.take(await server.inspect(picture, signal));
     } catch (error) {
       if (signal.aborted) return;
@@ -78,8 +76,15 @@ async function drawByServer(picture) {
 
 const overlayOf = (picture, type) => server.overlay(picture, state.threshold, type, state.work.signal);
 
-async function learnModel() {
-  if (state.model) return;
+/** Asks the server about its model, once; the page decides and writes by it. */
+function learnModel() {
+  state.learning ??= askModel().finally(() => {
+    if (!state.model) state.learning = null;
+  });
+  return state.learning;
+}
+
+async function askModel() {
   const about = await server.model();
   state.model = about;
   byId("model").replaceChildren(...aboutModel(about));
@@ -331,7 +336,7 @@ for (const id of ["pick-files", "pick-folder", "pick-photo"]) {
     // Cameras call every photo the same.
     const named = id === "pick-photo" ? files.map(({ file }) => ({ file, name: `photo-${++state.photos}.jpg` })) : files;
     input.value = "";
-    add(named).catch(report);
+    add(named);
   });
 }
 
@@ -356,7 +361,7 @@ addEventListener("drop", (event) => {
 });
 addEventListener("paste", (event) => {
   const files = Array.from(event.clipboardData.files, (file) => ({ file, name: file.name }));
-  add(files).catch(report);
+  add(files);
 });
 
 for (const id of ["threshold", "threshold-number"]) {
@@ -380,7 +385,7 @@ byId("retry").addEventListener("click", () => {
   const failed = state.pictures.filter((picture) => picture.canRetry);
   for (const picture of failed) picture.wait();
   refresh();
-  learnModel().then(() => inspect(failed)).catch(report);
+  inspect(failed);
 });
 
 const wide = matchMedia("(min-width: 900px)"); // as in the style sheet

@@ -82,7 +82,7 @@ export class Server {
       if (answer?.status === 401) {
         if (token === this.token) await this.renewToken();
       } else if (tries >= (answer ? MOST_TRIES : TRIES_UNANSWERED) || !isPassing(answer)) {
-        throw new RefusalError(answer?.status ?? 0, await sentence(answer));
+        throw new RefusalError(answer?.status ?? 0, await sentence(answer, options));
       } else {
         await pause(Number(answer?.headers.get("Retry-After")) || 1, options.signal);
       }
@@ -119,9 +119,9 @@ function body(picture, accept) {
 
 const isPassing = (answer) => answer === null || answer.status === 429 || answer.status === 503;
 
-async function sentence(answer) {
+async function sentence(answer, { body }) {
   if (answer === null) {
-    return "The picture could not be sent: the server does not answer, or the file has changed.";
+    return `The server does not answer${body ? ", or the file has changed" : ""}. Try again.`;
   }
   try {
     return String((await answer.json()).detail);
