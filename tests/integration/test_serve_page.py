@@ -1,10 +1,12 @@
 """The page of `serve` in a real browser, against a running server."""
 
+import json
 import re
 import shutil
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,7 +21,8 @@ from running_server import running_server
 pytest.importorskip("fastapi")
 
 from capsule_inspect.drawing.capsules import draw_capsule
-from capsule_inspect.inference.records import read_records
+from capsule_inspect.imaging.rle import encode_runs
+from capsule_inspect.inference.records import Record, csv_line, read_records, record_columns
 
 playwright = pytest.importorskip("playwright.sync_api")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
@@ -204,8 +207,10 @@ def test_the_threshold_decides_again_without_a_request(address, open_page, three
     before = badges(page)
     assert "good" in before
     assert page.locator("#expected").inner_text().startswith("The model's")
-    page.fill("#threshold-number", "1")
+    page.locator("#threshold-number").press("ControlOrMeta+a")
+    page.keyboard.type("1.000")
     playwright.expect(page.locator(".badge.good")).to_have_count(3)
+    assert page.locator("#threshold-number").input_value() == "1.000"
     assert page.locator(".card .overlay .tint").count() == 0
     page.fill("#threshold-number", "0")
     playwright.expect(page.locator(".badge.defect")).to_have_count(3)
@@ -244,6 +249,63 @@ def test_the_csv_is_the_one_of_predict(threshold, address, open_page, folder, pr
     written = download(page, "#csv").read_bytes()
     out = predicted(folder, [file.name for file in files], *options)
     assert written == (out / "predictions.csv").read_bytes()
+
+
+def test_a_model_without_masks_gives_the_csv_of_predict(
+    open_page, pictures, predicted, tiny_label_only_model
+):
+    model = ("--model", tiny_label_only_model)
+    with running_server(*model) as server:
+        page = open_page(server.address)
+        choose(page, sorted(pictures.iterdir()))
+        written = download(page, "#csv").read_bytes()
+    names = [file.name for file in pictures.iterdir()]
+    out = predicted(pictures, names, *model, "--overlays", "none")
+    assert written == (out / "predictions.csv").read_bytes()
+    assert {record.defect_area_px for record in read_records(out / "predictions.csv")} == {None}
+
+
+def test_numbers_are_spelled_as_python_spells_them(address, open_page):
+    draw = np.random.default_rng(1)
+    numbers = np.frombuffer(draw.bytes(8 * 5000), np.float64)
+    numbers = numbers[np.isfinite(numbers)].tolist()
+    powers = [sign * 10.0**power for power in range(-25, 25) for sign in (1, -1)]
+    numbers += [*powers, *draw.random(1000).tolist(), 0.0, 1 / 3, 123456.5, 5e-324]
+    spelled = open_page(address).evaluate(
+        "numbers => import('./static/csv.js').then((csv) => numbers.map(csv.spellFloat))", numbers
+    )
+    assert spelled == [repr(number) for number in numbers]
+
+
+def test_texts_are_quoted_as_python_quotes_them(address, open_page):
+    draw = np.random.default_rng(2)
+    letters = list("a,;\"'\r\n\t =+-@é\N{PILL}")
+    texts = ["".join(draw.choice(letters, draw.integers(6))) for _ in range(500)]
+    records = [Record(text, "error", error=text[::-1]) for text in texts]
+    lines = open_page(address).evaluate(
+        "([rows, classes]) => import('./static/csv.js').then((csv) => csv.toCsv(rows, classes))",
+        [[json.loads(record.to_json(("good", "a,b"))) for record in records], ["good", "a,b"]],
+    )
+    columns = csv_line(record_columns(("good", "a,b")))
+    expected = b"".join([columns, *(record.to_csv(("good", "a,b")) for record in records)])
+    assert lines.encode() == expected
+
+
+def test_a_mask_is_drawn_where_it_is(address, open_page):
+    page = open_page(address)
+    draw = np.random.default_rng(3)
+    for share in (0.0, 0.03, 0.5, 1.0):
+        mask = draw.random((7, 11)) < share
+        path = page.evaluate(
+            "runs => import('./static/overlay.js').then((overlay) => overlay.maskPath(runs))",
+            asdict(encode_runs(mask)),
+        )
+        drawn = np.zeros_like(mask)
+        for x, y, width, height, _ in re.findall(r"M(\d+) (\d+)h(\d+)v(\d+)h-(\d+)z", path):
+            part = (slice(int(y), int(y) + int(height)), slice(int(x), int(x) + int(width)))
+            assert not drawn[part].any()
+            drawn[part] = True
+        assert (drawn == mask).all()
 
 
 def test_the_zip_holds_the_overlays_of_predict(address, open_page, folder, predicted):

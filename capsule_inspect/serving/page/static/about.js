@@ -12,7 +12,7 @@ export function aboutModel({ sha256, runtime, metadata }) {
   const { roi } = metadata;
   const facts = [
     ["Version", `${metadata.created_with}, format ${metadata.format_version}`],
-    ["SHA-256", make("abbr", { title: sha256 }, sha256.slice(0, 12))],
+    ["SHA-256", make("code", {}, sha256)],
     ["Quantization", metadata.quantization],
     ["Classes", metadata.classes.join(", ")],
     ["Looks at", `${roi.mode === "capsule" ? "each capsule" : "whole pictures"}, ${roi.width} × ${roi.height} px`],

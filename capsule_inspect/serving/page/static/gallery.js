@@ -44,8 +44,7 @@ export class Gallery {
 class Card {
   constructor(picture, open) {
     this.picture = picture;
-    this.look = null;
-    this.thumbnail = null;
+    this.shown = "";
     this.view = make("div", { class: "view" });
     this.found = make("ul", { class: "found" });
     const name = make("span", { class: "name", id: `name-${picture.number}` }, picture.name);
@@ -57,10 +56,10 @@ class Card {
 
   update(threshold) {
     const { picture } = this;
-    const look = picture.look(threshold);
-    if (look !== this.look || picture.thumbnail !== this.thumbnail) this.draw(threshold);
-    this.look = look;
-    this.thumbnail = picture.thumbnail;
+    const shown = [picture.thumbnail, picture.look(threshold), ...picture.rows.map((row) => row.error)].join("\n");
+    if (shown === this.shown) return;
+    this.shown = shown;
+    this.draw(threshold);
     const rows = picture.decide(threshold);
     this.found.replaceChildren(...(rows.length ? rows.map(describe) : [make("li", { class: "soft" }, "waiting …")]));
     this.item.classList.toggle("has-defect", rows.some(isDefect));

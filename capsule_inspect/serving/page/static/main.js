@@ -243,7 +243,8 @@ function setThreshold(threshold) {
   const { operating_point: point } = state.model.metadata;
   byId("threshold").value = threshold;
   byId("threshold").setAttribute("aria-valuetext", threshold.toFixed(3));
-  byId("threshold-number").value = threshold;
+  const exact = byId("threshold-number"); // while someone types there, "0." must not become "0"
+  if (exact !== document.activeElement) exact.value = threshold;
   byId("threshold-reset").hidden = threshold === point.threshold;
   byId("expected").textContent = spellExpected(point, threshold);
   byId("expected").classList.toggle("moved", threshold !== point.threshold);

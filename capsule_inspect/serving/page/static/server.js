@@ -18,7 +18,7 @@ export class Server {
   /** @param askToken Asks the person for the token; told whether one was wrong; null refuses. */
   constructor(askToken) {
     this.askToken = askToken;
-    this.token = sessionStorage.getItem(TOKEN);
+    this.token = recall();
     this.asking = null;
     this.free = IN_FLIGHT;
     this.waiting = [];
@@ -95,7 +95,25 @@ export class Server {
     const token = await this.asking;
     if (token === null) throw new RefusalError(401, "The server asks for a token.");
     this.token = token;
+    keep(token);
+  }
+}
+
+// A browser can forbid the storage; the page then asks again after a reload.
+
+function recall() {
+  try {
+    return sessionStorage.getItem(TOKEN);
+  } catch {
+    return null;
+  }
+}
+
+function keep(token) {
+  try {
     sessionStorage.setItem(TOKEN, token);
+  } catch {
+    // Kept in memory alone.
   }
 }
 
@@ -136,6 +154,6 @@ function pause(seconds, signal) {
     signal?.addEventListener("abort", () => {
       clearTimeout(timer);
       reject(signal.reason);
-    });
+    }, { once: true });
   });
 }

@@ -93,11 +93,11 @@ export class Viewer {
   /** Sizes the picture: at zoom 1 it fits the stage, and small ones are not blown up beyond 4. */
   fit() {
     if (!this.sheet?.isConnected) return;
-    const { clientWidth, clientHeight } = this.stage;
-    const fitting = Math.min(clientWidth / this.size.width, clientHeight / this.size.height, 4);
+    const { offsetWidth, offsetHeight } = this.stage; // scroll bars must not change the size
+    const fitting = Math.min(offsetWidth / this.size.width, offsetHeight / this.size.height, 4);
     this.scale = fitting * this.zoom;
-    this.sheet.style.setProperty("width", `${this.size.width * this.scale}px`);
-    this.sheet.style.setProperty("height", `${this.size.height * this.scale}px`);
+    this.sheet.style.setProperty("width", `${Math.floor(this.size.width * this.scale)}px`);
+    this.sheet.style.setProperty("height", `${Math.floor(this.size.height * this.scale)}px`);
     this.sheet.classList.toggle("pixels", this.scale > 3);
     byId("zoom-now").textContent = `${Math.round(this.scale * 100)} %`;
     this.draw();
