@@ -142,8 +142,9 @@ function refresh() {
     gallery.arrange(pictures);
     byId("none-shown").hidden = pictures.length > 0;
     byId("summary").textContent = summary();
-    byId("csv").disabled = !state.pictures.some((picture) => picture.isDone);
-    byId("zip").disabled = !state.zipping && !pictures.some((picture) => picture.isReadable);
+    const isDone = state.pictures.every((picture) => picture.isDone); // half a CSV looks whole
+    byId("csv").disabled = !isDone;
+    byId("zip").disabled = !state.zipping && !(isDone && pictures.some((picture) => picture.isReadable));
     showRug();
     viewer.update(state.threshold);
     redrawByServer();
@@ -273,8 +274,7 @@ function setOverlay(input) {
 // Downloads.
 
 function downloadCsv() {
-  const done = state.pictures.filter((picture) => picture.isDone).sort(ORDERS.name);
-  const rows = done.flatMap((picture) => picture.decide(state.threshold));
+  const rows = state.pictures.toSorted(ORDERS.name).flatMap((picture) => picture.decide(state.threshold));
   const text = toCsv(rows, state.model?.metadata.classes ?? []);
   download("predictions.csv", new Blob([text], { type: "text/csv" }));
 }

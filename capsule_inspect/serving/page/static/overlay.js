@@ -89,11 +89,11 @@ function drawMask(path, width, height) {
 }
 
 function captions(rows, margin, scale, size) {
-  if (!rows.length) return [caption("no capsule found", "is-note", [0, 0], [0, 0], scale, size)];
+  if (!rows.length) return [caption("no capsule found", "is-note", [[0, 0]], scale, size)];
   return rows.map((row) => {
     const corners = boxCorners(row, margin).sort((one, other) => one[1] - other[1]);
     const text = `${row.label} ${row.confidence.toFixed(2)}`;
-    return caption(text, tone(row), corners[0], corners[3], scale, size);
+    return caption(text, tone(row), corners, scale, size);
   });
 }
 
@@ -105,15 +105,21 @@ function boxCorners({ x, y, width, height, angle }, margin) {
   return signs.map(([i, j]) => [x + i * a * cos - j * b * sin, y + i * a * sin + j * b * cos]);
 }
 
-/** Draws a caption above a capsule's highest corner, or where there is no room below its lowest. */
-function caption(text, name, highest, lowest, scale, size) {
+/**
+ * Draws a caption above the highest corner of a capsule's box, or where there is no room below the
+ * lowest; it stays over the box.
+ */
+function caption(text, name, corners, scale, size) {
   measure.font = `600 ${CAPTION_HEIGHT}px system-ui, sans-serif`;
   const letters = CAPTION_HEIGHT / scale;
   const [pad, gap] = [letters / 2, 4 / scale];
   const [width, height] = [measure.measureText(text).width / scale + 2 * pad, letters + 1.2 * pad];
+  const [highest, lowest] = [corners[0], corners.at(-1)];
   const above = highest[1] - gap - height;
-  const [left, wanted] = above < 0 ? [lowest[0], lowest[1] + gap] : [highest[0], above];
-  const x = clamp(left - width / 2, 0, size.width - width);
+  const [middle, wanted] = above < 0 ? [lowest[0], lowest[1] + gap] : [highest[0], above];
+  const sides = corners.map(([x]) => x);
+  const beside = clamp(middle - width / 2, Math.min(...sides), Math.max(...sides) - width);
+  const x = clamp(beside, 0, size.width - width);
   const y = clamp(wanted, 0, size.height - height);
   const foot = { x: x + pad, y: y + height / 2, "font-size": letters, "dominant-baseline": "central" };
   return makeSvg("g", { class: `caption ${name}` },
