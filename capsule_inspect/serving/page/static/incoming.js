@@ -1,32 +1,82 @@
-// Incoming files: chosen, dropped or pasted, whole folders too.
+// Incoming files: chosen, photographed, dropped or pasted, whole folders too.
 
 import { byCodePoint } from "./csv.js";
+import { byId } from "./dom.js";
+import { notice } from "./words.js";
 
 const PICTURE = /\.(png|jpe?g|bmp|tiff?|webp)$/i;
 
-/** Returns the files of an input, each with its name; those of a folder that are pictures. */
-export function chosen(input) {
-  const files = Array.from(input.files, (file) => ({ file, name: file.webkitRelativePath || file.name }));
-  return inOrder(input.webkitdirectory ? files.filter(({ name }) => isPicture(name)) : files);
+let photos = 0;
+
+/** Listens for files; each comes with the name that it is shown under. */
+export function listenForFiles(take) {
+  const inputs = { "pick-files": chosen, "pick-folder": ofFolder, "pick-photo": photographed };
+  for (const [id, read] of Object.entries(inputs)) {
+    const input = byId(id);
+    input.addEventListener("change", () => {
+      const files = inOrder(read(Array.from(input.files)));
+      input.value = "";
+      take(files);
+    });
+  }
+  addEventListener("paste", (event) => take(chosen(Array.from(event.clipboardData.files))));
+  listenForDrops(take);
 }
 
-/** Returns the files of a drop; call it while the event lasts. */
-export async function dropped(transfer) {
+const chosen = (files) => files.map((file) => ({ file, name: file.name }));
+
+// Cameras call every photo the same.
+const photographed = (files) => files.map((file) => ({ file, name: `photo-${++photos}.jpg` }));
+
+function ofFolder(files) {
+  const named = files.map((file) => ({ file, name: file.webkitRelativePath || file.name }));
+  const pictures = named.filter(({ name }) => isPicture(name));
+  if (!pictures.length) notice("The folder holds no picture.");
+  return pictures;
+}
+
+function listenForDrops(take) {
+  let entered = 0; // a drag enters and leaves every element on its way
+  const count = (change) => (event) => {
+    if (!carriesFiles(event)) return;
+    entered = Math.max(0, entered + change);
+    document.body.classList.toggle("dragging", entered > 0);
+  };
+  addEventListener("dragenter", count(1));
+  addEventListener("dragleave", count(-1));
+  addEventListener("dragover", (event) => carriesFiles(event) && event.preventDefault());
+  addEventListener("drop", async (event) => {
+    if (!carriesFiles(event)) return;
+    event.preventDefault();
+    count(-entered)(event);
+    try {
+      const files = await dropped(event.dataTransfer);
+      if (!files.length) notice("There is no picture in what you dropped.");
+      take(files);
+    } catch (error) {
+      notice(`The browser cannot read what you dropped: ${error.message}`);
+    }
+  });
+}
+
+const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
+
+async function dropped(transfer) {
   const items = Array.from(transfer.items).filter((item) => item.kind === "file");
-  const found = items.map((item) => item.webkitGetAsEntry() ?? item.getAsFile());
+  const found = items.map((item) => item.webkitGetAsEntry() ?? item.getAsFile()); // before the event ends
   return inOrder((await Promise.all(found.map(readOne))).flat());
 }
 
 async function readOne(found) {
-  if (found instanceof File) return [{ file: found, name: found.name }];
+  if (found instanceof File) return chosen([found]);
   if (found.isDirectory) return readFolder(found);
-  return [{ file: await fileOf(found), name: found.name }];
+  return chosen([await fileOf(found)]);
 }
 
 async function readFolder(folder) {
   const reader = folder.createReader();
   const files = [];
-  for (;;) {
+  for (;;) { // it gives a hundred at a time
     const entries = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
     if (!entries.length) return files;
     for (const entry of entries) {

@@ -18,6 +18,7 @@ export class Picture {
     this.size = null; // of the decoded picture; null where the server draws
     this.thumbnail = ""; // the address of a small version
     this.canRetry = false;
+    this.drawnAt = null; // the threshold at which the server drew it
   }
 
   get isDone() {
