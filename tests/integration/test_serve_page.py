@@ -193,11 +193,20 @@ def test_three_pictures_give_three_results_as_predict_labels_them(
     page = open_page(address)
     choose(page, three)
     out = predicted(folder, [file.name for file in three], "--overlays", "none")
-    labels = {record.path: record.label for record in read_records(out / "predictions.csv")}
-    assert badges(page) == [labels[file.name] for file in sorted(three)]
-    assert len(set(labels.values())) > 1
+    records = {record.path: record for record in read_records(out / "predictions.csv")}
+    ordered = [records[name] for name in sorted(records)]
+    assert badges(page) == [record.label for record in ordered]
+    assert len({record.label for record in ordered}) > 1
     assert page.locator("#summary").inner_text().startswith("3 pictures: 3 capsules, ")
-    assert page.locator(".card .overlay .box").count() == 3
+    overlays = page.locator(".card .overlay")
+    assert (
+        overlays.evaluate_all("all => all.map((each) => each.getAttribute('viewBox'))")
+        == ["0 0 600 600"] * 3
+    )
+    drawn = overlays.locator(".box").evaluate_all(
+        "all => all.map((each) => each.getAttribute('transform').match(/[-.0-9]+/g).map(Number))"
+    )
+    assert drawn == [[record.angle, record.x, record.y] for record in ordered]
 
 
 def test_the_threshold_decides_again_without_a_request(address, open_page, three):
