@@ -28,6 +28,8 @@ from capsule_inspect.text import printable
 
 _PAGE: Final = Path(str(files("capsule_inspect.serving") / "page"))
 
+_ASK_AGAIN: Final = {"Cache-Control": "no-cache"}
+
 _REQUESTS_HELD: Final = 4
 """How many requests of the largest size the server holds; of smaller ones, as many more."""
 
@@ -60,8 +62,6 @@ def make_app(
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        root_path=options.root_path,
-        root_path_in_servers=False,
     )
     _add_pages(app)
     _add_probes(app, workers, metrics)
@@ -72,11 +72,11 @@ def make_app(
 
 
 def _add_pages(app: FastAPI) -> None:
-    app.mount("/static", StaticFiles(directory=_PAGE / "static"))
+    app.mount("/static", _FreshFiles(directory=_PAGE / "static"))
 
     @app.get("/", include_in_schema=False)
     def page() -> Response:
-        return FileResponse(_PAGE / "index.html", headers={"Cache-Control": "no-cache"})
+        return FileResponse(_PAGE / "index.html", headers=_ASK_AGAIN)
 
     @app.get("/docs", include_in_schema=False)
     def docs() -> Response:
@@ -85,6 +85,15 @@ def _add_pages(app: FastAPI) -> None:
     @app.get("/openapi.json", include_in_schema=False)
     def openapi() -> dict[str, Any]:
         return app.openapi()
+
+
+class _FreshFiles(StaticFiles):
+    """Files that a browser asks for again, so that it never mixes those of two versions."""
+
+    def file_response(self, *arguments: Any, **options: Any) -> Response:
+        response = super().file_response(*arguments, **options)
+        response.headers.update(_ASK_AGAIN)
+        return response
 
 
 def _add_probes(app: FastAPI, workers: Workers, metrics: Metrics) -> None:
@@ -114,7 +123,7 @@ def _add_probes(app: FastAPI, workers: Workers, metrics: Metrics) -> None:
 def _add_api(app: FastAPI, inspections: Inspections, about_model: Mapping[str, Any]) -> None:
     @app.get("/v1/model", tags=["Inspection"], responses=reference.responses(401))
     async def model() -> dict[str, Any]:
-        """Describes the model: what `capsule-inspect info --json` says."""
+        """Describes the model as served: what `capsule-inspect info --json` says of it."""
         return dict(about_model)
 
     @app.post(

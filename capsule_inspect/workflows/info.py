@@ -51,15 +51,29 @@ def info(model: StrPath = SHIPPED_MODEL) -> ModelInfo:
             f"first: capsule-inspect export-tflite {file} -o model.tflite"
         )
     bundle = read_bundle(file)
-    content = file.read_bytes()
     runtime, problem = _try_runtime(bundle)
+    return describe_file(file, bundle.metadata, runtime, problem)
+
+
+def describe_file(
+    file: Path, metadata: ModelMetadata, runtime: str | None, problem: str | None = None
+) -> ModelInfo:
+    """Describes a model file that was read before.
+
+    Args:
+        file: Its path.
+        metadata: What it says of itself.
+        runtime: Name and version of the runtime that executes it; None if none does.
+        problem: Why none does.
+    """
+    content = file.read_bytes()
     return ModelInfo(
         file=str(file),
         size=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
         runtime=runtime,
         problem=problem,
-        metadata=bundle.metadata,
+        metadata=metadata,
     )
 
 

@@ -2,14 +2,15 @@
 
 import importlib.util
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 
 from capsule_inspect.choices import DEFAULT_RUNTIME, SHIPPED_MODEL, RuntimeName
 from capsule_inspect.errors import MissingExtraError
 from capsule_inspect.files import StrPath
 from capsule_inspect.inference.inspector import load
 from capsule_inspect.serving.options import ServeOptions, make_tls_context
-from capsule_inspect.workflows.info import info
+from capsule_inspect.workflows.info import describe_file
 
 _PACKAGES = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
 
@@ -44,7 +45,9 @@ def serve(
     if options.tls_cert and options.tls_key:
         make_tls_context(options.tls_cert, options.tls_key)
     inspector = load(model, threshold=threshold, runtime=runtime)
-    about_model = asdict(info(model))
+    # As it is served: with another threshold, the rates to expect are not known.
+    metadata = replace(inspector.metadata, operating_point=inspector.point)
+    about_model = asdict(describe_file(Path(model), metadata, inspector.runtime))
     from capsule_inspect.serving.app import make_app
     from capsule_inspect.serving.server import run_server
     from capsule_inspect.serving.workers import Workers

@@ -350,9 +350,11 @@ def test_json_logs_are_one_object_a_line(capsule):
     with running_server("--log-format", "json", "--threshold", ".5") as running:
         answer = httpx.post(f"{running.address}/v1/inspect", content=capsule, headers=RAW)
         assert answer.json()["threshold"] == 0.5
+        point = httpx.get(f"{running.address}/v1/model").json()["metadata"]["operating_point"]
+        assert (point["threshold"], point["expected"]) == (0.5, [])
         httpx.get(f"{running.address}/a%0Ab")
         assert running.end() == 0
-    ready, inspect, missing, *_ = [json.loads(line) for line in running.lines]
+    ready, inspect, _, missing, *_ = [json.loads(line) for line in running.lines]
     assert ready["message"] == f"Ready: {running.address}"
     assert (inspect["method"], inspect["path"], inspect["status"]) == ("POST", "/v1/inspect", 200)
     assert (inspect["pictures"], inspect["client"]) == (1, "127.0.0.1")

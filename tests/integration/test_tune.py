@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -149,22 +148,20 @@ def test_a_server_that_refuses_is_a_sentence_without_the_password(
 
 
 @pytest.fixture(scope="module")
-def postgresql(tmp_path_factory):
+def postgresql():
     """The URL of a database of a PostgreSQL server of its own, that asks for a password."""
     pytest.importorskip("psycopg2")
     search = os.pathsep.join([os.environ.get("PATH", ""), *map(str, DEBIAN)])
     initdb, pg_ctl = shutil.which("initdb", path=search), shutil.which("pg_ctl", path=search)
     if not (initdb and pg_ctl):
         pytest.skip("PostgreSQL's initdb and pg_ctl are not installed")
-    root = tmp_path_factory.mktemp("postgresql")
+    # Not in pytest's own folder, which another session closes to other users.
+    root = Path(tempfile.mkdtemp(prefix="postgresql-"))
     (root / "password").write_text(SECRET)
-    # Root may not run the server; nobody may, once the way to its folder is open.
     user = {}
-    if os.geteuid() == 0:
+    if os.geteuid() == 0:  # root may not run the server
         user = {"user": "nobody"}
-        ours = Path(tempfile.gettempdir()).resolve()
-        for folder in (root, *takewhile(lambda folder: folder != ours, root.resolve().parents)):
-            folder.chmod(0o755)
+        root.chmod(0o755)
         shutil.chown(root, "nobody")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -183,3 +180,4 @@ def postgresql(tmp_path_factory):
     execute(pg_ctl, *data, "-w", "-l", str(root / "log"), "-o", options, "start")
     yield f"postgresql://inspect:{SECRET}@127.0.0.1:{port}/postgres"
     execute(pg_ctl, *data, "-m", "immediate", "stop")
+    shutil.rmtree(root)

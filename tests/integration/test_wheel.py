@@ -70,6 +70,8 @@ def test_the_wheel_holds_the_package_its_settings_and_its_licences(wheel: Path) 
     patterns = (
         "capsule_inspect/**/*.py",
         "capsule_inspect/pages/templates/*",
+        "capsule_inspect/serving/page/*.html",
+        "capsule_inspect/serving/page/static/*",
         "conf/**/*.yaml",
     )
     tracked = [path for pattern in patterns for path in ROOT.glob(pattern)]
