@@ -127,6 +127,7 @@ def test_a_body_without_a_length_is_counted(server):
     assert b"more than 8 MB" in answer
 
 
+@pytest.mark.slow
 def test_slow_headers_are_cut_off_and_keep_nobody_waiting(server, capsule):
     slow = [server.connect() for _ in range(100)]
     for connection in slow:
@@ -143,6 +144,7 @@ def test_slow_headers_are_cut_off_and_keep_nobody_waiting(server, capsule):
     assert time.monotonic() < deadline
 
 
+@pytest.mark.slow
 def test_dripped_headers_are_cut_off_too(server):
     start = time.monotonic()
     answer = exchange(server, *[b"P", b"O", *[b"S"] * 60], pause=0.1)
@@ -150,6 +152,7 @@ def test_dripped_headers_are_cut_off_too(server):
     assert time.monotonic() - start < 7
 
 
+@pytest.mark.slow
 def test_slow_bodies_end_in_408_and_keep_nobody_waiting(server, capsule):
     announced = header("Content-Type: image/png", "Content-Length: 1000")
     slow = [server.connect() for _ in range(40)]
@@ -165,6 +168,7 @@ def test_slow_bodies_end_in_408_and_keep_nobody_waiting(server, capsule):
         connection.close()
 
 
+@pytest.mark.slow
 def test_more_than_the_server_can_hold_at_once_is_refused(server):
     announced = header("Content-Type: image/png", "Content-Length: 7000000")
     slow = [server.connect() for _ in range(12)]
@@ -426,6 +430,7 @@ def test_a_client_that_goes_away_frees_its_place(server, sixty):
     assert place_count(server) == 0
 
 
+@pytest.mark.slow
 def test_a_client_that_does_not_read_frees_its_place(server):
     parts = [(b'name="f"; filename="' + b"n" * 4000 + b'.png"', b"no picture")] * 400
     body, headers = form(*parts)
@@ -463,6 +468,7 @@ def test_a_thousand_mutated_pictures(server, capsule):
     assert statuses.count(422) > 300
 
 
+@pytest.mark.slow
 def test_200_clients_at_once_are_answered_or_told_to_come_again(capsule):
     outcomes: list[tuple[int, str]] = []
     with running_server("--queue", 16) as running:
@@ -526,6 +532,7 @@ class Load:
             assert not thread.is_alive()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(15, 0), (9, -9)], ids=["SIGTERM", "SIGKILL"])
 def test_under_load_every_answer_is_whole_and_a_restart_is_ready_at_once(capsule, number, code):
     with running_server("--timeout", 5) as running:
