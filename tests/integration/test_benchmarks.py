@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +15,16 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "arguments", "rows"),
-    [("throughput", ["4", "1"], 8), ("startup", ["1"], 5), ("memory", ["2", "3"], 2)],
+    [
+        ("throughput", ["4", "1"], 8),
+        ("startup", ["1"], 5),
+        ("memory", ["2", "3"], 2),
+        ("serving", ["1", "1", "80"], 16),
+    ],
 )
 def test_a_table_is_filled(name, arguments, rows):
+    if name == "serving" and shutil.which("hey") is None:
+        pytest.skip("the load generator hey is not installed")
     done = subprocess.run(
         [sys.executable, str(BENCHMARKS / f"{name}.py"), *arguments],
         capture_output=True,
