@@ -1,13 +1,14 @@
 """The options of a server, and the rules on who may reach it."""
 
-import ipaddress
-import ssl
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from capsule_inspect.checks import require_choice
 from capsule_inspect.errors import UsageError
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 LogFormat: TypeAlias = Literal["text", "json"]
 """How the server writes its log: lines for people, or one JSON object a line."""
@@ -86,6 +87,8 @@ class ServeOptions:
 
 def is_loopback(host: str) -> bool:
     """Tells whether an address or name is that of this machine alone."""
+    import ipaddress  # `--help` does without
+
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -131,12 +134,14 @@ def require_access_rule(host: str, has_token: bool, no_token: bool) -> None:
         )
 
 
-def make_tls_context(cert: Path, key: Path) -> ssl.SSLContext:
+def make_tls_context(cert: Path, key: Path) -> "SSLContext":
     """Loads a certificate and its key.
 
     Raises:
         UsageError: A file cannot be read, is of another kind, or they do not belong together.
     """
+    import ssl  # `--help` does without
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     for file in (cert, key):
         if not file.is_file():
