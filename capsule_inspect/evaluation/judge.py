@@ -100,7 +100,7 @@ def judge_findings(
         overlap = None if truth is None else measure_overlap(np.zeros_like(truth), truth)
         return Judgement(sample.path, sample.sha256, sample.label, NO_CAPSULE, 1.0, (), overlap)
     worst = max((finding.decision for finding in findings), key=lambda each: each.defect_score)
-    masks = [f.decision.mask for f in findings if f.decision.mask is not None]
+    masks = [mask for finding in findings if (mask := finding.mask) is not None]
     return Judgement(
         path=sample.path,
         sha256=sample.sha256,

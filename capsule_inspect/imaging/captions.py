@@ -1,7 +1,7 @@
 """The captions of an overlay: their text, size and place."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -107,7 +107,7 @@ _PROFILE_STEPS = 33
 def cover_costs(
     shape: tuple[int, ...],
     outlines: Sequence[NDArray[np.float64]],
-    masks: Sequence[NDArray[np.bool_] | None],
+    masks: Iterable[NDArray[np.bool_] | None],
 ) -> NDArray[np.int16]:
     """Returns the cost of covering each pixel, before any caption is placed.
 

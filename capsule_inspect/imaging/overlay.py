@@ -63,11 +63,12 @@ def draw_overlay(picture: Picture, capsules: Sequence[Drawable]) -> Picture:
     outlines = [_outline(capsule.box, unit) for capsule in capsules]
     for capsule, outline in zip(capsules, outlines, strict=True):
         _draw_lines(drawn, [outline], _colour(capsule), _thickness(0.75 * _LINE * unit))
-    masks = [capsule.mask for capsule in capsules]
-    for mask in masks:
+    # One mask after another: on a large picture each takes much memory.
+    for capsule in capsules:
+        mask = capsule.mask
         if mask is not None and mask.any():
             _draw_defect(drawn, mask, unit)
-    costs = cover_costs((height, width), outlines, masks)
+    costs = cover_costs((height, width), outlines, (capsule.mask for capsule in capsules))
     for capsule, outline in zip(capsules, outlines, strict=True):
         caption = make_caption(_text(capsule), width, unit)
         corner = place_caption(caption, outline, costs, round(_CAPTION_GAP * unit))

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from capsule_inspect.choices import GOOD
 from capsule_inspect.errors import UsageError
 from capsule_inspect.imaging.crop import Crop
+from capsule_inspect.imaging.region import Region
 from capsule_inspect.modelfile.metadata import OperatingPoint
 from capsule_inspect.modelfile.runtime import Outputs
 
@@ -21,15 +22,20 @@ class Decision:
         confidence: Probability of the label; for `good`, 1 - defect_score. In [0, 1].
         defect_score: 1 - p(good) at the stored temperature, in [0, 1].
         probabilities: float64 [classes], summing to 1.
-        mask: bool [H, W] at native resolution, all False for a capsule labelled good; None for a
-            model without a mask head.
+        region: The defect's pixels at native resolution, none for a capsule labelled good; None for
+            a model without a mask head.
     """
 
     label: str
     confidence: float
     defect_score: float
     probabilities: NDArray[np.float64]
-    mask: NDArray[np.bool_] | None
+    region: Region | None
+
+    @property
+    def mask(self) -> NDArray[np.bool_] | None:
+        """The region as a mask of the picture's size, bool [H, W], made anew each time."""
+        return None if self.region is None else self.region.mask()
 
     @property
     def is_defect(self) -> bool:
@@ -38,8 +44,8 @@ class Decision:
 
     @property
     def defect_area(self) -> int | None:
-        """Native pixels of the mask; None without one."""
-        return None if self.mask is None else int(np.count_nonzero(self.mask))
+        """Native pixels of the region; None without one."""
+        return None if self.region is None else self.region.area
 
 
 def decide(
@@ -63,7 +69,7 @@ def decide(
         point: Temperature and thresholds.
 
     Returns:
-        The label, the probabilities, and a mask of the picture's size.
+        The label, the probabilities, and the region of the defect.
     """
     scaled = outputs.logits.astype(np.float64) / point.temperature
     probabilities = np.asarray(softmax(scaled), np.float64)
@@ -73,12 +79,12 @@ def decide(
     else:
         best = 1 + int(np.argmax(probabilities[1:]))
         label, confidence = classes[best], float(probabilities[best])
-    mask = None
+    region = None
     if outputs.mask_logits is not None and label == GOOD:
-        mask = np.zeros(shape, np.bool_)
+        region = Region(shape, 0, 0, np.zeros((0, 0), np.bool_))
     elif outputs.mask_logits is not None:
-        mask = defect_map(outputs.mask_logits, crop, shape) >= point.mask_threshold
-    return Decision(label, confidence, defect_score, probabilities, mask)
+        region = Region.of(defect_map(outputs.mask_logits, crop, shape) >= point.mask_threshold)
+    return Decision(label, confidence, defect_score, probabilities, region)
 
 
 def defect_map(

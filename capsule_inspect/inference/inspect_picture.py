@@ -65,7 +65,7 @@ class InspectedPicture:
         observations: What each capsule looks like, for drift.
         overlay: The content of the overlay's file; None if there is none.
         mask: The content of the mask's file; None if there is none.
-        findings: The findings, one per capsule; their masks are large.
+        findings: The findings, one per capsule.
     """
 
     records: tuple[Record, ...]
@@ -75,7 +75,7 @@ class InspectedPicture:
     findings: tuple[Finding, ...] = field(default=(), compare=False, repr=False)
 
     def without_pictures(self) -> "InspectedPicture":
-        """Returns it without what takes much memory: findings, overlay and mask."""
+        """Returns it without what takes much memory."""
         return replace(self, findings=(), overlay=None, mask=None)
 
     @property
@@ -173,7 +173,7 @@ def _try_mask(
     picture: Picture, findings: Sequence[Finding], classes: tuple[str, ...], warnings: list[str]
 ) -> bytes | None:
     """Returns the mask; adds a warning where the model makes none, or it is too large for a PNG."""
-    if any(finding.mask is None for finding in findings):
+    if any(finding.decision.region is None for finding in findings):
         warnings.append("There is no mask: the model does not tell where a defect is.")
         return None
     try:
@@ -189,6 +189,7 @@ def _draw_mask(
     """Returns the class index of each pixel, uint8 [H, W]."""
     mask = np.zeros(picture.shape[:2], np.uint8)
     for finding in findings:
-        if finding.mask is not None:
-            mask[finding.mask] = classes.index(finding.label)
+        inside = finding.mask
+        if inside is not None:
+            mask[inside] = classes.index(finding.label)
     return mask

@@ -157,8 +157,8 @@ def _inspect(
     inspected = inspect_input(inspector, upload, options)
     runs: tuple[RunLengths | None, ...] = ()
     if with_runs:
-        masks = [finding.mask for finding in inspected.findings] or [None]
-        runs = tuple(None if mask is None else encode_runs(mask) for mask in masks)
+        masks = (finding.mask for finding in inspected.findings)
+        runs = tuple(None if mask is None else encode_runs(mask) for mask in masks) or (None,)
     kept = replace(inspected, findings=())
     return Answered(kept, runs, waited=start - queued, took=perf_counter() - start)
 

@@ -23,6 +23,7 @@ from capsule_inspect.evaluation.judge import (
 from capsule_inspect.evaluation.pixels import Overlap
 from capsule_inspect.imaging.appearance import Appearance
 from capsule_inspect.imaging.crop import find_crops
+from capsule_inspect.imaging.region import Region
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.decide import Decision
 from capsule_inspect.inference.inspector import Finding, Inspector
@@ -45,7 +46,7 @@ def finding(label: str, score: float, columns: range | None = range(0)) -> Findi
         mask = np.zeros(SHAPE, np.bool_)
         mask[:, list(columns)] = True
     probabilities = np.array([1 - score, score * 0.75, score * 0.25])
-    decision = Decision(label, 0.5, score, probabilities, mask)
+    decision = Decision(label, 0.5, score, probabilities, None if mask is None else Region.of(mask))
     outputs = Outputs(np.log(probabilities).astype(np.float32), None)
     crop = find_crops(np.zeros((*SHAPE, 3), np.uint8), ROI)[0]
     return Finding(crop, decision, outputs, Observation(Appearance(0, 0, 0, 60, 0)))

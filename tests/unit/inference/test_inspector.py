@@ -13,6 +13,7 @@ from capsule_inspect.imaging.crop import crop_capsule
 from capsule_inspect.imaging.encode import encode_picture
 from capsule_inspect.imaging.find_capsules import CapsuleBox
 from capsule_inspect.imaging.overlay import draw_overlay
+from capsule_inspect.imaging.region import Region
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference import inspector as module
 from capsule_inspect.inference.decide import Decision
@@ -115,7 +116,7 @@ def test_what_is_unlike_the_training_pictures_is_warned_of(features, is_known, s
 @pytest.mark.parametrize(("label", "is_defect"), [("good", False), ("crack", True)])
 def test_a_finding_is_drawn_with_its_label_the_labels_probability_and_its_mask(label, is_defect):
     box, mask = CapsuleBox(50, 40, 60, 20, 0, 1000), np.zeros((80, 100), bool)
-    decision = Decision(label, 0.6, 0.4, np.array([0.6, 0.4]), mask)
+    decision = Decision(label, 0.6, 0.4, np.array([0.6, 0.4]), Region.of(mask))
     outputs = Outputs(np.zeros(2, np.float32), None)
     finding = Finding(
         crop_capsule(box, CAPSULE_ROI), decision, outputs, Observation(Appearance(0, 0, 0, 60, 0))

@@ -17,6 +17,7 @@ from capsule_inspect.errors import DataError, UsageError
 from capsule_inspect.imaging.appearance import Appearance
 from capsule_inspect.imaging.crop import crop_capsule
 from capsule_inspect.imaging.find_capsules import CapsuleBox
+from capsule_inspect.imaging.region import Region
 from capsule_inspect.inference.decide import Decision
 from capsule_inspect.inference.inspector import Finding
 from capsule_inspect.inference.records import (
@@ -166,7 +167,9 @@ def test_json_has_the_same_columns_and_raw_values():
 def finding(angle: float = 30.0, mask: np.ndarray | None = None) -> Finding:
     box = CapsuleBox(50.123456, 40.127, 60.126, 20.124, angle, 1000.0)
     probabilities = np.array([0.25, 0.5, 0.25])
-    decision = Decision("crack", 0.5, 0.75, probabilities, mask)
+    decision = Decision(
+        "crack", 0.5, 0.75, probabilities, None if mask is None else Region.of(mask)
+    )
     outputs = Outputs(np.log(probabilities).astype(np.float32), None)
     observation = Observation(Appearance(0, 0, 0, 60, 0))
     crop = crop_capsule(box, CAPSULE_ROI)
