@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from capsule_inspect.serving.options import ServeOptions, is_loopback
+from capsule_inspect.serving.options import ServeOptions, is_address
 from capsule_inspect.serving.problems import ProblemError
+from capsule_inspect.text import printable
 
 _OPEN: Final = ("/", "/docs", "/openapi.json", "/health/live", "/health/ready")
 """Paths that need no token: the page, which asks for one, and the probes."""
@@ -60,13 +61,15 @@ def _require_one_length(headers: Headers) -> None:
 def _require_host(headers: Headers, options: ServeOptions) -> None:
     # Without a token, a page elsewhere could reach this server under a name of its own that it
     # points to this machine (DNS rebinding). Addresses and known names cannot be pointed.
-    if options.token is not None or not options.is_local:
+    if options.token is not None:
         return
-    name = urlsplit(f"//{headers.get('host', '')}").hostname or ""
-    if not (is_loopback(name) or name in options.allowed_hosts):
+    name = _host_of(f"//{headers.get('host', '')}")
+    known = {each.lower() for each in options.allowed_hosts}
+    if not (is_address(name) or name in {"localhost", *known}):
+        shown = printable(name)[:100]
         raise ProblemError(
             400,
-            f"This server is not known as '{name}'. Start it with --allow-host {name} if it is.",
+            f"This server is not known as '{shown}'. Start it with --allow-host {shown} if it is.",
         )
 
 
@@ -77,9 +80,17 @@ def _require_same_site(method: str, headers: Headers) -> None:
     if site is not None:
         is_foreign = site not in {"same-origin", "none"}
     else:
-        is_foreign = origin is not None and urlsplit(origin).netloc != headers.get("host")
+        is_foreign = origin is not None and origin.partition("://")[2] != headers.get("host")
     if is_foreign:
         raise ProblemError(403, "A page of another site sent this request. Open this server's own.")
+
+
+def _host_of(url: str) -> str:
+    """Returns the host of a URL, in lower case; empty if it is malformed."""
+    try:
+        return (urlsplit(url).hostname or "").rstrip(".")
+    except ValueError:
+        return ""
 
 
 def _require_token(authorization: str, token: str) -> None:

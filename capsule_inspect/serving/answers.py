@@ -4,7 +4,7 @@ import json
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, Literal, TypeAlias
 
 from capsule_inspect.choices import PictureFormat
 from capsule_inspect.imaging.rle import RunLengths
@@ -159,6 +159,3 @@ def _csv_lines(answers: Sequence[Answered], inspector: Inspector) -> Iterator[by
     for each in answers:
         for record in each.records:
             yield record.to_csv(inspector.classes)
-
-
-MASK_FORMS: Final[tuple[MaskForm, ...]] = get_args(MaskForm)

@@ -1,13 +1,15 @@
 """The application: its routes, and the document that describes them."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from fastapi import FastAPI, Query, Request
+from fastapi import FastAPI, Query, Request, Security
 from fastapi.exceptions import RequestValidationError
+from fastapi.params import Depends
+from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
@@ -62,10 +64,14 @@ def make_app(
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,
+        servers=[{"url": options.root_path or "/"}],
     )
     _add_pages(app)
-    _add_probes(app, workers, metrics)
-    _add_api(app, inspections, about_model)
+    # The guard checks the token; this has the document say so.
+    access = [Security(HTTPBearer(auto_error=False))] if options.token else []
+    _add_probes(app, workers, metrics, access)
+    _add_api(app, inspections, about_model, access)
     for kind in (ProblemError, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, _answer_error)
     return Guard(app, options, metrics)
@@ -96,7 +102,9 @@ class _FreshFiles(StaticFiles):
         return response
 
 
-def _add_probes(app: FastAPI, workers: Workers, metrics: Metrics) -> None:
+def _add_probes(
+    app: FastAPI, workers: Workers, metrics: Metrics, access: Sequence[Depends]
+) -> None:
     @app.get("/health/live", tags=["Health"], responses=reference.responses())
     async def live() -> reference.Health:
         """Tells that the process answers."""
@@ -111,6 +119,7 @@ def _add_probes(app: FastAPI, workers: Workers, metrics: Metrics) -> None:
 
     @app.get(
         "/metrics",
+        dependencies=access,
         tags=["Health"],
         response_class=Response,
         responses={200: {"content": {"text/plain": {}}}, **reference.responses(401)},
@@ -120,14 +129,25 @@ def _add_probes(app: FastAPI, workers: Workers, metrics: Metrics) -> None:
         return Response(metrics.write(), media_type=CONTENT_TYPE)
 
 
-def _add_api(app: FastAPI, inspections: Inspections, about_model: Mapping[str, Any]) -> None:
-    @app.get("/v1/model", tags=["Inspection"], responses=reference.responses(401))
+def _add_api(
+    app: FastAPI,
+    inspections: Inspections,
+    about_model: Mapping[str, Any],
+    access: Sequence[Depends],
+) -> None:
+    @app.get(
+        "/v1/model",
+        dependencies=access,
+        tags=["Inspection"],
+        responses=reference.responses(401),
+    )
     async def model() -> dict[str, Any]:
         """Describes the model as served: what `capsule-inspect info --json` says of it."""
         return dict(about_model)
 
     @app.post(
         "/v1/inspect",
+        dependencies=access,
         tags=["Inspection"],
         response_class=Response,
         openapi_extra=reference.INSPECT_BODY,

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from anyio import fail_after
@@ -12,7 +12,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from capsule_inspect.serving.access import SECURITY_HEADERS, require_access
 from capsule_inspect.serving.metrics import Metrics
 from capsule_inspect.serving.options import ServeOptions
-from capsule_inspect.serving.problems import ClientGoneError, ProblemError, problem_response
+from capsule_inspect.serving.problems import (
+    ClientGoneError,
+    ProblemError,
+    problem_response,
+    server_failed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +27,28 @@ LOG = logging.getLogger("capsule_inspect.serving")
 
 _CLIENT_GONE = 499
 """The status under which a request is counted whose client left, as nginx does."""
+
+
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+_MAX_LOGGED_PATH: Final = 500
+
+_PIECE_BYTES: Final = 64 * 1024
+"""An answer goes out in pieces of this size. Each waits until the client has read the one before,
+so a client that does not read is noticed, and holds no more than this."""
+
+
+def _path_of(scope: Scope) -> str:
+    """Returns the path of a request, also of one to a whole URL, as proxies get them."""
+    path: str = scope["path"]
+    if not path.startswith(("http://", "https://")):
+        return path
+    return "/" + path.split("/", 3)[3] if path.count("/") > 2 else "/"
+
+
+def _method_of(scope: Scope) -> str:
+    """Returns the method to answer; the server leaves out the body of an answer to HEAD."""
+    return "GET" if scope["method"] == "HEAD" else str(scope["method"])
 
 
 class Guard:
@@ -44,37 +71,44 @@ class Guard:
             await self._app(scope, receive, send)
             return
         start, request_id = perf_counter(), str(uuid4())
-        scope.setdefault("state", {})["request_id"] = request_id
         answer = _Answer(send, request_id, self._options.timeout)
+        seen = {**scope, "path": _path_of(scope), "method": _method_of(scope)}
+        seen.setdefault("state", {})["request_id"] = request_id
         try:
-            await self._answer(scope, receive, answer)
-        except asyncio.CancelledError:  # the time to shut down is over
-            answer.status = answer.status if answer.is_complete else _CLIENT_GONE
-            raise
+            await self._answer(seen, receive, answer)
         finally:
-            self._record(scope, answer, perf_counter() - start)
+            self._record(seen, scope["method"], answer, perf_counter() - start)
 
     async def _answer(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        problem = None
         try:
             require_access(scope, self._options)
             await self._app(scope, receive, answer.send)
         except ClientGoneError:
             answer.status = _CLIENT_GONE
-        except ProblemError as problem:
-            await problem_response(problem, answer.request_id)(scope, receive, answer.send)
+        except ProblemError as error:
+            problem = error
+        except asyncio.CancelledError:  # the time to shut down is over
+            problem = ProblemError(503, "The server has shut down.", {"Retry-After": "5"})
         except Exception:
             LOG.exception("A request failed: %s", answer.request_id)
-            if not answer.is_complete:  # so that nobody takes what was sent for the whole
-                raise ConnectionAbortedError(answer.request_id) from None
+            problem = server_failed(answer.request_id)
+        if problem is None or answer.is_complete:
+            return
+        if answer.status:  # so that nobody takes what was sent for the whole
+            raise ConnectionAbortedError(answer.request_id)
+        await problem_response(problem, answer.request_id)(scope, receive, answer.send)
 
-    def _record(self, scope: Scope, answer: "_Answer", seconds: float) -> None:
+    def _record(self, scope: Scope, method: str, answer: "_Answer", seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "none")
         status = answer.status or _CLIENT_GONE
-        self._metrics.count_request(route, scope["method"], status, seconds)
+        # Not as it is: a client could make a series of each method that it invents.
+        counted = method if method in _METHODS else "other"
+        self._metrics.count_request(route, counted, status, seconds)
         facts: Mapping[str, object] = {
             "id": answer.request_id,
-            "method": scope["method"],
-            "path": scope["path"],
+            "method": counted,
+            "path": scope["path"][:_MAX_LOGGED_PATH],
             "status": status,
             "milliseconds": round(seconds * 1000, 1),
             "client": (scope.get("client") or ("",))[0],
@@ -116,10 +150,22 @@ class _Answer:
                 *message.get("headers", ()),
                 *((name.lower().encode(), value.encode()) for name, value in added.items()),
             ]
+        if message["type"] == "http.response.body":
+            await self._send_body(message)
+        else:
+            await self._send_soon(message)
+
+    async def _send_body(self, message: Message) -> None:
+        body, is_last = message.get("body", b""), not message.get("more_body", False)
+        for start in range(0, len(body) or 1, _PIECE_BYTES):
+            piece = body[start : start + _PIECE_BYTES]
+            more = not is_last or start + _PIECE_BYTES < len(body)
+            await self._send_soon({"type": message["type"], "body": piece, "more_body": more})
+        self.is_complete = is_last
+
+    async def _send_soon(self, message: Message) -> None:
         try:
             with fail_after(self._timeout):
                 await self._send(message)
         except TimeoutError:
             raise ClientGoneError from None
-        if message["type"] == "http.response.body" and not message.get("more_body", False):
-            self.is_complete = True

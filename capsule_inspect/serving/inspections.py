@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, ExitStack, aclosing
 from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -79,7 +79,7 @@ class Inspections:
             ProblemError: The request cannot be answered.
             ClientGoneError: The client left.
         """
-        media_type = choose_media_type(request.headers.get("accept", ""))
+        media_type = choose_media_type(", ".join(request.headers.getlist("accept")))
         self.workers.require_room()  # before anything is read
         point = override_threshold(self.inspector.point, wish.threshold)
         inspector = replace(self.inspector, point=point)
@@ -96,10 +96,14 @@ class Inspections:
             if media_type == NDJSON and len(uploads) > 1:
                 rows = self._stream(work, uploads, inspector)
                 return _HoldingResponse(rows, held.pop_all(), media_type)
-            answers = await _unless_gone(request, self._collect(work, uploads))
+            collecting = self._collect(work, uploads, media_type in PICTURES)
+            answers = await _unless_gone(request, collecting)
         with self.metrics.stage("answer"):
             require_readable(answers)
-            return _respond(answers, inspector, media_type, wish)
+            respond = partial(_respond, answers, inspector, media_type, wish)
+            if sum(answered.size for answered in answers) < _QUICK_BYTES:
+                return respond()
+            return await self.workers.run(respond)
 
     def _options(self, media_type: str, wish: Wish) -> InspectOptions:
         draws = media_type in PICTURES or (media_type == JSON and wish.overlay)
@@ -110,7 +114,9 @@ class Inspections:
             max_pixels=self.options.max_pixels,
         )
 
-    async def _collect(self, work: "_Work", uploads: Sequence[Upload]) -> list[Answered]:
+    async def _collect(
+        self, work: "_Work", uploads: Sequence[Upload], is_file: bool
+    ) -> list[Answered]:
         answers: list[Answered] = []
         left = self.options.max_bytes
         async with aclosing(self.workers.map(work, _stamped(uploads))) as done:
@@ -118,7 +124,7 @@ class Inspections:
                 self._count(answered)
                 answers.append(answered)
                 left -= answered.size
-                if left < 0 and len(uploads) > 1:
+                if left < 0 and not is_file:
                     raise ProblemError(
                         413,
                         "The answer would have more than "
@@ -178,6 +184,9 @@ def _respond(
         content = as_json(answers, inspector, wish.mask == "rle")
     return Response(content, media_type=media_type, headers=_UNCACHED)
 
+
+_QUICK_BYTES: Final = 500_000
+"""Larger answers are written in a thread, so that nobody else waits for that."""
 
 _UNCACHED = {"Cache-Control": "no-store", "Vary": "Accept"}
 

@@ -1,5 +1,6 @@
 """The options of a server, and the rules on who may reach it."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
@@ -21,6 +22,8 @@ DEFAULT_QUEUE: Final = 16
 DEFAULT_TIMEOUT: Final = 30.0
 DEFAULT_LOG_FORMAT: Final[LogFormat] = "text"
 
+_ROOT_PATH: Final = re.compile(r"(/[!-.0-~]+)+")
+
 _MIN_TOKEN: Final = 16
 """The fewest characters of a token that nobody guesses."""
 
@@ -35,8 +38,8 @@ class ServeOptions:
         token: The token that requests must show; None for none.
         jobs: Pictures to inspect at a time.
         queue: Requests that may wait beside those in work; more are refused.
-        max_bytes: The most bytes of a request.
-        max_pixels: Larger pictures are refused before they are decoded.
+        max_mb: The most megabytes of a request, and of an answer with overlays or masks.
+        max_megapixels: Larger pictures are refused before they are decoded.
         timeout: Seconds a client has to send its request, and the server to shut down.
         root_path: The path under which a reverse proxy shows the server; empty for none.
         allowed_hosts: Names of this server, beside its addresses and `localhost`.
@@ -50,8 +53,8 @@ class ServeOptions:
     token: str | None = None
     jobs: int = 1
     queue: int = DEFAULT_QUEUE
-    max_bytes: int = round(DEFAULT_MAX_MB * 1e6)
-    max_pixels: int = round(DEFAULT_MAX_MEGAPIXELS * 1e6)
+    max_mb: float = DEFAULT_MAX_MB
+    max_megapixels: float = DEFAULT_MAX_MEGAPIXELS
     timeout: float = DEFAULT_TIMEOUT
     root_path: str = ""
     allowed_hosts: tuple[str, ...] = ()
@@ -66,18 +69,28 @@ class ServeOptions:
             ("port", self.port, 0, 65535),
             ("jobs", self.jobs, 1, 1024),
             ("queue", self.queue, 0, 1e6),
-            ("max_bytes", self.max_bytes, 1, 1e12),
-            ("max_pixels", self.max_pixels, 1, 1e12),
+            ("max_mb", self.max_mb, 1e-3, 1e6),
+            ("max_megapixels", self.max_megapixels, 1e-6, 1e6),
             ("timeout", self.timeout, 0.1, 86400),
         )
         for name, value, low, high in bounds:
             if not low <= value <= high:
                 raise UsageError(f"{name} is {value:g}, but must lie between {low:g} and {high:g}.")
-        if self.root_path and (not self.root_path.startswith("/") or self.root_path.endswith("/")):
+        if self.root_path and not _ROOT_PATH.fullmatch(self.root_path):
             raise UsageError(
                 f"The root path '{self.root_path}' must start with / and not end with it, such as "
-                "/capsules."
+                "/capsules; without spaces and in ASCII."
             )
+
+    @property
+    def max_bytes(self) -> int:
+        """The most bytes of a request."""
+        return round(self.max_mb * 1e6)
+
+    @property
+    def max_pixels(self) -> int:
+        """The most pixels of a picture."""
+        return round(self.max_megapixels * 1e6)
 
     @property
     def is_local(self) -> bool:
@@ -93,6 +106,17 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def is_address(host: str) -> bool:
+    """Tells whether a host is an IP address, and no name."""
+    import ipaddress
+
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def read_token(file: Path) -> str:

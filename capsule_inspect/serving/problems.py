@@ -19,7 +19,6 @@ class ProblemError(Exception):
         status: The HTTP status.
         detail: A sentence: what happened and what to do next.
         headers: Headers of the answer.
-        extra: Members of the document beside the standard ones.
     """
 
     def __init__(
@@ -27,13 +26,11 @@ class ProblemError(Exception):
         status: int,
         detail: str,
         headers: Mapping[str, str] = _NO_HEADERS,
-        extra: Mapping[str, object] = MappingProxyType({}),
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.headers = headers
-        self.extra = extra
 
 
 class ClientGoneError(Exception):
@@ -53,7 +50,6 @@ def problem_response(problem: ProblemError, request_id: str) -> Response:
         "status": problem.status,
         "detail": problem.detail,
         "instance": f"urn:uuid:{request_id}",
-        **problem.extra,
     }
     return Response(
         json.dumps(document),

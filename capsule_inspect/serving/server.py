@@ -3,12 +3,15 @@
 import asyncio
 import json
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any, Final
+from urllib.parse import quote
 from uuid import uuid4
 
 import h11
@@ -17,78 +20,103 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from capsule_inspect.errors import UsageError
+from capsule_inspect.serving.access import SECURITY_HEADERS
 from capsule_inspect.serving.guard import LOG
 from capsule_inspect.serving.options import LogFormat, ServeOptions
 from capsule_inspect.serving.problems import ProblemError, problem_response
 from capsule_inspect.serving.workers import Workers
-from capsule_inspect.text import on_one_line
 
-_HEADER_SECONDS: Final = 10.0
-"""Seconds a client has to send the header of a request."""
+_IDLE_SECONDS: Final = 10.0
+"""Seconds a connection may be without a request in work: before the first one, between two, while a
+body arrives that the answer did not need, and while the last piece of an answer is sent."""
 
-_KEEP_ALIVE_SECONDS: Final = 15
+_LOOK_SECONDS: Final = 1.0
+"""How often to look whether a connection idles."""
+
+_KEEP_ALIVE_SECONDS: Final = 10
 """Seconds a connection may idle between requests."""
 
 _MAX_HEADER_BYTES: Final = 32 * 1024
 
-_MAX_IGNORED_BYTES: Final = 16 * 2**20
-"""Bytes of a body to read on after an answer that did not need it. Closing at once could lose the
-answer on its way; reading without end would let a client keep the connection busy."""
+_LINGER_BYTES: Final = 16 * 2**20
+"""Bytes to read on, beyond those of the largest request, after an answer that did not need the
+body. Closing at once could lose the answer on its way; reading without end would let a client keep
+the connection busy."""
 
 _SHUTDOWN_MARGIN: Final = 1.0
 """Seconds of the time to shut down that are kept for the last steps."""
 
 
 class _Connection(H11Protocol):
-    """A connection that closes when its client is too slow with headers, or sends on and on."""
+    """A connection that ends when its client is slow, or sends on and on.
 
-    _deadline: asyncio.TimerHandle | None = None
-    _ignored = 0
+    Uvicorn waits without end in some states: for the first header, for the rest of a body after the
+    answer, and for a client to read.
+
+    Args:
+        options: Their limits.
+        arguments: Uvicorn's own.
+    """
+
+    def __init__(self, options: ServeOptions, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._idle_seconds = min(_IDLE_SECONDS, options.timeout)
+        self._max_ignored = options.max_bytes + _LINGER_BYTES
+        self._ignoring: object = None
+        self._ignored = 0
+        self._idle_since = 0.0
+        self._seen: object = None
+        self._look: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._expect_header()
+        self._idle_since = self.loop.time()
+        self._look_again()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._look is not None:
+            self._look.cancel()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        was_idle = self.conn.their_state is h11.IDLE
-        if self._is_answered:
-            self._ignored += len(data)
-            if self._ignored > _MAX_IGNORED_BYTES:
+        if self.cycle is not self._ignoring:
+            self._ignoring, self._ignored = self.cycle, 0
+        if self.conn.our_state is h11.DONE and self.conn.their_state is h11.SEND_BODY:
+            self._ignored += len(data)  # the answer is sent already
+            if self._ignored > self._max_ignored:
                 self.transport.abort()
                 return
         super().data_received(data)
-        if self.conn.their_state is h11.IDLE and was_idle:
-            self._expect_header()
-        elif self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-        super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
-        """Answers what is no HTTP with a problem document."""
-        body = problem_response(ProblemError(400, msg), str(uuid4()))
-        headers = [*body.raw_headers, (b"connection", b"close")]
+        """Answers what is no HTTP with a problem document; ends the connection."""
+        if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
+            self.transport.abort()
+            return
+        answer = problem_response(ProblemError(400, msg), str(uuid4()))
+        answer.headers.update({**SECURITY_HEADERS, "connection": "close"})
         for event in (
-            h11.Response(status_code=400, headers=headers),
-            h11.Data(data=bytes(body.body)),
+            h11.Response(status_code=400, headers=answer.raw_headers, reason=b"Bad Request"),
+            h11.Data(data=bytes(answer.body)),
             h11.EndOfMessage(),
         ):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 
-    @property
-    def _is_answered(self) -> bool:
-        """Whether the answer was sent before the request had ended."""
-        return self.conn.our_state is h11.DONE and self.conn.their_state is h11.SEND_BODY
-
-    def _expect_header(self) -> None:
-        if self._deadline is None:
-            seconds = min(_HEADER_SECONDS, self.config.timeout_graceful_shutdown or _HEADER_SECONDS)
-            self._deadline = self.loop.call_later(seconds, self.transport.abort)
+    def _look_again(self) -> None:
+        """Aborts the connection if it has idled for too long; else looks again."""
+        now = self.loop.time()
+        is_working = (
+            self.cycle is not None
+            and not self.cycle.response_complete
+            and not self.transport.is_closing()
+        )
+        if is_working or self.cycle is not self._seen:  # there was a request since the last look
+            self._seen, self._idle_since = self.cycle, now
+        elif now - self._idle_since > self._idle_seconds:
+            self.transport.abort()
+            return
+        self._look = self.loop.call_later(_LOOK_SECONDS, self._look_again)
 
 
 class _Server(uvicorn.Server):
@@ -123,9 +151,9 @@ class _Server(uvicorn.Server):
                 signal.signal(each, handler)
 
     def _drain(self, number: int, _frame: object) -> None:
-        LOG.info("%s: finishing what has begun.", signal.Signals(number).name)
         self._workers.is_draining = True
         self.should_exit = True
+        LOG.info("%s: finishing what has begun.", signal.Signals(number).name)
 
 
 def run_server(
@@ -148,7 +176,7 @@ def run_server(
         app,
         host=options.host.strip("[]"),
         port=options.port,
-        http=_Connection,
+        http=partial(_Connection, options),  # type: ignore[arg-type]  # called like a class
         ws="none",
         lifespan="on",
         loop="asyncio",
@@ -180,6 +208,10 @@ def run_server(
             f"The server cannot listen on {host}, port {options.port}: the log says why. Choose "
             "another --port or --host."
         ) from None
+    workers.close()
+    if workers.is_busy:  # a picture in work would keep the process beyond its time
+        logging.shutdown()
+        os._exit(0)
 
 
 def _allow_many_connections() -> None:
@@ -192,20 +224,16 @@ def _allow_many_connections() -> None:
 
 
 class _TextFormatter(logging.Formatter):
-    """Writes lines for people."""
+    """Writes lines for people; what a client sent is percent-encoded, so that it forges nothing."""
 
     def format(self, record: logging.LogRecord) -> str:
         request: Mapping[str, object] | None = getattr(record, "request", None)
         if request is None:
             return super().format(record)
-        told = f"{request['method']} {request['path']} {request['status']}"
-        rest = {key: value for key, value in request.items() if key not in told_apart}
-        facts = " ".join(f"{key}={value}" for key, value in rest.items())
-        time = self.formatTime(record)
-        return on_one_line(f"{time} {record.levelname} {told} {facts}")
-
-
-told_apart = frozenset({"method", "path", "status"})
+        told = {key: quote(str(value), safe="/") for key, value in request.items()}
+        first = [told.pop(name) for name in ("method", "path", "status")]
+        facts = [f"{key}={value}" for key, value in told.items()]
+        return " ".join([self.formatTime(record), record.levelname, *first, *facts])
 
 
 class _JsonFormatter(logging.Formatter):

@@ -1,5 +1,6 @@
 """Uploads: the pictures that a request brings, as a raw body or as the parts of a form."""
 
+import re
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,7 +10,8 @@ from time import monotonic
 from typing import Any, Final
 
 from anyio import fail_after
-from starlette.datastructures import UploadFile
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
@@ -183,7 +185,7 @@ async def _receive_raw(request: Request, body: AsyncGenerator[bytes, None], kind
 
 async def _receive_form(request: Request, body: AsyncGenerator[bytes, None]) -> tuple[Upload, ...]:
     parser = MultiPartParser(
-        request.headers,
+        _with_boundary_alone(request),
         body,
         max_files=MAX_PICTURES,
         max_fields=MAX_PICTURES,
@@ -202,6 +204,15 @@ async def _receive_form(request: Request, body: AsyncGenerator[bytes, None]) -> 
         reason = f"Its part '{printable(texts[0])}' has no file name." if texts else "It is empty."
         raise ProblemError(400, f"{reason} Send pictures as files, such as curl -F file=@a.png")
     return _name_apart(files)
+
+
+def _with_boundary_alone(request: Request) -> Headers:
+    """Returns the type of a form without parameters that nobody needs, such as odd charsets."""
+    _, parameters = parse_options_header(request.headers["content-type"])
+    boundary = parameters.get(b"boundary", b"")
+    if not re.fullmatch(rb"[ -!#-\[\]-~]{1,200}", boundary):
+        raise ProblemError(400, "The form has no boundary, or one that it cannot have.")
+    return Headers(raw=[(b"content-type", b'multipart/form-data; boundary="%b"' % boundary)])
 
 
 def _name_apart(files: Sequence[tuple[str, UploadFile]]) -> tuple[Upload, ...]:

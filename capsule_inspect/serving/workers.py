@@ -1,13 +1,11 @@
 """The workers: a bounded queue and the threads that inspect."""
 
 import asyncio
-import math
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from time import perf_counter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from capsule_inspect.serving.problems import ProblemError
 
@@ -37,7 +35,7 @@ class Workers:
         self.is_draining = False
         self._places = jobs + queue
         self._threads = ThreadPoolExecutor(jobs, "inspect")
-        self._seconds = deque([0.0], maxlen=50)
+        self._in_threads: set[Future[Any]] = set()
 
     @property
     def waiting(self) -> int:
@@ -55,12 +53,11 @@ class Workers:
                 503, "The server is shutting down. Try again later.", {"Retry-After": "5"}
             )
         if self.taken >= self._places:
-            seconds = self.taken * sum(self._seconds) / len(self._seconds) / self.jobs
             raise ProblemError(
                 503,
                 f"The queue is full: {self.taken} requests are waiting or in work. Try again in a "
                 "moment.",
-                {"Retry-After": str(max(1, math.ceil(seconds)))},
+                {"Retry-After": "1"},
             )
 
     @contextmanager
@@ -71,13 +68,11 @@ class Workers:
             ProblemError: As for `require_room`.
         """
         self.require_room()
-        start = perf_counter()
         self.taken += 1
         try:
             yield
         finally:
             self.taken -= 1
-            self._seconds.append(perf_counter() - start)
 
     async def map(
         self, work: Callable[[_Item], _Result], items: Iterable[_Item]
@@ -87,13 +82,12 @@ class Workers:
         Items are taken one by one, as threads come free. When the caller stops early, items that
         wait are given up; those in work are finished.
         """
-        loop = asyncio.get_running_loop()
         left = iter(items)
         begun: deque[asyncio.Future[_Result]] = deque()
         try:
             while True:
                 while len(begun) < self.jobs and (item := next(left, None)) is not None:
-                    begun.append(loop.run_in_executor(self._threads, work, item))
+                    begun.append(self._begin(work, item))
                 if not begun:
                     return
                 yield await begun.popleft()
@@ -101,6 +95,21 @@ class Workers:
             for future in begun:
                 future.cancel()
 
+    async def run(self, work: Callable[[], _Result]) -> _Result:
+        """Runs a function in a thread, and returns its result."""
+        return await self._begin(lambda _: work(), None)
+
+    def _begin(self, work: Callable[[_Item], _Result], item: _Item) -> "asyncio.Future[_Result]":
+        future = self._threads.submit(work, item)
+        self._in_threads.add(future)
+        future.add_done_callback(self._in_threads.discard)
+        return asyncio.wrap_future(future)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a thread is in work."""
+        return any(future.running() for future in tuple(self._in_threads))
+
     def close(self) -> None:
-        """Gives up what waits; what is in work is finished."""
+        """Gives up what waits; what is in work goes on."""
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -59,7 +59,13 @@ def still_works(server, spool, capsule):
     assert not list(spool.iterdir())
 
 
-def exchange(server: Server, *pieces: bytes, pause: float = 0.0, timeout: float = 10) -> bytes:
+def exchange(
+    server: Server,
+    *pieces: bytes,
+    pause: float = 0.0,
+    timeout: float = 10,
+    whole: bool = False,
+) -> bytes:
     """Sends pieces; what came back until the server closed or was silent for the timeout."""
     with server.connect(timeout) as connection:
         for piece in pieces:
@@ -68,15 +74,16 @@ def exchange(server: Server, *pieces: bytes, pause: float = 0.0, timeout: float 
             except (BrokenPipeError, ConnectionResetError):
                 break
             time.sleep(pause)
-        return read_to_end(connection)
+        return read_to_end(connection, whole)
 
 
-def read_to_end(connection: socket.socket) -> bytes:
+def read_to_end(connection: socket.socket, whole: bool = False) -> bytes:
+    """Reads an answer; with `whole` all that comes until the server closes or is silent."""
     received = b""
     try:
         while piece := connection.recv(65536):
             received += piece
-            if b'"instance"' in received:  # a whole problem document
+            if not whole and b'"instance"' in received:  # a whole problem document
                 break
     except (TimeoutError, ConnectionResetError):
         pass
@@ -316,7 +323,8 @@ def test_broken_forms_are_400(server, body):
 )
 def test_ambiguous_lengths_smuggle_no_second_request(server, lines):
     smuggled = b"0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    answer = exchange(server, header("Content-Type: image/png", *lines) + smuggled, timeout=2)
+    request = header("Content-Type: image/png", *lines) + smuggled
+    answer = exchange(server, request, timeout=2, whole=True)
     assert status_of(answer) in {400, 501}
     assert answer.count(b"HTTP/1.1") == 1
     assert b"/smuggled" not in answer
@@ -347,9 +355,17 @@ def test_a_name_that_was_pointed_here_is_refused(server):
 
 
 def test_a_name_that_is_allowed_is_served():
-    with running_server("--allow-host", "qc.plant.example") as running:
-        answer = httpx.get(f"{running.address}/v1/model", headers={"Host": "qc.plant.example"})
-        assert answer.status_code == 200
+    with running_server("--allow-host", "QC.plant.example") as running:
+        for host in ("qc.plant.example", "QC.Plant.Example:8000", "qc.plant.example."):
+            answer = httpx.get(f"{running.address}/v1/model", headers={"Host": host})
+            assert answer.status_code == 200
+
+
+def test_a_network_without_a_token_is_not_served_under_a_foreign_name():
+    with running_server("--host", "0.0.0.0", "--no-token") as running:  # noqa: S104
+        url = f"http://127.0.0.1:{running.port}/v1/model"
+        assert httpx.get(url, headers={"Host": "evil.example"}).status_code == 400
+        assert httpx.get(url, headers={"Host": "192.168.1.20:8000"}).status_code == 200
 
 
 def test_only_the_token_opens_what_is_closed(capsule, tmp_path):
@@ -374,11 +390,22 @@ def test_only_the_token_opens_what_is_closed(capsule, tmp_path):
                 ("GET", "/metrics"),
                 ("GET", "/no/such/page"),
                 ("GET", "//v1/model"),
-                ("GET", "/static/../v1/model"),
             ):
                 answer = httpx.request(method, address + path, headers=headers, content=b"")
                 assert answer.status_code == 401, (shown, path)
                 assert answer.headers["www-authenticate"] == "Bearer"
+        for path in (
+            "/static/../v1/model",
+            "/static/%2e%2e/v1/model",
+            "http://localhost/v1/model",
+            "http://localhost/static/../v1/model",
+            "/V1/model",
+            "/v1/model/",
+            "/%76%31/model",
+        ):
+            assert status_of(exchange(running, get(path))) in {401, 404}
+        schemes = httpx.get(f"{address}/openapi.json").json()["components"]["securitySchemes"]
+        assert [scheme["scheme"] for scheme in schemes.values()] == ["bearer"]
         for path in ("/", "/docs", "/openapi.json", "/health/live", "/health/ready"):
             assert httpx.get(address + path).status_code == 200
         right = {"Authorization": f"Bearer {TOKEN}"}
@@ -405,6 +432,177 @@ def test_a_large_upload_is_in_a_nameless_file_and_gone_afterwards(server, spool)
         assert status_of(connection.recv(100)) == 200
     time.sleep(0.2)
     assert not [path for path in server.open_files() if path.startswith(str(spool))]
+
+
+def get(path: str, *lines: str, method: str = "GET", host: str = "localhost") -> bytes:
+    text = "\r\n".join([f"{method} {path} HTTP/1.1", f"Host: {host}", *lines])
+    return f"{text}\r\n\r\n".encode()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/../reference.html",
+        "/static/../../app.py",
+        "/static/%2e%2e/reference.html",
+        "/static/..%2freference.html",
+        "/static//etc/passwd",
+        "/static/%00",
+    ],
+)
+def test_no_path_leads_out_of_the_pages(server, path):
+    answer = exchange(server, get(path))
+    assert status_of(answer) == 404
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [("Host: [", 400), ("Host: [::1", 400), ("Host: a b", 400)],
+)
+def test_a_malformed_host_is_400(server, line, status):
+    answer = exchange(server, f"GET /v1/model HTTP/1.1\r\n{line}\r\n\r\n".encode())
+    assert status_of(answer) == status
+    assert b"application/problem+json" in answer
+
+
+@pytest.mark.parametrize("origin", ["http://[", "://", "", "null", "http://localhost.evil.example"])
+def test_a_malformed_origin_is_403(server, origin):
+    lines = ("Content-Type: image/png", "Content-Length: 1", f"Origin: {origin}")
+    assert status_of(exchange(server, header(*lines) + b"x")) == 403
+
+
+@pytest.mark.parametrize("charset", ["undefined", "punycode", "utf-16", "x" * 3000, "idna"])
+def test_an_odd_charset_of_a_form_changes_nothing(server, capsule, charset):
+    body, headers = form((b'name="f"; filename="a.png"', capsule))
+    headers = {"Content-Type": f"{headers['Content-Type']}; charset={charset}"}
+    answer = httpx.post(f"{server.address}/v1/inspect", content=body, headers=headers)
+    assert (answer.status_code, answer.json()["rows"][0]["path"]) == (200, "a.png")
+
+
+def test_invented_methods_make_no_series_and_no_log(server):
+    for number in range(30):
+        assert status_of(exchange(server, get("/v1/model", method=f"EVIL{number}"))) == 405
+    metrics = httpx.get(f"{server.address}/metrics").text
+    assert "EVIL" not in metrics
+    assert 'method="other",route="none",status="405"' in metrics or (
+        'method="other",route="/v1/model",status="405"' in metrics
+    )
+    assert "EVIL" not in server.log
+
+
+def test_what_a_client_sends_forges_no_line_of_the_log(server):
+    forged = "/x%20200%20id=0%E2%80%A8INFO%20GET%20/fake%20200%0a%e2%80%ae"
+    exchange(server, get(forged))
+    deadline = time.monotonic() + 2
+    while "/x%20200" not in server.log and time.monotonic() < deadline:
+        time.sleep(0.02)
+    (line,) = [line for line in server.lines if "/x%20200" in line]
+    assert " 404 id=" in line
+    assert "\u2028" not in line
+    assert " GET /fake" not in line
+
+
+def test_refused_bodies_on_one_connection_are_each_answered(server):
+    body = b"x" * 3_000_000
+    request = get(
+        "/v1/inspect", "Content-Type: text/plain", f"Content-Length: {len(body)}", method="POST"
+    )
+    with server.connect() as connection:
+        for _ in range(12):
+            connection.sendall(request + body)
+            assert status_of(read_to_end(connection)) == 415
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (header("Content-Type: text/plain", "Content-Length: 1000"), b"x"),
+        (get("/health/live", "Content-Length: 5") + b"xxxxx", b"GET / HT"),
+        (get("/health/live"), b"GET / HT"),
+        (get("/health/live"),),
+        (),
+    ],
+    ids=["body-after-answer", "body-of-get", "second-header", "idle", "silent"],
+)
+def test_no_connection_stays_open_without_a_request_in_work(server, pieces):
+    with server.connect(12) as connection:
+        for piece in pieces:
+            connection.sendall(piece)
+            time.sleep(0.3)
+        start = time.monotonic()
+        read_to_end(connection, whole=True)
+        assert time.monotonic() - start < 11
+
+
+def connections_of(server: Server) -> int:
+    return sum(path.startswith("socket:") for path in server.open_files())
+
+
+@pytest.mark.slow
+def test_a_client_that_does_not_read_loses_its_connection(server, capsule):
+    before = connections_of(server)
+    body, headers = form(*[(b'name="f"; filename="a.png"', capsule)] * 6)
+    lines = (f"Content-Type: {headers['Content-Type']}", f"Content-Length: {len(body)}")
+    asking = get("/v1/inspect?overlay=true", *lines, method="POST") + body
+    deaf = []
+    for _ in range(6):
+        connection = socket.socket()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+        connection.connect(("127.0.0.1", server.port))
+        connection.sendall(asking)
+        deaf.append(connection)
+    pipelining = server.connect()
+    pipelining.sendall(get("/docs") * 200)
+    deadline = time.monotonic() + 20
+    while connections_of(server) > before and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert connections_of(server) <= before
+    for connection in (*deaf, pipelining):
+        connection.close()
+
+
+@pytest.mark.slow
+def test_many_capsules_on_a_large_picture_cost_bounded_memory():
+    side, rows, columns = 4000, 16, 8
+    picture = np.full((side, side, 3), 235, np.uint8)
+    for row in range(rows):
+        for column in range(columns):
+            x, y = round((column + 0.5) * side / columns), round((row + 0.5) * side / rows)
+            cv2.line(picture, (x - 130, y), (x, y), (40, 40, 90), 180)
+            cv2.line(picture, (x, y), (x + 130, y), (40, 90, 160), 180)
+    content = cv2.imencode(".png", picture)[1].tobytes()
+    with running_server("--jobs", 1) as running:
+        url = f"{running.address}/v1/inspect?threshold=0"
+        answer = httpx.post(url, content=content, headers=RAW, timeout=120)
+        status = Path(f"/proc/{running.process.pid}/status").read_text()
+    assert len(answer.json()["rows"]) > 100
+    peak = int(re.search(r"VmHWM:\s+(\d+)", status)[1])
+    assert peak < 900_000  # masks of the picture's size would take 2 GB more
+
+
+@pytest.mark.slow
+def test_a_large_answer_keeps_nobody_waiting():
+    picture = np.random.default_rng(0).integers(0, 256, (4000, 4000, 3), np.uint8)
+    content = cv2.imencode(".jpg", picture)[1].tobytes()
+    with running_server("--max-mb", 100) as running:
+        url = f"{running.address}/v1/inspect?overlay=true"
+        answers = []
+
+        def ask() -> None:
+            answers.append(httpx.post(url, content=content, headers=RAW, timeout=120))
+
+        client = threading.Thread(target=ask)
+        client.start()
+        waits = []
+        while client.is_alive():
+            start = time.monotonic()
+            assert httpx.get(f"{running.address}/health/live").status_code == 200
+            waits.append(time.monotonic() - start)
+        client.join()
+    assert answers[0].status_code == 200
+    assert len(answers[0].content) > 30e6
+    assert max(waits) < 0.7
 
 
 def place_count(server: Server) -> float:
@@ -583,3 +781,34 @@ def test_a_stuck_client_does_not_keep_the_server_from_ending():
         start = time.monotonic()
         assert running.end() == 0
         assert time.monotonic() - start < 3
+
+
+@pytest.mark.slow
+def test_who_waits_when_the_time_to_shut_down_is_over_is_told():
+    large = cv2.imencode(".png", np.full((6000, 6000, 3), 200, np.uint8))[1].tobytes()
+    with running_server("--timeout", 2, "--jobs", 1) as running:
+        answers = []
+
+        def ask() -> None:
+            body, headers = form(*[(b'name="f"; filename="a.png"', large)] * 40)
+            try:
+                answers.append(
+                    httpx.post(
+                        f"{running.address}/v1/inspect", content=body, headers=headers, timeout=60
+                    )
+                )
+            except httpx.TransportError as error:
+                answers.append(error)
+
+        clients = [threading.Thread(target=ask) for _ in range(4)]
+        for client in clients:
+            client.start()
+        time.sleep(1)
+        start = time.monotonic()
+        assert running.end() == 0
+        assert time.monotonic() - start < 3
+        for client in clients:
+            client.join()
+        assert len(answers) == 4
+        assert {each.status_code for each in answers if isinstance(each, httpx.Response)} == {503}
+        assert "Traceback" not in running.log

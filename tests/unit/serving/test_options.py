@@ -38,8 +38,8 @@ def test_only_loopback_is_local(host, is_local):
         ("port", -1),
         ("jobs", 0),
         ("queue", -1),
-        ("max_bytes", 0),
-        ("max_pixels", 0),
+        ("max_mb", 0),
+        ("max_megapixels", float("nan")),
         ("timeout", 0),
         ("timeout", float("nan")),
     ],
@@ -49,7 +49,7 @@ def test_what_is_out_of_range_is_named(option, value):
         ServeOptions(**{option: value})
 
 
-@pytest.mark.parametrize("path", ["line3", "/line3/", "/"])
+@pytest.mark.parametrize("path", ["line3", "/line3/", "/", "//a", "/ü", "/a b"])
 def test_a_root_path_starts_with_a_slash_and_ends_without(path):
     with pytest.raises(UsageError, match="must start with /"):
         ServeOptions(root_path=path)
