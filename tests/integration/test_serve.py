@@ -237,7 +237,7 @@ def test_http_as_others_speak_it(client, server, capsule):
 
 def test_a_client_that_left_is_counted_as_such(capsule):
     files = [("f", (f"{number}.png", capsule)) for number in range(60)]
-    with running_server() as running:
+    with running_server("--jobs", 1) as running:
         with pytest.raises(httpx.ReadTimeout):
             httpx.post(f"{running.address}/v1/inspect", files=files, timeout=0.3)
         series = (

@@ -602,7 +602,7 @@ def test_a_large_answer_keeps_nobody_waiting():
         client.join()
     assert answers[0].status_code == 200
     assert len(answers[0].content) > 30e6
-    assert max(waits) < 0.7
+    assert max(waits) < 1.2
 
 
 def place_count(server: Server) -> float:
@@ -696,7 +696,7 @@ def test_200_clients_at_once_are_answered_or_told_to_come_again(capsule):
         assert httpx.get(f"{running.address}/health/ready").status_code == 200
         answer = httpx.post(f"{running.address}/v1/inspect", content=capsule, headers=RAW)
         assert answer.text == expected
-        assert time.monotonic() - start < 1
+        assert time.monotonic() - start < 2
 
 
 class Load:
@@ -766,7 +766,9 @@ def test_what_has_begun_is_finished_on_sigterm(sixty):
 
         client = threading.Thread(target=ask)
         client.start()
-        time.sleep(0.4)
+        deadline = time.monotonic() + 10
+        while not place_count(running) and not answers and time.monotonic() < deadline:
+            time.sleep(0.01)
         assert running.end() == 0
         client.join()
     (answer,) = answers
