@@ -9,6 +9,7 @@ from capsule_inspect.checks import require_choice
 from capsule_inspect.errors import UsageError
 
 if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
     from ssl import SSLContext
 
 LogFormat: TypeAlias = Literal["text", "json"]
@@ -100,23 +101,22 @@ class ServeOptions:
 
 def is_loopback(host: str) -> bool:
     """Tells whether an address or name is that of this machine alone."""
-    import ipaddress  # `--help` does without
-
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
+    address = _parse_address(host)
+    return host == "localhost" if address is None else address.is_loopback
 
 
 def is_address(host: str) -> bool:
     """Tells whether a host is an IP address, and no name."""
-    import ipaddress
+    return _parse_address(host) is not None
+
+
+def _parse_address(host: str) -> "IPv4Address | IPv6Address | None":
+    import ipaddress  # `--help` does without
 
     try:
-        ipaddress.ip_address(host.strip("[]"))
+        return ipaddress.ip_address(host.strip("[]"))
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def read_token(file: Path) -> str:

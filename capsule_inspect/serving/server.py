@@ -26,15 +26,12 @@ from capsule_inspect.serving.options import LogFormat, ServeOptions
 from capsule_inspect.serving.problems import ProblemError, problem_response
 from capsule_inspect.serving.workers import Workers
 
-_IDLE_SECONDS: Final = 10.0
+_IDLE_SECONDS: Final = 10
 """Seconds a connection may be without a request in work: before the first one, between two, while a
 body arrives that the answer did not need, and while the last piece of an answer is sent."""
 
 _LOOK_SECONDS: Final = 1.0
 """How often to look whether a connection idles."""
-
-_KEEP_ALIVE_SECONDS: Final = 10
-"""Seconds a connection may idle between requests."""
 
 _MAX_HEADER_BYTES: Final = 32 * 1024
 
@@ -187,7 +184,7 @@ def run_server(
         ssl_certfile=options.tls_cert,
         ssl_keyfile=options.tls_key,
         backlog=1024,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=max(1, int(options.timeout - _SHUTDOWN_MARGIN)),
         h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
     )
