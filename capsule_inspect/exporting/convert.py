@@ -1,9 +1,6 @@
 """Convert a Keras network to TFLite."""
 
-import contextlib
 import hashlib
-import io
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +17,7 @@ from capsule_inspect.imaging.crop import find_crops
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.bundle import ModelBundle
 from capsule_inspect.modelfile.metadata import ModelMetadata
-from capsule_inspect.modelfile.runtime import FEATURES, IMAGE, Interpreter, without_info_lines
+from capsule_inspect.modelfile.runtime import FEATURES, IMAGE, Interpreter
 from capsule_inspect.settings.groups import ExportSettings
 from capsule_inspect.training.network_files import TrainedModel
 
@@ -41,29 +38,23 @@ def convert(network: Any, quantization: str, calibration: Sequence[NDArray[np.ui
     import keras
 
     from capsule_inspect.model.heads import pool_features
+    from capsule_inspect.model.tflite import convert_to_tflite
 
-    image = keras.Input(batch_shape=(1, *network.input_shape[1:]), dtype="uint8", name=IMAGE)
+    def set_options(converter: Any) -> None:
+        if quantization != "float32":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if quantization == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        elif quantization == "dynamic":
+            # tflite-runtime 2.14 does not know the newer operator that per-channel Dense needs.
+            converter._experimental_disable_per_channel_quantization_for_dense_layers = True
+        elif quantization == "int8":
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            converter.representative_dataset = lambda: _feed(calibration)
+
     # One network for all outputs, or the encoder would run twice.
     whole = keras.Model(network.input, {**network.output, FEATURES: pool_features(network)})
-    converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(image, whole(image)))
-    if quantization != "float32":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if quantization == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-    elif quantization == "dynamic":
-        # tflite-runtime 2.14 does not know the newer operator that per-channel Dense needs.
-        converter._experimental_disable_per_channel_quantization_for_dense_layers = True
-    elif quantization == "int8":
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.representative_dataset = lambda: _feed(calibration)
-    # Keras's exporter prints hundreds of lines of variable handles.
-    with (
-        contextlib.redirect_stdout(io.StringIO()),
-        warnings.catch_warnings(),
-        without_info_lines(),
-    ):
-        warnings.simplefilter("ignore")
-        return bytes(converter.convert())
+    return convert_to_tflite(whole, set_options)
 
 
 def _feed(windows: Iterable[NDArray[np.uint8]]) -> Iterator[dict[str, NDArray[np.uint8]]]:

@@ -1,7 +1,7 @@
 """Cropping a picture to the model's window, and mapping results back."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -121,6 +121,19 @@ def crop_capsule(box: CapsuleBox, roi: Roi) -> Crop:
         roi: Size of the window, and the capsule's length in it, in pixels.
     """
     return Crop(box, roi, _similarity(box, roi.capsule_length / box.length, roi))
+
+
+def compose(change: NDArray[np.float64], crop: Crop) -> Crop:
+    """Returns a window with another view of the same capsule.
+
+    Args:
+        change: float64 [2, 3], affine map of continuous window coordinates.
+        crop: The window.
+    """
+    linear, shift = change[:, :2], change[:, 2:]
+    matrix = linear @ crop.matrix
+    matrix[:, 2:] += shift
+    return replace(crop, matrix=matrix)
 
 
 def _crop_whole(picture: Picture, roi: Roi) -> Crop:

@@ -8,6 +8,7 @@ import keras
 from keras import layers, ops
 
 from capsule_inspect.errors import ConfigError
+from capsule_inspect.model.encoders.encoder import PREFIX
 from capsule_inspect.model.encoders.registry import get_encoder
 from capsule_inspect.model.heads import HEADS, HeadInputs
 from capsule_inspect.modelfile.runtime import IMAGE, LOGITS, MASK_LOGITS
@@ -121,6 +122,34 @@ def build_network(settings: ModelSettings, class_count: int, with_mask: bool = T
     elif settings.weights != "none":
         _load_weights(network, settings.weights)
     return network
+
+
+def encoder_features(network: keras.Model) -> tuple[keras.KerasTensor, ...]:
+    """Returns the encoder's outputs that decoder and heads read, from fine to coarse.
+
+    Args:
+        network: Built by `build_network` or loaded.
+    """
+    found: dict[int, keras.KerasTensor] = {}
+    for layer in network.layers:
+        if not layer.name.startswith(PREFIX):
+            for tensor in _inputs(layer):
+                if tensor._keras_history.operation.name.startswith(PREFIX):
+                    found[id(tensor)] = tensor
+    return tuple(sorted(found.values(), key=lambda tensor: -tensor.shape[1]))
+
+
+def _inputs(layer: keras.layers.Layer) -> Sequence[keras.KerasTensor]:
+    return layer.input if isinstance(layer.input, list) else [layer.input]
+
+
+def without_encoder(network: keras.Model) -> keras.Model:
+    """Returns decoder and heads as a model from the encoder's features; it shares all weights.
+
+    Args:
+        network: Built by `build_network` or loaded.
+    """
+    return keras.Model(list(encoder_features(network)), network.output, name="decoder_and_heads")
 
 
 def _mask_head(

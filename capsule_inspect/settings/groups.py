@@ -138,6 +138,7 @@ class AugmentSettings:
     )
     blur: float = setting("Probability of a slight blur.", at_least=0, at_most=1)
     noise: float = setting("Probability of sensor noise.", at_least=0, at_most=1)
+    compress: float = setting("Probability of JPEG compression.", at_least=0, at_most=1)
 
 
 @group("train")
@@ -202,6 +203,11 @@ class TrainSettings:
         "Seed of initial weights, sampling and augmentation.", at_least=0, below=_SEEDS
     )
     augment: AugmentSettings = setting("Limits of the random changes to training crops.")
+    cache: str = setting(
+        "The folder where the features of a frozen encoder are stored, for all runs; empty for "
+        "`capsule-inspect/features` in the user's cache folder."
+    )
+    cache_gb: float = setting("Most gigabytes that this folder may hold.", at_least=0)
     resume: str = setting("The folder of a run or study to resume; empty for a new run.")
 
     def __post_init__(self) -> None:

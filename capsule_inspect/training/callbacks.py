@@ -10,14 +10,13 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from capsule_inspect.errors import ConfigError
 from capsule_inspect.files import write_text
 from capsule_inspect.reporter import Advance, Reporter
 from capsule_inspect.runs.history import VALIDATION, history_columns, read_scores
 from capsule_inspect.settings.groups import TrainSettings
-from capsule_inspect.training.batches import Batches
+from capsule_inspect.training.batches import Batches, Inputs
 from capsule_inspect.training.network_files import save_network
 
 
@@ -25,17 +24,18 @@ class SaveCheckpoint(keras.callbacks.Callback):
     """Saves network and optimizer after every epoch.
 
     Args:
+        network: The whole network; Keras may train a part of it.
         path: The checkpoint file.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, network: keras.Model, path: Path) -> None:
         super().__init__()
-        self._path = path
+        self._network, self._path = network, path
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Replaces the checkpoint."""
         del epoch, logs
-        save_network(self.model, self._path, compiled=True)
+        save_network(self._network, self._path, compiled=True)
 
 
 class SeedEpoch(keras.callbacks.Callback):
@@ -248,7 +248,9 @@ Izmailov et al. use all training pictures. A norm sees at least 90 places of eac
 
 
 @contextmanager
-def averaged_weights(network: keras.Model, images: list[NDArray[np.uint8]]) -> Iterator[None]:
+def averaged_weights(
+    network: keras.Model, learner: keras.Model, inputs: Sequence[Inputs]
+) -> Iterator[None]:
     """Swaps the moving average of the weights into a network during the block.
 
     Averaged weights generalize better than the last ones (Izmailov et al., "Averaging Weights Leads
@@ -258,14 +260,15 @@ def averaged_weights(network: keras.Model, images: list[NDArray[np.uint8]]) -> I
 
     Args:
         network: A network whose optimizer keeps an average (`use_ema`).
-        images: Training batches, each uint8 [B, H, W, 3].
+        learner: The network, or the part of it that learns.
+        inputs: Training batches for `learner`.
     """
     live = [np.array(variable) for variable in network.weights]
     network.optimizer.finalize_variable_values(network.trainable_variables)
     for variable in network.trainable_variables:
         # Under JAX the network now shares its arrays with the average; predicting would free them.
         variable.assign(np.array(variable))
-    _estimate_norms(network, images)
+    _estimate_norms(learner, inputs)
     try:
         yield
     finally:
@@ -273,7 +276,7 @@ def averaged_weights(network: keras.Model, images: list[NDArray[np.uint8]]) -> I
             variable.assign(value)
 
 
-def _estimate_norms(network: keras.Model, images: list[NDArray[np.uint8]]) -> None:
+def _estimate_norms(network: keras.Model, inputs: Sequence[Inputs]) -> None:
     """Sets the statistics of all trainable batch norms to their mean over batches."""
     norms = [
         layer
@@ -281,7 +284,7 @@ def _estimate_norms(network: keras.Model, images: list[NDArray[np.uint8]]) -> No
         if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
     ]
     momenta = [norm.momentum for norm in norms]
-    for number, batch in enumerate(images):
+    for number, batch in enumerate(inputs):
         for norm in norms:
             norm.momentum = number / (number + 1)  # makes the moving average a plain mean
         network(batch, training=True)
