@@ -61,6 +61,7 @@ AUTO_POLICY: Final = "auto"
 ROI_MODES: Final = ("capsule", "whole")
 """The values of `model.roi.mode`."""
 
+DECODERS: Final = ("subpixel", "unet")
 LABEL_HEADS: Final = ("region", "views", "mask_pooling")
 """The values of `model.head`."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from capsule_inspect.checks import require_range, setting
 from capsule_inspect.choices import (
     AUTO_POLICY,
+    DECODERS,
     LABEL_HEADS,
     MASK_LOSSES,
     POLICIES,
@@ -79,6 +80,11 @@ class ModelSettings:
         "network."
     )
     roi: Roi = setting("The window the network sees; its sides are multiples of 32 pixels.")
+    decoder: str = setting(
+        "The decoder: `subpixel` has the two levels at strides 16 and 8, and predicts four mask "
+        "pixels at each place; `unet` has a level for each entry of `model.decoder_filters`.",
+        choices=DECODERS,
+    )
     decoder_filters: list[int] = setting(
         "Channels of each decoder level, from stride 16 to finer strides: at least two levels of "
         "at least 1. The mask is scaled up from the last level."
@@ -94,7 +100,9 @@ class ModelSettings:
     head_dropout: float = setting(
         "Share of the head's units dropped in training.", at_least=0, below=1
     )
-    head_l2: float = setting("L2 penalty on the linear layers of the head `region`.", at_least=0)
+    head_shrinkage: float = setting(
+        "Shrinkage of the covariance within classes, for the head `region`.", above=0, at_most=1
+    )
 
     def __post_init__(self) -> None:
         """Raises ValueError if window, decoder or head are impossible."""

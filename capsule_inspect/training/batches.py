@@ -1,6 +1,6 @@
 """Training batches for Keras."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,6 +108,14 @@ class Batches(keras.utils.PyDataset):
     def peek_inputs(self, epoch: int, count: int) -> list[Inputs]:
         """Returns the inputs of the first batches of any epoch."""
         return [self._make(epoch, index)[0] for index in range(count)]
+
+    def views_of_defects(self, most: int) -> list[Iterable[Example]]:
+        """Returns views of each real defective capsule.
+
+        Args:
+            most: Most views of each.
+        """
+        return [map(self._load, keys) for keys in self._sampler.views_of_defects(most)]
 
     def _make(self, epoch: int, index: int) -> tuple[Inputs, Targets]:
         examples = [self._load(key) for key in self._sampler.batch(epoch, index)]

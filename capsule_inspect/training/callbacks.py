@@ -3,20 +3,18 @@
 import csv
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from capsule_inspect.errors import ConfigError
 from capsule_inspect.files import write_text
 from capsule_inspect.reporter import Advance, Reporter
 from capsule_inspect.runs.history import VALIDATION, history_columns, read_scores
 from capsule_inspect.settings.groups import TrainSettings
-from capsule_inspect.training.batches import Batches, Inputs
+from capsule_inspect.training.batches import Batches
 from capsule_inspect.training.network_files import save_network
 
 
@@ -237,56 +235,3 @@ class WriteTensorBoard(keras.callbacks.Callback):
         """Closes the file."""
         del logs
         self._writer.close()
-
-
-NORM_BATCHES = 12
-"""Number of training batches that re-estimate batch-norm statistics.
-
-Izmailov et al. use all training pictures. A norm sees at least 90 places of each crop (at stride
-32), so 12 batches of 8 crops give over eight thousand values per channel.
-"""
-
-
-@contextmanager
-def averaged_weights(
-    network: keras.Model, learner: keras.Model, inputs: Sequence[Inputs]
-) -> Iterator[None]:
-    """Swaps the moving average of the weights into a network during the block.
-
-    Averaged weights generalize better than the last ones (Izmailov et al., "Averaging Weights Leads
-    to Wider Optima and Better Generalization", 2018); this average is exponential. It leaves out
-    batch-norm statistics, and those of the live weights do not fit it, so they are re-estimated as
-    Izmailov et al. do.
-
-    Args:
-        network: A network whose optimizer keeps an average (`use_ema`).
-        learner: The network, or the part of it that learns.
-        inputs: Training batches for `learner`.
-    """
-    live = [np.array(variable) for variable in network.weights]
-    network.optimizer.finalize_variable_values(network.trainable_variables)
-    for variable in network.trainable_variables:
-        # Under JAX the network now shares its arrays with the average; predicting would free them.
-        variable.assign(np.array(variable))
-    _estimate_norms(learner, inputs)
-    try:
-        yield
-    finally:
-        for variable, value in zip(network.weights, live, strict=True):
-            variable.assign(value)
-
-
-def _estimate_norms(network: keras.Model, inputs: Sequence[Inputs]) -> None:
-    """Sets the statistics of all trainable batch norms to their mean over batches."""
-    norms = [
-        layer
-        for layer in network.layers
-        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
-    ]
-    momenta = [norm.momentum for norm in norms]
-    for number, batch in enumerate(inputs):
-        for norm in norms:
-            norm.momentum = number / (number + 1)  # makes the moving average a plain mean
-        network(batch, training=True)
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum

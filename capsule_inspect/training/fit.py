@@ -27,7 +27,6 @@ from capsule_inspect.settings.groups import Settings
 from capsule_inspect.text import command_line
 from capsule_inspect.training.batches import Batches, Inputs
 from capsule_inspect.training.callbacks import (
-    NORM_BATCHES,
     SaveCheckpoint,
     SeedEpoch,
     ShowEpochs,
@@ -36,13 +35,17 @@ from capsule_inspect.training.callbacks import (
     ValidateAverage,
     WriteHistory,
     WriteTensorBoard,
-    averaged_weights,
     has_stalled,
 )
 from capsule_inspect.training.decision import DecisionRule, write_decision
 from capsule_inspect.training.examples import Examples
 from capsule_inspect.training.learning_curves import DrawHistory
 from capsule_inspect.training.network_files import load_network, save_best, save_network
+from capsule_inspect.training.norms import NORM_BATCHES, averaged_weights, settle_feature_norms
+from capsule_inspect.training.region_classifier import (
+    fit_region_classifier,
+    has_region_classifier,
+)
 from capsule_inspect.training.stages import (
     Stage,
     compile_part,
@@ -160,6 +163,7 @@ class Trainer:
         if not self.held_out:
             return {}
         with self._averaged():
+            self.classify_regions()
             measured = measure(judge(self.data, self.held_out, self.inspector))
             metrics = {metric.name: metric.value for metric in measured}
             if self.settings.train.patience:
@@ -168,6 +172,20 @@ class Trainer:
 
     def _averaged(self) -> AbstractContextManager[None]:
         return averaged_weights(self.network, self._last_learner.model, self._norm_inputs)
+
+    def classify_regions(self) -> None:
+        """Fits the classifier of the head `region` to the network's current weights."""
+        if has_region_classifier(self.network):
+            learner = self._last_learner
+            views = learner.batches.views_of_defects(_CLASSIFIED_VIEWS)
+            on_features = learner.model is not self.network
+            fit_region_classifier(
+                self.network, on_features, views, self.settings.model.head_shrinkage
+            )
+
+    def settle_norms(self) -> None:
+        """Fits the norms of a frozen encoder's features to the training views."""
+        settle_feature_norms(self._last_learner.model, self._norm_inputs)
 
     def prepare(self) -> None:
         """Makes and stores the features that the unfinished stages with a frozen encoder need."""
@@ -222,6 +240,8 @@ class Trainer:
         return self._last_learner.batches.peek_inputs(self._stages[-1].end - 1, count)
 
 
+_CLASSIFIED_VIEWS = 16
+"""Most views of each defective capsule that the region classifier is fitted to."""
 _ROUNDING_WINDOWS = 16
 """Number of windows on which the rounding of a frozen encoder is corrected. They show drawn
 capsules: the encoder, and so its stored features, are then the same for every data set and fold."""
@@ -263,12 +283,15 @@ def begin_training(
     )
     reporter.say(f"Reading the training pictures of {settings.data.dir}.")
     examples = Examples(settings, data)
-    if is_new:
-        if not any(stage.trains_encoder for stage in plan_stages(train)):
-            round_kernels(network, examples.plain_windows(_ROUNDING_WINDOWS))
-        save_network(network, run.checkpoint, compiled=True)
     trainer = Trainer(settings, data, run, reporter, network, examples, callbacks)
+    stays_frozen = not any(stage.trains_encoder for stage in plan_stages(train))
+    if is_new and stays_frozen:
+        round_kernels(network, examples.plain_windows(_ROUNDING_WINDOWS))
     trainer.prepare()
+    if is_new:
+        if stays_frozen:
+            trainer.settle_norms()
+        save_network(network, run.checkpoint, compiled=True)
     return trainer
 
 
@@ -341,6 +364,7 @@ def _finish(trainer: Trainer) -> tuple[Metric, ...]:
     """Saves the network, chooses its operating point, and measures the network there."""
     settings, data, run = trainer.settings, trainer.data, trainer.run
     with trainer.final_weights():
+        trainer.classify_regions()
         save_network(trainer.network, run.model, compiled=False)
         trainer.reporter.say("Choosing the operating point.")
         evidence = gather_evidence(data, trainer.held_out, trainer.inspector)

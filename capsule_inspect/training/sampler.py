@@ -97,6 +97,18 @@ class Sampler:
         slots = range(self._settings.batch_size)
         return tuple(self._pick(slot % 2 == 1, random) for slot in slots)
 
+    def views_of_defects(self, most: int) -> list[tuple[ViewKey, ...]]:
+        """Returns views of each real defective capsule.
+
+        Args:
+            most: Most views of each.
+        """
+        return [
+            tuple(ViewKey(source, v) for v in range(min(most, self._variations(self._real, label))))
+            for label in self._real.defects
+            for source in self._real.by_class[label]
+        ]
+
     def _pick(self, defective: bool, random: np.random.Generator) -> ViewKey:
         drawn = random.random() < self._settings.drawn_share
         if drawn and self._drawn.by_class[0] and self._drawn.defects:
