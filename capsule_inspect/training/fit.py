@@ -242,7 +242,7 @@ class Trainer:
 
 _CLASSIFIED_VIEWS = 16
 """Most views of each defective capsule that the region classifier is fitted to."""
-_ROUNDING_WINDOWS = 16
+_ROUNDING_WINDOWS = 4
 """Number of windows on which the rounding of a frozen encoder is corrected. They show drawn
 capsules: the encoder, and so its stored features, are then the same for every data set and fold."""
 
