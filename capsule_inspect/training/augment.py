@@ -2,8 +2,9 @@
 
 import math
 import os
+import threading
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -26,12 +27,16 @@ ones are more frequent."""
 _QUALITY: Final = (20, 90)
 """JPEG qualities, from a network camera's to a good one."""
 
+_SMALLEST: Final = 0.05
+"""A window that shows its capsule smaller than this may look beyond its reach."""
+
 
 def reach(settings: AugmentSettings, roi: Roi) -> float:
     """Returns how far outside the window an augmented window can look, in window pixels."""
     turned = 2 * math.sin(math.radians(min(settings.rotate, 180)) / 2) + settings.scale
     shifted = math.hypot(settings.shift_x, settings.shift_y)
-    return math.hypot(roi.width, roi.height) / 2 * turned + shifted
+    smallest = max(_SMALLEST, 1 - settings.scale)
+    return (math.hypot(roi.width, roi.height) / 2 * turned + shifted) / smallest
 
 
 class Augmenter:
@@ -39,7 +44,7 @@ class Augmenter:
 
     The pose is changed in the one warp that cuts the window, so that an augmented window is as
     sharp as one that `predict` sees. Noise and JPEG compression come before it, at the camera's
-    resolution.
+    resolution. Any number of threads can share it.
 
     Args:
         settings: Limits and probabilities of the changes.
@@ -47,20 +52,8 @@ class Augmenter:
     """
 
     def __init__(self, settings: AugmentSettings, roi: Roi) -> None:
-        # Stops albumentations from looking for a newer version online when it is imported.
-        os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
-        import albumentations as A  # noqa: N812  (the name its documentation uses)
-
-        s = settings
         self._settings, self._roi = settings, roi
-        self._relight = A.Compose(
-            [
-                A.RandomGamma((100 / s.gamma, 100 * s.gamma), p=1),
-                A.RandomBrightnessContrast(s.brightness, s.contrast, p=1),
-                A.MultiplicativeNoise((1 - s.cast, 1 + s.cast), per_channel=True, p=1),
-                A.GaussianBlur(blur_limit=0, sigma_limit=_BLUR, p=s.blur),
-            ]
-        )
+        self._local = threading.local()
 
     def __call__(
         self, source: Source, random: np.random.Generator
@@ -77,10 +70,17 @@ class Augmenter:
         """
         picture = self._degrade(source.picture, random)
         crop = compose(self._change_pose(random), source.crop)
-        self._relight.set_random_seed(int(random.integers(2**31)))
-        window = self._relight(image=crop.take(picture))["image"]
+        relight = self._light_changes()
+        relight.set_random_seed(int(random.integers(2**31)))
+        window = relight(image=crop.take(picture))["image"]
         mask = None if source.mask is None else crop.take(source.mask)
         return np.asarray(window, np.uint8), mask
+
+    def _light_changes(self) -> Any:
+        """Returns this thread's changes of light; they hold the state of their generator."""
+        if not hasattr(self._local, "changes"):
+            self._local.changes = _compose_light_changes(self._settings)
+        return self._local.changes
 
     def _degrade(self, picture: Picture, random: np.random.Generator) -> Picture:
         if random.random() < self._settings.noise:
@@ -100,6 +100,21 @@ class Augmenter:
         linear = np.array([[a, -b * mirror], [b, a * mirror]])
         centre = np.array([self._roi.width / 2, self._roi.height / 2])
         return np.column_stack([linear, centre + shift - linear @ centre])
+
+
+def _compose_light_changes(s: AugmentSettings) -> Any:
+    # Stops albumentations from looking for a newer version online when it is imported.
+    os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
+    import albumentations as A  # noqa: N812  (the name its documentation uses)
+
+    return A.Compose(
+        [
+            A.RandomGamma((100 / s.gamma, 100 * s.gamma), p=1),
+            A.RandomBrightnessContrast(s.brightness, s.contrast, p=1),
+            A.MultiplicativeNoise((1 - s.cast, 1 + s.cast), per_channel=True, p=1),
+            A.GaussianBlur(blur_limit=0, sigma_limit=_BLUR, p=s.blur),
+        ]
+    )
 
 
 def _add_noise(picture: Picture, random: np.random.Generator) -> Picture:

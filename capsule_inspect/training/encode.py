@@ -42,9 +42,14 @@ class EncoderRunner:
 
     def __call__(self, image: Picture) -> Features:
         """Returns the features of one window, uint8 RGB [roi.height, roi.width, 3]."""
-        run = self._model.predict_on_batch if self._flatbuffer is None else self._run
+        run = self._run_keras if self._flatbuffer is None else self._run
         results = run(image[None])
         return tuple(np.asarray(results[name][0], np.float32) for name in self._names)
+
+    def _run_keras(self, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        # Not `predict_on_batch`: under JAX it frees the arrays of the weights, which threads share.
+        outputs = self._model(images, training=False)
+        return {name: np.asarray(values, np.float32) for name, values in outputs.items()}
 
     def _run(self, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         if not hasattr(self._local, "runner"):

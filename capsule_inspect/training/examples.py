@@ -76,15 +76,16 @@ class Examples:
         steps = range(self._settings.train.steps)
         keys = {key for e in epochs for step in steps for key in self._stored.batch(e, step)}
         in_order = sorted(keys, key=lambda key: (key.source.digest, key.digest))
-        cache = self._cache(network)
-        with reporter.progress(len(in_order), "Encoding", "views") as advance:
-            try:
+        try:
+            cache = self._cache(network)
+            with reporter.progress(len(in_order), "Encoding", "views") as advance:
                 cache.fill(in_order, available_cores(), advance)
-            except OSError as error:
-                raise ConfigError(
-                    f"The features cannot be stored in '{self._cache_folder}' ({error.strerror}). "
-                    "Set train.cache to a folder with more room, or train.cache_gb to less."
-                ) from error
+        except OSError as error:
+            raise ConfigError(
+                f"The features cannot be stored in '{self._cache_folder}' ({error.strerror}). "
+                "Set train.cache to a folder that can be written and has room, or set "
+                "train.cache_gb to less."
+            ) from error
         return self._batches(network, self._stored, cache.read, epoch)
 
     def plain_windows(self, count: int) -> NDArray[np.uint8]:

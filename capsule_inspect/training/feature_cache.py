@@ -1,8 +1,10 @@
 """A cache of encoder features on disk, so that a frozen encoder sees each view once."""
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +16,7 @@ from capsule_inspect.training.batches import Example, shrink_mask
 from capsule_inspect.training.encode import EncoderRunner
 from capsule_inspect.training.views import ViewKey, ViewMaker
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 """Part of every folder's name; raised when views look different or files have another format."""
 
 _SUFFIX: Final = ".features"
@@ -29,7 +31,7 @@ class FeatureCache:
 
     Args:
         folder: The folder of all caches; it is created.
-        made_from: Text on all that a view and its features depend on beside the key.
+        made_from: Text on all that a view and its features depend on beside the key and the shapes.
         make: Makes views.
         encode: Computes features.
         mask_shape: Height and width of a stored mask.
@@ -45,7 +47,7 @@ class FeatureCache:
         mask_shape: tuple[int, int],
         most_bytes: int,
     ) -> None:
-        name = hashlib.sha256(f"{_VERSION} {made_from}".encode()).hexdigest()[:16]
+        name = hashlib.sha256(f"{_VERSION} {encode.shapes} {made_from}".encode()).hexdigest()[:16]
         self._root, self._folder = folder, folder / name
         self._folder.mkdir(parents=True, exist_ok=True)
         self._make, self._encode, self._mask_shape = make, encode, mask_shape
@@ -71,8 +73,9 @@ class FeatureCache:
 
         def work(key: ViewKey) -> None:
             path = self._path(key)
-            if not path.is_file():
-                write_bytes(path, self._encoded(key))
+            if not self._is_stored(path):
+                with suppress(FileNotFoundError):  # another run has made room for its own views
+                    write_bytes(path, self._encoded(key))
             advance()
 
         with ThreadPoolExecutor(jobs) as pool:
@@ -99,15 +102,24 @@ class FeatureCache:
         return Example(tuple(levels), mask, key.label)
 
     def _load(self, key: ViewKey) -> NDArray[np.uint8]:
-        try:
-            return np.memmap(self._path(key), np.uint8, "r")
-        except FileNotFoundError:  # there was no room, or another run has deleted it
-            return np.frombuffer(self._encoded(key), np.uint8)
+        path = self._path(key)
+        with suppress(FileNotFoundError):  # another run has deleted it
+            if self._is_stored(path):
+                return np.memmap(path, np.uint8, "r")
+        return np.frombuffer(self._encoded(key), np.uint8)
+
+    def _is_stored(self, path: Path) -> bool:
+        """Returns whether a view is stored whole; a power failure can cut a file."""
+        found = _stat(path)
+        return found is not None and found.st_size in (self._feature_bytes, self._view_bytes)
+
+    @property
+    def _feature_bytes(self) -> int:
+        return sum(2 * int(np.prod(shape)) for shape in self._encode.shapes)
 
     @property
     def _view_bytes(self) -> int:
-        features = sum(2 * int(np.prod(shape)) for shape in self._encode.shapes)
-        return features + int(np.prod(self._mask_shape))
+        return self._feature_bytes + int(np.prod(self._mask_shape))
 
     def _path(self, key: ViewKey) -> Path:
         return self._folder / f"{key.digest}{_SUFFIX}"
@@ -121,10 +133,18 @@ class FeatureCache:
 
     def _make_room(self, needed: set[Path]) -> None:
         others = [path for path in self._root.glob(f"*/*{_SUFFIX}") if path not in needed]
-        stats = [(path.stat(), path) for path in others]
+        stats = [(stat, path) for path in others if (stat := _stat(path))]
         held = sum(stat.st_size for stat, _ in stats) + len(needed) * self._view_bytes
         for stat, path in sorted(stats, key=lambda pair: pair[0].st_mtime):
             if held <= self._most_bytes:
                 return
             path.unlink(missing_ok=True)
             held -= stat.st_size
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    """Returns the state of a file; None if it is gone, perhaps by another run."""
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None

@@ -189,7 +189,8 @@ class Trainer:
 
     def prepare(self) -> None:
         """Makes and stores the features that the unfinished stages with a frozen encoder need."""
-        if any(self._is_on_features(stage) for stage in self._stages):
+        done = epochs_done(self.network, self.settings.train)
+        if any(self._is_on_features(stage) and done < stage.end for stage in self._stages):
             _ = self._on_features
 
     def _learner_of(self, stage: Stage) -> Learner:

@@ -7,7 +7,13 @@ import tensorflow as tf
 from tiny_network import TINY, numpy_of, outputs, pictures
 
 from capsule_inspect.errors import ConfigError
-from capsule_inspect.model.network import build_decoder, build_network
+from capsule_inspect.model.encoders.encoder import set_encoder_trainable
+from capsule_inspect.model.network import (
+    build_decoder,
+    build_network,
+    encoder_features,
+    without_encoder,
+)
 
 
 @pytest.fixture(scope="module")
@@ -199,3 +205,34 @@ def test_dropout_drops_whole_channels_in_training_alone():
     alive, dropped = ((used != 0).any(axis=(0, 1)), (trained == 0).all(axis=(0, 1)))
     assert alive.sum() >= 35  # of 40; a few happen to be below zero everywhere
     assert 8 <= (alive & dropped).sum() <= 32  # each with probability 1/2
+
+
+def test_the_encoders_features_come_from_fine_to_coarse_and_once(network):
+    shapes = [tuple(tensor.shape[1:]) for tensor in encoder_features(network)]
+    # Lite0 has 16, 24, 40, 112 and 320 channels at strides 2 to 32; the window is 64 x 96.
+    assert shapes == [(32, 48, 16), (16, 24, 24), (8, 12, 40), (4, 6, 112), (2, 3, 320)]
+    two = build_network(replace(TINY, decoder_filters=[8, 8]), 4)
+    assert [tensor.shape[1] for tensor in encoder_features(two)] == [8, 4, 2]
+    unmasked = build_network(TINY, 4, with_mask=False)
+    assert [tensor.shape[1] for tensor in encoder_features(unmasked)] == [2]
+
+
+def test_without_the_encoder_it_gives_the_same_and_shares_the_weights(network):
+    features = keras.Model(network.input, list(encoder_features(network)))(pictures())
+    part = without_encoder(network)
+    expected, found = outputs(network, pictures()), part(features, training=False)
+    for name, values in expected.items():
+        assert numpy_of(found[name]) == pytest.approx(values, abs=1e-5)
+    own = {id(variable) for variable in part.weights}
+    others = {v for v in network.weights if not v.path.startswith("encoder_")}
+    assert own == {id(variable) for variable in others}
+
+
+@pytest.mark.parametrize("head", ["region", "views", "mask_pooling"])
+@pytest.mark.parametrize("with_mask", [True, False])
+def test_the_part_lists_its_weights_in_the_order_of_the_network(head, with_mask):
+    # Under JAX an optimizer pairs gradients with weights by their place.
+    whole = build_network(replace(TINY, head=head), 4, with_mask)
+    set_encoder_trainable(whole, False)
+    part = without_encoder(whole)
+    assert [v.path for v in part.trainable_variables] == [v.path for v in whole.trainable_variables]

@@ -145,7 +145,10 @@ def test_the_extremes_of_training_are_allowed(changes):
     "changes",
     [
         *({name: -0.1} for name in ("rotate", "shift_x", "shift_y", "brightness")),
-        *({name: 1.1} for name in ("flip", "blur", "noise", "scale", "contrast", "cast")),
+        *(
+            {name: 1.1}
+            for name in ("flip", "blur", "noise", "compress", "scale", "contrast", "cast")
+        ),
         {"flip": -0.1},
         {"gamma": 0.99},
         {"rotate": NAN},
@@ -159,7 +162,7 @@ def test_impossible_variation_is_refused_by_name(changes):
 
 
 def test_no_variation_at_all_is_allowed():
-    AugmentSettings(0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0)
+    AugmentSettings(0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0)
 
 
 @pytest.mark.parametrize(
