@@ -74,8 +74,8 @@ def test_impossible_limits_are_refused_by_name(changes, named):
         ({"decoder_filters": [8, 0]}, "model.decoder_filters"),
         ({"head_dropout": 1.0}, "model.head_dropout"),
         ({"decoder_dropout": -0.1}, "model.decoder_dropout"),
-        ({"head_l2": -0.1}, "model.head_l2"),
-        ({"head_l2": NAN}, "model.head_l2"),
+        ({"head_shrinkage": 0.0}, "model.head_shrinkage"),
+        ({"head_shrinkage": NAN}, "model.head_shrinkage"),
         ({"mask_stride": 4}, "model.mask_stride"),
         ({"head": "regoin"}, "model.head .*'region'.*region, views, mask_pooling"),
         ({"roi": Roi("capsule", 100, 192, 428)}, "model.roi.width is 100,.* 32"),
@@ -204,7 +204,7 @@ def test_settings_cannot_be_changed_in_place():
 
 def test_lists_are_not_shared_between_settings():
     ModelSettings().decoder_filters.append(8)
-    assert ModelSettings().decoder_filters == [192, 96, 64]
+    assert ModelSettings().decoder_filters == [128, 96]
 
 
 @pytest.mark.parametrize(

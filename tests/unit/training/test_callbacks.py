@@ -21,10 +21,10 @@ from capsule_inspect.training.callbacks import (
     ValidateAverage,
     WriteHistory,
     WriteTensorBoard,
-    averaged_weights,
     has_stalled,
 )
 from capsule_inspect.training.network_files import load_network
+from capsule_inspect.training.norms import averaged_weights
 
 
 def test_it_saves_network_and_optimizer(tmp_path):
