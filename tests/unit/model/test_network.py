@@ -7,9 +7,8 @@ import tensorflow as tf
 from tiny_network import TINY, numpy_of, outputs, pictures
 
 from capsule_inspect.errors import ConfigError
-from capsule_inspect.model.network import (
-    build_network,
-)
+from capsule_inspect.model.encoders.encoder import set_encoder_trainable
+from capsule_inspect.model.network import build_network, encoder_features, without_encoder
 
 
 @pytest.fixture(scope="module")

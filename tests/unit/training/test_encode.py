@@ -30,7 +30,7 @@ def test_it_computes_what_keras_does(network, runner):
         for level, exact in zip(runner(window), keras_features, strict=True):
             expected = numpy_of(exact)[number]
             assert level.dtype == np.float32
-            assert level == pytest.approx(expected, abs=float(1e-4 * np.abs(expected).max()))
+            assert level == pytest.approx(expected, abs=1e-4 * float(np.abs(expected).max()))
             assert np.abs(expected).max() > 1
 
 
