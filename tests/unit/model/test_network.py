@@ -143,7 +143,7 @@ def test_without_the_encoder_it_gives_the_same_and_shares_the_weights(network):
     for name, values in expected.items():
         assert numpy_of(found[name]) == pytest.approx(values, abs=1e-5)
     own = {id(variable) for variable in part.weights}
-    others = {v for v in network.weights if not v.path.startswith("encoder_")}
+    others = [v for v in network.weights if not v.path.startswith("encoder_")]
     assert own == {id(variable) for variable in others}
 
 
