@@ -202,7 +202,8 @@ class Trainer:
 
     @staticmethod
     def _is_on_features(stage: Stage) -> bool:
-        return not stage.trains_encoder
+        # TensorFlow alone can convert the encoder for the runtime that stores features fast.
+        return not stage.trains_encoder and keras.backend.backend() == "tensorflow"
 
     @cached_property
     def _on_images(self) -> Learner:

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 
 pytestmark = [
@@ -85,42 +84,3 @@ def test_another_backend_is_refused_in_a_sentence(dataset_folder, command):
     assert done.returncode == 2
     assert "tensorflow, jax" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-# The encoder's features of eight windows of noise, made by four threads.
-SAVE_FEATURES = """
-import sys
-from concurrent.futures import ThreadPoolExecutor
-import numpy as np
-from capsule_inspect.settings.compose import compose
-from capsule_inspect.model.network import build_network
-from capsule_inspect.training.encode import EncoderRunner
-
-file, *overrides = sys.argv[1:]
-settings = compose(overrides).model
-run = EncoderRunner(build_network(settings, 6))
-windows = np.random.default_rng(0).integers(0, 256, (8, 64, 160, 3)).astype(np.uint8)
-with ThreadPoolExecutor(4) as pool:
-    found = list(pool.map(run, [*windows] * 3))
-np.savez(file, *(np.stack(level) for level in zip(*found)))
-"""
-
-
-def test_both_compute_the_same_features_in_any_thread(tmp_path, small):
-    found = []
-    for backend in BACKENDS:
-        file = tmp_path / f"{backend}.npz"
-        done = subprocess.run(
-            [sys.executable, "-c", SAVE_FEATURES, file, *small],
-            env={**os.environ, "KERAS_BACKEND": backend},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        with np.load(file) as stored:
-            found.append([stored[name] for name in stored.files])
-    for one, other in zip(*found, strict=True):
-        assert other == pytest.approx(one, abs=1e-4 * float(np.abs(one).max()))
-        assert np.array_equal(one[:8], one[8:16])
-        assert other[:8] == pytest.approx(other[8:16], abs=1e-6 * float(np.abs(other).max()))
