@@ -61,6 +61,15 @@ AUTO_POLICY: Final = "auto"
 ROI_MODES: Final = ("capsule", "whole")
 """The values of `model.roi.mode`."""
 
+FIXED_SHAPE: Final = "fixed"
+"""The shape of a window whose sides are decided."""
+
+PICTURES_SHAPE: Final = "pictures"
+"""The shape of a window that has yet to be given that of the pictures."""
+
+ROI_SHAPES: Final = (FIXED_SHAPE, PICTURES_SHAPE)
+"""The values of `model.roi_shape`."""
+
 LABEL_HEADS: Final = ("region", "views", "mask_pooling")
 """The values of `model.head`."""
 
