@@ -58,7 +58,7 @@ POLICIES: Final = ("best_f1", "max_miss_rate")
 AUTO_POLICY: Final = "auto"
 """The policy of the network, or `best_f1` if it has none yet."""
 
-ROI_MODES: Final = ("capsule", "whole")
+ROI_MODES: Final = ("capsule", "whole", "stretched")
 """The values of `model.roi.mode`."""
 
 FIXED_SHAPE: Final = "fixed"

@@ -83,7 +83,7 @@ class ModelSettings:
     roi: Roi = setting("The window the network sees; its sides are multiples of 32 pixels.")
     roi_shape: str = setting(
         "The window's shape: `fixed` is that of `model.roi`; `pictures` is the median shape of the "
-        "training pictures, with the area of `model.roi`, for `model.roi.mode=whole`.",
+        "training pictures, with the area of `model.roi`; not for `model.roi.mode=capsule`.",
         choices=ROI_SHAPES,
     )
     decoder_filters: list[int] = setting(
@@ -110,10 +110,10 @@ class ModelSettings:
                 raise ValueError(
                     f"model.roi.{name} is {side}, but must be divisible by {COARSEST_STRIDE}."
                 )
-        if self.roi_shape == PICTURES_SHAPE and self.roi.mode != "whole":
+        if self.roi_shape == PICTURES_SHAPE and self.roi.mode == "capsule":
             raise ValueError(
                 f"model.roi_shape is {PICTURES_SHAPE}, but a window around a capsule keeps its "
-                "shape. Set model.roi.mode=whole, or model.roi_shape=fixed."
+                "shape. Set model.roi.mode=stretched, or model.roi_shape=fixed."
             )
         if len(self.decoder_filters) < 2 or min(self.decoder_filters) < 1:
             raise ValueError(
