@@ -89,4 +89,6 @@ def _describe(roi: "Roi") -> str:
     size = f"{roi.width} x {roi.height} px"
     if roi.mode == "whole":
         return f"{size}, the whole picture"
+    if roi.mode == "stretched":
+        return f"{size}, the whole picture stretched to it"
     return f"{size}, each capsule upright and {roi.capsule_length} px long"
