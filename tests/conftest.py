@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from describe_model import describe_model
+from describe_model import describe_model, with_known_answer
 from numpy.typing import NDArray
 
 from capsule_inspect.cli.app import main
@@ -157,5 +157,5 @@ def _pack(folder: pytest.TempPathFactory, name: str, roi: Roi) -> Path:
         operating_point=OperatingPoint(1.0, 0.4, 0.5, "hand-made for the tests"),
     )
     path = folder.mktemp("model") / name
-    path.write_bytes(pack_bundle(flatbuffer, metadata))
+    path.write_bytes(pack_bundle(flatbuffer, with_known_answer(flatbuffer, metadata)))
     return path

@@ -60,7 +60,9 @@ def region_head(inputs: HeadInputs, settings: ModelSettings, class_count: int) -
         defects = layers.GlobalAveragePooling2D(name=REGION)(scores)
     else:
         attention = _attention(inputs.mask_logits)
-        defects = layers.Identity(name=REGION)(ops.sum(scores * attention, axis=(1, 2)))
+        weights = attention * (attention.shape[1] * attention.shape[2])
+        # A mean, since LiteRT's reference kernel of the int8 sum is wrong: LiteRT issue 4079.
+        defects = layers.Identity(name=REGION)(ops.mean(scores * weights, axis=(1, 2)))
     # Relative to the likeliest class: how sure the head is of the class then says nothing of
     # whether there is a defect.
     defects = defects - ops.max(defects, axis=-1, keepdims=True)
@@ -74,8 +76,9 @@ def mask_pooling_head(
     x = layers.GlobalAveragePooling2D(name=WHOLE)(inputs.coarse)
     if inputs.decoded is not None and inputs.mask_logits is not None:
         weight = 1.0 - ops.softmax(inputs.mask_logits, axis=-1)[..., :1]
-        total = ops.sum(weight, axis=(1, 2))
-        under = ops.sum(inputs.decoded * weight, axis=(1, 2)) / (total + 1e-6)
+        # Means, since LiteRT's reference kernel of the int8 sum is wrong: LiteRT issue 4079.
+        share = ops.mean(weight, axis=(1, 2))
+        under = ops.mean(inputs.decoded * weight, axis=(1, 2)) / (share + 1e-9)
         x = layers.Concatenate(name="head_join")([x, under])
     hidden = _hidden_layers(x, settings, first=0)
     return layers.Dense(class_count, name=LOGITS)(hidden)
@@ -186,3 +189,12 @@ def pool_features(network: keras.Model) -> keras.KerasTensor:
     names = {layer.name for layer in network.layers}
     coarse = network.get_layer(WIDE if WIDE in names else WHOLE).input
     return layers.GlobalAveragePooling2D(name=FEATURES)(coarse)
+
+
+def with_features(network: keras.Model) -> keras.Model:
+    """Returns a network that gives `features`, as model files do, beside its own outputs.
+
+    Args:
+        network: As `pool_features` takes it.
+    """
+    return keras.Model(network.input, {**network.output, FEATURES: pool_features(network)})

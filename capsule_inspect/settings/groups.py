@@ -13,9 +13,11 @@ from capsule_inspect.choices import (
     DECODERS,
     LABEL_HEADS,
     MASK_LOSSES,
+    PICTURES_SHAPE,
     POLICIES,
     PRUNERS,
     QUANTIZATIONS,
+    ROI_SHAPES,
     SCHEDULES,
 )
 from capsule_inspect.imaging.roi import Roi
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 _SEEDS = 2**32
 """The number of seeds; NumPy and Keras take no higher ones."""
 
-_COARSEST_STRIDE = 32
+COARSEST_STRIDE = 32
 """The side of a pixel of the encoder's last features, in window pixels."""
 
 
@@ -80,6 +82,11 @@ class ModelSettings:
         "network."
     )
     roi: Roi = setting("The window the network sees; its sides are multiples of 32 pixels.")
+    roi_shape: str = setting(
+        "The window's shape: `fixed` is that of `model.roi`; `pictures` is the median shape of the "
+        "training pictures, with the area of `model.roi`; not for `model.roi.mode=capsule`.",
+        choices=ROI_SHAPES,
+    )
     decoder: str = setting(
         "The decoder: `subpixel` has the two levels at strides 16 and 8, and predicts four mask "
         "pixels at each place; `unet` has a level for each entry of `model.decoder_filters`.",
@@ -107,10 +114,15 @@ class ModelSettings:
     def __post_init__(self) -> None:
         """Raises ValueError if window, decoder or head are impossible."""
         for name, side in (("width", self.roi.width), ("height", self.roi.height)):
-            if side % _COARSEST_STRIDE:
+            if side % COARSEST_STRIDE:
                 raise ValueError(
-                    f"model.roi.{name} is {side}, but must be divisible by {_COARSEST_STRIDE}."
+                    f"model.roi.{name} is {side}, but must be divisible by {COARSEST_STRIDE}."
                 )
+        if self.roi_shape == PICTURES_SHAPE and self.roi.mode == "capsule":
+            raise ValueError(
+                f"model.roi_shape is {PICTURES_SHAPE}, but a window around a capsule keeps its "
+                "shape. Set model.roi.mode=stretched, or model.roi_shape=fixed."
+            )
         if len(self.decoder_filters) < 2 or min(self.decoder_filters) < 1:
             raise ValueError(
                 f"model.decoder_filters is {self.decoder_filters}, but must name at least two "
@@ -332,3 +344,9 @@ class Settings:
                 "train.encoder_learning_rate above 0, such as 3e-4."
             )
         self.space.require_within(self)
+        sides = [each.key for each in self.space.dimensions if each.key.startswith("model.roi.")]
+        if self.model.roi_shape == PICTURES_SHAPE and sides:
+            raise ValueError(
+                f"space: {sides[0]} cannot be searched with model.roi_shape={PICTURES_SHAPE}, "
+                "which decides the window before the search. Set model.roi_shape=fixed."
+            )

@@ -80,6 +80,8 @@ def test_impossible_limits_are_refused_by_name(changes, named):
         ({"head": "regoin"}, "model.head .*'region'.*region, views, mask_pooling"),
         ({"roi": Roi("capsule", 100, 192, 428)}, "model.roi.width is 100,.* 32"),
         ({"roi": Roi("capsule", 480, 60, 428)}, "model.roi.height is 60,.* 32"),
+        ({"roi_shape": "picture"}, "model.roi_shape .*'pictures'.*fixed, pictures"),
+        ({"roi_shape": "pictures"}, "model.roi_shape is pictures, .* model.roi.mode=stretched"),
     ],
 )
 def test_impossible_networks_are_refused_by_name(changes, named):
