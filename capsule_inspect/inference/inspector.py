@@ -177,10 +177,7 @@ def load(
     runtime: RuntimeName = DEFAULT_RUNTIME,
     threads: int = 1,
 ) -> LoadedInspector:
-    """Loads a model file, and checks that a runtime on this machine executes it rightly.
-
-    A file of format 4 or later holds its network's answer to a test picture. The runtime must give
-    that answer first.
+    """Loads a model file, and checks that a runtime on this machine executes it.
 
     Args:
         path: A file made by `export-tflite`; by default the model that ships with the package.
@@ -192,7 +189,7 @@ def load(
         An inspector for pictures; several threads may use it at once.
 
     Raises:
-        ModelFileError: The file is missing, damaged or foreign, or is not executed rightly.
+        ModelFileError: The file is missing, damaged or foreign, or cannot be executed.
         MissingExtraError: The runtime is not installed.
         UsageError: The runtime is unknown, or threshold or threads are out of range.
 

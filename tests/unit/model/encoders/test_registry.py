@@ -47,7 +47,6 @@ class EncoderCase:
             encoder=self.name,
             weights="none",
             roi=Roi("capsule", WIDTH, HEIGHT, 80),
-            decoder="unet",
             decoder_filters=self.filters,
             head_units=[8],
         )
