@@ -58,8 +58,20 @@ POLICIES: Final = ("best_f1", "max_miss_rate")
 AUTO_POLICY: Final = "auto"
 """The policy of the network, or `best_f1` if it has none yet."""
 
-ROI_MODES: Final = ("capsule", "whole")
+ROI_MODES: Final = ("capsule", "whole", "stretched")
 """The values of `model.roi.mode`."""
+
+FIXED_SHAPE: Final = "fixed"
+"""The shape of a window whose sides are decided."""
+
+PICTURES_SHAPE: Final = "pictures"
+"""The shape of a window that has yet to be given that of the pictures."""
+
+ROI_SHAPES: Final = (FIXED_SHAPE, PICTURES_SHAPE)
+"""The values of `model.roi_shape`."""
+
+DECODERS: Final = ("subpixel", "unet")
+"""The values of `model.decoder`."""
 
 LABEL_HEADS: Final = ("region", "views", "mask_pooling")
 """The values of `model.head`."""

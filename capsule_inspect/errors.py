@@ -25,7 +25,7 @@ class DataError(CapsuleInspectError):
 
 
 class ModelFileError(CapsuleInspectError):
-    """A model file is damaged, comes from another tool, or does not fit this version."""
+    """A model file is damaged, foreign or of another version, or is computed wrongly here."""
 
 
 class MissingExtraError(CapsuleInspectError):

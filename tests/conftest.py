@@ -10,14 +10,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Rich reads these when a command makes its consoles.
 os.environ.update(COLUMNS="120", NO_COLOR="1", TERM="dumb", TTY_COMPATIBLE="0")
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from describe_model import describe_model
+from describe_model import describe_model, with_known_answer
 from numpy.typing import NDArray
 
 from capsule_inspect.cli.app import main
@@ -55,6 +55,22 @@ def invoke(capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
         return Outcome(code if isinstance(code, int) else 0, captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keeps stored features out of the user's cache folder; all tests share those they make.
+
+    Other programs find what they keep there: fonts, browsers, packages.
+    """
+    users = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = tmp_path_factory.mktemp("cache")
+    for each in users.iterdir() if users.is_dir() else ():
+        if each.name != "capsule-inspect":
+            (folder / each.name).symlink_to(each)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")
@@ -141,5 +157,5 @@ def _pack(folder: pytest.TempPathFactory, name: str, roi: Roi) -> Path:
         operating_point=OperatingPoint(1.0, 0.4, 0.5, "hand-made for the tests"),
     )
     path = folder.mktemp("model") / name
-    path.write_bytes(pack_bundle(flatbuffer, metadata))
+    path.write_bytes(pack_bundle(flatbuffer, with_known_answer(flatbuffer, metadata)))
     return path

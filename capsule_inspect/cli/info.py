@@ -70,6 +70,7 @@ def _rows(found: "ModelInfo") -> "Iterator[tuple[str, str]]":
     yield "size", f"{found.size / 2**20:.2f} MiB ({found.size:,} bytes)"
     yield "sha256", found.sha256
     yield "runs here with", found.runtime or f"nothing: {found.problem}"
+    yield "known answer", _describe_known_answer(found)
     yield "classes", ", ".join(metadata.classes)
     yield "window", _describe(metadata.roi)
     yield "quantization", metadata.quantization
@@ -85,8 +86,19 @@ def _rows(found: "ModelInfo") -> "Iterator[tuple[str, str]]":
     yield "created with", metadata.created_with
 
 
+def _describe_known_answer(found: "ModelInfo") -> str:
+    if found.metadata.known_answer is None:
+        return (
+            f"none, since the file is of format {found.metadata.format_version}: a runtime that "
+            "computes wrongly is not noticed. Export the network again"
+        )
+    return "given by the runtime here" if found.runtime else "not given here"
+
+
 def _describe(roi: "Roi") -> str:
     size = f"{roi.width} x {roi.height} px"
     if roi.mode == "whole":
         return f"{size}, the whole picture"
+    if roi.mode == "stretched":
+        return f"{size}, the whole picture stretched to it"
     return f"{size}, each capsule upright and {roi.capsule_length} px long"

@@ -100,6 +100,9 @@ def _sample(row: Mapping[str | None, Any]) -> Sample:
     for name in ("path", "mask"):
         if leaves_root(row[name]):
             raise ValueError(f"{row[name]!r} leaves the data set's root")
+    width, height = int(row["width"]), int(row["height"])
+    if width < 1 or height < 1:
+        raise ValueError(f"a picture of {width} x {height} pixels cannot be")
     return Sample(
         path=row["path"],
         label=row["label"],
@@ -107,8 +110,8 @@ def _sample(row: Mapping[str | None, Any]) -> Sample:
         split=row["split"],
         fold=int(row["fold"]) if row["fold"] else None,
         sha256=row["sha256"],
-        width=int(row["width"]),
-        height=int(row["height"]),
+        width=width,
+        height=height,
     )
 
 

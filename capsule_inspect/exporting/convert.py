@@ -1,9 +1,6 @@
 """Convert a Keras network to TFLite."""
 
-import contextlib
 import hashlib
-import io
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,11 +13,12 @@ from capsule_inspect import __version__
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.evaluation.evaluate import require_known_classes
+from capsule_inspect.exporting.known_answer import find_known_answer
 from capsule_inspect.imaging.crop import find_crops
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.bundle import ModelBundle
 from capsule_inspect.modelfile.metadata import ModelMetadata
-from capsule_inspect.modelfile.runtime import FEATURES, IMAGE, Interpreter, without_info_lines
+from capsule_inspect.modelfile.runtime import IMAGE, Interpreter
 from capsule_inspect.settings.groups import ExportSettings
 from capsule_inspect.training.network_files import TrainedModel
 
@@ -37,33 +35,25 @@ def convert(network: Any, quantization: str, calibration: Sequence[NDArray[np.ui
         A TensorFlow Lite flatbuffer with the signature `image` → `logits`, `mask_logits` and
         `features`, from which `predict` recognizes pictures unlike the training pictures.
     """
-    import tensorflow as tf  # noqa: I001  (TensorFlow before Keras, or the converter loses weights)
-    import keras
+    import tensorflow as tf  # before Keras, or the converter loses weights
 
-    from capsule_inspect.model.heads import pool_features
+    from capsule_inspect.model.heads import with_features
+    from capsule_inspect.model.tflite import convert_to_tflite
 
-    image = keras.Input(batch_shape=(1, *network.input_shape[1:]), dtype="uint8", name=IMAGE)
+    def set_options(converter: Any) -> None:
+        if quantization != "float32":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if quantization == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        elif quantization == "dynamic":
+            # tflite-runtime 2.14 does not know the newer operator that per-channel Dense needs.
+            converter._experimental_disable_per_channel_quantization_for_dense_layers = True
+        elif quantization == "int8":
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            converter.representative_dataset = lambda: _feed(calibration)
+
     # One network for all outputs, or the encoder would run twice.
-    whole = keras.Model(network.input, {**network.output, FEATURES: pool_features(network)})
-    converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(image, whole(image)))
-    if quantization != "float32":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if quantization == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-    elif quantization == "dynamic":
-        # tflite-runtime 2.14 does not know the newer operator that per-channel Dense needs.
-        converter._experimental_disable_per_channel_quantization_for_dense_layers = True
-    elif quantization == "int8":
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.representative_dataset = lambda: _feed(calibration)
-    # Keras's exporter prints hundreds of lines of variable handles.
-    with (
-        contextlib.redirect_stdout(io.StringIO()),
-        warnings.catch_warnings(),
-        without_info_lines(),
-    ):
-        warnings.simplefilter("ignore")
-        return bytes(converter.convert())
+    return convert_to_tflite(with_features(network), set_options)
 
 
 def _feed(windows: Iterable[NDArray[np.uint8]]) -> Iterator[dict[str, NDArray[np.uint8]]]:
@@ -78,7 +68,7 @@ class Converted:
     Attributes:
         model: The network that it was converted from.
         out: The file to write.
-        bundle: The model file, still without metrics.
+        bundle: The model file with its known answer, still without metrics.
         interpreter: The runtime that executes it.
     """
 
@@ -113,7 +103,10 @@ def convert_trained(
 
     Raises:
         DataError: The network does not know the data set's classes.
+        ModelFileError: LiteRT's kernels and Keras do not agree on a known answer.
     """
+    from capsule_inspect.model.heads import with_features
+
     rule = model.rule
     require_known_classes(data.samples, rule.classes)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -133,6 +126,8 @@ def convert_trained(
         created_with=f"capsule-inspect {__version__}",
     )
     bundle = ModelBundle(flatbuffer, metadata, str(out))
+    known_answer = find_known_answer(with_features(model.network), bundle)
+    bundle = replace(bundle, metadata=replace(metadata, known_answer=known_answer))
     return Converted(model, out, bundle, Interpreter(bundle))
 
 

@@ -1,7 +1,7 @@
 """Cropping a picture to the model's window, and mapping results back."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ then takes 18 MB, and capsules up to 3400 px long lose no detail."""
 
 @dataclass(frozen=True)
 class Crop:
-    """A window of a picture: one capsule in standard pose, or the whole picture.
+    """A window of a picture: one capsule in standard pose, or the whole picture, stretched or not.
 
     Attributes:
         box: The box that the window shows, in native pixels.
@@ -32,9 +32,10 @@ class Crop:
     matrix: NDArray[np.float64]
 
     @property
-    def scale(self) -> float:
-        """Window pixels per native pixel."""
-        return float(math.hypot(self.matrix[0, 0], self.matrix[1, 0]))
+    def scales(self) -> tuple[float, float]:
+        """Window pixels per native pixel, along the window's width and along its height."""
+        along, down = (float(math.hypot(a, b)) for a, b in self.matrix[:, :2])
+        return along, down
 
     def take(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Cuts the window out of a picture or mask; shrinks by averaging over areas.
@@ -46,17 +47,16 @@ class Crop:
             uint8, [roi.height, roi.width, 3] or [roi.height, roi.width]. Outside the picture, its
             border pixels are repeated.
         """
-        # A bilinear warp at about native scale, then an exact mean over n by n pixels.
-        n = min(max(1, round(1 / self.scale)), _MAX_SUPERSAMPLING)
-        size = (self.roi.width * n, self.roi.height * n)
+        # A bilinear warp at about native scale, then an exact mean over n by m pixels.
+        n, m = (min(max(1, round(1 / each)), _MAX_SUPERSAMPLING) for each in self.scales)
         warped = cv2.warpAffine(
             picture,
-            _for_pixel_centres(self.matrix * n),
-            size,
+            _for_pixel_centres(self.matrix * np.array([[n], [m]])),
+            (self.roi.width * n, self.roi.height * m),
             flags=cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REPLICATE,
         )
-        if n > 1:
+        if n > 1 or m > 1:
             window = (self.roi.width, self.roi.height)
             warped = cv2.resize(warped, window, interpolation=cv2.INTER_AREA)
         return np.asarray(warped, np.uint8)
@@ -110,6 +110,8 @@ def find_crops(picture: Picture, roi: Roi) -> tuple[Crop, ...]:
     """
     if roi.mode == "whole":
         return (_crop_whole(picture, roi),)
+    if roi.mode == "stretched":
+        return (_crop_stretched(picture, roi),)
     return tuple(crop_capsule(box, roi) for box in find_capsules(picture))
 
 
@@ -123,10 +125,29 @@ def crop_capsule(box: CapsuleBox, roi: Roi) -> Crop:
     return Crop(box, roi, _similarity(box, roi.capsule_length / box.length, roi))
 
 
+def compose(change: NDArray[np.float64], crop: Crop) -> Crop:
+    """Returns a window with another view of the same capsule.
+
+    Args:
+        change: float64 [2, 3], affine map of continuous window coordinates.
+        crop: The window.
+    """
+    linear, shift = change[:, :2], change[:, 2:]
+    matrix = linear @ crop.matrix
+    matrix[:, 2:] += shift
+    return replace(crop, matrix=matrix)
+
+
 def _crop_whole(picture: Picture, roi: Roi) -> Crop:
     box = CapsuleBox.of_whole(picture)
     scale = min(roi.width / box.length, roi.height / box.width)
     return Crop(box, roi, _similarity(box, scale, roi))
+
+
+def _crop_stretched(picture: Picture, roi: Roi) -> Crop:
+    box = CapsuleBox.of_whole(picture)
+    across, down = roi.width / box.length, roi.height / box.width
+    return Crop(box, roi, np.array([[across, 0.0, 0.0], [0.0, down, 0.0]]))
 
 
 def _similarity(box: CapsuleBox, scale: float, roi: Roi) -> NDArray[np.float64]:

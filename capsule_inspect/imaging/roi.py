@@ -12,7 +12,9 @@ class Roi:
     """Geometry of the network's window."""
 
     mode: str = setting(
-        "`capsule` finds each capsule and brings it upright; `whole` takes the whole picture.",
+        "`capsule` finds each capsule and brings it upright; `whole` takes the whole picture, "
+        "with its border repeated where it does not fill the window; `stretched` stretches the "
+        "whole picture to the window.",
         choices=ROI_MODES,
     )
     width: int = setting("Width of the window, in pixels.", at_least=1)

@@ -177,7 +177,10 @@ def load(
     runtime: RuntimeName = DEFAULT_RUNTIME,
     threads: int = 1,
 ) -> LoadedInspector:
-    """Loads a model file, and checks that a runtime on this machine executes it.
+    """Loads a model file, and checks that a runtime on this machine executes it rightly.
+
+    A file of format 4 or later holds its network's answer to a test picture. The runtime must give
+    that answer first.
 
     Args:
         path: A file made by `export-tflite`; by default the model that ships with the package.
@@ -189,7 +192,7 @@ def load(
         An inspector for pictures; several threads may use it at once.
 
     Raises:
-        ModelFileError: The file is missing, damaged or foreign, or cannot be executed.
+        ModelFileError: The file is missing, damaged or foreign, or is not executed rightly.
         MissingExtraError: The runtime is not installed.
         UsageError: The runtime is unknown, or threshold or threads are out of range.
 

@@ -13,6 +13,9 @@ WIDE, WHOLE = "head_wide_conv", "head_whole"
 """Names of head layers. The input of the first one that a network has is the features at stride
 32."""
 
+ATTENTION = "head_attention"
+"""Name of the layer whose output says how much each place at stride 16 counts."""
+
 _MAX_LOG_ODDS = 2.0
 """Cap on the log odds of a defect at one place; without it a single pixel would decide."""
 
@@ -22,20 +25,17 @@ class HeadInputs:
     """The inputs of a label head.
 
     Attributes:
-        encoded: The encoder's features at strides 8, 16 and 32, each [B, h, w, channels].
+        coarse: The encoder's features at stride 32, [B, h, w, channels].
+        normalized: Its features at strides 4, 8, 16 and 32, normalized.
         decoded: The decoder's features, [B, H / 8, W / 8, channels]; None without a mask head.
         mask_logits: Logits of background and the defect classes, [B, H / 8, W / 8, classes]; None
             without a mask head. No gradient passes, so the label does not train the mask.
     """
 
-    encoded: tuple[keras.KerasTensor, ...]
+    coarse: keras.KerasTensor
+    normalized: tuple[keras.KerasTensor, ...]
     decoded: keras.KerasTensor | None = None
     mask_logits: keras.KerasTensor | None = None
-
-    @property
-    def coarse(self) -> keras.KerasTensor:
-        """The encoder's features at stride 32."""
-        return self.encoded[-1]
 
 
 Head = Callable[[HeadInputs, ModelSettings, int], keras.KerasTensor]
@@ -50,16 +50,22 @@ def views_head(inputs: HeadInputs, settings: ModelSettings, class_count: int) ->
 def region_head(inputs: HeadInputs, settings: ModelSettings, class_count: int) -> keras.KerasTensor:
     """Detects defects like `views_head`, but classifies them from the defect's region alone.
 
-    Linear layers with an L2 penalty score the encoder's features where the mask head predicts a
-    defect. With tens of pictures per class, a larger model would overfit. Without a mask head this
-    is `views_head`.
+    1 x 1 convolutions score the encoder's features where the mask head predicts a defect, or
+    everywhere without a mask head. Gradients do not train them: `training.region_classifier` sets
+    them by linear discriminant analysis once the mask is learned. Until then, all are 0.
     """
-    if inputs.mask_logits is None:
-        return views_head(inputs, settings, class_count)
     good = layers.Dense(1, name="head_good")(_hidden_views(inputs, settings))
-    scores = _class_maps(inputs, settings.head_l2, class_count - 1)
-    attention = _attention(inputs.mask_logits)
-    defects = ops.sum(scores * attention, axis=(1, 2))
+    scores = _class_maps(inputs, class_count - 1)
+    if inputs.mask_logits is None:
+        defects = layers.GlobalAveragePooling2D(name=REGION)(scores)
+    else:
+        attention = _attention(inputs.mask_logits)
+        weights = attention * (attention.shape[1] * attention.shape[2])
+        # A mean, since LiteRT's reference kernel of the int8 sum is wrong: LiteRT issue 4079.
+        defects = layers.Identity(name=REGION)(ops.mean(scores * weights, axis=(1, 2)))
+    # Relative to the likeliest class: how sure the head is of the class then says nothing of
+    # whether there is a defect.
+    defects = defects - ops.max(defects, axis=-1, keepdims=True)
     return layers.Concatenate(name=LOGITS)([good, defects])
 
 
@@ -70,8 +76,9 @@ def mask_pooling_head(
     x = layers.GlobalAveragePooling2D(name=WHOLE)(inputs.coarse)
     if inputs.decoded is not None and inputs.mask_logits is not None:
         weight = 1.0 - ops.softmax(inputs.mask_logits, axis=-1)[..., :1]
-        total = ops.sum(weight, axis=(1, 2))
-        under = ops.sum(inputs.decoded * weight, axis=(1, 2)) / (total + 1e-6)
+        # Means, since LiteRT's reference kernel of the int8 sum is wrong: LiteRT issue 4079.
+        share = ops.mean(weight, axis=(1, 2))
+        under = ops.mean(inputs.decoded * weight, axis=(1, 2)) / (share + 1e-9)
         x = layers.Concatenate(name="head_join")([x, under])
     hidden = _hidden_layers(x, settings, first=0)
     return layers.Dense(class_count, name=LOGITS)(hidden)
@@ -112,29 +119,40 @@ def _hidden_views(inputs: HeadInputs, settings: ModelSettings) -> keras.KerasTen
     return _hidden_layers(hidden, settings, first=1)
 
 
-def _class_maps(inputs: HeadInputs, l2: float, count: int) -> keras.KerasTensor:
+REGION_STRIDES = (8, 16, 32)
+"""Strides of the features that `region_head` classifies."""
+REGION = "head_region"
+"""Name of the layer whose output is the score of each defect class."""
+
+
+def region_layer(stride: int) -> str:
+    """Returns the name of the convolution of `region_head` on features at a stride."""
+    return f"{REGION}_{stride}_conv"
+
+
+def _class_maps(inputs: HeadInputs, count: int) -> keras.KerasTensor:
     """Returns a score for each defect class at each place, [B, H / 16, W / 16, count]."""
     scores = []
-    for stride, features in zip((8, 16, 32), inputs.encoded, strict=True):
-        name = f"head_region_{stride}"
-        x = layers.BatchNormalization(center=False, scale=False, name=f"{name}_norm")(features)
-        # Clips to six deviations on either side: ReLU6 is the one clip that is free in int8
-        # runtimes. Centred again, since inputs offset by 3 would make the layer barely trainable.
-        x = layers.ReLU(6.0, name=f"{name}_clip")(0.5 * x + 3.0) - 3.0
+    for stride, features in zip(REGION_STRIDES, inputs.normalized[1:], strict=True):
         x = layers.Conv2D(
             count,
             1,
             use_bias=stride == 32,
             kernel_initializer="zeros",
-            kernel_regularizer=keras.regularizers.L2(l2),
-            name=f"{name}_conv",
-        )(x)
-        if stride == 8:
-            x = layers.AveragePooling2D(2, name=f"{name}_pool")(x)
-        elif stride == 32:
-            x = layers.UpSampling2D(2, interpolation="bilinear", name=f"{name}_up")(x)
-        scores.append(x)
+            trainable=False,
+            name=region_layer(stride),
+        )(features)
+        scores.append(to_stride16(x, stride, f"{region_layer(stride)}_at_16"))
     return layers.Add(name="head_region_sum")(scores)
+
+
+def to_stride16(x: keras.KerasTensor, stride: int, name: str) -> keras.KerasTensor:
+    """Shrinks or enlarges a map at stride 8 or 32 to stride 16, by a layer of the given name."""
+    if stride == 8:
+        return layers.AveragePooling2D(2, name=name)(x)
+    if stride == 32:
+        return layers.UpSampling2D(2, interpolation="bilinear", name=name)(x)
+    return x
 
 
 def _attention(mask_logits: keras.KerasTensor) -> keras.KerasTensor:
@@ -149,7 +167,7 @@ def _attention(mask_logits: keras.KerasTensor) -> keras.KerasTensor:
         ops.minimum(odds, _MAX_LOG_ODDS)
     )
     weights = ops.softmax(flat, axis=-1)
-    return layers.Reshape((height, width, 1), name="head_attention")(weights)
+    return layers.Reshape((height, width, 1), name=ATTENTION)(weights)
 
 
 def _hidden_layers(
@@ -171,3 +189,12 @@ def pool_features(network: keras.Model) -> keras.KerasTensor:
     names = {layer.name for layer in network.layers}
     coarse = network.get_layer(WIDE if WIDE in names else WHOLE).input
     return layers.GlobalAveragePooling2D(name=FEATURES)(coarse)
+
+
+def with_features(network: keras.Model) -> keras.Model:
+    """Returns a network that gives `features`, as model files do, beside its own outputs.
+
+    Args:
+        network: As `pool_features` takes it.
+    """
+    return keras.Model(network.input, {**network.output, FEATURES: pool_features(network)})

@@ -1,80 +1,20 @@
 """The network: an encoder, a U-Net decoder, a label head and a mask head."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import keras
 from keras import layers, ops
 
 from capsule_inspect.errors import ConfigError
+from capsule_inspect.model.decoders import Decoded, subpixel, unet
+from capsule_inspect.model.encoders.encoder import PREFIX
 from capsule_inspect.model.encoders.registry import get_encoder
 from capsule_inspect.model.heads import HEADS, HeadInputs
 from capsule_inspect.modelfile.runtime import IMAGE, LOGITS, MASK_LOGITS
 from capsule_inspect.settings.groups import ModelSettings
 from capsule_inspect.text import suggest_path
-
-_DEPTHWISE_BOUND = 1.0 / 3.0
-"""Initial depthwise weights lie within +-1 / sqrt(9), for a fan-in of 9 taps.
-
-Keras counts all channels as fan-in. Its initial weights are ten times smaller, so that one step at
-the decoder's learning rate would change them by a tenth.
-"""
-
-
-@dataclass(frozen=True)
-class DecoderOutputs:
-    """The features that the decoder returns.
-
-    Attributes:
-        fine: Features at the stride of the finest skip, [B, h, w, filters].
-        stride8: Features at stride 8, for the label head.
-    """
-
-    fine: keras.KerasTensor
-    stride8: keras.KerasTensor
-
-
-def build_decoder(
-    features: Sequence[keras.KerasTensor], filters: Sequence[int], dropout: float = 0.0
-) -> DecoderOutputs:
-    """Merges encoder features from coarse to fine.
-
-    Each level doubles the size, concatenates the skip of that size and applies two separable
-    convolutions.
-
-    Args:
-        features: Encoder features from fine to coarse; the last at stride 32.
-        filters: Channels of each level, from stride 16 to finer strides; one per skip, at
-            least two.
-        dropout: Share of channels dropped after each level during training.
-    """
-    *skips, x = features
-    levels = []
-    for level, (skip, channels) in enumerate(zip(reversed(skips), filters, strict=True)):
-        name = f"decoder_{level}"
-        x = layers.UpSampling2D(2, interpolation="bilinear", name=f"{name}_up")(x)
-        x = layers.Concatenate(name=f"{name}_join")([x, skip])
-        for repeat in (0, 1):
-            x = _separable(x, channels, f"{name}_{repeat}")
-        if dropout:
-            x = layers.SpatialDropout2D(dropout, name=f"{name}_dropout")(x)
-        levels.append(x)
-    return DecoderOutputs(fine=x, stride8=levels[1])
-
-
-def _separable(x: keras.KerasTensor, channels: int, name: str) -> keras.KerasTensor:
-    x = layers.SeparableConv2D(
-        channels,
-        3,
-        padding="same",
-        use_bias=False,
-        depthwise_initializer=keras.initializers.RandomUniform(-_DEPTHWISE_BOUND, _DEPTHWISE_BOUND),
-        name=f"{name}_conv",
-    )(x)
-    x = layers.BatchNormalization(name=f"{name}_norm")(x)
-    return layers.ReLU(6.0, name=f"{name}_relu")(x)
-
 
 _LABEL_STRIDE = 8
 """Stride of the decoder's features and of the mask that the label head reads."""
@@ -101,19 +41,12 @@ def build_network(settings: ModelSettings, class_count: int, with_mask: bool = T
     shape = (settings.roi.height, settings.roi.width, 3)
     image = keras.Input(shape, dtype="uint8", name=IMAGE)
     features = encoder.build(image)
-    levels, most = len(settings.decoder_filters), len(features) - 1
-    if levels > most:
-        raise ConfigError(
-            f"model.decoder_filters has {levels} levels, but {settings.encoder} allows at most "
-            f"{most}. Remove entries from the end of the list."
-        )
     outputs = {}
-    inputs = HeadInputs(features[-3:])
+    inputs = HeadInputs(features[-1], normalize(features[-4:]))
     if with_mask:
-        used = features[most - levels :]
-        decoded = build_decoder(used, settings.decoder_filters, settings.decoder_dropout)
-        outputs[MASK_LOGITS], pooled = _mask_head(decoded, settings, class_count)
-        inputs = HeadInputs(features[-3:], decoded.stride8, pooled)
+        decoded = _decode(features, inputs.normalized, settings, class_count)
+        outputs[MASK_LOGITS], pooled = _mask_head(decoded, settings)
+        inputs = replace(inputs, decoded=decoded.stride8, mask_logits=pooled)
     outputs[LOGITS] = HEADS[settings.head](inputs, settings, class_count)
     network = keras.Model(image, outputs, name="inspector")
     if settings.weights == "imagenet":
@@ -123,17 +56,82 @@ def build_network(settings: ModelSettings, class_count: int, with_mask: bool = T
     return network
 
 
+def encoder_features(network: keras.Model) -> tuple[keras.KerasTensor, ...]:
+    """Returns the encoder's outputs that decoder and heads read, from fine to coarse.
+
+    Args:
+        network: Built by `build_network` or loaded.
+    """
+    found: dict[int, keras.KerasTensor] = {}
+    for layer in network.layers:
+        if not layer.name.startswith(PREFIX):
+            for tensor in _inputs(layer):
+                if tensor._keras_history.operation.name.startswith(PREFIX):
+                    found[id(tensor)] = tensor
+    return tuple(sorted(found.values(), key=lambda tensor: -tensor.shape[1]))
+
+
+def _inputs(layer: keras.layers.Layer) -> Sequence[keras.KerasTensor]:
+    return layer.input if isinstance(layer.input, list) else [layer.input]
+
+
+def without_encoder(network: keras.Model) -> keras.Model:
+    """Returns decoder and heads as a model from the encoder's features; it shares all weights.
+
+    Args:
+        network: Built by `build_network` or loaded.
+    """
+    return keras.Model(list(encoder_features(network)), network.output, name="decoder_and_heads")
+
+
+FEATURE_NORMS = "features_"
+"""Prefix of the names of the layers that normalize the encoder's features."""
+
+
+def normalize(features: Sequence[keras.KerasTensor]) -> tuple[keras.KerasTensor, ...]:
+    """Returns features in standard deviations, halved, within 3 on either side of their mean."""
+    normalized = []
+    for level, values in enumerate(reversed(features)):
+        name = f"{FEATURE_NORMS}{32 >> level}"
+        x = layers.BatchNormalization(center=False, scale=False, name=f"{name}_norm")(values)
+        # ReLU6 is the one clip that is free in int8 runtimes. Centred again, since inputs offset by
+        # 3 would make the next layer barely trainable.
+        normalized.append(layers.ReLU(6.0, name=f"{name}_clip")(0.5 * x + 3.0) - 3.0)
+    return tuple(reversed(normalized))
+
+
+def _decode(
+    features: Sequence[keras.KerasTensor],
+    normalized: Sequence[keras.KerasTensor],
+    settings: ModelSettings,
+    class_count: int,
+) -> Decoded:
+    levels, most = len(settings.decoder_filters), len(features) - 1
+    if settings.decoder == "subpixel":
+        if levels != 2:
+            raise ConfigError(
+                f"model.decoder_filters has {levels} levels, but the decoder subpixel needs 2: "
+                "the channels at strides 16 and 8."
+            )
+        return subpixel(normalized, settings, class_count)
+    if levels > most:
+        raise ConfigError(
+            f"model.decoder_filters has {levels} levels, but {settings.encoder} allows at most "
+            f"{most}. Remove entries from the end of the list."
+        )
+    return unet(features[most - levels :], settings, class_count)
+
+
 def _mask_head(
-    decoded: DecoderOutputs, settings: ModelSettings, class_count: int
+    decoded: Decoded, settings: ModelSettings
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """Returns mask logits at `model.mask_stride`, and at stride 8 for the label head."""
-    stride = settings.roi.height // decoded.fine.shape[1]
-    enlarge = stride // settings.mask_stride
-    name = "mask_classes" if enlarge > 1 else MASK_LOGITS
-    logits = layers.Conv2D(class_count, 1, name=name)(decoded.fine)
+    logits = decoded.logits
+    stride = settings.roi.height // logits.shape[1]
     # Pooled before the softmax: runtimes have no fast int8 softmax, and this leaves a sixteenth of
     # the work.
     pooled = layers.AveragePooling2D(_LABEL_STRIDE // stride, name="head_mask_logits")(logits)
+    enlarge = stride // settings.mask_stride
     if enlarge > 1:
         logits = layers.UpSampling2D(enlarge, interpolation="bilinear", name=MASK_LOGITS)(logits)
     return logits, ops.stop_gradient(pooled)

@@ -3,8 +3,8 @@
 import dataclasses
 import json
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from capsule_inspect.choices import GOOD, POLICIES, QUANTIZATIONS, ROI_MODES
 from capsule_inspect.errors import ModelFileError
 from capsule_inspect.imaging.roi import Roi
-from capsule_inspect.modelfile.strict_json import StrictObject, parse_object
+from capsule_inspect.modelfile.known_answer import KnownAnswer, read_known_answer
+from capsule_inspect.modelfile.strict_json import StrictObject, field_names, parse_object
 
 
 @dataclass(frozen=True)
@@ -120,8 +121,18 @@ class TrainingStatistics:
         return {each.name: each for each in self.ranges}[name]
 
 
-FORMAT_VERSION = 3
-"""The version of `metadata.json` that this package writes and reads."""
+FORMAT_VERSION = 4
+"""The version of `metadata.json` that this package writes."""
+OLDEST_VERSION = 3
+"""The oldest version that it reads."""
+
+_SINCE = {"known_answer": 4}
+"""The first version of each key and range that was not there from the oldest version on."""
+
+
+def _names_in(version: int, names: Iterable[str]) -> tuple[str, ...]:
+    """Returns those names of keys or ranges that a version of the format has."""
+    return tuple(name for name in names if _SINCE.get(name, 0) <= version)
 
 
 @dataclass(frozen=True)
@@ -140,7 +151,8 @@ class ModelMetadata:
         measured_on: The pictures the metrics were measured on, as text for people.
         licence: Permitted uses of the weights under the training data's licence, in one line.
         created_with: The tool and version that wrote the file.
-        format_version: Always `FORMAT_VERSION`.
+        known_answer: What the network says of the test picture; None in files of format 3.
+        format_version: From `OLDEST_VERSION` to `FORMAT_VERSION`.
     """
 
     flatbuffer_sha256: str
@@ -154,6 +166,7 @@ class ModelMetadata:
     measured_on: str
     licence: str
     created_with: str
+    known_answer: KnownAnswer | None = None
     format_version: int = FORMAT_VERSION
 
     def to_json(self) -> bytes:
@@ -162,9 +175,9 @@ class ModelMetadata:
         Raises:
             ValueError: A number is not finite.
         """
-        text = json.dumps(
-            dataclasses.asdict(self), sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False
-        )
+        values = dataclasses.asdict(self)
+        document = {key: values[key] for key in _names_in(self.format_version, values)}
+        text = json.dumps(document, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
         return f"{text}\n".encode()
 
     @classmethod
@@ -191,11 +204,13 @@ class ModelMetadata:
 def _read(document: dict[str, object]) -> ModelMetadata:
     # Checked first: another version may have other keys.
     version = document.get("format_version", FORMAT_VERSION)
-    if type(version) is not int or version != FORMAT_VERSION:
+    if type(version) is not int or not OLDEST_VERSION <= version <= FORMAT_VERSION:
         raise ValueError(
-            f"its format version is {version!r}, but this capsule-inspect reads {FORMAT_VERSION}"
+            f"its format version is {version!r}, but this capsule-inspect reads {OLDEST_VERSION} "
+            f"to {FORMAT_VERSION}"
         )
-    fields = StrictObject(document, "", _keys(ModelMetadata))
+    keys = frozenset(_names_in(version, field_names(ModelMetadata)))
+    fields = StrictObject(document, "", keys)
     return ModelMetadata(
         flatbuffer_sha256=fields.sha256("flatbuffer_sha256"),
         classes=read_classes(fields),
@@ -203,38 +218,37 @@ def _read(document: dict[str, object]) -> ModelMetadata:
         operating_point=read_operating_point(fields["operating_point"]),
         quantization=fields.choice("quantization", QUANTIZATIONS),
         training_data_sha256=fields.sha256("training_data_sha256"),
-        training_statistics=_read_statistics(fields["training_statistics"]),
+        training_statistics=_read_statistics(fields["training_statistics"], version),
         metrics=read_metrics(fields, "metrics"),
         measured_on=fields.text("measured_on"),
         licence=fields.text("licence"),
         created_with=fields.text("created_with"),
+        known_answer=read_known_answer(fields["known_answer"]) if "known_answer" in keys else None,
+        format_version=version,
     )
 
 
-def _read_statistics(value: object) -> TrainingStatistics | None:
+def _read_statistics(value: object, version: int) -> TrainingStatistics | None:
     if value is None:
         return None
     where = "training_statistics"
-    fields = StrictObject(value, where, _keys(TrainingStatistics))
+    fields = StrictObject(value, where, field_names(TrainingStatistics))
     means = fields.numbers("feature_means")
     deviations = fields.numbers("feature_deviations", low=sys.float_info.min)
     if len(means) != len(deviations):
         raise ValueError(f"`{where}` has {len(means)} means, but {len(deviations)} deviations")
     ranges = [
-        _read_range(StrictObject(item, f"{where}.ranges[]", _keys(Range)))
+        _read_range(StrictObject(item, f"{where}.ranges[]", field_names(Range)))
         for item in fields.items("ranges")
     ]
-    if tuple(each.name for each in ranges) != RANGE_NAMES:
-        raise ValueError(f"`{where}.ranges` must list {', '.join(RANGE_NAMES)}")
+    names = _names_in(version, RANGE_NAMES)
+    if tuple(each.name for each in ranges) != names:
+        raise ValueError(f"`{where}.ranges` must list {', '.join(names)}")
     return TrainingStatistics(means, deviations, fields.number("ood_limit", 0), tuple(ranges))
 
 
 def _read_range(fields: StrictObject) -> Range:
     return Range(fields.text("name"), fields.number("low"), fields.number("high"))
-
-
-def _keys(kind: type[Any]) -> frozenset[str]:
-    return frozenset(field.name for field in dataclasses.fields(kind))
 
 
 def read_classes(fields: StrictObject) -> tuple[str, ...]:
@@ -249,7 +263,7 @@ def read_classes(fields: StrictObject) -> tuple[str, ...]:
 
 def read_roi(value: object) -> Roi:
     """Reads a window; raises ValueError if a number is out of range."""
-    fields = StrictObject(value, "roi", _keys(Roi))
+    fields = StrictObject(value, "roi", field_names(Roi))
     return Roi(
         mode=fields.choice("mode", ROI_MODES),
         width=fields.count("width"),
@@ -260,7 +274,7 @@ def read_roi(value: object) -> Roi:
 
 def read_operating_point(value: object) -> OperatingPoint:
     """Reads an operating point; raises ValueError if a number is out of range."""
-    fields = StrictObject(value, "operating_point", _keys(OperatingPoint))
+    fields = StrictObject(value, "operating_point", field_names(OperatingPoint))
     return OperatingPoint(
         temperature=fields.number("temperature", low=sys.float_info.min),
         threshold=fields.number("threshold", 0, 1),
@@ -275,7 +289,8 @@ def read_operating_point(value: object) -> OperatingPoint:
 def read_metrics(fields: StrictObject, key: str) -> tuple[Metric, ...]:
     """Reads a list of metrics; raises ValueError if a number is out of range."""
     return tuple(
-        _read_metric(StrictObject(item, f"{key}[]", _keys(Metric))) for item in fields.items(key)
+        _read_metric(StrictObject(item, f"{key}[]", field_names(Metric)))
+        for item in fields.items(key)
     )
 
 

@@ -13,7 +13,7 @@ from functools import partial
 from queue import Empty, LifoQueue
 from tempfile import TemporaryFile
 from threading import RLock
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,6 +108,11 @@ class Outputs:
         only = {name: np.asarray(batch[0], np.float32) for name, batch in results.items()}
         return cls(only[LOGITS], only.get(MASK_LOGITS), only.get(FEATURES))
 
+    def by_name(self) -> dict[str, NDArray[np.float32]]:
+        """Returns the outputs that there are, by name."""
+        every = {LOGITS: self.logits, MASK_LOGITS: self.mask_logits, FEATURES: self.features}
+        return {name: output for name, output in every.items() if output is not None}
+
 
 _INFO_LINE = re.compile(
     rb"INFO: "
@@ -152,36 +157,71 @@ def without_info_lines() -> Iterator[None]:
 _Tensors = Mapping[str, tuple[str, tuple[int | str, ...]]]
 
 
+Kernels: TypeAlias = Literal["AUTO", "BUILTIN_WITHOUT_DEFAULT_DELEGATES", "BUILTIN_REF"]
+"""A runtime's sets of kernels by its own names: what it takes by itself, usually XNNPACK; its own
+optimized ones; and its reference ones, plain loops that are many times slower."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How the values of an int8 tensor are spaced.
+
+    Attributes:
+        step: From one value to the next; above 0.
+        low: The least value.
+        high: The greatest value.
+    """
+
+    step: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, step: float, zero_point: int) -> "Scale":
+        """Takes what a runtime says of the tensor."""
+        return cls(float(step), float(step * (-128 - zero_point)), float(step * (127 - zero_point)))
+
+
 class Interpreter:
     """A model loaded into a runtime, for one thread at a time.
+
+    If the model file has a known answer, the runtime has given it before anything else is run.
 
     Args:
         bundle: The verified model.
         runtime: The runtime to use.
         threads: Number of threads the runtime may use; at least 1.
+        kernels: The kernels to use.
 
     Attributes:
         runtime: Name and version of the runtime in use.
 
     Raises:
         MissingExtraError: The runtime is not installed, or cannot work in this installation.
-        ModelFileError: The runtime cannot run the model, or the model's inputs and outputs do not
-            match its metadata.
+        ModelFileError: The runtime cannot run the model, the model's inputs and outputs do not
+            match its metadata, or the runtime gives another answer than the known one.
         ValueError: `threads` is below 1.
     """
 
     runtime: str
 
     def __init__(
-        self, bundle: ModelBundle, runtime: RuntimeName = DEFAULT_RUNTIME, threads: int = 1
+        self,
+        bundle: ModelBundle,
+        runtime: RuntimeName = DEFAULT_RUNTIME,
+        threads: int = 1,
+        kernels: Kernels = "AUTO",
     ) -> None:
         if threads < 1:
             raise ValueError(f"threads must be at least 1, not {threads}")
         interpreter_class, self.runtime = choose_runtime(runtime)
+        resolvers = sys.modules[interpreter_class.__module__].OpResolverType
         try:
             with without_info_lines():
                 interpreter = interpreter_class(
-                    model_content=bundle.flatbuffer, num_threads=threads
+                    model_content=bundle.flatbuffer,
+                    num_threads=threads,
+                    experimental_op_resolver_type=resolvers[kernels],
                 )
                 interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
@@ -196,9 +236,37 @@ class Interpreter:
                 f"{bundle.name} has {len(signatures)} signatures instead of 1: "
                 "export the model again with `capsule-inspect export-tflite`."
             )
+        self._interpreter = interpreter
         self._run = interpreter.get_signature_runner()
         self._input_shape = (bundle.metadata.roi.height, bundle.metadata.roi.width, 3)
         _check_interface(bundle, self._run)
+        if answer := bundle.metadata.known_answer:
+            size = bundle.metadata.roi.width, bundle.metadata.roi.height
+            answer.require_of(
+                lambda picture: self.run(picture).by_name(), size, bundle.name, self.runtime
+            )
+
+    def output_scales(self) -> dict[str, Scale]:
+        """Returns the scales of those outputs that come from int8 tensors, by name.
+
+        Only with kernels of the runtime's own: XNNPACK hides the operators of a model.
+        """
+        # There is no public way to ask which tensor an output is made of.
+        sources = {
+            operator["outputs"][0]: operator["inputs"][0]
+            for operator in self._interpreter._get_ops_details()
+            if operator["op_name"] == "DEQUANTIZE"
+        }
+        scales = {
+            tensor["index"]: Scale.of(*tensor["quantization"])
+            for tensor in self._interpreter.get_tensor_details()
+            if tensor["dtype"] == np.int8
+        }
+        return {
+            name: scales[sources[tensor["index"]]]
+            for name, tensor in self._run.get_output_details().items()
+            if sources.get(tensor["index"]) in scales
+        }
 
     def run(self, image: NDArray[np.uint8]) -> Outputs:
         """Runs the model on one window.

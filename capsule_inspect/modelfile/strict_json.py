@@ -1,11 +1,14 @@
 """Strict reading of JSON objects: every value is checked for type and range."""
 
+import dataclasses
 import json
 import reprlib
 import sys
 import unicodedata
+from typing import Any
 
 _MAX_NUMBER = sys.float_info.max
+_MAX_INTEGER = 2**31
 _UNPRINTABLE = ("Cc", "Cs")  # control characters and lone surrogates
 
 
@@ -40,6 +43,11 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is not a number")
+
+
+def field_names(kind: type[Any]) -> frozenset[str]:
+    """Returns the names of a dataclass's fields: the keys of its JSON object."""
+    return frozenset(field.name for field in dataclasses.fields(kind))
 
 
 class StrictObject:
@@ -95,6 +103,11 @@ class StrictObject:
             raise self._bad(key, "out of range")
         return value
 
+    def integers(self, key: str) -> tuple[int, ...]:
+        """Returns a list of whole numbers within ± 2**31."""
+        place = f"an entry of {self._place(key)}"
+        return tuple(self._as_integer(item, place) for item in self.items(key))
+
     def number(self, key: str, low: float = -_MAX_NUMBER, high: float = _MAX_NUMBER) -> float:
         """Returns a finite number in [low, high]."""
         return self._as_number(self._value[key], self._place(key), low, high)
@@ -132,6 +145,14 @@ class StrictObject:
             raise ValueError(f"{place} is {reprlib.repr(value)}, not a text")
         if any(unicodedata.category(character) in _UNPRINTABLE for character in value):
             raise ValueError(f"{place} is {reprlib.repr(value)}, with control characters")
+        return value
+
+    @staticmethod
+    def _as_integer(value: object, place: str) -> int:
+        if type(value) is not int:  # True is an int too
+            raise ValueError(f"{place} is {reprlib.repr(value)}, not a whole number")
+        if abs(value) > _MAX_INTEGER:
+            raise ValueError(f"{place} is {reprlib.repr(value)}, out of range")
         return value
 
     @staticmethod

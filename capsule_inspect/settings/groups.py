@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 from capsule_inspect.checks import require_range, setting
 from capsule_inspect.choices import (
     AUTO_POLICY,
+    DECODERS,
     LABEL_HEADS,
     MASK_LOSSES,
+    PICTURES_SHAPE,
     POLICIES,
     PRUNERS,
     QUANTIZATIONS,
+    ROI_SHAPES,
     SCHEDULES,
 )
 from capsule_inspect.imaging.roi import Roi
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 _SEEDS = 2**32
 """The number of seeds; NumPy and Keras take no higher ones."""
 
-_COARSEST_STRIDE = 32
+COARSEST_STRIDE = 32
 """The side of a pixel of the encoder's last features, in window pixels."""
 
 
@@ -79,6 +82,16 @@ class ModelSettings:
         "network."
     )
     roi: Roi = setting("The window the network sees; its sides are multiples of 32 pixels.")
+    roi_shape: str = setting(
+        "The window's shape: `fixed` is that of `model.roi`; `pictures` is the median shape of the "
+        "training pictures, with the area of `model.roi`; not for `model.roi.mode=capsule`.",
+        choices=ROI_SHAPES,
+    )
+    decoder: str = setting(
+        "The decoder: `subpixel` has the two levels at strides 16 and 8, and predicts four mask "
+        "pixels at each place; `unet` has a level for each entry of `model.decoder_filters`.",
+        choices=DECODERS,
+    )
     decoder_filters: list[int] = setting(
         "Channels of each decoder level, from stride 16 to finer strides: at least two levels of "
         "at least 1. The mask is scaled up from the last level."
@@ -94,15 +107,22 @@ class ModelSettings:
     head_dropout: float = setting(
         "Share of the head's units dropped in training.", at_least=0, below=1
     )
-    head_l2: float = setting("L2 penalty on the linear layers of the head `region`.", at_least=0)
+    head_shrinkage: float = setting(
+        "Shrinkage of the covariance within classes, for the head `region`.", above=0, at_most=1
+    )
 
     def __post_init__(self) -> None:
         """Raises ValueError if window, decoder or head are impossible."""
         for name, side in (("width", self.roi.width), ("height", self.roi.height)):
-            if side % _COARSEST_STRIDE:
+            if side % COARSEST_STRIDE:
                 raise ValueError(
-                    f"model.roi.{name} is {side}, but must be divisible by {_COARSEST_STRIDE}."
+                    f"model.roi.{name} is {side}, but must be divisible by {COARSEST_STRIDE}."
                 )
+        if self.roi_shape == PICTURES_SHAPE and self.roi.mode == "capsule":
+            raise ValueError(
+                f"model.roi_shape is {PICTURES_SHAPE}, but a window around a capsule keeps its "
+                "shape. Set model.roi.mode=stretched, or model.roi_shape=fixed."
+            )
         if len(self.decoder_filters) < 2 or min(self.decoder_filters) < 1:
             raise ValueError(
                 f"model.decoder_filters is {self.decoder_filters}, but must name at least two "
@@ -138,6 +158,7 @@ class AugmentSettings:
     )
     blur: float = setting("Probability of a slight blur.", at_least=0, at_most=1)
     noise: float = setting("Probability of sensor noise.", at_least=0, at_most=1)
+    compress: float = setting("Probability of JPEG compression.", at_least=0, at_most=1)
 
 
 @group("train")
@@ -202,6 +223,11 @@ class TrainSettings:
         "Seed of initial weights, sampling and augmentation.", at_least=0, below=_SEEDS
     )
     augment: AugmentSettings = setting("Limits of the random changes to training crops.")
+    cache: str = setting(
+        "The folder where the features of a frozen encoder are stored, for all runs; empty for "
+        "`capsule-inspect/features` in the user's cache folder."
+    )
+    cache_gb: float = setting("Most gigabytes that this folder may hold.", at_least=0)
     resume: str = setting("The folder of a run or study to resume; empty for a new run.")
 
     def __post_init__(self) -> None:
@@ -318,3 +344,9 @@ class Settings:
                 "train.encoder_learning_rate above 0, such as 3e-4."
             )
         self.space.require_within(self)
+        sides = [each.key for each in self.space.dimensions if each.key.startswith("model.roi.")]
+        if self.model.roi_shape == PICTURES_SHAPE and sides:
+            raise ValueError(
+                f"space: {sides[0]} cannot be searched with model.roi_shape={PICTURES_SHAPE}, "
+                "which decides the window before the search. Set model.roi_shape=fixed."
+            )

@@ -11,6 +11,7 @@ from capsule_inspect.settings.keys import Value, plain_type, with_value
 
 _GROUPS = ("model", "train")
 _NOT_SEARCHED = {
+    "model.roi_shape": "it is settled before the search",
     "train.epochs": "tune.epochs says how long trials train",
     "train.folds": "a trial is a single run",
     "train.seeds": "a trial is a single run",

@@ -1,57 +1,60 @@
-"""Training batches, balanced over the classes."""
+"""Training batches for Keras."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
+import cv2
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from capsule_inspect.errors import DataError
-from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.modelfile.runtime import LOGITS, MASK_LOGITS
 from capsule_inspect.settings.groups import TrainSettings
-from capsule_inspect.training.augment import Augmenter, transplant
-from capsule_inspect.training.crops import TrainingCrop, soft_targets
+from capsule_inspect.training.sampler import Sampler
+from capsule_inspect.training.views import ViewKey, ViewMaker
 
 
 @dataclass(frozen=True)
-class Pool:
-    """The crops that batches are sampled from.
+class Example:
+    """A view as a network learns from it.
 
     Attributes:
-        by_class: The crops of each class, by class index; `good` is 0.
+        inputs: What the network takes: the window, uint8 [H, W, 3], or the encoder's features from
+            fine to coarse, each float16 [h, w, channels].
+        mask: uint8 [H / s, W / s], s = model.mask_stride: the share of defect in each pixel, 255
+            for all of it; None if the mask is not known.
+        label: Index of the class.
     """
 
-    by_class: tuple[tuple[TrainingCrop, ...], ...]
-
-    @classmethod
-    def of(cls, crops: Sequence[TrainingCrop], class_count: int) -> "Pool":
-        """Groups crops by class."""
-        groups = ([c for c in crops if c.label == index] for index in range(class_count))
-        return cls(tuple(tuple(group) for group in groups))
-
-    @property
-    def defects(self) -> tuple[int, ...]:
-        """Indices of the defect classes that have crops."""
-        return tuple(i for i, group in enumerate(self.by_class) if i > 0 and group)
-
-    def pick(self, defective: bool, random: np.random.Generator) -> TrainingCrop:
-        """Picks a crop at random.
-
-        Args:
-            defective: Whether to pick a defective crop, each class with equal probability, or a
-                good one.
-            random: The random generator.
-        """
-        label = int(random.choice(self.defects)) if defective else 0
-        group = self.by_class[label]
-        return group[int(random.integers(len(group)))]
+    inputs: tuple[NDArray[Any], ...]
+    mask: NDArray[np.uint8] | None
+    label: int
 
 
-_NOT_TRANSPLANTED = "squeeze"
-"""This class changes the outline, so a transplanted defect would look unreal."""
+def image_examples(make: ViewMaker, mask_shape: tuple[int, int]) -> Callable[[ViewKey], Example]:
+    """Returns a function that makes examples for a network with its encoder.
 
+    Args:
+        make: Makes views.
+        mask_shape: Height and width of the masks.
+    """
+
+    def load(key: ViewKey) -> Example:
+        view = make(key)
+        mask = None if view.mask is None else shrink_mask(view.mask, mask_shape)
+        return Example((view.image,), mask, view.label)
+
+    return load
+
+
+def shrink_mask(mask: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """Shrinks a mask, 255 on defect, to a height and width by averaging over areas."""
+    small = cv2.resize(mask, shape[::-1], interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8)
+
+
+Inputs = NDArray[np.uint8] | tuple[NDArray[np.float32], ...]
 Targets = dict[str, NDArray[np.float32]]
 
 
@@ -62,87 +65,77 @@ class Batches(keras.utils.PyDataset):
     batches as an uninterrupted one.
 
     Args:
-        real: Crops of the training split.
-        drawn: Drawn crops to mix in.
-        classes: Class names, `good` first.
-        roi: The network's window.
-        settings: Batch size, shares, augmentation and seed.
-        mask_stride: Window pixels per side of a target's pixel; None for no mask targets.
+        sampler: Chooses the views.
+        load: Returns the example of a view.
+        settings: The batch size and the number of steps.
+        class_count: Number of classes, good included.
+        mask_shape: Height and width of the mask targets; None for no mask targets.
         first_epoch: The first epoch.
 
     Attributes:
         epoch: The current epoch. The training sets it: Keras calls `on_epoch_end` too often to
             count epochs here.
-
-    Raises:
-        DataError: There are no good crops, or no defective ones.
     """
 
     def __init__(
         self,
-        real: Sequence[TrainingCrop],
-        drawn: Sequence[TrainingCrop],
-        classes: Sequence[str],
-        roi: Roi,
+        sampler: Sampler,
+        load: Callable[[ViewKey], Example],
         settings: TrainSettings,
-        mask_stride: int | None = 2,
+        class_count: int,
+        mask_shape: tuple[int, int] | None,
         first_epoch: int = 0,
     ) -> None:
         super().__init__()
-        self._real, self._drawn = Pool.of(real, len(classes)), Pool.of(drawn, len(classes))
-        self._classes, self._roi, self._settings = classes, roi, settings
-        self._augment = Augmenter(settings.augment, roi)
-        self._mask_stride = mask_stride
+        self._sampler, self._load, self._steps = sampler, load, settings.steps
+        self._class_count, self._mask_shape = class_count, mask_shape
         self.epoch = first_epoch
-        if not self._real.by_class[0] or not self._real.defects:
-            raise DataError(
-                "The training split needs both good and defective pictures. Check manifest.csv."
-            )
 
     def __len__(self) -> int:
-        return self._settings.steps
+        return self._steps
 
-    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], Targets]:
+    def __getitem__(self, index: int) -> tuple[Inputs, Targets]:
         """Returns a batch of the current epoch.
 
         Returns:
-            Images uint8 [B, roi.height, roi.width, 3], and the targets by output name: `logits` is
-            one-hot [B, classes]; `mask_logits`, if there are mask targets, is the share of each
-            class in each pixel [B, roi.height / stride, roi.width / stride, classes], or 0 for all
-            classes if the mask is unknown.
+            Windows uint8 [B, H, W, 3], or levels of features, each float32 [B, h, w, channels]; and
+            the targets by output name: `logits` is one-hot [B, classes]; `mask_logits`, if there
+            are mask targets, is the share of each class in each pixel [B, h, w, classes], or 0 for
+            all classes if the mask is unknown.
         """
         return self._make(self.epoch, index)
 
-    def peek_images(self, epoch: int, count: int) -> list[NDArray[np.uint8]]:
-        """Returns the images of the first batches of any epoch."""
+    def peek_inputs(self, epoch: int, count: int) -> list[Inputs]:
+        """Returns the inputs of the first batches of any epoch."""
         return [self._make(epoch, index)[0] for index in range(count)]
 
-    def _make(self, epoch: int, index: int) -> tuple[NDArray[np.uint8], Targets]:
-        random = np.random.default_rng([self._settings.seed, epoch, index])
-        size, count = self._settings.batch_size, len(self._classes)
-        images = np.empty((size, self._roi.height, self._roi.width, 3), np.uint8)
-        labels = np.zeros((size, count), np.float32)
-        targets = {LOGITS: labels}
-        if self._mask_stride:
-            height, width = (s // self._mask_stride for s in (self._roi.height, self._roi.width))
-            targets[MASK_LOGITS] = np.zeros((size, height, width, count), np.float32)
-        for slot in range(size):
-            crop = self._pick(slot % 2 == 1, random)
-            images[slot], mask = self._augment(crop, int(random.integers(2**31)))
-            labels[slot, crop.label] = 1
-            if self._mask_stride and mask is not None:
-                shares = soft_targets(mask, crop.label, count, self._mask_stride)
-                targets[MASK_LOGITS][slot] = shares
-        return images, targets
+    def views_of_defects(self, most: int) -> list[Iterable[Example]]:
+        """Returns views of each real defective capsule.
 
-    def _pick(self, defective: bool, random: np.random.Generator) -> TrainingCrop:
-        drawn = random.random() < self._settings.drawn_share
-        if drawn and self._drawn.by_class[0] and self._drawn.defects:
-            return self._drawn.pick(defective, random)
-        crop = self._real.pick(defective, random)
-        if not defective and random.random() < self._settings.transplant:
-            donor = self._real.pick(True, random)
-            mask = donor.mask
-            if self._classes[donor.label] != _NOT_TRANSPLANTED and mask is not None and mask.any():
-                return transplant(donor, mask, crop, random)
-        return crop
+        Args:
+            most: Most views of each.
+        """
+        return [map(self._load, keys) for keys in self._sampler.views_of_defects(most)]
+
+    def _make(self, epoch: int, index: int) -> tuple[Inputs, Targets]:
+        examples = [self._load(key) for key in self._sampler.batch(epoch, index)]
+        levels = tuple(np.stack(level) for level in zip(*(e.inputs for e in examples), strict=True))
+        is_image = levels[0].dtype == np.uint8
+        inputs = levels[0] if is_image else tuple(level.astype(np.float32) for level in levels)
+        count = self._class_count
+        targets = {LOGITS: np.eye(count, dtype=np.float32)[[e.label for e in examples]]}
+        if self._mask_shape:
+            shares = np.zeros((len(examples), *self._mask_shape, count), np.float32)
+            for own, example in zip(shares, examples, strict=True):
+                _fill_shares(own, example)
+            targets[MASK_LOGITS] = shares
+        return inputs, targets
+
+
+def _fill_shares(shares: NDArray[np.float32], example: Example) -> None:
+    """Fills zeros [h, w, classes] with the share of each class in each pixel of the mask."""
+    if example.mask is None:
+        return
+    defect = example.mask.astype(np.float32) / 255
+    shares[..., 0] = 1 - defect
+    shares[..., example.label] += defect

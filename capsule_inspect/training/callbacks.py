@@ -3,14 +3,11 @@
 import csv
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
-from numpy.typing import NDArray
 
 from capsule_inspect.errors import ConfigError
 from capsule_inspect.files import write_text
@@ -25,17 +22,18 @@ class SaveCheckpoint(keras.callbacks.Callback):
     """Saves network and optimizer after every epoch.
 
     Args:
+        network: The whole network; Keras may train a part of it.
         path: The checkpoint file.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, network: keras.Model, path: Path) -> None:
         super().__init__()
-        self._path = path
+        self._network, self._path = network, path
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Replaces the checkpoint."""
         del epoch, logs
-        save_network(self.model, self._path, compiled=True)
+        save_network(self._network, self._path, compiled=True)
 
 
 class SeedEpoch(keras.callbacks.Callback):
@@ -237,53 +235,3 @@ class WriteTensorBoard(keras.callbacks.Callback):
         """Closes the file."""
         del logs
         self._writer.close()
-
-
-NORM_BATCHES = 12
-"""Number of training batches that re-estimate batch-norm statistics.
-
-Izmailov et al. use all training pictures. A norm sees at least 90 places of each crop (at stride
-32), so 12 batches of 8 crops give over eight thousand values per channel.
-"""
-
-
-@contextmanager
-def averaged_weights(network: keras.Model, images: list[NDArray[np.uint8]]) -> Iterator[None]:
-    """Swaps the moving average of the weights into a network during the block.
-
-    Averaged weights generalize better than the last ones (Izmailov et al., "Averaging Weights Leads
-    to Wider Optima and Better Generalization", 2018); this average is exponential. It leaves out
-    batch-norm statistics, and those of the live weights do not fit it, so they are re-estimated as
-    Izmailov et al. do.
-
-    Args:
-        network: A network whose optimizer keeps an average (`use_ema`).
-        images: Training batches, each uint8 [B, H, W, 3].
-    """
-    live = [np.array(variable) for variable in network.weights]
-    network.optimizer.finalize_variable_values(network.trainable_variables)
-    for variable in network.trainable_variables:
-        # Under JAX the network now shares its arrays with the average; predicting would free them.
-        variable.assign(np.array(variable))
-    _estimate_norms(network, images)
-    try:
-        yield
-    finally:
-        for variable, value in zip(network.weights, live, strict=True):
-            variable.assign(value)
-
-
-def _estimate_norms(network: keras.Model, images: list[NDArray[np.uint8]]) -> None:
-    """Sets the statistics of all trainable batch norms to their mean over batches."""
-    norms = [
-        layer
-        for layer in network.layers
-        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
-    ]
-    momenta = [norm.momentum for norm in norms]
-    for number, batch in enumerate(images):
-        for norm in norms:
-            norm.momentum = number / (number + 1)  # makes the moving average a plain mean
-        network(batch, training=True)
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum

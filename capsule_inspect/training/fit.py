@@ -7,8 +7,6 @@ from functools import cached_property
 from pathlib import Path
 
 import keras
-import numpy as np
-from numpy.typing import NDArray
 
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
@@ -20,17 +18,16 @@ from capsule_inspect.files import write_json
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.model.encoders.encoder import round_kernels
 from capsule_inspect.model.keras_runner import KerasRunner
-from capsule_inspect.model.network import build_network
+from capsule_inspect.model.network import build_network, without_encoder
 from capsule_inspect.modelfile.metadata import Metric, OperatingPoint
-from capsule_inspect.modelfile.runtime import MASK_LOGITS
 from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.runs.history import read_scores
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.settings.groups import Settings
 from capsule_inspect.text import command_line
-from capsule_inspect.training.batches import Batches
+from capsule_inspect.training.allocator import keep_freed_memory
+from capsule_inspect.training.batches import Batches, Inputs
 from capsule_inspect.training.callbacks import (
-    NORM_BATCHES,
     SaveCheckpoint,
     SeedEpoch,
     ShowEpochs,
@@ -39,14 +36,37 @@ from capsule_inspect.training.callbacks import (
     ValidateAverage,
     WriteHistory,
     WriteTensorBoard,
-    averaged_weights,
     has_stalled,
 )
-from capsule_inspect.training.crops import MARGIN, TrainingCrop, draw_crops, read_crops
 from capsule_inspect.training.decision import DecisionRule, write_decision
+from capsule_inspect.training.examples import Examples
 from capsule_inspect.training.learning_curves import DrawHistory
 from capsule_inspect.training.network_files import load_network, save_best, save_network
-from capsule_inspect.training.stages import Stage, epochs_done, plan_stages, start_stage
+from capsule_inspect.training.norms import NORM_BATCHES, averaged_weights, settle_feature_norms
+from capsule_inspect.training.region_classifier import (
+    fit_region_classifier,
+    has_region_classifier,
+)
+from capsule_inspect.training.stages import (
+    Stage,
+    compile_part,
+    epochs_done,
+    plan_stages,
+    start_stage,
+)
+
+
+@dataclass(frozen=True)
+class Learner:
+    """The part of a network that a stage trains, and its batches.
+
+    Attributes:
+        model: The network; decoder and heads alone if the encoder is frozen.
+        batches: Windows, or features.
+    """
+
+    model: keras.Model
+    batches: Batches
 
 
 @dataclass(frozen=True)
@@ -59,7 +79,7 @@ class Trainer:
         run: The run folder.
         reporter: Follows the progress.
         network: The compiled network, new or from the checkpoint.
-        batches: The training batches.
+        examples: What it learns from.
         callbacks: More Keras callbacks.
     """
 
@@ -68,7 +88,7 @@ class Trainer:
     run: RunFolder
     reporter: Reporter
     network: keras.Model
-    batches: Batches
+    examples: Examples
     callbacks: tuple[keras.callbacks.Callback, ...] = ()
 
     def train(self) -> None:
@@ -82,14 +102,18 @@ class Trainer:
                 # Keras ends a stage with the averaged weights; a checkpoint holds the live ones.
                 network.optimizer.finalize_variable_values(network.trainable_variables)
                 start_stage(network, stage, train)
+            learner = self._learner_of(stage)
+            if learner.model is not network:
+                compile_part(learner.model, network, train)
+            learner.batches.epoch = done
             self.reporter.say(f"Training from epoch {done + 1} to {stage.end}.")
-            network.fit(
-                self.batches,
+            learner.model.fit(
+                learner.batches,
                 epochs=stage.end,
                 initial_epoch=done,
                 shuffle=False,  # the seed decides the order of the batches
                 verbose=0,
-                callbacks=self._callbacks(stage),
+                callbacks=self._callbacks(stage, learner.batches),
             )
 
     @contextmanager
@@ -118,11 +142,11 @@ class Trainer:
         """The validation split."""
         return self.data.of_split("val")
 
-    def _callbacks(self, stage: Stage) -> list[keras.callbacks.Callback]:
+    def _callbacks(self, stage: Stage, batches: Batches) -> list[keras.callbacks.Callback]:
         train, run = self.settings.train, self.run
         last = self._stages[-1]
         callbacks = [
-            SeedEpoch(self.batches, train.seed),
+            SeedEpoch(batches, train.seed),
             StopIfDiverged(),
             ValidateAverage(self._validate, train.validate_every, last.end),
             WriteHistory(run.history, PICTURE_METRICS),
@@ -130,7 +154,7 @@ class Trainer:
             WriteTensorBoard(run.tensorboard),
             # After the history: an epoch that is not in the checkpoint is trained again, and its
             # row replaced.
-            SaveCheckpoint(run.checkpoint),
+            SaveCheckpoint(self.network, run.checkpoint),
             *self.callbacks,
         ]
         if train.patience and stage is last:
@@ -142,6 +166,7 @@ class Trainer:
         if not self.held_out:
             return {}
         with self._averaged():
+            self.classify_regions()
             measured = measure(judge(self.data, self.held_out, self.inspector))
             metrics = {metric.name: metric.value for metric in measured}
             if self.settings.train.patience:
@@ -149,7 +174,54 @@ class Trainer:
         return metrics
 
     def _averaged(self) -> AbstractContextManager[None]:
-        return averaged_weights(self.network, self._norm_images)
+        return averaged_weights(self.network, self._last_learner.model, self._norm_inputs)
+
+    def classify_regions(self) -> None:
+        """Fits the classifier of the head `region` to the network's current weights."""
+        if has_region_classifier(self.network):
+            learner = self._last_learner
+            views = learner.batches.views_of_defects(_CLASSIFIED_VIEWS)
+            on_features = learner.model is not self.network
+            fit_region_classifier(
+                self.network, on_features, views, self.settings.model.head_shrinkage
+            )
+
+    def settle_norms(self) -> None:
+        """Fits the norms of a frozen encoder's features to the training views."""
+        settle_feature_norms(self._last_learner.model, self._norm_inputs)
+
+    def prepare(self) -> None:
+        """Makes and stores the features that the unfinished stages with a frozen encoder need."""
+        done = epochs_done(self.network, self.settings.train)
+        if any(self._is_on_features(stage) and done < stage.end for stage in self._stages):
+            _ = self._on_features
+
+    def _learner_of(self, stage: Stage) -> Learner:
+        """Returns what to train in a stage."""
+        if not self._is_on_features(stage):
+            repeated = not stage.trains_encoder
+            return Learner(self.network, self.examples.of_images(self.network, 0, repeated))
+        return self._on_features
+
+    @staticmethod
+    def _is_on_features(stage: Stage) -> bool:
+        # TensorFlow alone can convert the encoder for the runtime that stores features fast.
+        return not stage.trains_encoder and keras.backend.backend() == "tensorflow"
+
+    @cached_property
+    def _on_features(self) -> Learner:
+        epochs = [
+            epoch
+            for stage in self._stages
+            if self._is_on_features(stage)
+            for epoch in range(stage.start, stage.end)
+        ]
+        batches = self.examples.of_features(self.network, epochs, 0, self.reporter)
+        return Learner(without_encoder(self.network), batches)
+
+    @property
+    def _last_learner(self) -> Learner:
+        return self._learner_of(self._stages[-1])
 
     def _has_stalled(self, stage: Stage) -> bool:
         """Returns whether early stopping already ended the last stage."""
@@ -163,13 +235,16 @@ class Trainer:
         return plan_stages(self.settings.train)
 
     @cached_property
-    def _norm_images(self) -> list[NDArray[np.uint8]]:
+    def _norm_inputs(self) -> list[Inputs]:
         count = min(NORM_BATCHES, self.settings.train.steps)
-        return self.batches.peek_images(self._stages[-1].end, count)
+        return self._last_learner.batches.peek_inputs(self._stages[-1].end - 1, count)
 
 
-_ROUNDING_WINDOWS = 16
-"""Number of training windows on which the rounding of a frozen encoder is corrected."""
+_CLASSIFIED_VIEWS = 16
+"""Most views of each defective capsule that the region classifier is fitted to."""
+_ROUNDING_WINDOWS = 4
+"""Number of windows on which the rounding of a frozen encoder is corrected. They show drawn
+capsules: the encoder, and so its stored features, are then the same for every data set and fold."""
 
 
 def begin_training(
@@ -201,19 +276,24 @@ def begin_training(
             "train.patience needs a validation split, but this data set has none. "
             "Prepare it with data.val above 0, or set train.patience=0."
         )
+    keep_freed_memory()
     keras.utils.set_random_seed(train.seed)
     is_new = not run.checkpoint.exists()
     network = (
         _new_network(settings, data) if is_new else load_network(run.checkpoint, compiled=True)
     )
     reporter.say(f"Reading the training pictures of {settings.data.dir}.")
-    crops = read_crops(data, data.of_split("train"), settings.model.roi)
-    batches = _make_batches(settings, data, network, crops)
+    examples = Examples(settings, data)
+    trainer = Trainer(settings, data, run, reporter, network, examples, callbacks)
+    stays_frozen = not any(stage.trains_encoder for stage in plan_stages(train))
+    if is_new and stays_frozen:
+        round_kernels(network, examples.plain_windows(_ROUNDING_WINDOWS))
+    trainer.prepare()
     if is_new:
-        if not any(stage.trains_encoder for stage in plan_stages(train)):
-            round_kernels(network, _windows(crops))
+        if stays_frozen:
+            trainer.settle_norms()
         save_network(network, run.checkpoint, compiled=True)
-    return Trainer(settings, data, run, reporter, network, batches, callbacks)
+    return trainer
 
 
 def _new_network(settings: Settings, data: DataSet) -> keras.Model:
@@ -221,27 +301,6 @@ def _new_network(settings: Settings, data: DataSet) -> keras.Model:
     network = build_network(settings.model, len(data.classes), with_mask)
     start_stage(network, plan_stages(settings.train)[0], settings.train)
     return network
-
-
-def _make_batches(
-    settings: Settings, data: DataSet, network: keras.Model, crops: Sequence[TrainingCrop]
-) -> Batches:
-    model, train = settings.model, settings.train
-    return Batches(
-        real=crops,
-        drawn=draw_crops(train.drawn, train.seed, data.classes, model.roi),
-        classes=data.classes,
-        roi=model.roi,
-        settings=train,
-        mask_stride=model.mask_stride if MASK_LOGITS in network.output else None,
-        first_epoch=epochs_done(network, train),
-    )
-
-
-def _windows(crops: Sequence[TrainingCrop]) -> NDArray[np.uint8]:
-    """Returns evenly chosen crops without their margin, uint8 [n, H, W, 3]."""
-    some = crops[:: max(1, len(crops) // _ROUNDING_WINDOWS)][:_ROUNDING_WINDOWS]
-    return np.stack([crop.image[MARGIN:-MARGIN, MARGIN:-MARGIN] for crop in some])
 
 
 def fit(
@@ -271,15 +330,10 @@ def fit(
         ModelFileError: The checkpoint is damaged or of another version.
         InterruptedRunError: The user stopped the run; the message says how to resume it.
     """
-    try:
+    with _resumable(run):
         trainer = begin_training(settings, data, run, reporter, callbacks)
         trainer.train()
         return _finish(trainer)
-    except KeyboardInterrupt:
-        raise InterruptedRunError(
-            "Stopped; the finished epochs are saved. Resume with: "
-            f"{command_line('train', '--resume', run.path)}"
-        ) from None
 
 
 def fit_and_show(
@@ -288,14 +342,30 @@ def fit_and_show(
     """Does what `fit` does, and reports every step and every epoch."""
     train = settings.train
     total = (train.frozen_epochs + train.epochs) * train.steps
-    with reporter.progress(total, "Training", "steps") as advance:
-        return fit(settings, data, run, reporter, (ShowEpochs(reporter, advance, train),))
+    with _resumable(run):
+        trainer = begin_training(settings, data, run, reporter)
+        with reporter.progress(total, "Training", "steps") as advance:
+            replace(trainer, callbacks=(ShowEpochs(reporter, advance, train),)).train()
+        return _finish(trainer)
+
+
+@contextmanager
+def _resumable(run: RunFolder) -> Iterator[None]:
+    """Turns an interruption by the user into a sentence that says how to resume."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise InterruptedRunError(
+            "Stopped; the finished epochs are saved. Resume with: "
+            f"{command_line('train', '--resume', run.path)}"
+        ) from None
 
 
 def _finish(trainer: Trainer) -> tuple[Metric, ...]:
     """Saves the network, chooses its operating point, and measures the network there."""
     settings, data, run = trainer.settings, trainer.data, trainer.run
     with trainer.final_weights():
+        trainer.classify_regions()
         save_network(trainer.network, run.model, compiled=False)
         trainer.reporter.say("Choosing the operating point.")
         evidence = gather_evidence(data, trainer.held_out, trainer.inspector)

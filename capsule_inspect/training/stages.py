@@ -47,6 +47,24 @@ def plan_stages(train: TrainSettings) -> tuple[Stage, ...]:
 def start_stage(network: keras.Model, stage: Stage, train: TrainSettings) -> None:
     """Freezes or unfreezes the encoder, and compiles the network with a new optimizer."""
     set_encoder_trainable(network, stage.trains_encoder)
+    _compile(network, _optimizer(stage, train), train)
+    network.optimizer.build(network.trainable_variables)  # saving it needs its variables
+
+
+def compile_part(part: keras.Model, network: keras.Model, train: TrainSettings) -> None:
+    """Compiles a part of a network with the network's own optimizer.
+
+    Args:
+        part: A model with all trainable weights of the network.
+        network: The network, compiled.
+        train: Settings of the losses.
+    """
+    _compile(part, network.optimizer, train)
+
+
+def _compile(
+    network: keras.Model, optimizer: keras.optimizers.Optimizer, train: TrainSettings
+) -> None:
     losses: dict[str, keras.losses.Loss] = {
         LOGITS: keras.losses.CategoricalCrossentropy(
             from_logits=True, label_smoothing=train.label_smoothing
@@ -55,11 +73,10 @@ def start_stage(network: keras.Model, stage: Stage, train: TrainSettings) -> Non
     if MASK_LOGITS in network.output:
         losses[MASK_LOGITS] = MASK_LOSS_OF[train.mask_loss](train)
     network.compile(
-        optimizer=_optimizer(stage, train),
+        optimizer=optimizer,
         loss=losses,
         jit_compile=keras.backend.backend() != "tensorflow",  # XLA is far slower on a CPU
     )
-    network.optimizer.build(network.trainable_variables)  # saving it needs its variables
 
 
 def epochs_done(network: keras.Model, train: TrainSettings) -> int:

@@ -41,7 +41,7 @@ def load_model(
         reporter: Told before TensorFlow is imported.
 
     Raises:
-        ModelFileError: The file is missing, damaged or foreign.
+        ModelFileError: The file is missing, damaged or foreign, or is not executed rightly.
         DataError: decision.json is missing or damaged.
     """
     if file.suffix == ".tflite":

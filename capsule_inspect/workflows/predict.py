@@ -21,7 +21,12 @@ from capsule_inspect.choices import (
 )
 from capsule_inspect.errors import UsageError
 from capsule_inspect.files import StrPath
-from capsule_inspect.inference.batch import BatchSummary, inspect_batch, run_settings
+from capsule_inspect.inference.batch import (
+    BatchSummary,
+    available_cores,
+    inspect_batch,
+    run_settings,
+)
 from capsule_inspect.inference.inputs import InputPicture, expand_inputs, is_list, is_result
 from capsule_inspect.inference.inspect_picture import InspectOptions
 from capsule_inspect.inference.inspector import LoadedInspector, load
@@ -183,11 +188,7 @@ def _as_input(each: Input) -> str | InputPicture:
 
 def default_jobs(threads: int) -> int:
     """Returns how many jobs of so many threads the cores of this process can take."""
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
-    return max(1, cores // threads)
+    return max(1, available_cores() // threads)
 
 
 def _load(

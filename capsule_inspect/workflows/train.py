@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from capsule_inspect.dataset.data_set import DataSet, read_dataset
+from capsule_inspect.dataset.window import settle_window
 from capsule_inspect.errors import UsageError
 from capsule_inspect.files import StrPath, write_text
 from capsule_inspect.model.encoders.registry import require_encoder
@@ -75,7 +76,7 @@ def train(
     asked = compose_settings(overrides, config_dir, options, reporter=reporter)
     choose_backend("train")
     given = all_overrides(overrides, options)
-    settings, read, run = start_run("train", asked, as_path(out), given)
+    settings, read, run = start_run("train", asked, as_path(out), given, reporter=reporter)
     import_training_stack("train", reporter=reporter)  # last: a typo is reported before it loads
     return (_train_study if settings.train.folds else _train_one)(settings, read, run, reporter)
 
@@ -113,10 +114,12 @@ def start_run(
     out: Path | None,
     overrides: Sequence[str],
     changeable: Sequence[str] = (),
+    reporter: Reporter = SILENT,
 ) -> tuple[Settings, DataSet, RunFolder]:
     """Makes a new run folder, or opens the one to resume with its own settings.
 
-    A new one gets config.yaml and environment.json.
+    A new one gets config.yaml and environment.json. Its window is settled: config.yaml holds the
+    one that the network gets.
 
     Args:
         command: `train` or `tune`.
@@ -125,6 +128,7 @@ def start_run(
         overrides: The settings and options that were given, as `all_overrides` returns them.
         changeable: Keys of settings that may change when a run is resumed; where its pictures are
             always may.
+        reporter: Told of a window that got its shape from the pictures.
 
     Returns:
         The settings of the run, its data set, and its folder.
@@ -138,14 +142,22 @@ def start_run(
     """
     if value_of(settings, f"{command}.resume"):
         return _resume(command, settings, out, overrides, changeable)
-    return _begin(command, settings, out, overrides)
+    return _begin(command, settings, out, overrides, reporter)
 
 
 def _begin(
-    command: str, settings: Settings, out: Path | None, overrides: Sequence[str]
+    command: str,
+    settings: Settings,
+    out: Path | None,
+    overrides: Sequence[str],
+    reporter: Reporter,
 ) -> tuple[Settings, DataSet, RunFolder]:
     _require_encoders(settings)
     data = read_dataset(Path(settings.data.dir), settings.data.root)
+    shape, settings = settings.model.roi_shape, settle_window(settings, data)
+    if settings.model.roi_shape != shape:
+        roi = settings.model.roi
+        reporter.say(f"The window has the shape of the pictures: {roi.width} x {roi.height} px.")
     # Only now, so that a typo leaves no folder behind.
     run = RunFolder(new_run_folder(command, base_name(settings.data.dir), out))
     # With the passwords: a search that is resumed needs that of its storage.

@@ -70,7 +70,7 @@ def tune(
     asked = compose_settings(overrides, config_dir, options, reporter=reporter)
     choose_backend("tune")
     given = all_overrides(overrides, options)
-    settings, read, run = start_run("tune", asked, as_path(out), given, ("tune.trials",))
+    settings, read, run = start_run("tune", asked, as_path(out), given, ("tune.trials",), reporter)
     import_training_stack("tune", reporter=reporter)  # last: a typo is reported before it loads
     from capsule_inspect.search.report import BEST, draw_search
     from capsule_inspect.search.tune import trial_trainer

@@ -14,7 +14,8 @@ python "$here/draw_tablets.py" "$out/pictures" --count "${COUNT:-200}"
 
 capsule-inspect prepare "$out/pictures" "$out/data" data.val=0.2 data.test=0.3
 
-# The whole picture instead of a capsule, in a small square window, at any angle.
+# The whole picture instead of a capsule, at any angle, in a small window: the area of 160 x 160
+# pixels in the shape of the pictures, here a square.
 capsule-inspect train -o "$out/run" --data "$out/data" experiment=whole_picture \
   model.roi.width=160 model.roi.height=160 train.augment.rotate=180 \
   train.epochs="${EPOCHS:-6}" train.steps="${STEPS:-25}" train.validate_every=3

@@ -10,6 +10,7 @@ from io import BytesIO
 from zipfile import ZipFile
 
 import h5py
+import numpy as np
 import pytest
 
 pytestmark = pytest.mark.slow
@@ -89,6 +90,55 @@ def test_early_stopping_keeps_the_best_and_ends_before_time(
     assert len(read_history(folder)) == 3
     assert (folder / "best.keras").is_file()
     assert (folder / "model.keras").is_file()
+
+
+def kill_when(process, is_due):
+    """Kills a process at a moment, and checks that it had not ended."""
+    deadline = time.monotonic() + 400
+    while not is_due():
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == -signal.SIGKILL, err
+
+
+def test_killed_while_storing_features_and_while_training_it_ends_with_the_same_weights(
+    dataset_folder, tmp_path, command, small
+):
+    frozen = ("train", "--data", dataset_folder, *small, "train.epochs=3", "train.steps=10")
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    done = command(*frozen, "-o", whole, f"train.cache={tmp_path / 'a'}")
+    assert done.returncode == 0, done.stderr
+    views = len(list((tmp_path / "a").glob("*/[!.]*.features")))
+    assert views > 20
+
+    def stored():
+        return len(list((tmp_path / "b").glob("*/[!.]*.features")))
+
+    arguments = [str(part) for part in (*frozen, "-o", stopped, f"train.cache={tmp_path / 'b'}")]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "capsule_inspect", *arguments], stderr=subprocess.PIPE, text=True
+    )
+    kill_when(process, lambda: stored() > views // 4)
+    assert stored() < views
+    assert not (stopped / "history.csv").exists()
+
+    process = subprocess.Popen(
+        [sys.executable, "-m", "capsule_inspect", "train", "--resume", stopped],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    kill_when(process, (stopped / "history.csv").exists)
+    assert stored() == views
+    assert not (stopped / "model.keras").exists()
+
+    done = command("train", "--resume", stopped)
+    assert done.returncode == 0, done.stderr
+    assert [row["epoch"] for row in read_history(stopped)] == ["1", "2", "3"]
+    for one, other in zip(weights(stopped), weights(whole), strict=True):
+        assert np.array_equal(one, other)
 
 
 def wait_for_epoch(epoch, folder):

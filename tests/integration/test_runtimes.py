@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from capsule_inspect.choices import QUANTIZATIONS, SHIPPED_MODEL
 from capsule_inspect.drawing.capsules import draw_capsule, draw_labels
 from capsule_inspect.imaging.crop import find_crops
 from capsule_inspect.imaging.read import read_picture
-from capsule_inspect.modelfile.bundle import read_bundle
+from capsule_inspect.modelfile.bundle import read_bundle, write_bundle
 
 ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "tests/fixtures"
@@ -155,6 +155,27 @@ def test_the_shipped_model_labels_stored_crops_alike_on_both(
     assert disagreements(old, new, threshold) == []
     # Both kinds of label occur, so that agreeing means something.
     assert 0.2 < np.mean([label == "good" for label in new.labels]) < 0.9
+
+
+def test_both_give_the_known_answers_and_notice_another(
+    old_python: Path, formats: Path, tmp_path: Path
+) -> None:
+    crop = tmp_path / "crop.npy"
+    np.save(crop, np.load(formats / "crops.npy")[:1])
+    for name in QUANTIZATIONS:
+        file = formats / f"{name}.tflite"
+        bundle = read_bundle(file)
+        answer = bundle.metadata.known_answer
+        assert answer is not None
+        score_old(old_python, file, crop)
+        score_new(file, crop)
+        first, *others = answer.outputs
+        moved = replace(first, values=tuple(value + 40 for value in first.values))
+        metadata = replace(bundle.metadata, known_answer=replace(answer, outputs=(moved, *others)))
+        other = tmp_path / f"{name}.tflite"
+        write_bundle(other, bundle.flatbuffer, metadata)
+        with pytest.raises(AssertionError, match=r"tflite-runtime 2\.14\.0 on .* wrongly"):
+            score_old(old_python, other, crop)
 
 
 def test_all_formats_load_on_both_and_agree(old_python: Path, formats: Path) -> None:

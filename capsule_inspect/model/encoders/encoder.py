@@ -1,7 +1,7 @@
 """The interface of encoders, freezing them, and rounding their kernels to int8."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -72,14 +72,30 @@ def round_kernels(network: keras.Model, windows: NDArray[np.uint8]) -> None:
         if isinstance(layer, layers.BatchNormalization)
     }
     before = _means(network, convolutions, windows)
+    tensors, known = [network.input], [np.asarray(windows)]
     for layer in convolutions:
+        values = np.asarray(_evaluate(layer.input, tensors, known), np.float32)
         kernel, *rest = layer.get_weights()
         layer.set_weights([_rounded(kernel, isinstance(layer, layers.DepthwiseConv2D)), *rest])
-        shift = _means(network, [layer], windows)[layer.name] - before[layer.name]
+        output = np.asarray(layer(values))
+        shift = output.mean(axis=(0, 1, 2)) - before[layer.name]
         if layer.use_bias:
             layer.bias.assign_sub(shift)
+            output = output - shift
         elif id(layer.output) in norms:
             norms[id(layer.output)].moving_mean.assign_add(shift)
+        tensors.append(layer.output)
+        known.append(output)
+
+
+def _evaluate(
+    tensor: keras.KerasTensor, tensors: Sequence[keras.KerasTensor], known: Sequence[Any]
+) -> Any:
+    """Returns the value of a tensor, computed from those of tensors that lie before it."""
+    for own, value in zip(tensors, known, strict=True):
+        if own is tensor:
+            return value
+    return keras.Model(tensors, tensor)(known, training=False)
 
 
 def _is_rounded(layer: keras.layers.Layer) -> bool:
@@ -99,4 +115,9 @@ def _means(
     """Returns the mean output of each channel, [channels], by layer name."""
     means = {layer.name: ops.mean(layer.output, axis=(0, 1, 2)) for layer in convolutions}
     probe = keras.Model(network.input, means)
-    return {name: np.asarray(m, np.float32) for name, m in probe(windows, training=False).items()}
+    # One at a time: Keras holds the outputs of all layers.
+    found = [probe(window[None], training=False) for window in windows]
+    return {
+        name: np.mean([np.asarray(each[name], np.float32) for each in found], axis=0)
+        for name in means
+    }

@@ -39,6 +39,8 @@ def test_what_is_written_is_read(tmp_path_factory, name, label, fold) -> None:
     [
         ("path,label", "label,path", "does not start with the line"),
         (",40,30", ",forty,30", "line 2"),
+        (",40,30", ",0,30", "line 2: a picture of 0 x 30 pixels"),
+        (",40,30", ",40,-30", "line 2: a picture of 40 x -30 pixels"),
         (",40,30", ",40", "8 cells"),
         (",40,30", ",40,30,1", "8 cells"),
         (",test,", ",exam,", "'exam' is no split"),

@@ -5,6 +5,7 @@ import importlib.util
 _EXPORTING = [
     "test_operating_point.py",
     "test_convert.py",
+    "test_known_answer.py",
     "test_write.py",
 ]
 

@@ -38,7 +38,7 @@ def to_window(crop, x: float, y: float) -> np.ndarray:
 def test_the_box_lands_upright_in_the_middle_at_the_standard_length(box):
     crop = crop_capsule(box, ROI)
     scale = 428 / box.length
-    assert crop.scale == pytest.approx(scale)
+    assert crop.scales == pytest.approx((scale, scale))
     assert to_window(crop, box.x, box.y) == pytest.approx([240, 96], abs=1e-6)
     along = np.array([math.cos(math.radians(box.angle)), math.sin(math.radians(box.angle))])
     across = np.array([-along[1], along[0]])  # downwards where `along` points right
@@ -178,6 +178,42 @@ def test_whole_shows_all_of_a_picture_as_large_as_fits(width, height):
     assert (crop.box.x, crop.box.y) == (width / 2, height / 2)
     assert (crop.box.length, crop.box.width, crop.box.angle) == (width, height, 0)
     assert crop.box.area == width * height
+
+
+STRETCHED = Roi("stretched", 96, 64, 80)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 400), st.integers(1, 400))
+def test_stretched_fills_the_window_with_all_of_a_picture(width, height):
+    (crop,) = find_crops(np.zeros((height, width, 3), np.uint8), STRETCHED)
+    assert to_window(crop, 0, 0) == pytest.approx([0, 0])
+    assert to_window(crop, width, height) == pytest.approx([96, 64])
+    assert to_window(crop, width / 2, height / 4) == pytest.approx([48, 16])
+    assert (crop.box.length, crop.box.width, crop.box.angle) == (width, height, 0)
+
+
+@pytest.mark.parametrize(("shrink_x", "shrink_y"), [(1, 5), (5, 1), (2, 7)])
+def test_stretching_blends_the_pixels_of_each_direction_by_its_own_measure(shrink_x, shrink_y):
+    # Of the pixels under each pixel of the window, one row or one column is white.
+    picture = np.zeros((64 * shrink_y, 96 * shrink_x), np.uint8)
+    picture[::shrink_y] = 255
+    (crop,) = find_crops(np.dstack([picture] * 3), STRETCHED)
+    assert np.abs(crop.take(picture) - 255 / shrink_y).max() <= 1
+    picture[:], picture[:, ::shrink_x] = 0, 255
+    assert np.abs(crop.take(picture) - 255 / shrink_x).max() <= 1
+
+
+def test_a_stretched_mask_comes_back_at_its_place():
+    mask = np.zeros((286, 114), np.uint8)
+    cv2.ellipse(mask, (70, 200), (20, 9), 0, 0, 360, 255, -1)
+    (crop,) = find_crops(np.dstack([mask] * 3), Roi("stretched", 256, 256, 428))
+    assert there_and_back(mask, crop) > 0.97
+
+
+def test_stretched_restores_every_pixel_of_a_picture_of_another_shape():
+    (crop,) = find_crops(np.zeros((96, 32, 3), np.uint8), Roi("stretched", 96, 96, 80))
+    assert crop.restore(np.ones((96, 96), np.float32), 96, 32) == pytest.approx(1)
 
 
 def test_whole_restores_every_pixel_of_the_picture():

@@ -20,7 +20,7 @@ def test_every_head_builds_with_and_without_a_mask(head, with_mask):
     built = build_network(settings, 3, with_mask)
     assert set(built.output) == ({"logits", "mask_logits"} if with_mask else {"logits"})
     dense = [layer for layer in built.layers if isinstance(layer, keras.layers.Dense)]
-    told_by_dense = 1 if head == "region" and with_mask else 3
+    told_by_dense = 1 if head == "region" else 3
     assert [layer.units for layer in dense][-2:] == [6, told_by_dense]
     dropout = [layer.rate for layer in built.layers if isinstance(layer, keras.layers.Dropout)]
     assert dropout == [0.4, 0.4]
@@ -55,7 +55,7 @@ def test_the_region_head_tells_the_defect_where_the_mask_sees_one():
     keras.utils.set_random_seed(0)
     built = build_network(replace(TINY, head="region"), 4)
     # Fresh, the mask is so faint that no place is sure.
-    mask_layer = built.get_layer("mask_logits")
+    mask_layer = built.get_layer("mask_classes")
     mask_layer.set_weights([400 * w for w in mask_layer.get_weights()])
     assert (outputs(built, pictures(1))["logits"][0, 1:] == 0).all()  # none is likelier at first
     for stride in (8, 16, 32):
@@ -77,13 +77,13 @@ def test_the_region_head_tells_the_defect_where_the_mask_sees_one():
     assert 0 < (coarse == 2).mean() < 1
     weights = np.exp(coarse) / np.exp(coarse).sum()
     expected = (scores * weights[..., None]).sum(axis=(0, 1))
-    assert logits[1:] == pytest.approx(expected, abs=1e-4)
+    assert logits[1:] == pytest.approx(expected - expected.max(), abs=1e-4)
     assert np.ptp(expected) > 1e-3
 
 
 def test_features_are_scored_around_zero_and_within_six_deviations():
     built = build_network(replace(TINY, head="region"), 4)
-    norm = built.get_layer("head_region_16_norm")
+    norm = built.get_layer("features_16_norm")
     image = built.input
     scored = keras.Model(image, built.get_layer("head_region_16_conv").input)
     normalized = keras.Model(image, norm.output)
@@ -111,16 +111,24 @@ def test_the_views_head_looks_under_the_defect_and_at_the_mask():
     assert hidden == pytest.approx(np.maximum(joined, 0), abs=1e-6)
 
 
-def test_the_region_heads_kernels_are_held_small():
-    settings = replace(TINY, head="region", head_l2=0.25)
-    built = build_network(settings, 4)
-    squares = 0.0
+def test_without_a_mask_the_region_head_scores_the_whole_window():
+    built = build_network(replace(TINY, head="region"), 4, with_mask=False)
     for stride in (8, 16, 32):
         layer = built.get_layer(f"head_region_{stride}_conv")
-        kernel, *bias = layer.get_weights()
-        layer.set_weights([kernel + 0.1 * stride, *bias])
-        squares += kernel.size * (0.1 * stride) ** 2
-    assert float(sum(built.losses)) == pytest.approx(0.25 * squares, rel=1e-4)
+        random = np.random.default_rng(stride)
+        layer.set_weights([random.normal(size=w.shape) for w in layer.get_weights()])
+    probe = keras.Model(
+        built.input, [built.output["logits"], built.get_layer("head_region_sum").output]
+    )
+    logits, scores = (numpy_of(value)[0] for value in probe(pictures(1)))
+    expected = scores.mean(axis=(0, 1))
+    assert logits[1:] == pytest.approx(expected - expected.max(), abs=1e-4)
+
+
+def test_gradients_do_not_train_the_scores_of_the_region_head():
+    built = build_network(replace(TINY, head="region"), 4)
+    for stride in (8, 16, 32):
+        assert built.get_layer(f"head_region_{stride}_conv").trainable_weights == []
 
 
 @pytest.mark.parametrize("head", list(HEADS))

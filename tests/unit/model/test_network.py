@@ -7,7 +7,8 @@ import tensorflow as tf
 from tiny_network import TINY, numpy_of, outputs, pictures
 
 from capsule_inspect.errors import ConfigError
-from capsule_inspect.model.network import build_decoder, build_network
+from capsule_inspect.model.encoders.encoder import set_encoder_trainable
+from capsule_inspect.model.network import build_network, encoder_features, without_encoder
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def test_it_is_saved_and_loaded_in_safe_mode_with_equal_outputs(network, tmp_pat
 
 
 def test_the_label_looks_at_the_mask_but_does_not_train_it(network):
-    kernel = network.get_layer("mask_logits").kernel
+    kernel = network.get_layer("mask_classes").kernel
     images = tf.constant(pictures())
     for name, reaches in (("logits", False), ("mask_logits", True)):
         with tf.GradientTape() as tape:
@@ -125,77 +126,32 @@ def test_the_mask_comes_at_the_stride_asked_for_whatever_the_decoder_ends_with(s
     assert tuple(built.output["mask_logits"].shape[1:]) == (64 // stride, 96 // stride, 3)
 
 
-CHANNELS = (3, 4, 5, 6, 7)
+def test_the_encoders_features_come_from_fine_to_coarse_and_once(network):
+    shapes = [tuple(tensor.shape[1:]) for tensor in encoder_features(network)]
+    # Lite0 has 16, 24, 40, 112 and 320 channels at strides 2 to 32; the window is 64 x 96.
+    assert shapes == [(32, 48, 16), (16, 24, 24), (8, 12, 40), (4, 6, 112), (2, 3, 320)]
+    two = build_network(replace(TINY, decoder="subpixel", decoder_filters=[8, 8]), 4)
+    assert [tensor.shape[1] for tensor in encoder_features(two)] == [16, 8, 4, 2]
+    unmasked = build_network(TINY, 4, with_mask=False)
+    assert [tensor.shape[1] for tensor in encoder_features(unmasked)] == [8, 4, 2]
 
 
-@pytest.fixture(scope="module")
-def decoder() -> keras.Model:
-    keras.utils.set_random_seed(0)
-    features = [
-        keras.Input((64 // stride, 96 // stride, channels))
-        for stride, channels in zip((2, 4, 8, 16, 32), CHANNELS, strict=True)
-    ]
-    decoded = build_decoder(features, [12, 10, 9, 8])
-    return keras.Model(features, {"fine": decoded.fine, "stride8": decoded.stride8})
+def test_without_the_encoder_it_gives_the_same_and_shares_the_weights(network):
+    features = keras.Model(network.input, list(encoder_features(network)))(pictures())
+    part = without_encoder(network)
+    expected, found = outputs(network, pictures()), part(features, training=False)
+    for name, values in expected.items():
+        assert numpy_of(found[name]) == pytest.approx(values, abs=1e-5)
+    own = {id(variable) for variable in part.weights}
+    others = [v for v in network.weights if not v.path.startswith("encoder_")]
+    assert own == {id(variable) for variable in others}
 
 
-def inputs(seed: int) -> list[np.ndarray]:
-    random = np.random.default_rng(seed)
-    return [
-        random.normal(size=(1, 64 // stride, 96 // stride, channels)).astype(np.float32)
-        for stride, channels in zip((2, 4, 8, 16, 32), CHANNELS, strict=True)
-    ]
-
-
-def test_shapes(decoder):
-    assert tuple(decoder.output["fine"].shape[1:]) == (32, 48, 8)
-    assert tuple(decoder.output["stride8"].shape[1:]) == (8, 12, 10)
-
-
-def test_a_level_is_two_separable_convolutions_whose_depthwise_kernels_begin_wide(decoder):
-    separable = [x for x in decoder.layers if isinstance(x, keras.layers.SeparableConv2D)]
-    assert [layer.filters for layer in separable] == [12, 12, 10, 10, 9, 9, 8, 8]
-    for layer in separable:
-        largest = np.abs(layer.get_weights()[0]).max()
-        assert 0.28 < largest <= 1 / 3  # one over the root of nine taps
-
-
-def test_every_skip_reaches_the_finest_level_and_coarse_ones_alone_stride_8(decoder):
-    start = {name: keras.ops.convert_to_numpy(value) for name, value in decoder(inputs(0)).items()}
-    other = inputs(1)
-    for level in range(5):
-        changed = inputs(0)
-        changed[level] = other[level]
-        after = decoder(changed)
-        assert not np.array_equal(start["fine"], keras.ops.convert_to_numpy(after["fine"]))
-        same = np.array_equal(start["stride8"], keras.ops.convert_to_numpy(after["stride8"]))
-        assert same == (level < 2)
-
-
-def test_activations_stay_in_the_range_of_int8_friendly_relu6(decoder):
-    large = [100 * values for values in inputs(2)]
-    for value in decoder(large).values():
-        assert float(np.min(value)) >= 0
-        assert float(np.max(value)) <= 6
-
-
-def test_a_level_per_filter():
-    features = [keras.Input((64 // stride, 64 // stride, 2)) for stride in (8, 16, 32)]
-    decoded = build_decoder(features, [5, 4])
-    assert tuple(decoded.fine.shape[1:]) == (8, 8, 4)
-    with pytest.raises(ValueError, match="zip"):
-        build_decoder(features, [5])
-
-
-def test_dropout_drops_whole_channels_in_training_alone():
-    features = [keras.Input((64 // stride, 64 // stride, 3)) for stride in (8, 16, 32)]
-    network = keras.Model(features, build_decoder(features, [40, 40], dropout=0.5).fine)
-    random = np.random.default_rng(0)
-    given = [random.normal(size=(1, 64 // s, 64 // s, 3)).astype(np.float32) for s in (8, 16, 32)]
-    used, trained = (
-        keras.ops.convert_to_numpy(network(given, training=training)[0])
-        for training in (False, True)
-    )
-    alive, dropped = ((used != 0).any(axis=(0, 1)), (trained == 0).all(axis=(0, 1)))
-    assert alive.sum() >= 35  # of 40; a few happen to be below zero everywhere
-    assert 8 <= (alive & dropped).sum() <= 32  # each with probability 1/2
+@pytest.mark.parametrize("head", ["region", "views", "mask_pooling"])
+@pytest.mark.parametrize("with_mask", [True, False])
+def test_the_part_lists_its_weights_in_the_order_of_the_network(head, with_mask):
+    # Under JAX an optimizer pairs gradients with weights by their place.
+    whole = build_network(replace(TINY, head=head), 4, with_mask)
+    set_encoder_trainable(whole, False)
+    part = without_encoder(whole)
+    assert [v.path for v in part.trainable_variables] == [v.path for v in whole.trainable_variables]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from describe_model import describe_model
+from describe_model import describe_model, with_known_answer
 
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.modelfile.metadata import Metric, ModelMetadata, OperatingPoint
@@ -23,7 +23,7 @@ def tiny_label_only() -> bytes:
 
 @pytest.fixture(scope="session")
 def metadata(tiny: bytes) -> ModelMetadata:
-    return describe_model(
+    described = describe_model(
         tiny,
         classes=("good", "crack", "scratch"),
         roi=Roi(mode="whole", width=48, height=16, capsule_length=40),
@@ -32,3 +32,4 @@ def metadata(tiny: bytes) -> ModelMetadata:
         measured_on="60 pictures, für Menschen",
         licence="CC BY-NC-SA 4.0, für Forschung",
     )
+    return with_known_answer(tiny, described)

@@ -10,6 +10,7 @@ from capsule_inspect.choices import POLICIES
 from capsule_inspect.errors import ModelFileError
 from capsule_inspect.imaging.appearance import Appearance
 from capsule_inspect.imaging.roi import Roi
+from capsule_inspect.modelfile.known_answer import KnownAnswer, KnownOutput
 from capsule_inspect.modelfile.metadata import (
     FORMAT_VERSION,
     RANGE_NAMES,
@@ -44,8 +45,23 @@ statistics = st.none() | st.builds(
     st.floats(0, 1e300),
     st.lists(st.tuples(finite, finite), min_size=len(RANGE_NAMES), max_size=len(RANGE_NAMES)),
 )
+known_outputs = st.builds(
+    KnownOutput,
+    texts,
+    st.floats(1e-300, 1e300),
+    counts,
+    st.lists(st.integers(-(2**31), 2**31), max_size=4).map(tuple),
+)
+known_answers = st.builds(
+    KnownAnswer,
+    counts,
+    st.lists(known_outputs, min_size=1, max_size=3, unique_by=lambda known: known.name).map(tuple),
+)
 all_metadata = st.builds(
-    ModelMetadata,
+    lambda known_answer, **fields: ModelMetadata(
+        **fields, known_answer=known_answer, format_version=4 if known_answer else 3
+    ),
+    st.none() | known_answers,
     flatbuffer_sha256=hashes,
     classes=st.lists(texts.filter(lambda name: name != "good"), min_size=1, unique=True).map(
         lambda defects: ("good", *defects)
@@ -160,6 +176,19 @@ def refusal(data: bytes) -> str:
         ("licence", None),
         ("licence", "two\nlines"),
         ("created_with", 0.1),
+        ("known_answer", None),
+        ("known_answer.seed", 0),
+        ("known_answer.outputs", []),
+        ("known_answer.outputs", [7]),
+        ("known_answer.outputs.0.name", "mask_logits"),
+        ("known_answer.outputs.0.step", 0),
+        ("known_answer.outputs.0.step", "0.1"),
+        ("known_answer.outputs.0.tolerance", 0),
+        ("known_answer.outputs.0.tolerance", 1.5),
+        ("known_answer.outputs.0.values", None),
+        ("known_answer.outputs.0.values", [0.5]),
+        ("known_answer.outputs.0.values", [True]),
+        ("known_answer.outputs.0.values", [2**31 + 1]),
     ],
 )
 def test_a_wrong_value_is_refused_by_its_key(metadata, path, value):
@@ -171,7 +200,8 @@ def test_a_wrong_value_is_refused_by_its_key(metadata, path, value):
     inner[key] = value
     message = refusal(json.dumps(document).encode())
     place = path.replace(".0.", "[].")
-    assert f"`{place}" in message or "interval of `accuracy`" in message
+    whole = "interval of `accuracy`", "`known_answer.outputs` must name each output once"
+    assert f"`{place}" in message or any(each in message for each in whole)
 
 
 STATISTICS = TrainingStatistics(
@@ -199,7 +229,7 @@ def test_impossible_statistics_of_the_training_are_refused(metadata, key, value,
     assert complaint in refusal(json.dumps(document).encode())
 
 
-@pytest.mark.parametrize("parent", ["", "roi", "operating_point", "metrics"])
+@pytest.mark.parametrize("parent", ["", "roi", "operating_point", "metrics", "known_answer"])
 def test_unknown_and_missing_keys_are_refused(metadata, parent):
     def document_and_part():
         document = json.loads(metadata.to_json())
@@ -215,7 +245,18 @@ def test_unknown_and_missing_keys_are_refused(metadata, parent):
         assert f"{key}` is missing" in refusal(json.dumps(document).encode())
 
 
-@pytest.mark.parametrize("version", [1, 0, FORMAT_VERSION + 1, "2", 2.0, True, None])
+def test_a_file_of_format_3_has_no_known_answer(metadata):
+    document = json.loads(metadata.to_json())
+    assert document["format_version"] == 4
+    document["format_version"] = 3
+    assert "`known_answer` is unknown" in refusal(json.dumps(document).encode())
+    del document["known_answer"]
+    older = ModelMetadata.from_json(json.dumps(document).encode(), "m.tflite")
+    assert older == replace(metadata, known_answer=None, format_version=3)
+    assert json.loads(older.to_json()) == document
+
+
+@pytest.mark.parametrize("version", [1, 0, 2, FORMAT_VERSION + 1, "2", 2.0, True, None])
 def test_another_format_version_is_refused_before_its_other_keys(metadata, version):
     document = json.loads(metadata.to_json())
     document["format_version"] = version

@@ -1,3 +1,4 @@
+import hashlib
 import importlib
 import importlib.util
 import os
@@ -15,6 +16,7 @@ from describe_model import describe_model
 from capsule_inspect.errors import MissingExtraError, ModelFileError
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.modelfile.bundle import ModelBundle, pack_bundle, read_bundle, write_bundle
+from capsule_inspect.modelfile.known_answer import describe_processor, draw_test_picture
 from capsule_inspect.modelfile.metadata import TrainingStatistics
 from capsule_inspect.modelfile.runtime import (
     FEATURES,
@@ -23,6 +25,7 @@ from capsule_inspect.modelfile.runtime import (
     Interpreter,
     InterpreterPool,
     Outputs,
+    Scale,
     choose_runtime,
     without_info_lines,
 )
@@ -207,6 +210,74 @@ def test_what_the_runtime_cannot_execute_is_refused(bundle, runtime):
         Interpreter(replace(bundle, flatbuffer=bytes(data)), runtime)
 
 
+@pytest.fixture
+def asked(monkeypatch, runtime) -> list[np.ndarray]:
+    """The pictures that the runtime is asked about, at the door of its C++ code."""
+    pictures = []
+    runner = importlib.import_module(f"{MODULES[runtime]}.interpreter").SignatureRunner
+    answer = runner.__call__
+
+    def record(self, image):
+        pictures.append(image)
+        return answer(self, image=image)
+
+    monkeypatch.setattr(runner, "__call__", record)
+    return pictures
+
+
+def test_the_known_answer_is_asked_once_for_each_interpreter(bundle, runtime, asked):
+    for count in (1, 2):
+        interpreter = Interpreter(bundle, runtime)
+        assert len(asked) == count
+        assert np.array_equal(asked[-1][0], draw_test_picture(48, 16, 1))
+    interpreter.run(colour(1, 2, 3))
+    assert len(asked) == 3
+    without = replace(bundle, metadata=replace(bundle.metadata, known_answer=None))
+    Interpreter(without, runtime)
+    assert len(asked) == 3
+
+
+def test_a_runtime_that_computes_wrongly_is_refused_by_name(bundle, runtime, monkeypatch):
+    runner = importlib.import_module(f"{MODULES[runtime]}.interpreter").SignatureRunner
+    answer = runner.__call__
+
+    def swap_classes(self, image):
+        outputs = answer(self, image=image)
+        return outputs | {"logits": outputs["logits"][:, [1, 0, 2]]}
+
+    right = Interpreter(bundle, runtime)
+    monkeypatch.setattr(runner, "__call__", swap_classes)
+    with pytest.raises(ModelFileError) as caught:
+        Interpreter(bundle, runtime)
+    message = str(caught.value)
+    assert message.startswith(f"{right.runtime} on {describe_processor()} computes m.tflite wrong")
+    assert "`logits` is " in message
+    assert "`mask_logits` is " not in message
+
+
+def test_a_changed_weight_in_a_file_that_is_whole_is_refused(tmp_path, tiny, metadata, runtime):
+    """The file is whole by its own SHA-256, and yet another network."""
+    weight = struct.pack("<f", 1 / 64)
+    assert weight in tiny
+    changed = tiny.replace(weight, struct.pack("<f", 1 / 32), 1)
+    sha256 = hashlib.sha256(changed).hexdigest()
+    write_bundle(tmp_path / "m.tflite", changed, replace(metadata, flatbuffer_sha256=sha256))
+    with pytest.raises(ModelFileError, match=r"m\.tflite' wrongly: .*logits` is .* steps from"):
+        Interpreter(read_bundle(tmp_path / "m.tflite"), runtime)
+
+
+@pytest.mark.parametrize("kernels", ["BUILTIN_WITHOUT_DEFAULT_DELEGATES", "BUILTIN_REF"])
+def test_other_kernels_compute_the_same(bundle, runtime, kernels):
+    interpreter = Interpreter(bundle, runtime, kernels=kernels)
+    assert interpreter.run(colour(192, 64, 96)).logits == pytest.approx([1.0, -1.0, 0.5], abs=1e-5)
+    assert interpreter.output_scales() == {}  # all in float32
+
+
+def test_the_range_of_an_int8_output():
+    # Zero is stored as 28, so that -156 steps are left below and 99 above.
+    assert Scale.of(0.5, 28) == Scale(0.5, -78.0, 49.5)
+
+
 def test_loading_and_running_prints_nothing(tmp_path, tiny, metadata, runtime):
     """In a process of its own, since a runtime may announce itself once only."""
     path = tmp_path / "model.tflite"
@@ -368,6 +439,8 @@ def test_each_result_is_taken_out_of_its_batch():
     assert outputs.mask_logits.shape == (4, 5, 2)
     assert (outputs.mask_logits == 2).all()
     assert outputs.features.tolist() == [3.0] * 7
+    assert list(outputs.by_name()) == ["logits", "mask_logits", "features"]
+    assert outputs.by_name()["features"] is outputs.features
     assert {outputs.logits.dtype, outputs.mask_logits.dtype, outputs.features.dtype} == {
         np.dtype(np.float32)
     }
@@ -375,6 +448,7 @@ def test_each_result_is_taken_out_of_its_batch():
 
 def test_only_logits_must_be_there():
     outputs = Outputs.of({"logits": np.zeros((1, 2), np.float32)})
+    assert set(outputs.by_name()) == {"logits"}
     assert outputs.mask_logits is None
     assert outputs.features is None
 

@@ -87,10 +87,12 @@ def test_every_other_option_says_only_what_differs_from_the_default(group, optio
 
 
 def test_what_an_option_does_not_say_can_be_changed():
-    settings = compose(["model=convnext_tiny", "export=float16", "model.head_l2=1", "data=drawn"])
+    settings = compose(
+        ["model=convnext_tiny", "export=float16", "model.head_shrinkage=1", "data=drawn"]
+    )
     assert differences(Settings(), settings) == {
         "model.encoder": "convnext_tiny",
-        "model.head_l2": 1.0,
+        "model.head_shrinkage": 1.0,
         "export.format": "float16",
         "data.dir": "data/drawn",
         "data.count": 240,

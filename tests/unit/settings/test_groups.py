@@ -74,12 +74,14 @@ def test_impossible_limits_are_refused_by_name(changes, named):
         ({"decoder_filters": [8, 0]}, "model.decoder_filters"),
         ({"head_dropout": 1.0}, "model.head_dropout"),
         ({"decoder_dropout": -0.1}, "model.decoder_dropout"),
-        ({"head_l2": -0.1}, "model.head_l2"),
-        ({"head_l2": NAN}, "model.head_l2"),
+        ({"head_shrinkage": 0.0}, "model.head_shrinkage"),
+        ({"head_shrinkage": NAN}, "model.head_shrinkage"),
         ({"mask_stride": 4}, "model.mask_stride"),
         ({"head": "regoin"}, "model.head .*'region'.*region, views, mask_pooling"),
         ({"roi": Roi("capsule", 100, 192, 428)}, "model.roi.width is 100,.* 32"),
         ({"roi": Roi("capsule", 480, 60, 428)}, "model.roi.height is 60,.* 32"),
+        ({"roi_shape": "picture"}, "model.roi_shape .*'pictures'.*fixed, pictures"),
+        ({"roi_shape": "pictures"}, "model.roi_shape is pictures, .* model.roi.mode=stretched"),
     ],
 )
 def test_impossible_networks_are_refused_by_name(changes, named):
@@ -145,7 +147,10 @@ def test_the_extremes_of_training_are_allowed(changes):
     "changes",
     [
         *({name: -0.1} for name in ("rotate", "shift_x", "shift_y", "brightness")),
-        *({name: 1.1} for name in ("flip", "blur", "noise", "scale", "contrast", "cast")),
+        *(
+            {name: 1.1}
+            for name in ("flip", "blur", "noise", "compress", "scale", "contrast", "cast")
+        ),
         {"flip": -0.1},
         {"gamma": 0.99},
         {"rotate": NAN},
@@ -159,7 +164,7 @@ def test_impossible_variation_is_refused_by_name(changes):
 
 
 def test_no_variation_at_all_is_allowed():
-    AugmentSettings(0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0)
+    AugmentSettings(0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +206,7 @@ def test_settings_cannot_be_changed_in_place():
 
 def test_lists_are_not_shared_between_settings():
     ModelSettings().decoder_filters.append(8)
-    assert ModelSettings().decoder_filters == [192, 96, 64]
+    assert ModelSettings().decoder_filters == [128, 96]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 import pytest
 
-from capsule_inspect.settings.groups import Settings, TuneSettings
+from capsule_inspect.imaging.roi import Roi
+from capsule_inspect.settings.groups import ModelSettings, Settings, TuneSettings
 from capsule_inspect.settings.search_space import Dimension, SpaceSettings
 
 
@@ -53,11 +54,20 @@ def test_steps_are_counted_in_decimal():
         (Dimension("train.label_smoothing", 0.0, 1.5), "cannot be 1.5"),
         (Dimension("model.head_dropout", choices=[0.5, 1.0]), "cannot be 1.0"),
         (Dimension("model.roi.mode", choices=["whole", "half"]), "cannot be half"),
+        (Dimension("model.roi_shape", choices=["fixed", "pictures"]), "settled before the search"),
     ],
 )
 def test_a_dimension_must_be_a_setting_that_may_take_its_values(dimension, named):
     with pytest.raises(ValueError, match=named):
         Settings(space=SpaceSettings([dimension]))
+
+
+def test_sides_are_searched_only_if_the_pictures_do_not_decide_them():
+    space = SpaceSettings([Dimension("model.roi.width", choices=[256, 320])])
+    whole = Roi("whole", 256, 256, 428)
+    Settings(model=ModelSettings(roi=whole), space=space)
+    with pytest.raises(ValueError, match=r"space: model\.roi\.width .*model\.roi_shape=fixed"):
+        Settings(model=ModelSettings(roi=whole, roi_shape="pictures"), space=space)
 
 
 def test_whole_numbers_stay_whole_and_others_do_not():

@@ -7,11 +7,15 @@ _TRAINING = [
     "test_batches.py",
     "test_calibrate.py",
     "test_callbacks.py",
+    "test_encode.py",
+    "test_examples.py",
+    "test_feature_cache.py",
     "test_learning_curves.py",
     "test_fit.py",
     "test_fit_members.py",
     "test_network_files.py",
     "test_stages.py",
+    "test_views.py",
 ]
 
 collect_ignore = [] if importlib.util.find_spec("tensorflow") else _TRAINING

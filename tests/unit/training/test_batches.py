@@ -1,57 +1,52 @@
-from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from still import STILL
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
-from capsule_inspect.errors import DataError
-from capsule_inspect.imaging.roi import Roi
-from capsule_inspect.settings.groups import AugmentSettings, TrainSettings
-from capsule_inspect.training.batches import Batches, Pool
-from capsule_inspect.training.crops import MARGIN, TrainingCrop
+from capsule_inspect.settings.groups import TrainSettings
+from capsule_inspect.training.batches import Batches, Example, image_examples, shrink_mask
+from capsule_inspect.training.sampler import Sampler
+from capsule_inspect.training.sources import SourceKey
+from capsule_inspect.training.views import View, ViewKey
 
 CLASSES = ("good", "crack", "poke", "squeeze")
-ROI = Roi("capsule", 96, 64, 80)
-SETTINGS = TrainSettings(steps=5, batch_size=8, transplant=0.0, drawn_share=0.0, augment=STILL)
+SETTINGS = TrainSettings(steps=5, batch_size=8, transplant=0.5, drawn_share=0.0)
+REAL = [SourceKey(label, None, i, f"{label} {i}") for label in range(4) for i in range(3)]
 
 
-def crop(label: int, number: int, red: int = 0) -> TrainingCrop:
-    """A plain crop whose colour tells where it came from."""
-    shape = (ROI.height + 2 * MARGIN, ROI.width + 2 * MARGIN)
-    mask = np.zeros(shape, np.uint8)
-    if label:
-        mask[60:80, 70:100] = 255
-    image = np.full((*shape, 3), (red, 40 * label + 20, 10 * number), np.uint8)
-    return TrainingCrop(image, mask, label)
+def view(key: ViewKey) -> View:
+    """A plain window whose colour tells its key."""
+    image = np.full((64, 96, 3), 40 * key.label + 20, np.uint8)
+    image[0, 0] = list(bytes.fromhex(key.digest)[:3])
+    mask = np.zeros((64, 96), np.uint8)
+    if key.label:
+        mask[28:48, 38:68] = 255
+    return View(image, mask, key.label)
 
 
-# One crack, five pokes: the classes are uneven, the batches shall not be.
-REAL = [crop(0, i) for i in range(7)] + [crop(1, 0)] + [crop(2, i) for i in range(5)]
-REAL += [crop(3, 0), crop(3, 1)]
-DRAWN = [crop(label, i, red=200) for label in range(4) for i in range(2)]
+def features(key: ViewKey) -> Example:
+    """Two levels of features that tell the key."""
+    random = np.random.default_rng(list(bytes.fromhex(key.digest)))
+    levels = tuple(
+        random.normal(size=shape).astype(np.float16) for shape in ((32, 48, 4), (16, 24, 8))
+    )
+    return Example(levels, shrink_mask(view(key).mask, (32, 48)), key.label)
 
 
-def batches(
-    first_epoch: int = 0, real=REAL, drawn=(), mask_stride: int | None = 2, **changes
-) -> Batches:
-    settings = replace(SETTINGS, **changes)
-    return Batches(real, drawn, CLASSES, ROI, settings, mask_stride, first_epoch)
+def batches(first_epoch=0, load=None, mask_shape=(32, 48), **changes) -> Batches:
+    train = replace(SETTINGS, **changes)
+    sampler = Sampler(REAL, (), CLASSES, train, repeated=False)
+    load = load or image_examples(view, (32, 48))
+    return Batches(sampler, load, train, len(CLASSES), mask_shape, first_epoch)
 
 
 def equal(one, other) -> bool:
     return np.array_equal(one[0], other[0]) and all(
         np.array_equal(one[1][name], other[1][name]) for name in ("logits", "mask_logits")
     )
-
-
-def labels(supply: Batches, epochs: int) -> list[int]:
-    found = []
-    for _ in range(epochs):
-        for index in range(len(supply)):
-            found += supply[index][1]["logits"].argmax(axis=1).tolist()
-        supply.epoch += 1
-    return found
 
 
 def test_a_batch_has_the_shapes_the_network_takes():
@@ -65,47 +60,45 @@ def test_a_batch_has_the_shapes_the_network_takes():
     assert len(batches()) == 5
 
 
-def test_masks_come_at_the_stride_asked_for_or_not_at_all():
-    full, half = batches(mask_stride=1)[0], batches()[0]
-    assert full[1]["mask_logits"].shape == (8, 64, 96, 4)
+def test_features_come_level_by_level_as_float32():
+    (fine, coarse), targets = batches(load=features)[0]
+    assert (fine.shape, fine.dtype) == ((8, 32, 48, 4), np.float32)
+    assert (coarse.shape, coarse.dtype) == ((8, 16, 24, 8), np.float32)
+    keys = Sampler(REAL, (), CLASSES, SETTINGS, repeated=False).batch(0, 0)
+    for own_fine, own_coarse, key in zip(fine, coarse, keys, strict=True):
+        expected = features(key).inputs
+        assert np.array_equal(own_fine, expected[0])
+        assert np.array_equal(own_coarse, expected[1])
+    assert equal((0, targets), (0, batches()[0][1]))
+
+
+def test_masks_come_at_the_size_asked_for_or_not_at_all():
+    full = batches(load=image_examples(view, (64, 96)), mask_shape=(64, 96))[0]
     means = full[1]["mask_logits"].reshape(8, 32, 2, 48, 2, 4).mean(axis=(2, 4))
-    assert means == pytest.approx(half[1]["mask_logits"], abs=1e-6)
-    assert set(batches(mask_stride=None)[0][1]) == {"logits"}
+    assert means == pytest.approx(batches()[0][1]["mask_logits"], abs=1e-6)
+    assert set(batches(mask_shape=None)[0][1]) == {"logits"}
 
 
-def test_a_defect_without_a_mask_has_a_target_of_nothing_and_is_not_transplanted():
-    unmasked = [c if c.label == 0 else replace(c, mask=None) for c in REAL]
-    images, targets = batches(real=unmasked, transplant=1.0)[0]
+def test_a_defect_without_a_mask_has_a_target_of_nothing():
+    def unmasked(key: ViewKey) -> View:
+        return replace(view(key), mask=None) if key.label else view(key)
+
+    _, targets = batches(load=image_examples(unmasked, (32, 48)))[0]
     sums = targets["mask_logits"].sum(axis=-1)
     for one_hot, total in zip(targets["logits"], sums, strict=True):
         assert (total == (1 if one_hot[0] else 0)).all()
-    assert targets["logits"].sum(axis=0)[0] == 4
-    assert images.shape == (8, 64, 96, 3)
-
-
-def test_half_of_each_batch_is_good_and_half_defective():
-    supply = batches()
-    for index in range(5):
-        counts = supply[index][1]["logits"].sum(axis=0)
-        assert counts[0] == 4
-        assert counts[1:].sum() == 4
-
-
-def test_defects_are_drawn_evenly_over_the_classes():
-    counts = Counter(labels(batches(steps=50), epochs=3))
-    assert counts[0] == 600
-    for label in (1, 2, 3):  # 200 each, within four standard deviations of a fair draw
-        assert abs(counts[label] - 200) < 4 * np.sqrt(600 * (1 / 3) * (2 / 3))
+    assert 0 < targets["logits"][:, 0].sum() < 8
 
 
 def test_targets_belong_to_their_images():
     images, targets = batches()[3]
+    assert set(targets["logits"].argmax(axis=1)) > {0}
     for image, one_hot, shares in zip(
         images, targets["logits"], targets["mask_logits"], strict=True
     ):
         label = int(one_hot.argmax())
         assert one_hot.sum() == 1
-        assert image[0, 0, 1] == 40 * label + 20
+        assert image[9, 9, 1] == 40 * label + 20
         assert shares.sum(axis=-1) == pytest.approx(1)
         # The mask covers window rows 28 to 48 and columns 38 to 68, at half the size here.
         expected = np.zeros((32, 48))
@@ -117,20 +110,19 @@ def test_targets_belong_to_their_images():
 
 
 def test_a_batch_depends_on_seed_epoch_and_place_alone():
-    varied = {"augment": AugmentSettings(), "transplant": 0.5, "drawn_share": 0.25}
-    one, other = batches(drawn=DRAWN, **varied), batches(drawn=DRAWN, **varied)
+    one, other = batches(), batches()
     third = other[3]
     assert equal(one[2], other[2])
     assert equal(one[3], third)
     assert not equal(one[2], one[3])
-    assert not equal(one[2], batches(drawn=DRAWN, seed=1, **varied)[2])
+    assert not equal(one[2], batches(seed=1)[2])
     first = one[2]
     one.epoch += 1
     assert not equal(first, one[2])
 
 
 def test_a_resumed_run_sees_what_an_uninterrupted_one_would_have_seen():
-    whole, resumed = batches(augment=AugmentSettings()), batches(2, augment=AugmentSettings())
+    whole, resumed = batches(), batches(2)
     whole.epoch += 1
     whole.epoch += 1
     for _ in range(2):
@@ -142,55 +134,39 @@ def test_a_resumed_run_sees_what_an_uninterrupted_one_would_have_seen():
 def test_peeking_shows_the_batches_of_an_epoch_and_moves_nothing():
     supply, later = batches(), batches(7)
     before = supply[0]
-    peeked = supply.peek_images(7, 3)
+    peeked = supply.peek_inputs(7, 3)
     assert all(np.array_equal(peeked[i], later[i][0]) for i in range(3))
     assert len(peeked) == 3
     assert equal(before, supply[0])
 
 
-def test_transplants_make_defects_of_good_crops_but_never_squeezed_ones():
-    counts = Counter(labels(batches(steps=40, transplant=1.0), epochs=2))
-    # Good slots turn into crack or poke two times of three; a squeezed donor leaves them good.
-    assert 320 / 3 - 4 * 8.5 < counts[0] < 320 / 3 + 4 * 8.5
-    squeezed = counts[3] / 320
-    assert squeezed == pytest.approx(1 / 3, abs=0.11)
-
-
-def test_drawn_capsules_take_their_share():
-    supply = batches(steps=60, drawn=DRAWN, drawn_share=0.25)
-    red = np.concatenate([supply[i][0][:, 0, 0, 0] for i in range(60)])
-    assert set(red) == {0, 200}
-    assert (red == 200).mean() == pytest.approx(0.25, abs=4 * np.sqrt(0.25 * 0.75 / 480))
-
-
-@pytest.mark.parametrize("drawn", [[], [c for c in DRAWN if c.label == 0]])
-def test_without_drawn_capsules_of_both_kinds_all_are_real(drawn):
-    supply = batches(drawn=drawn, drawn_share=1.0)
-    assert all((supply[i][0][:, 0, 0, 0] == 0).all() for i in range(5))
-
-
-@pytest.mark.parametrize(
-    "real", [[], [c for c in REAL if c.label == 0], [c for c in REAL if c.label != 0]]
+@settings(deadline=None)
+@given(
+    st.tuples(st.integers(1, 5), st.integers(1, 5)).flatmap(
+        lambda half: arrays.arrays(np.uint8, (2 * half[0], 2 * half[1]))
+    )
 )
-def test_one_kind_alone_is_refused(real):
-    with pytest.raises(DataError, match=r"manifest\.csv"):
-        batches(real=real)
+def test_a_small_mask_holds_means_over_areas(mask):
+    height, width = mask.shape[0] // 2, mask.shape[1] // 2
+    small = shrink_mask(mask, (height, width))
+    assert (small.shape, small.dtype) == ((height, width), np.uint8)
+    means = mask.reshape(height, 2, width, 2).astype(float).mean(axis=(1, 3))
+    assert small == pytest.approx(means, abs=0.6)
 
 
-def pooled_crop(label: int, number: int) -> TrainingCrop:
-    return TrainingCrop(np.full((2, 2, 3), 10 * number, np.uint8), None, label)
+def test_shares_are_those_of_the_small_mask():
+    def speckled(key: ViewKey) -> View:
+        random = np.random.default_rng(list(bytes.fromhex(key.digest)))
+        mask = random.integers(0, 256, (64, 96)).astype(np.uint8)
+        return replace(view(key), mask=mask if key.label else 0 * mask)
 
-
-def test_the_pool_picks_from_every_group_and_only_from_groups_that_exist():
-    counts = {0: 7, 2: 5, 3: 2}
-    crops = [pooled_crop(label, i) for label, count in counts.items() for i in range(count)]
-    pool = Pool.of(crops, 4)
-    assert pool.defects == (2, 3)
-    assert [len(group) for group in pool.by_class] == [7, 0, 5, 2]
-    random = np.random.default_rng(0)
-    good = [pool.pick(False, random) for _ in range(200)]
-    bad = [pool.pick(True, random) for _ in range(400)]
-    assert {c.label for c in good} == {0}
-    assert {int(c.image[0, 0, 2]) for c in good} == {10 * i for i in range(7)}
-    assert Counter(c.label for c in bad)[3] == pytest.approx(200, abs=40)
-    assert {int(c.image[0, 0, 2]) for c in bad if c.label == 2} == {10 * i for i in range(5)}
+    _, targets = batches(load=image_examples(speckled, (32, 48)))[0]
+    keys = Sampler(REAL, (), CLASSES, SETTINGS, repeated=False).batch(0, 0)
+    for shares, key in zip(targets["mask_logits"], keys, strict=True):
+        assert shares.sum(axis=-1) == pytest.approx(1)
+        assert (shares >= 0).all()
+        if key.label:
+            means = speckled(key).mask.reshape(32, 2, 48, 2).astype(float).mean(axis=(1, 3)) / 255
+            assert shares[..., key.label] == pytest.approx(means, abs=0.6 / 255)
+        else:
+            assert (shares[..., 0] == 1).all()

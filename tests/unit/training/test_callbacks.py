@@ -21,20 +21,24 @@ from capsule_inspect.training.callbacks import (
     ValidateAverage,
     WriteHistory,
     WriteTensorBoard,
-    averaged_weights,
     has_stalled,
 )
 from capsule_inspect.training.network_files import load_network
+from capsule_inspect.training.norms import averaged_weights
 
 
 def test_it_saves_network_and_optimizer(tmp_path):
     image = keras.Input((2,))
-    network = keras.Model(image, keras.layers.Dense(1)(image))
+    hidden = keras.layers.Dense(4, trainable=False)(image)
+    network = keras.Model(image, keras.layers.Dense(1)(hidden))
     network.compile("adam", "mse")
-    callback = SaveCheckpoint(tmp_path / "checkpoint.keras")
-    callback.set_model(network)
+    network.optimizer.build(network.trainable_variables)
+    callback = SaveCheckpoint(network, tmp_path / "checkpoint.keras")
+    part = keras.Model(hidden, network.output)
+    part.compile(network.optimizer, "mse")
+    callback.set_model(part)  # Keras trains a part of the network; the whole is saved
     for step in (1, 2):
-        network.train_on_batch(np.ones((3, 2)), np.zeros((3, 1)))
+        part.train_on_batch(np.ones((3, 4)), np.zeros((3, 1)))
         callback.on_epoch_end(step - 1)
         loaded = load_network(tmp_path / "checkpoint.keras", compiled=True)
         assert int(loaded.optimizer.iterations) == step
@@ -222,7 +226,7 @@ def test_the_average_is_swapped_in_and_the_live_weights_come_back_exactly(traine
             MOMENTUM * old + (1 - MOMENTUM) * new for old, new in zip(expected, step, strict=True)
         ]
     live, everything = values(network.trainable_variables), values(network.weights)
-    with averaged_weights(network, batches(3)):
+    with averaged_weights(network, network, batches(3)):
         inside = values(network.trainable_variables)
         for mine, theirs, start in zip(inside, expected, live, strict=True):
             assert mine == pytest.approx(theirs, abs=1e-5)
@@ -237,7 +241,7 @@ def test_norms_get_the_mean_over_the_batches(trained):
     pictures = batches(5)
     norm = network.get_layer("norm")
     before = keras.Model(network.input, norm.input)
-    with averaged_weights(network, pictures):
+    with averaged_weights(network, network, pictures):
         seen = [keras.ops.convert_to_numpy(before(batch)).astype(np.float64) for batch in pictures]
         means = [x.mean(axis=(0, 1, 2)) for x in seen]
         variances = [x.var(axis=(0, 1, 2)) for x in seen]
@@ -247,11 +251,26 @@ def test_norms_get_the_mean_over_the_batches(trained):
     assert norm.momentum == 0.95
 
 
+def test_norms_of_a_part_are_estimated_from_what_it_takes(trained):
+    network, _ = trained
+    norm = network.get_layer("norm")
+    part = keras.Model(norm.input, network.output)
+    before = keras.Model(network.input, norm.input)
+    pictures, seen = batches(3), []
+    with averaged_weights(network, network, pictures):
+        seen.append(values(network.weights))
+        inputs = [keras.ops.convert_to_numpy(before(batch)) for batch in pictures]
+    with averaged_weights(network, part, inputs):
+        seen.append(values(network.weights))
+    for whole, mine in zip(*seen, strict=True):
+        assert mine == pytest.approx(whole, rel=1e-4, abs=1e-5)
+
+
 def test_frozen_norms_keep_their_statistics(trained):
     network, _ = trained
     frozen = network.get_layer("frozen")
     before = values(frozen.weights)
-    with averaged_weights(network, batches(3)):
+    with averaged_weights(network, network, batches(3)):
         assert all(
             np.array_equal(a, b) for a, b in zip(before, values(frozen.weights), strict=True)
         )
@@ -262,7 +281,7 @@ def test_live_weights_come_back_after_a_failure_too(trained):
     everything = values(network.weights)
 
     def interrupted() -> None:
-        with averaged_weights(network, batches(2)):
+        with averaged_weights(network, network, batches(2)):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -276,7 +295,7 @@ def test_the_average_itself_is_not_changed_by_looking_at_it(trained):
     network, _ = trained
     seen = []
     for _ in range(2):
-        with averaged_weights(network, batches(3)):
+        with averaged_weights(network, network, batches(3)):
             seen.append(values(network.weights))
     assert all(np.array_equal(a, b) for a, b in zip(*seen, strict=True))
 

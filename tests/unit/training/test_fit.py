@@ -58,7 +58,7 @@ BY_HEART = Settings(
         transplant=0.0,
         drawn=0,
         folds=2,
-        augment=AugmentSettings(0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0),
+        augment=AugmentSettings(0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0),
     ),
 )
 
@@ -334,3 +334,81 @@ def test_an_encoder_that_stays_as_it_is_is_rounded_as_int8_files_round(
     kernel = network.get_layer("encoder_2").get_weights()[0]
     steps = 127 * kernel / np.abs(kernel).max(axis=(0, 1, 2))
     assert (np.abs(steps - np.round(steps)).max() < 1e-3) == rounded
+
+
+def on_features(small_settings, cache: Path, **changes) -> Settings:
+    """Settings of a run with a frozen encoder that stores features in a folder."""
+    train = replace(small_settings.train, encoder_learning_rate=0.0, cache=str(cache), **changes)
+    return replace(small_settings, train=train)
+
+
+def files(cache: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in cache.glob("*/*.features")}
+
+
+def same_weights(one: RunFolder, other: RunFolder) -> bool:
+    pairs = zip(weights_of(one), weights_of(other), strict=True)
+    return all(np.array_equal(mine, theirs) for mine, theirs in pairs)
+
+
+def test_on_stored_features_it_learns(small_settings, few_pictures, tmp_path):
+    settings = on_features(
+        small_settings,
+        tmp_path / "cache",
+        epochs=12,
+        steps=10,
+        transplant=0.0,
+        drawn=0,
+        learning_rate=2e-2,
+        label_smoothing=0.0,
+        validate_every=20,
+    )
+    run = new_run(tmp_path / "run")
+    fit(settings, few_pictures, run, SILENT)
+    losses = [float(row["loss"]) for row in history(run)]
+    assert len(losses) == 12
+    assert np.mean(losses[-3:]) < 0.75 * losses[0]
+
+
+def test_a_cold_a_warm_and_no_cache_give_the_same_network(small_settings, few_pictures, tmp_path):
+    recorders, runs = [Recorder() for _ in range(3)], []
+    for name, recorder in zip(("cold", "warm", "none"), recorders, strict=True):
+        changes = {"cache_gb": 0.0} if name == "none" else {}
+        settings = on_features(small_settings, tmp_path / "cache", **changes)
+        runs.append(new_run(tmp_path / name))
+        fit(settings, few_pictures, runs[-1], recorder)
+        if name == "cold":
+            before = files(tmp_path / "cache")
+        elif name == "warm":
+            assert files(tmp_path / "cache") == before
+    assert 0 < len(before) <= 2 * 2 * 4
+    assert recorders[0].units == ["views"]
+    assert recorders[0].counted[-1] == ("Encoding", len(before), len(before))
+    assert same_weights(runs[0], runs[1])
+    assert same_weights(runs[0], runs[2])
+
+
+def test_a_run_resumed_on_features_ends_with_the_same_network(
+    small_settings, few_pictures, tmp_path
+):
+    settings = on_features(small_settings, tmp_path / "cache")
+    whole, stopped = new_run(tmp_path / "whole"), new_run(tmp_path / "stopped")
+    fit(settings, few_pictures, whole, SILENT)
+    with pytest.raises(InterruptedRunError):
+        fit(settings, few_pictures, stopped, SILENT, (StopAfter(1),))
+    fit(settings, few_pictures, stopped, SILENT)
+    assert same_weights(whole, stopped)
+
+
+def test_a_finished_stage_stores_no_features_again(small_settings, few_pictures, tmp_path):
+    settings = on_features(small_settings, tmp_path / "cache", frozen_epochs=1, epochs=1)
+    settings = replace(settings, train=replace(settings.train, encoder_learning_rate=1e-2))
+    run = new_run(tmp_path / "run")
+    with pytest.raises(InterruptedRunError):
+        fit(settings, few_pictures, run, SILENT, (StopAfter(1),))
+    before = files(tmp_path / "cache")
+    assert before
+    recorder = Recorder()
+    fit(settings, few_pictures, run, recorder)
+    assert recorder.units == []
+    assert files(tmp_path / "cache") == before

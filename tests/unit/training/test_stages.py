@@ -6,9 +6,16 @@ import pytest
 
 from capsule_inspect.model.encoders.encoder import PREFIX
 from capsule_inspect.model.losses import AnyDefectLoss, ClassesLoss
+from capsule_inspect.model.network import encoder_features, without_encoder
 from capsule_inspect.settings.groups import TrainSettings
 from capsule_inspect.training.network_files import load_network
-from capsule_inspect.training.stages import Stage, epochs_done, plan_stages, start_stage
+from capsule_inspect.training.stages import (
+    Stage,
+    compile_part,
+    epochs_done,
+    plan_stages,
+    start_stage,
+)
 
 TRAIN = TrainSettings(
     frozen_epochs=2,
@@ -115,3 +122,31 @@ def test_the_mask_loss_is_the_one_asked_for(network):
     assert isinstance(network.loss["mask_logits"], ClassesLoss)
     start_stage(network, WHOLE, replace(TRAIN, mask_loss="any_defect"))
     assert isinstance(network.loss["mask_logits"], AnyDefectLoss)
+
+
+def test_a_part_learns_from_features_what_the_network_learns_from_windows(network):
+    images = np.random.default_rng(0).integers(0, 256, (3, 32, 64, 3)).astype(np.uint8)
+    labels = np.eye(3, dtype=np.float32)
+    targets = {
+        "logits": labels,
+        "mask_logits": np.broadcast_to(labels[:, None, None], (3, 16, 32, 3)),
+    }
+    start, ends = network.get_weights(), []
+    features = keras.Model(network.input, list(encoder_features(network)))(images)
+    for on_features in (False, True):
+        network.set_weights(start)
+        start_stage(network, FROZEN, TRAIN)
+        part = without_encoder(network)
+        compile_part(part, network, TRAIN)
+        assert part.optimizer is network.optimizer
+        learner, inputs = (part, features) if on_features else (network, images)
+        losses = [float(learner.train_on_batch(inputs, targets)[0]) for _ in range(2)]
+        assert losses[1] != losses[0]
+        assert epochs_done(network, TRAIN) == 2
+        ends.append((losses, network.get_weights()))
+    (losses, whole), (mine, own) = ends
+    assert mine == pytest.approx(losses, rel=1e-4)
+    for one, other in zip(whole, own, strict=True):
+        assert other == pytest.approx(one, abs=1e-5)
+    moved = [not np.array_equal(a, b) for a, b in zip(start, own, strict=True)]
+    assert 0 < sum(moved) < len(moved)

@@ -10,6 +10,7 @@ from capsule_inspect.errors import ConfigError, DataError, UsageError
 from capsule_inspect.model.encoders.registry import ENCODERS
 from capsule_inspect.settings.compose import compose
 from capsule_inspect.settings.yaml_text import read_settings
+from capsule_inspect.training.study import make_study
 from capsule_inspect.workflows.arguments import all_overrides, compose_settings
 from capsule_inspect.workflows.evaluate import evaluate
 from capsule_inspect.workflows.export import export
@@ -61,6 +62,48 @@ def test_a_new_run_is_named_by_its_data_and_says_what_made_it():
     text = (run.path / "environment.json").read_text()
     assert "data.dir=old" in text
     assert "geheim" not in text
+
+
+@pytest.fixture
+def strips(tmp_path):
+    """A data set folder of two pictures, 114 x 286 pixels to train on and a square to test."""
+    sizes = {"train": (114, 286), "test": (50, 50)}
+    samples = tuple(
+        Sample(f"{split}.png", "good", "", split, None, split, *size)
+        for split, size in sizes.items()
+    )
+    write_dataset(tmp_path / "strips", DataSet(tmp_path, ("good",), samples, 0, "s", "none", "1"))
+
+
+@pytest.mark.usefixtures("strips")
+@pytest.mark.parametrize("command", ["train", "tune"])
+def test_a_window_in_the_shape_of_the_pictures_is_settled_when_a_run_begins(command):
+    recorder, overrides = Recorder(), ["data.dir=strips", "experiment=whole_picture"]
+    asked = compose(overrides)
+    settings, _, run = start_run(command, asked, Path("run"), overrides, reporter=recorder)
+    assert settings.model.roi == replace(asked.model.roi, width=160, height=416)
+    assert read_settings(run.config) == settings
+    assert recorder.said == ["The window has the shape of the pictures: 160 x 416 px."]
+    # Resumed with other pictures, the run keeps its window.
+    resumed, data, _ = resume(command, "run", "data.dir=new")
+    assert (data.source, resumed.model) == ("new", settings.model)
+
+
+@pytest.mark.usefixtures("strips")
+def test_a_study_has_one_window_from_all_its_pictures():
+    overrides = ["data.dir=strips", "experiment=whole_picture", "train.folds=2"]
+    settings, _, run = start_run("train", compose(overrides), Path("study"), overrides)
+    # Between 114 x 286 and a square: the root of 114 / 286 is .631, so 203.4 x 322.2.
+    assert (settings.model.roi.width, settings.model.roi.height) == (192, 320)
+    members = make_study(run.path, settings).members
+    assert [member.settings.model for member in members] == [settings.model] * 2
+
+
+def test_a_fixed_window_is_not_told_of():
+    recorder, overrides = Recorder(), ["data.dir=old", "experiment=seed_baseline"]
+    settings, _, _ = start_run("train", compose(overrides), None, overrides, reporter=recorder)
+    assert (settings.model.roi.width, settings.model.roi.height) == (512, 512)
+    assert recorder.said == []
 
 
 def test_a_run_that_is_resumed_keeps_what_it_began_with(begun):

@@ -47,6 +47,7 @@ class EncoderCase:
             encoder=self.name,
             weights="none",
             roi=Roi("capsule", WIDTH, HEIGHT, 80),
+            decoder="unet",
             decoder_filters=self.filters,
             head_units=[8],
         )
