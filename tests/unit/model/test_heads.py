@@ -141,5 +141,5 @@ def test_with_any_head_they_are_the_means_of_the_encoders_last_features(head):
     probe = keras.Model(network.input, [pool_features(network), last])
     image = np.random.default_rng(0).integers(0, 256, (1, 64, 96, 3)).astype(np.uint8)
     pooled, features = (np.array(value)[0] for value in probe(image))
-    assert features.shape == (2, 3, 320)
+    assert features.shape == (2, 3, 352)
     assert pooled == pytest.approx(features.mean(axis=(0, 1)), abs=1e-5)
