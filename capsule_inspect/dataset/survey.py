@@ -25,7 +25,7 @@ class SurveyedPicture:
     Attributes:
         sample: The picture.
         has_capsule: Whether a capsule was found on it.
-        looks: Colour, size and sharpness of each window: of each capsule, or of the whole picture.
+        looks: The appearance of each window: of each capsule, or of the whole picture.
         widths: Width of each capsule across its long axis, in pixels.
     """
 
@@ -75,7 +75,7 @@ def survey(data: DataSet, roi: Roi, advance: Callable[[], None] = lambda: None) 
         picture, mask = data.read(sample)
         crops = find_crops(picture, roi)
         has_capsule = bool(crops if roi.mode == "capsule" else find_capsules(picture))
-        looks = tuple(measure_appearance(crop.take(picture), crop.box.length) for crop in crops)
+        looks = tuple(measure_appearance(picture, crop, crop.take(picture)) for crop in crops)
         widths = tuple(crop.box.width for crop in crops)
         pictures.append(SurveyedPicture(sample, has_capsule, looks, widths))
         if sample.mask and mask is not None and crops:

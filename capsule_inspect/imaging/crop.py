@@ -7,7 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from capsule_inspect.imaging.find_capsules import CapsuleBox, find_capsules
+from capsule_inspect.imaging.affine import bounds, for_pixel_centres
+from capsule_inspect.imaging.find_capsules import CapsuleBox, find_objects
+from capsule_inspect.imaging.neighbours import Neighbours, Scene
 from capsule_inspect.imaging.picture import Picture
 from capsule_inspect.imaging.roi import Roi
 
@@ -25,11 +27,13 @@ class Crop:
         roi: Size of the window, in pixels.
         matrix: float64 [2, 3], affine map from native to window coordinates. Both are continuous: a
             pixel covers [i, i + 1).
+        neighbours: The other objects around the capsule; None if the picture has no other.
     """
 
     box: CapsuleBox
     roi: Roi
     matrix: NDArray[np.float64]
+    neighbours: Neighbours | None = None
 
     @property
     def scales(self) -> tuple[float, float]:
@@ -39,6 +43,9 @@ class Crop:
 
     def take(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Cuts the window out of a picture or mask; shrinks by averaging over areas.
+
+        What belongs to another object is painted over: in a picture with the ground around it, in
+        a mask with 0.
 
         Args:
             picture: uint8, [H, W, 3] or [H, W].
@@ -51,7 +58,7 @@ class Crop:
         n, m = (min(max(1, round(1 / each)), _MAX_SUPERSAMPLING) for each in self.scales)
         warped = cv2.warpAffine(
             picture,
-            _for_pixel_centres(self.matrix * np.array([[n], [m]])),
+            for_pixel_centres(self.matrix * np.array([[n], [m]])),
             (self.roi.width * n, self.roi.height * m),
             flags=cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REPLICATE,
@@ -59,7 +66,46 @@ class Crop:
         if n > 1 or m > 1:
             window = (self.roi.width, self.roi.height)
             warped = cv2.resize(warped, window, interpolation=cv2.INTER_AREA)
-        return np.asarray(warped, np.uint8)
+        cut = np.asarray(warped, np.uint8)
+        return cut if self.neighbours is None else self.neighbours.paint(cut, self.matrix)
+
+    def bounds(self, picture: Picture, margin: float = 0.0) -> tuple[slice, slice]:
+        """Returns the rows and columns of a picture that the window touches; at least one each.
+
+        Args:
+            picture: The picture.
+            margin: Pixels of the picture to add on every side.
+        """
+        return bounds(self.matrix, (self.roi.height, self.roi.width), picture.shape, margin)
+
+    def within(self, rows: slice, columns: slice) -> "Crop":
+        """Returns the same window of a part of the picture.
+
+        Args:
+            rows: The part's rows in the picture.
+            columns: Its columns.
+        """
+        origin = np.array([columns.start, rows.start], np.float64)
+        matrix = self.matrix.copy()
+        matrix[:, 2] += self.matrix[:, :2] @ origin
+        box = replace(self.box, x=self.box.x - columns.start, y=self.box.y - rows.start)
+        neighbours = None if self.neighbours is None else self.neighbours.within(origin)
+        return replace(self, box=box, matrix=matrix, neighbours=neighbours)
+
+    @property
+    def gap(self) -> float | None:
+        """Distance to the nearest object in the window, in native pixels; None without one."""
+        if self.neighbours is None:
+            return None
+        gap = self.neighbours.gap((self.roi.height, self.roi.width), self.matrix)
+        return None if gap is None else gap / self.scales[0]
+
+    @property
+    def safe_gap(self) -> float:
+        """The gap to another object, in native pixels, that leaves the capsule's edge unharmed."""
+        if self.neighbours is None:
+            return 0.0
+        return self.neighbours.safe_gap(self.matrix) / self.scales[0]
 
     def restore(self, values: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
         """Maps values of the window, such as probabilities, back to native pixels.
@@ -76,7 +122,7 @@ class Crop:
         back = np.asarray(cv2.invertAffineTransform(shrink @ self.matrix), np.float64)
         restored = cv2.warpAffine(
             values,
-            _for_pixel_centres(back),
+            for_pixel_centres(back),
             (width, height),
             flags=cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_CONSTANT,
@@ -112,7 +158,15 @@ def find_crops(picture: Picture, roi: Roi) -> tuple[Crop, ...]:
         return (_crop_whole(picture, roi),)
     if roi.mode == "stretched":
         return (_crop_stretched(picture, roi),)
-    return tuple(crop_capsule(box, roi) for box in find_capsules(picture))
+    found = find_objects(picture)
+    crops = tuple(crop_capsule(box, roi) for box, _ in found.capsules)
+    if not crops or len(found.components) == 1:
+        return crops
+    scene = Scene.of(found, picture)
+    return tuple(
+        replace(crop, neighbours=Neighbours(scene, own=index + 1))
+        for crop, (_, index) in zip(crops, found.capsules, strict=True)
+    )
 
 
 def crop_capsule(box: CapsuleBox, roi: Roi) -> Crop:
@@ -160,10 +214,3 @@ def _similarity(box: CapsuleBox, scale: float, roi: Roi) -> NDArray[np.float64]:
             [b, a, roi.height / 2 - b * box.x - a * box.y],
         ]
     )
-
-
-def _for_pixel_centres(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Converts a map of continuous coordinates to OpenCV's, where integers are pixel centres."""
-    shifted = matrix.copy()
-    shifted[:, 2] += matrix[:, :2] @ [0.5, 0.5] - 0.5
-    return np.asarray(shifted, np.float64)

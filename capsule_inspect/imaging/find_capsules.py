@@ -1,15 +1,15 @@
 """Finding the capsules in a picture."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from capsule_inspect.imaging.components import Component, find_components
 from capsule_inspect.imaging.picture import Picture
+from capsule_inspect.imaging.touching import separate
 
 
 @dataclass(frozen=True)
@@ -44,94 +44,6 @@ class CapsuleBox:
         return cls(width / 2, height / 2, width, height, 0.0, width * height)
 
 
-_MIN_AREA = 0.004
-"""Least area of a capsule as a share of the picture: the crop of a smaller one would be blurred."""
-_MIN_OF_LARGEST = 0.25
-"""Least area as a share of the largest component. The capsules of a picture are of one kind, so
-smaller components are dust and debris."""
-_OPENING = np.ones((3, 3), np.uint8)
-"""Removes anything thinner, which is noise or a scratch in the background."""
-
-
-@dataclass(frozen=True)
-class Component:
-    """A connected component and the rotated box along its long axis, in pixels of the small copy.
-
-    Attributes:
-        mask: uint8 [h, w], the size of the copy; 255 inside the component and 0 outside.
-        bounds: Left, top, width and height of the component.
-        centre: Centre of the box, float64 [2], x and y.
-        axis: Unit vector along the long axis, float64 [2], x and y.
-        length: Side of the box along the axis.
-        width: Side of the box across the axis.
-    """
-
-    mask: NDArray[np.uint8]
-    bounds: Sequence[int]
-    centre: NDArray[np.float64]
-    axis: NDArray[np.float64]
-    length: float
-    width: float
-
-    def coordinates(
-        self, left: int, top: int, shape: tuple[int, ...]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Returns the coordinates of pixels in the frame of the box.
-
-        Args:
-            left: First column of the pixels.
-            top: First row of the pixels.
-            shape: Number of rows and columns.
-
-        Returns:
-            Distances from the centre along the axis and across it, each float32 of `shape`.
-        """
-        x = (np.arange(shape[1], dtype=np.float32) + (left + 0.5 - self.centre[0]))[None]
-        y = (np.arange(shape[0], dtype=np.float32) + (top + 0.5 - self.centre[1]))[:, None]
-        along, up = self.axis.astype(np.float32)
-        return x * along + y * up, y * along - x * up
-
-
-def find_components(distance: NDArray[np.float32]) -> list[Component]:
-    """Finds the large components that differ from the background; their holes are filled.
-
-    Args:
-        distance: float32 [h, w], colour distance of each pixel to the background, in grey levels.
-
-    Returns:
-        The components, in no particular order.
-    """
-    grey = np.minimum(distance, 255).astype(np.uint8)
-    _, mask = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, _OPENING)
-    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    filled = []
-    for contour in contours:
-        component = np.zeros_like(grey)
-        cv2.drawContours(component, [contour], -1, 255, cv2.FILLED)
-        filled.append((int(np.count_nonzero(component)), component, contour))
-    largest = max((area for area, _, _ in filled), default=0)
-    least = max(_MIN_AREA * grey.size, _MIN_OF_LARGEST * largest)
-    return [_measure(mask, contour) for area, mask, contour in filled if area >= least]
-
-
-def _measure(mask: NDArray[np.uint8], contour: NDArray[Any]) -> Component:
-    moments = cv2.moments(mask, binaryImage=True)
-    # The angle of the longer principal axis, from the second central moments.
-    turn = 0.5 * math.atan2(2 * moments["mu11"], moments["mu20"] - moments["mu02"])
-    axis = np.array([math.cos(turn), math.sin(turn)])
-    across = np.array([-axis[1], axis[0]])
-    points = contour[:, 0] + 0.5  # centres of the outermost pixels
-    along_range, across_range = _extent(points @ axis), _extent(points @ across)
-    centre = axis * sum(along_range) / 2 + across * sum(across_range) / 2
-    length, width = (high - low for low, high in (along_range, across_range))
-    return Component(mask, cv2.boundingRect(contour), centre, axis, length, width)
-
-
-def _extent(positions: NDArray[np.float64]) -> tuple[float, float]:
-    return float(positions.min()) - 0.5, float(positions.max()) + 0.5
-
-
 _MIN_CONTRAST = 18.0
 """Least mean colour distance between capsule and background, in grey levels of 255."""
 _MIN_EDGE = 0.3
@@ -140,8 +52,11 @@ _MIN_EDGE = 0.3
 _MIN_STADIUM_IOU = 0.75
 """Least IoU with the stadium fitted to the component: MVTec's squeezed capsules have at least 0.87,
 drawn ones 0.79."""
-_MIN_ASPECT, _MAX_ASPECT = 1.5, 5.0
-"""Length over width; capsules of sizes 000 to 5 lie between 1.9 and 3.2."""
+_MIN_PART_IOU = 0.85
+"""The same for a capsule that is cut from another: any shape can be cut into rough stadia."""
+_MIN_ASPECT, _MAX_ASPECT = 1.7, 5.0
+"""Length over width; capsules of sizes 000 to 5 lie between 1.9 and 3.2. Two that lie side by side
+and touch have half that."""
 _BAND = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9))
 """Reach of the bands on both sides of an outline that are compared: 4 pixels of the small copy."""
 _GAP = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
@@ -156,12 +71,20 @@ def is_capsule(component: Component, distance: NDArray[np.float32]) -> bool:
         distance: float32 [h, w], colour distance of each pixel to the background, in grey levels;
             in the size of the component's mask.
     """
-    aspect = component.length / max(component.width, 1e-6)
-    return (
-        _MIN_ASPECT <= aspect <= _MAX_ASPECT
-        and _edge_is_sharp(component.mask, distance)
-        and _stadium_iou(component) >= _MIN_STADIUM_IOU
-    )
+    return _edge_is_sharp(component.mask, distance) and _has_shape(component)
+
+
+def _has_shape(component: Component, least_iou: float = _MIN_STADIUM_IOU) -> bool:
+    in_range = _MIN_ASPECT <= _aspect(component) <= _MAX_ASPECT
+    return in_range and _stadium_iou(component) >= least_iou
+
+
+def _is_part(component: Component) -> bool:
+    return _has_shape(component, _MIN_PART_IOU)
+
+
+def _aspect(component: Component) -> float:
+    return component.length / max(component.width, 1e-6)
 
 
 def _edge_is_sharp(component: NDArray[np.uint8], distance: NDArray[np.float32]) -> bool:
@@ -195,6 +118,49 @@ _WORKING_SIDE = 250
 """Longer side of the small copy, in pixels: enough for all 351 MVTec capsule pictures."""
 
 
+@dataclass(frozen=True)
+class FoundObjects:
+    """The large objects of a picture, capsules or not.
+
+    Attributes:
+        small: The small copy that was searched, uint8 RGB [h, w, 3].
+        components: All large components of the small copy.
+        capsules: The box of each capsule, and the index of its component, in reading order.
+    """
+
+    small: Picture
+    components: tuple[Component, ...]
+    capsules: tuple[tuple[CapsuleBox, int], ...]
+
+
+def find_objects(picture: Picture) -> FoundObjects:
+    """Finds the large objects of a picture, and which of them are capsules.
+
+    Args:
+        picture: uint8 RGB, [H, W, 3].
+    """
+    small, scale = _shrink(picture)
+    distance = _distance_to_background(small)
+    components: list[Component] = []
+    capsules: list[tuple[CapsuleBox, int]] = []
+    for component in find_components(distance):
+        parts = _find_parts(component, distance)
+        for index, part in enumerate(parts, start=len(components)):
+            capsules.append((_box(part, small, scale), index))
+        components += parts or [component]
+    return FoundObjects(small, tuple(components), tuple(_in_reading_order(capsules)))
+
+
+def _find_parts(component: Component, distance: NDArray[np.float32]) -> list[Component]:
+    """Returns the capsules of a component: itself, or some that touch; none if it is no capsule."""
+    if not _edge_is_sharp(component.mask, distance):
+        return []
+    one = [component] if _has_shape(component) else []
+    if one and _aspect(component) < 2 * _MIN_ASPECT:
+        return one
+    return separate(component, _is_part) or one  # two may lie end to end
+
+
 def find_capsules(picture: Picture) -> tuple[CapsuleBox, ...]:
     """Finds all capsules of a picture, at any position and angle.
 
@@ -204,23 +170,17 @@ def find_capsules(picture: Picture) -> tuple[CapsuleBox, ...]:
     Returns:
         One box per capsule, in reading order; empty if there is none.
     """
-    small, scale = _shrink(picture)
-    distance = _distance_to_background(small)
-    boxes = [
-        _box(component, small, scale)
-        for component in find_components(distance)
-        if is_capsule(component, distance)
-    ]
-    return tuple(_in_reading_order(boxes))
+    return tuple(box for box, _ in find_objects(picture).capsules)
 
 
-def _in_reading_order(boxes: list[CapsuleBox]) -> list[CapsuleBox]:
+def _in_reading_order(capsules: list[tuple[CapsuleBox, int]]) -> list[tuple[CapsuleBox, int]]:
     """Sorts boxes by row (as high as a capsule is wide), then from left to right."""
-    ordered: list[CapsuleBox] = []
-    rest = sorted(boxes, key=lambda box: box.y)
+    ordered: list[tuple[CapsuleBox, int]] = []
+    rest = sorted(capsules, key=lambda each: each[0].y)
     while rest:
-        row = [box for box in rest if box.y < rest[0].y + rest[0].width]
-        ordered += sorted(row, key=lambda box: box.x)
+        first, _ = rest[0]
+        row = [each for each in rest if each[0].y < first.y + first.width]
+        ordered += sorted(row, key=lambda each: each[0].x)
         rest = rest[len(row) :]
     return ordered
 

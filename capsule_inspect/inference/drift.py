@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from capsule_inspect.inference.warnings import Observation
-from capsule_inspect.modelfile.metadata import RANGE_NAMES, TrainingStatistics
+from capsule_inspect.inference.warnings import HARMLESS, Observation, highest_usual
+from capsule_inspect.modelfile.metadata import RANGE_NAMES, Range, TrainingStatistics
 
 _MIN_CAPSULES = 5
 """The fewest capsules that give a meaningful median."""
@@ -41,7 +41,7 @@ class DriftMeter:
     """
 
     def __init__(self, statistics: TrainingStatistics | None, window: int | None = None) -> None:
-        self._ranges = statistics.ranges if statistics else ()
+        self._statistics = statistics
         self._values: dict[str, deque[float] | array[float]] = {
             name: deque(maxlen=window) if window else array("d") for name in RANGE_NAMES
         }
@@ -57,19 +57,27 @@ class DriftMeter:
     def shifts(self) -> tuple[Shift, ...] | None:
         """Returns the medians outside their range, in the order of `RANGE_NAMES`.
 
+        Compression and noise count only above the limit of their warnings.
+
         Returns:
             Empty if all lie within; None if that is not known, for want of statistics or of
             capsules.
         """
         medians = self.medians()
-        measured = [each for each in self._ranges if each.name in medians]
+        ranges = self._statistics.ranges if self._statistics else ()
+        measured = [each for each in ranges if each.name in medians]
         if not measured:
             return None
         return tuple(
             Shift(each.name, medians[each.name], each.low, each.high)
             for each in measured
-            if not each.low <= medians[each.name] <= each.high
+            if not self._is_usual(each, medians[each.name])
         )
+
+    def _is_usual(self, seen: Range, median: float) -> bool:
+        if seen.name in HARMLESS:  # better pictures than the training's do no harm
+            return median <= highest_usual(seen.name, self._statistics)
+        return seen.low <= median <= seen.high
 
     def medians(self) -> dict[str, float]:
         """Returns the medians by quantity, of those that enough capsules have."""
@@ -101,7 +109,12 @@ _COLOURS = {
     "green": ("greener", "less green"),
     "blue": ("bluer", "less blue"),
 }
-_OTHERS = {"length": ("larger", "smaller"), "sharpness": ("sharper", "more blurred")}
+_OTHERS = {
+    "length": ("larger", "smaller"),
+    "sharpness": ("sharper", "more blurred"),
+    "blockiness": ("more compressed", "less compressed"),
+    "noise": ("noisier", "less noisy"),
+}
 
 
 def describe_drift(shifts: Sequence[Shift]) -> str:

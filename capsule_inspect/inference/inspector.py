@@ -139,15 +139,17 @@ class Inspector:
         outputs = self.run(window)
         shape = picture.shape[0], picture.shape[1]
         decision = decide(outputs, crop, shape, self.classes, self.point)
-        observation = self._observe(crop, window, outputs)
+        observation = self._observe(picture, crop, window, outputs)
         warnings = tuple(find_warnings(crop, observation, self.training_statistics))
         return Finding(crop, decision, outputs, observation, warnings)
 
-    def _observe(self, crop: Crop, window: NDArray[np.uint8], outputs: Outputs) -> Observation:
+    def _observe(
+        self, picture: Picture, crop: Crop, window: NDArray[np.uint8], outputs: Outputs
+    ) -> Observation:
         ood_score = None
         if self.training_statistics is not None and outputs.features is not None:
             ood_score = self.training_statistics.ood_score(outputs.features)
-        return Observation(measure_appearance(window, crop.box.length), ood_score)
+        return Observation(measure_appearance(picture, crop, window), ood_score)
 
 
 def _require_rgb(picture: object) -> None:

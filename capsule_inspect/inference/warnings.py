@@ -13,7 +13,7 @@ class Observation:
     """The appearance of one capsule, and its distance from the training pictures.
 
     Attributes:
-        appearance: Colour, size and sharpness.
+        appearance: Colour, size, sharpness, compression and noise.
         ood_score: How unlike the training pictures it is, 1 on average over those; None if not
             known.
     """
@@ -26,6 +26,25 @@ _MIN_SHARE_OF_LENGTH = 0.5
 """Of the capsule's length in the window; a shorter one is enlarged to more than twice its size."""
 _MIN_SHARE_OF_SHARPNESS = 0.5
 """Of the lowest sharpness among the training pictures."""
+HARMLESS = {"blockiness": 1.6, "noise": 3.8}
+"""What training adds to its pictures, whatever they are. On MVTec's capsules, JPEG of quality 20
+has a blockiness of 2.0 or more, of quality 40 at most 1.4. Noise of 20 grey levels in the picture
+is 4.5 or more in the window, that of 10 at most 3.4."""
+_MAX_MULTIPLE = 1.5
+"""Of the highest value among the training pictures."""
+
+
+def highest_usual(name: str, statistics: TrainingStatistics | None) -> float:
+    """Returns the highest blockiness, or noise, that needs no warning.
+
+    Args:
+        name: One of `HARMLESS`.
+        statistics: Statistics of the training pictures; None if not known. Those of older files
+            lack these ranges.
+    """
+    known = () if statistics is None else statistics.ranges
+    seen = [_MAX_MULTIPLE * each.high for each in known if each.name == name]
+    return max([HARMLESS[name], *seen])
 
 
 def find_warnings(
@@ -38,7 +57,20 @@ def find_warnings(
         observation: The appearance of the capsule.
         statistics: Statistics of the training pictures; None if not known.
     """
-    box, roi = crop.box, crop.roi
+    yield from _about_place(crop)
+    yield from _about_quality(observation.appearance, statistics)
+    if statistics is None:
+        return
+    ood_score = observation.ood_score
+    if ood_score is not None and ood_score > statistics.ood_limit:
+        yield (
+            f"This does not look like the training pictures: its out-of-distribution score is "
+            f"{ood_score:.1f}, the limit {statistics.ood_limit:.1f}."
+        )
+
+
+def _about_place(crop: Crop) -> Iterator[str]:
+    box, roi, gap = crop.box, crop.roi, crop.gap
     if box.is_cut:
         yield "The capsule is cut by the picture's border."
     least = _MIN_SHARE_OF_LENGTH * roi.capsule_length
@@ -47,17 +79,30 @@ def find_warnings(
             f"The capsule is {box.length:.0f} pixels long, too few to see small defects: "
             f"{least:.0f} are needed."
         )
-    if statistics is None:
-        return
-    sharpness, lowest = observation.appearance.sharpness, statistics.range_of("sharpness").low
-    if sharpness < _MIN_SHARE_OF_SHARPNESS * lowest:
+    if gap is not None and gap < crop.safe_gap:
         yield (
-            f"The picture is blurred: its sharpness is {sharpness:.1f}, that of the training "
-            f"pictures at least {lowest:.1f}."
+            f"Another object is {gap:.0f} pixels away, too near to judge the edge beside it: "
+            f"{crop.safe_gap:.0f} are needed."
         )
-    ood_score = observation.ood_score
-    if ood_score is not None and ood_score > statistics.ood_limit:
+
+
+def _about_quality(appearance: Appearance, statistics: TrainingStatistics | None) -> Iterator[str]:
+    if statistics is not None:
+        sharpness, lowest = appearance.sharpness, statistics.range_of("sharpness").low
+        if sharpness < _MIN_SHARE_OF_SHARPNESS * lowest:
+            yield (
+                f"The picture is blurred: its sharpness is {sharpness:.1f}, that of the training "
+                f"pictures at least {lowest:.1f}."
+            )
+    limit = highest_usual("blockiness", statistics)
+    if appearance.blockiness > limit:
         yield (
-            f"This does not look like the training pictures: its out-of-distribution score is "
-            f"{ood_score:.1f}, the limit {statistics.ood_limit:.1f}."
+            f"The picture is strongly compressed: its blockiness is {appearance.blockiness:.1f}, "
+            f"the limit {limit:.1f}."
+        )
+    limit = highest_usual("noise", statistics)
+    if appearance.noise > limit:
+        yield (
+            f"The picture is noisier than the training pictures: its noise is "
+            f"{appearance.noise:.1f} grey levels, the limit {limit:.1f}."
         )

@@ -59,7 +59,16 @@ class OperatingPoint:
     expected: tuple[Metric, ...] = ()
 
 
-RANGE_NAMES = ("red", "green", "blue", "length", "sharpness", "ood_score")
+RANGE_NAMES = (
+    "red",
+    "green",
+    "blue",
+    "length",
+    "sharpness",
+    "blockiness",
+    "noise",
+    "ood_score",
+)
 """The quantities with a stored range: the fields of `Appearance` and the out-of-distribution
 score."""
 
@@ -88,7 +97,7 @@ class TrainingStatistics:
         feature_deviations: Standard deviation of each channel; above 0.
         ood_limit: Pictures with a higher out-of-distribution score are unlike the training
             pictures.
-        ranges: One for each of `RANGE_NAMES`, in that order.
+        ranges: One for each of `RANGE_NAMES`, in that order; files of format 3 have fewer.
     """
 
     feature_means: tuple[float, ...]
@@ -126,7 +135,7 @@ FORMAT_VERSION = 4
 OLDEST_VERSION = 3
 """The oldest version that it reads."""
 
-_SINCE = {"known_answer": 4}
+_SINCE = {"known_answer": 4, "blockiness": 4, "noise": 4}
 """The first version of each key and range that was not there from the oldest version on."""
 
 

@@ -16,7 +16,7 @@ from capsule_inspect.training.batches import Example, shrink_mask
 from capsule_inspect.training.encode import EncoderRunner
 from capsule_inspect.training.views import ViewKey, ViewMaker
 
-_VERSION: Final = 2
+_VERSION: Final = 3
 """Part of every folder's name; raised when views look different or files have another format."""
 
 _SUFFIX: Final = ".features"

@@ -3,8 +3,8 @@
 import hashlib
 import math
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from threading import Lock
 from typing import Final
 
@@ -174,13 +174,11 @@ class Sources:
     def _cut(
         self, picture: Picture, mask: NDArray[np.uint8] | None, crop: Crop, label: int
     ) -> Source:
-        rows, columns = _around(crop, self._reach, picture.shape)
-        moved = crop.matrix.copy()
-        moved[:, 2] += crop.matrix[:, :2] @ [columns.start, rows.start]
+        # The corners of a window may point along the picture's axes, so that they reach further.
+        margin = math.sqrt(2) * self._reach / min(crop.scales)
+        rows, columns = crop.bounds(picture, margin)
         part = None if mask is None else mask[rows, columns].copy()
-        box = replace(crop.box, x=crop.box.x - columns.start, y=crop.box.y - rows.start)
-        own = replace(crop, box=box, matrix=moved)
-        return Source(picture[rows, columns].copy(), part, own, label)
+        return Source(picture[rows, columns].copy(), part, crop.within(rows, columns), label)
 
     def _keep(self, key: SourceKey, source: Source) -> None:
         with self._lock:
@@ -191,17 +189,3 @@ class Sources:
             while self._held > self._memory and len(self._recent) > 1:
                 _, oldest = self._recent.popitem(last=False)
                 self._held -= oldest.size
-
-
-def _around(crop: Crop, reach: float, shape: Sequence[int]) -> tuple[slice, slice]:
-    """Returns rows and columns of the picture that cover a window and its surroundings."""
-    linear = crop.matrix[:, :2]
-    sides = ((-reach, crop.roi.width + reach), (-reach, crop.roi.height + reach))
-    corners = np.array([(x, y) for x in sides[0] for y in sides[1]])
-    native = np.linalg.solve(linear, corners.T - crop.matrix[:, 2:])
-    slices = []
-    for low, high, size in zip(native.min(axis=1), native.max(axis=1), shape[1::-1], strict=True):
-        start = min(max(0, math.floor(low)), size - 1)
-        slices.append(slice(start, max(start + 1, min(size, math.ceil(high)))))
-    columns, rows = slices
-    return rows, columns

@@ -49,7 +49,7 @@ def finding(label: str, score: float, columns: range | None = range(0)) -> Findi
     decision = Decision(label, 0.5, score, probabilities, None if mask is None else Region.of(mask))
     outputs = Outputs(np.log(probabilities).astype(np.float32), None)
     crop = find_crops(np.zeros((*SHAPE, 3), np.uint8), ROI)[0]
-    return Finding(crop, decision, outputs, Observation(Appearance(0, 0, 0, 60, 0)))
+    return Finding(crop, decision, outputs, Observation(Appearance(0, 0, 0, 60, 0, 0, 0)))
 
 
 def truth(columns: range) -> np.ndarray:

@@ -506,7 +506,7 @@ def test_capsules_count_by_label_and_files_by_status():
 
 def test_what_the_pictures_are_like_tells_of_drift():
     tally = Tally(STATISTICS)
-    dark = Observation(Appearance(5, 15, 15, 15, 15), 15.0)
+    dark = Observation(Appearance(5, 15, 15, 15, 15, 0, 0), 15.0)
     for _ in range(3):
         tally.add(InspectedPicture((Record("a.png", "ok"),), (dark, dark)))
     assert Shift("red", 5.0, 10.0, 20.0) in tally.summary().drift

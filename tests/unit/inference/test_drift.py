@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -21,42 +22,65 @@ def measure(looks, statistics=STATISTICS, score: float | None = 15.0):
 
 
 def test_a_batch_like_the_training_says_nothing():
-    assert measure([Appearance(15, 15, 15, 15, 15)] * 9) == ()
+    assert measure([Appearance(15, 15, 15, 15, 15, 15, 15)] * 9) == ()
     assert describe_drift(()) == ""
 
 
 def test_what_leaves_its_range_is_named_with_median_and_range():
-    looks = [Appearance(15, 15, blue, 9, 15) for blue in (20, 21, 22, 23, 24)]
+    looks = [Appearance(15, 15, blue, 9, 15, 15, 15) for blue in (20, 21, 22, 23, 24)]
     assert measure(looks) == (Shift("blue", 22.0, 10.0, 20.0), Shift("length", 9.0, 10.0, 20.0))
 
 
 @pytest.mark.parametrize(("value", "drifts"), [(10, False), (20, False), (9.9, True), (20.1, True)])
 def test_the_ends_of_a_range_belong_to_it(value, drifts):
-    assert bool(measure([Appearance(15, value, 15, 15, 15)] * 5)) == drifts
+    assert bool(measure([Appearance(15, value, 15, 15, 15, 15, 15)] * 5)) == drifts
+
+
+@pytest.mark.parametrize(
+    ("blockiness", "noise", "names"),
+    [
+        (0, 0, []),  # better than the training pictures
+        (30, 30, []),  # half as much again as the highest needs no warning
+        (30.1, 30, ["blockiness"]),
+        (30, 30.1, ["noise"]),
+    ],
+)
+def test_compression_and_noise_count_above_the_limits_of_their_warnings(blockiness, noise, names):
+    shifts = measure([Appearance(15, 15, 15, 15, 15, blockiness, noise)] * 5)
+    assert [each.name for each in shifts or ()] == names
+
+
+def test_a_file_without_their_ranges_has_no_such_drift():
+    old = replace(STATISTICS, ranges=(*STATISTICS.ranges[:5], STATISTICS.ranges[-1]))
+    assert measure([Appearance(15, 15, 15, 15, 15, 99, 99)] * 5, statistics=old) == ()
 
 
 def test_one_odd_picture_of_many_is_no_drift():
     assert (
-        measure([Appearance(15, 15, 15, 15, 15)] * 6 + [Appearance(255, 0, 255, 99, 0)] * 3) == ()
+        measure(
+            [Appearance(15, 15, 15, 15, 15, 15, 15)] * 6
+            + [Appearance(255, 0, 255, 99, 0, 15, 15)] * 3
+        )
+        == ()
     )
 
 
 def test_a_few_pictures_are_no_batch():
-    assert measure([Appearance(255, 0, 255, 99, 0)] * 4) is None
+    assert measure([Appearance(255, 0, 255, 99, 0, 15, 15)] * 4) is None
 
 
 def test_a_network_without_scores_is_judged_by_its_looks():
-    shifts = measure([Appearance(15, 15, 15, 9, 15)] * 5, score=None)
+    shifts = measure([Appearance(15, 15, 15, 9, 15, 15, 15)] * 5, score=None)
     assert shifts == (Shift("length", 9.0, 10.0, 20.0),)
 
 
 def test_the_score_is_one_of_what_can_drift():
-    shifts = measure([Appearance(15, 15, 15, 15, 15)] * 5, score=21.5)
+    shifts = measure([Appearance(15, 15, 15, 15, 15, 15, 15)] * 5, score=21.5)
     assert shifts == (Shift("ood_score", 21.5, 10.0, 20.0),)
 
 
 def test_without_statistics_nothing_is_known():
-    assert measure([Appearance(255, 0, 255, 99, 0)] * 9, statistics=None) is None
+    assert measure([Appearance(255, 0, 255, 99, 0, 15, 15)] * 9, statistics=None) is None
 
 
 ABOVE, BELOW = 25.0, 5.0
@@ -83,9 +107,11 @@ def describe(**medians: float) -> str:
         ({"length": ABOVE}, "larger"),
         ({"sharpness": ABOVE}, "sharper"),
         ({"sharpness": BELOW}, "more blurred"),
+        ({"blockiness": ABOVE}, "more compressed"),
+        ({"noise": ABOVE}, "noisier"),
         (
             {name: BELOW if name == "length" else ABOVE for name in RANGE_NAMES},
-            "brighter, smaller, sharper",
+            "brighter, smaller, sharper, more compressed, noisier",
         ),
     ],
 )
@@ -109,6 +135,8 @@ OPPOSITE = {
     "bluer": "less blue",
     "larger": "smaller",
     "sharper": "more blurred",
+    "more compressed": "less compressed",
+    "noisier": "less noisy",
 }
 medians_of_looks = st.dictionaries(
     st.sampled_from([name for name in RANGE_NAMES if name != "ood_score"]),
@@ -159,8 +187,8 @@ def test_what_is_no_list_of_shifts_is_not_known(value):
 
 def test_a_window_forgets_all_but_the_last_capsules():
     meter = DriftMeter(STATISTICS, window=5)
-    meter.add([Observation(Appearance(99, 15, 15, 15, 15), 15.0)] * 5)
+    meter.add([Observation(Appearance(99, 15, 15, 15, 15, 15, 15), 15.0)] * 5)
     assert [shift.name for shift in meter.shifts()] == ["red"]
-    meter.add([Observation(Appearance(16, 15, 15, 15, 15), 15.0)] * 5)
+    meter.add([Observation(Appearance(16, 15, 15, 15, 15, 15, 15), 15.0)] * 5)
     assert meter.shifts() == ()
     assert meter.medians()["red"] == 16

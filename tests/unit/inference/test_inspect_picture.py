@@ -60,7 +60,7 @@ def test_a_row_names_the_overlay_and_the_mask_that_were_written(picture):
 def test_what_the_picture_is_like_comes_with_its_rows(picture):
     inspected, _ = inspect(picture, see(0, 9))
     (observation,) = inspected.observations
-    assert observation.appearance == Appearance(10, 20, 30, 96, 0)
+    assert observation.appearance == Appearance(10, 20, 30, 96, 0, 0, 0)
     assert observation.ood_score is None
 
 

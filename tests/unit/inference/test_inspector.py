@@ -119,7 +119,10 @@ def test_a_finding_is_drawn_with_its_label_the_labels_probability_and_its_mask(l
     decision = Decision(label, 0.6, 0.4, np.array([0.6, 0.4]), Region.of(mask))
     outputs = Outputs(np.zeros(2, np.float32), None)
     finding = Finding(
-        crop_capsule(box, CAPSULE_ROI), decision, outputs, Observation(Appearance(0, 0, 0, 60, 0))
+        crop_capsule(box, CAPSULE_ROI),
+        decision,
+        outputs,
+        Observation(Appearance(0, 0, 0, 60, 0, 0, 0)),
     )
     picture = np.full((80, 100, 3), 200, np.uint8)
     expected = draw_overlay(picture, [Annotation(box, label, 0.6, is_defect, mask)])

@@ -171,7 +171,7 @@ def finding(angle: float = 30.0, mask: np.ndarray | None = None) -> Finding:
         "crack", 0.5, 0.75, probabilities, None if mask is None else Region.of(mask)
     )
     outputs = Outputs(np.log(probabilities).astype(np.float32), None)
-    observation = Observation(Appearance(0, 0, 0, 60, 0))
+    observation = Observation(Appearance(0, 0, 0, 60, 0, 0, 0))
     crop = crop_capsule(box, CAPSULE_ROI)
     return Finding(crop, decision, outputs, observation, ("It is blurred.",))
 

@@ -57,11 +57,25 @@ known_answers = st.builds(
     counts,
     st.lists(known_outputs, min_size=1, max_size=3, unique_by=lambda known: known.name).map(tuple),
 )
+
+
+def of_format_3(statistics: TrainingStatistics) -> TrainingStatistics:
+    """Format 3 knew neither compression nor noise."""
+    ranges = tuple(r for r in statistics.ranges if r.name not in ("blockiness", "noise"))
+    return replace(statistics, ranges=ranges)
+
+
 all_metadata = st.builds(
-    lambda known_answer, **fields: ModelMetadata(
-        **fields, known_answer=known_answer, format_version=4 if known_answer else 3
+    lambda known_answer, statistics, **fields: ModelMetadata(
+        **fields,
+        known_answer=known_answer,
+        training_statistics=statistics
+        if known_answer or statistics is None
+        else of_format_3(statistics),
+        format_version=4 if known_answer else 3,
     ),
     st.none() | known_answers,
+    statistics,
     flatbuffer_sha256=hashes,
     classes=st.lists(texts.filter(lambda name: name != "good"), min_size=1, unique=True).map(
         lambda defects: ("good", *defects)
@@ -79,7 +93,6 @@ all_metadata = st.builds(
     ),
     quantization=st.sampled_from(["int8", "float32", "float16", "dynamic"]),
     training_data_sha256=hashes,
-    training_statistics=statistics,
     metrics=st.lists(metrics).map(tuple),
     measured_on=texts,
     licence=texts,
@@ -254,6 +267,22 @@ def test_a_file_of_format_3_has_no_known_answer(metadata):
     older = ModelMetadata.from_json(json.dumps(document).encode(), "m.tflite")
     assert older == replace(metadata, known_answer=None, format_version=3)
     assert json.loads(older.to_json()) == document
+
+
+def test_a_file_of_format_3_has_fewer_ranges(metadata):
+    full = replace(metadata, training_statistics=STATISTICS)
+    document = json.loads(full.to_json())
+    del document["known_answer"]
+    document["format_version"] = 3
+    said = refusal(json.dumps(document).encode())
+    assert "must list red, green, blue, length, sharpness, ood_score" in said
+    document["training_statistics"]["ranges"][5:7] = []
+    older = ModelMetadata.from_json(json.dumps(document).encode(), "m.tflite")
+    assert older.training_statistics == of_format_3(STATISTICS)
+    assert json.loads(older.to_json()) == document
+    document["format_version"] = 4
+    document["known_answer"] = json.loads(full.to_json())["known_answer"]
+    assert "sharpness, blockiness, noise, ood" in refusal(json.dumps(document).encode())
 
 
 @pytest.mark.parametrize("version", [1, 0, 2, FORMAT_VERSION + 1, "2", 2.0, True, None])
