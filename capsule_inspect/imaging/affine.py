@@ -24,16 +24,17 @@ def bounds(
         matrix: float64 [2, 3], map from the picture to the window.
         window: Height and width of the window.
         picture: Height and width of the picture, and more that does not matter.
-        margin: Pixels of the picture to add on every side.
+        margin: Pixels of the window to add on every side of it.
 
     Returns:
         At least one row and one column, even if the window lies beside the picture.
     """
     height, width = window
-    corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]])
+    sides = (-margin, width + margin), (-margin, height + margin)
+    corners = np.array([(x, y, 1) for x in sides[0] for y in sides[1]])
     there = corners @ np.asarray(cv2.invertAffineTransform(matrix)).T
-    low = np.floor(there.min(axis=0) - margin).astype(int)
-    high = np.ceil(there.max(axis=0) + margin).astype(int)
+    low = np.floor(there.min(axis=0)).astype(int)
+    high = np.ceil(there.max(axis=0)).astype(int)
     columns, rows = (
         slice(int(min(max(0, start), size - 1)), int(max(1, min(stop, size))))
         for start, stop, size in zip(low, high, (picture[1], picture[0]), strict=True)

@@ -74,7 +74,7 @@ class Crop:
 
         Args:
             picture: The picture.
-            margin: Pixels of the picture to add on every side.
+            margin: Pixels of the window to add on every side of it.
         """
         return bounds(self.matrix, (self.roi.height, self.roi.width), picture.shape, margin)
 

@@ -126,7 +126,7 @@ class Neighbours:
         """
         to_window = self._to_window(matrix)
         pixel = _scale(to_window)
-        part = bounds(to_window, shape, self.scene.owners.shape, margin=_REACH / pixel + 2)
+        part = bounds(to_window, shape, self.scene.owners.shape, _REACH + 2 * pixel)
         owners = self.scene.owners[part]
         others = (owners > 0) & (owners != self.own)
         if not others.any():

@@ -1,7 +1,6 @@
 """The capsules that a run learns from: where they lie, and what they show."""
 
 import hashlib
-import math
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -174,9 +173,7 @@ class Sources:
     def _cut(
         self, picture: Picture, mask: NDArray[np.uint8] | None, crop: Crop, label: int
     ) -> Source:
-        # The corners of a window may point along the picture's axes, so that they reach further.
-        margin = math.sqrt(2) * self._reach / min(crop.scales)
-        rows, columns = crop.bounds(picture, margin)
+        rows, columns = crop.bounds(picture, self._reach)
         part = None if mask is None else mask[rows, columns].copy()
         return Source(picture[rows, columns].copy(), part, crop.within(rows, columns), label)
 

@@ -53,7 +53,7 @@ def test_the_neighbour_goes_and_the_capsule_stays(side, degrees, gap, shift):
     assert (after == before)[to_own < -0.5 * pixel].all()
     assert np.abs(after - GROUND)[to_other < -pixel].max(initial=0) <= 3
     # Far from both, nothing is touched.
-    assert (after == before)[to_other > 20 / crop.scale].all()
+    assert (after == before)[to_other > 20 / crop.scales[0]].all()
 
 
 @settings(max_examples=15, deadline=None)
@@ -63,7 +63,7 @@ def test_the_gap_is_the_distance_between_the_outlines(side, degrees, gap):
     own = Stadium(side / 2, side / 2, 0.4 * side, 0.15 * side, degrees)
     picture = draw(side, own, own.beside(gap * pixel))
     crop = crop_of(own, picture)
-    window_reaches = (crop.roi.height / crop.scale - own.width) / 2
+    window_reaches = (crop.roi.height / crop.scales[0] - own.width) / 2
     if crop.gap is None:
         assert gap * pixel > window_reaches - 2 * pixel
     else:
@@ -159,3 +159,19 @@ def test_a_window_of_the_whole_picture_keeps_all_objects():
     (crop,) = find_crops(picture, Roi("whole", 500, 500, 400))
     assert crop.gap is None
     assert (crop.take(picture) == picture).all()
+
+
+def test_in_a_part_of_the_picture_the_window_is_painted_alike():
+    own = Stadium(200, 200, 160, 60, 30)
+    picture = draw(400, own, own.beside(3, 20))
+    crop = crop_of(own, picture)
+    rows, columns = crop.bounds(picture, margin=10)
+    assert rows.start > 0
+    assert columns.start > 0
+    part = crop.within(rows, columns)
+    assert part.gap == pytest.approx(crop.gap)
+    windows = [crop.take(picture), part.take(picture[rows, columns]), raw(crop, picture)]
+    whole, cut, unpainted = (each.astype(int) for each in windows)
+    # OpenCV rounds positions to 1/32 pixel, from the corner of what it is given.
+    assert np.abs(cut - whole).max() <= 8
+    assert np.abs(unpainted - whole).max() > 100
