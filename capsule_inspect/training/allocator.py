@@ -1,7 +1,7 @@
 """The memory allocator of the process."""
 
 import ctypes
-import sys
+import platform
 from typing import Final
 
 _TRIM_THRESHOLD: Final = -1
@@ -17,7 +17,7 @@ def keep_freed_memory() -> None:
     TensorFlow allocates and frees the arrays of every training step. Each time, the system would
     clear their pages anew, which takes a third of the step. Does nothing on other systems.
     """
-    if sys.platform != "linux":
+    if platform.system() != "Linux":
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
