@@ -12,6 +12,7 @@ the fold seeds, and the differences to the default with 95 % bootstrap intervals
 
 import argparse
 import csv
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
@@ -83,11 +84,12 @@ def train(data: Path, out: Path, ideas: Iterable[str], seeds: Iterable[int]) -> 
             study, judged = _study(out, idea, seed), _judged(out, idea, seed)
             if judged.is_file():
                 continue
-            if study.exists():
+            if (study / "config.yaml").is_file():
                 _run("train", "--resume", str(study))
             else:
                 options = ("train.folds=5", f"train.seed={seed}", *IDEAS[idea])
                 _run("train", "-o", str(study), "--data", str(data), *options)
+            shutil.rmtree(judged.parent, ignore_errors=True)  # of an interrupted evaluation
             _run("evaluate", str(study), "-o", str(judged.parent), "--data", str(data))
 
 

@@ -92,6 +92,13 @@ class Crop:
         neighbours = None if self.neighbours is None else self.neighbours.within(origin)
         return replace(self, box=box, matrix=matrix, neighbours=neighbours)
 
+    def without_neighbours(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Returns a copy of a mask of the picture, 0 or 255, with 0 where others are nearer."""
+        own: NDArray[np.uint8] = mask.copy()
+        if self.neighbours is not None:
+            own[self.neighbours.paint(mask, np.eye(2, 3)) < 128] = 0
+        return own
+
     @property
     def gap(self) -> float | None:
         """Distance to the nearest object in the window, in native pixels; None without one."""

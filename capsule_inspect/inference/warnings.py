@@ -27,9 +27,9 @@ _MIN_SHARE_OF_LENGTH = 0.5
 _MIN_SHARE_OF_SHARPNESS = 0.5
 """Of the lowest sharpness among the training pictures."""
 HARMLESS = {"blockiness": 1.6, "noise": 3.8}
-"""What training adds to its pictures, whatever they are. On MVTec's capsules, JPEG of quality 20
-has a blockiness of 2.0 or more, of quality 40 at most 1.4. Noise of 20 grey levels in the picture
-is 4.5 or more in the window, that of 10 at most 3.4."""
+"""What the default training adds to its pictures, whatever they are. On MVTec's capsules, JPEG of
+quality 20 has a blockiness of 2.0 or more, of quality 40 at most 1.4. Noise of 20 grey levels in
+the picture is 4.5 or more in the window, that of 10 at most 3.4."""
 _MAX_MULTIPLE = 1.5
 """Of the highest value among the training pictures."""
 

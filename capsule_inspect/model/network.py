@@ -1,4 +1,4 @@
-"""The network: an encoder, a U-Net decoder, a label head and a mask head."""
+"""The network: an encoder, a decoder, a label head and a mask head."""
 
 from collections.abc import Sequence
 from dataclasses import replace

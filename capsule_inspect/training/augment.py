@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from capsule_inspect.imaging.affine import for_pixel_centres
 from capsule_inspect.imaging.crop import Crop, compose
 from capsule_inspect.imaging.picture import Picture
 from capsule_inspect.imaging.roi import Roi
@@ -187,8 +188,7 @@ def _between(donor: Crop, host: Crop, random: np.random.Generator) -> Matrix:
     whole = (
         np.linalg.inv(np.vstack([host.matrix, last])) @ shift @ np.vstack([donor.matrix, last])
     )[:2]
-    whole[:, 2] += whole[:, :2] @ [0.5, 0.5] - 0.5  # OpenCV counts from pixel centres
-    return np.asarray(whole, np.float64)
+    return for_pixel_centres(np.asarray(whole, np.float64))
 
 
 def _soften(mask: NDArray[np.uint8], unit: float) -> NDArray[np.float32]:

@@ -109,13 +109,9 @@ class Batches(keras.utils.PyDataset):
         """Returns the inputs of the first batches of any epoch."""
         return [self._make(epoch, index)[0] for index in range(count)]
 
-    def views_of_defects(self, most: int) -> list[Iterable[Example]]:
-        """Returns views of each real defective capsule.
-
-        Args:
-            most: Most views of each.
-        """
-        return [map(self._load, keys) for keys in self._sampler.views_of_defects(most)]
+    def views_of_defects(self) -> list[Iterable[Example]]:
+        """Returns views of each real defective capsule."""
+        return [map(self._load, keys) for keys in self._sampler.views_of_defects()]
 
     def _make(self, epoch: int, index: int) -> tuple[Inputs, Targets]:
         examples = [self._load(key) for key in self._sampler.batch(epoch, index)]

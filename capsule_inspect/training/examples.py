@@ -1,8 +1,10 @@
 """The examples that a run learns from: views of real and drawn capsules, in batches."""
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +23,7 @@ from capsule_inspect.training.augment import Augmenter, reach
 from capsule_inspect.training.batches import Batches, Example, image_examples
 from capsule_inspect.training.encode import EncoderRunner
 from capsule_inspect.training.feature_cache import FeatureCache
+from capsule_inspect.training.region_classifier import has_region_classifier
 from capsule_inspect.training.sampler import Sampler
 from capsule_inspect.training.sources import Sources
 from capsule_inspect.training.views import ViewKey, ViewMaker
@@ -78,25 +81,30 @@ class Examples:
             ConfigError: The cache cannot be written.
             PictureError: A picture or mask cannot be read.
         """
-        steps = range(self._settings.train.steps)
-        keys = {key for e in epochs for step in steps for key in self._repeated.batch(e, step)}
+        sampler, train = self._repeated, self._settings.train
+        keys = {
+            key for e in epochs for step in range(train.steps) for key in sampler.batch(e, step)
+        }
+        if has_region_classifier(network):
+            keys.update(key for views in sampler.views_of_defects() for key in views)
         in_order = sorted(keys, key=lambda key: (key.source.digest, key.digest))
-        try:
-            cache = self._cache(network)
-            with reporter.progress(len(in_order), "Encoding", "views") as advance:
-                cache.fill(in_order, available_cores(), advance)
-        except OSError as error:
-            raise ConfigError(
-                f"The features cannot be stored in '{self._cache_folder}' ({error.strerror}). "
-                "Set train.cache to a folder that can be written and has room, or set "
-                "train.cache_gb to less."
-            ) from error
-        return self._batches(network, self._repeated, cache.read, epoch)
+        cache = self._cache(network)
+        room = cache.room
+        if room < len(in_order):
+            reporter.warn(
+                f"There is room for {room} of the {len(in_order)} views that the run uses again "
+                "and again; the features of the others are computed each time. Set train.cache_gb "
+                f"to {math.ceil(train.cache_gb * len(in_order) / room) if room else 'more'}."
+            )
+        with reporter.progress(min(room, len(in_order)), "Encoding", "views") as advance:
+            cache.fill(in_order, available_cores(), advance)
+        return self._batches(network, sampler, cache.read, epoch)
 
     def plain_windows(self, count: int) -> NDArray[np.uint8]:
-        """Returns windows of drawn capsules, uint8 [n, H, W, 3], the same for all data sets."""
-        keys = self._sources.draw(count, seed=0)
-        return np.stack([self._make(ViewKey(key, 0)).image for key in keys])
+        """Returns windows of good drawn capsules, uint8 [n, H, W, 3], whatever the data set is."""
+        good = [key for key in self._sources.draw(4 * count, seed=0) if key.label == 0][:count]
+        sources = map(self._sources.read, good)
+        return np.stack([source.crop.take(source.picture) for source in sources])
 
     def _sampler(self, repeated: bool) -> Sampler:
         train = self._settings.train
@@ -114,15 +122,12 @@ class Examples:
             sampler, load, self._settings.train, len(self._data.classes), shape, first_epoch=epoch
         )
 
-    @property
-    def _cache_folder(self) -> Path:
-        return Path(self._settings.train.cache or default_cache_folder())
-
     def _cache(self, network: keras.Model) -> FeatureCache:
         model, train = self._settings.model, self._settings.train
-        made_from = f"{model.roi} {model.mask_stride} {train.augment} {digest_encoder(network)}"
+        shown = f"{model.roi} {model.mask_stride} {train.augment}"
+        made_from = f"{shown} {digest_encoder(network)} {_versions()}"
         return FeatureCache(
-            self._cache_folder,
+            Path(train.cache) if train.cache else default_cache_folder(),
             made_from,
             self._make,
             EncoderRunner(network),
@@ -132,9 +137,24 @@ class Examples:
 
 
 def default_cache_folder() -> Path:
-    """Returns the folder of stored features if none is set; it follows the XDG specification."""
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    """Returns the folder of stored features if none is set; it follows the XDG specification.
+
+    Raises:
+        ConfigError: The user has no home folder.
+    """
+    try:
+        root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:
+        raise ConfigError(
+            "There is no home folder to store features in. Set train.cache to a folder."
+        ) from None
     return Path(root) / "capsule-inspect" / "features"
+
+
+def _versions() -> str:
+    """Returns the versions of all that decides about views and features to the last bit."""
+    packages = ("numpy", "opencv-python-headless", "albumentations", "ai-edge-litert")
+    return " ".join(f"{name} {version(name)}" for name in packages)
 
 
 def digest_encoder(network: keras.Model) -> str:

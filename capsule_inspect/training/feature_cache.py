@@ -2,15 +2,16 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from capsule_inspect.errors import ConfigError
 from capsule_inspect.files import write_bytes
 from capsule_inspect.training.batches import Example, shrink_mask
 from capsule_inspect.training.encode import EncoderRunner
@@ -30,7 +31,7 @@ class FeatureCache:
     several runs can share a folder.
 
     Args:
-        folder: The folder of all caches; it is created.
+        folder: The folder of all caches; it is created when it is filled.
         made_from: Text on all that a view and its features depend on beside the key and the shapes.
         make: Makes views.
         encode: Computes features.
@@ -49,7 +50,6 @@ class FeatureCache:
     ) -> None:
         name = hashlib.sha256(f"{_VERSION} {encode.shapes} {made_from}".encode()).hexdigest()[:16]
         self._root, self._folder = folder, folder / name
-        self._folder.mkdir(parents=True, exist_ok=True)
         self._make, self._encode, self._mask_shape = make, encode, mask_shape
         self._most_bytes = most_bytes
 
@@ -66,16 +66,23 @@ class FeatureCache:
             advance: Called after each view.
 
         Raises:
+            ConfigError: The folder cannot be written.
             PictureError: A picture or mask cannot be read.
         """
-        keys = keys[: self._most_bytes // self._view_bytes]
-        self._make_room({self._path(key) for key in keys})
+        keys = keys[: self.room]
+        if not keys:
+            return
+        with self._sentence_of_errors():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._make_room({self._path(key) for key in keys})
 
         def work(key: ViewKey) -> None:
             path = self._path(key)
-            if not self._is_stored(path):
-                with suppress(FileNotFoundError):  # another run has made room for its own views
-                    write_bytes(path, self._encoded(key))
+            if self._is_stored(path):
+                with suppress(OSError):  # another run has deleted it, or another user owns it
+                    os.utime(path)  # those used last are deleted last
+            else:
+                self._store(path, self._encoded(key))
             advance()
 
         with ThreadPoolExecutor(jobs) as pool:
@@ -85,6 +92,26 @@ class FeatureCache:
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
+
+    @property
+    def room(self) -> int:
+        """The most views that the folder may hold."""
+        return self._most_bytes // self._view_bytes
+
+    def _store(self, path: Path, data: bytes) -> None:
+        with self._sentence_of_errors(), suppress(FileNotFoundError):
+            write_bytes(path, data)  # another run may have deleted the folder to make room
+
+    @contextmanager
+    def _sentence_of_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise ConfigError(
+                f"The features cannot be stored in '{self._root}' ({error.strerror or error}). Set "
+                "train.cache to a folder that can be written and has room, or train.cache_gb to "
+                "less; with 0, nothing is stored."
+            ) from error
 
     def read(self, key: ViewKey) -> Example:
         """Returns the features and the mask of a view.

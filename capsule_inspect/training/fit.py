@@ -80,7 +80,6 @@ class Trainer:
         reporter: Follows the progress.
         network: The compiled network, new or from the checkpoint.
         examples: What it learns from.
-        callbacks: More Keras callbacks.
     """
 
     settings: Settings
@@ -89,10 +88,13 @@ class Trainer:
     reporter: Reporter
     network: keras.Model
     examples: Examples
-    callbacks: tuple[keras.callbacks.Callback, ...] = ()
 
-    def train(self) -> None:
-        """Trains all unfinished stages."""
+    def train(self, *callbacks: keras.callbacks.Callback) -> None:
+        """Trains all unfinished stages.
+
+        Args:
+            *callbacks: More Keras callbacks.
+        """
         network, train = self.network, self.settings.train
         for stage in self._stages:
             done = epochs_done(network, train)
@@ -113,7 +115,7 @@ class Trainer:
                 initial_epoch=done,
                 shuffle=False,  # the seed decides the order of the batches
                 verbose=0,
-                callbacks=self._callbacks(stage, learner.batches),
+                callbacks=[*self._callbacks(stage, learner.batches), *callbacks],
             )
 
     @contextmanager
@@ -155,7 +157,6 @@ class Trainer:
             # After the history: an epoch that is not in the checkpoint is trained again, and its
             # row replaced.
             SaveCheckpoint(self.network, run.checkpoint),
-            *self.callbacks,
         ]
         if train.patience and stage is last:
             callbacks.append(StopEarly(run.history, stage.start, train.patience))
@@ -180,7 +181,7 @@ class Trainer:
         """Fits the classifier of the head `region` to the network's current weights."""
         if has_region_classifier(self.network):
             learner = self._last_learner
-            views = learner.batches.views_of_defects(_CLASSIFIED_VIEWS)
+            views = learner.batches.views_of_defects()
             on_features = learner.model is not self.network
             fit_region_classifier(
                 self.network, on_features, views, self.settings.model.head_shrinkage
@@ -240,19 +241,13 @@ class Trainer:
         return self._last_learner.batches.peek_inputs(self._stages[-1].end - 1, count)
 
 
-_CLASSIFIED_VIEWS = 16
-"""Most views of each defective capsule that the region classifier is fitted to."""
 _ROUNDING_WINDOWS = 4
 """Number of windows on which the rounding of a frozen encoder is corrected. They show drawn
 capsules: the encoder, and so its stored features, are then the same for every data set and fold."""
 
 
 def begin_training(
-    settings: Settings,
-    data: DataSet,
-    run: RunFolder,
-    reporter: Reporter = SILENT,
-    callbacks: tuple[keras.callbacks.Callback, ...] = (),
+    settings: Settings, data: DataSet, run: RunFolder, reporter: Reporter = SILENT
 ) -> Trainer:
     """Builds a network or loads the checkpoint, and reads the training pictures.
 
@@ -263,7 +258,6 @@ def begin_training(
         data: The data set; its split `train` is for training, `val` for validation.
         run: The run folder.
         reporter: Follows the progress.
-        callbacks: More Keras callbacks.
 
     Raises:
         DataError: The data set lacks good, defective or validation pictures.
@@ -284,7 +278,7 @@ def begin_training(
     )
     reporter.say(f"Reading the training pictures of {settings.data.dir}.")
     examples = Examples(settings, data)
-    trainer = Trainer(settings, data, run, reporter, network, examples, callbacks)
+    trainer = Trainer(settings, data, run, reporter, network, examples)
     stays_frozen = not any(stage.trains_encoder for stage in plan_stages(train))
     if is_new and stays_frozen:
         round_kernels(network, examples.plain_windows(_ROUNDING_WINDOWS))
@@ -331,8 +325,8 @@ def fit(
         InterruptedRunError: The user stopped the run; the message says how to resume it.
     """
     with _resumable(run):
-        trainer = begin_training(settings, data, run, reporter, callbacks)
-        trainer.train()
+        trainer = begin_training(settings, data, run, reporter)
+        trainer.train(*callbacks)
         return _finish(trainer)
 
 
@@ -345,7 +339,7 @@ def fit_and_show(
     with _resumable(run):
         trainer = begin_training(settings, data, run, reporter)
         with reporter.progress(total, "Training", "steps") as advance:
-            replace(trainer, callbacks=(ShowEpochs(reporter, advance, train),)).train()
+            trainer.train(ShowEpochs(reporter, advance, train))
         return _finish(trainer)
 
 

@@ -57,9 +57,7 @@ def has_region_classifier(network: keras.Model) -> bool:
     return any(layer.name == region_layer(REGION_STRIDES[0]) for layer in network.layers)
 
 
-def fit_discriminant(
-    features: Floats, classes: NDArray[np.intp], count: int, shrinkage: float
-) -> Discriminant:
+def fit_discriminant(features: Floats, classes: NDArray[np.intp], shrinkage: float) -> Discriminant:
     """Fits a linear discriminant analysis with equal priors.
 
     The covariance within classes, of features in standard deviations, is shrunk towards a multiple
@@ -67,27 +65,20 @@ def fit_discriminant(
 
     Args:
         features: float64 [n, features].
-        classes: Index of each row's class, from 0.
-        count: Number of classes; one without rows is never the likeliest.
+        classes: Index of each row's class, from 0; each has rows.
         shrinkage: Share of the identity, in (0, 1].
     """
     mean, deviation = features.mean(axis=0), features.std(axis=0) + 1e-6
     scaled = (features - mean) / deviation
-    present = np.unique(classes)
-    means = np.stack([scaled[classes == index].mean(axis=0) for index in present])
-    rest = scaled - means[np.searchsorted(present, classes)]
+    count = int(classes.max()) + 1
+    means = np.stack([scaled[classes == index].mean(axis=0) for index in range(count)])
+    rest = scaled - means[classes]
     covariance = rest.T @ rest / len(rest)
-    level = np.trace(covariance) / len(covariance)
+    level = np.trace(covariance) / len(covariance) or 1.0  # 0 with one row for each class
     covariance = (1 - shrinkage) * covariance + shrinkage * level * np.eye(len(covariance))
     solved = np.linalg.solve(covariance, means.T)
-    weights, biases = np.zeros((len(mean), count)), np.full(count, _NEVER)
-    weights[:, present] = solved / deviation[:, None]
-    offsets = -0.5 * np.sum(means.T * solved, axis=0)
-    biases[present] = offsets - mean @ weights[:, present]
-    return Discriminant(weights, biases)
-
-
-_NEVER: Final = -30.0
+    weights = solved / deviation[:, None]
+    return Discriminant(weights, -0.5 * np.sum(means.T * solved, axis=0) - mean @ weights)
 
 
 def soften(
@@ -139,15 +130,35 @@ def fit_region_classifier(
         rows.append(_pool_all(pool, examples))
         classes += [example.label - 1 for example in examples]
         groups += [group] * len(examples)
-    features, labels = np.concatenate(rows), np.array(classes)
-    count = network.get_layer(REGION).output.shape[-1]
+    features = np.concatenate(rows)
+    present, labels = np.unique(classes, return_inverse=True)
 
     def fit(some: Floats, own: NDArray[np.intp]) -> Discriminant:
-        return fit_discriminant(some, own, count, shrinkage)
+        return fit_discriminant(some, own, shrinkage)
 
     found = fit(features, labels)
     factor = soften(features, labels, np.array(groups), fit)
-    _write(network, Discriminant(factor * found.weights, factor * found.biases))
+    softened = Discriminant(factor * found.weights, factor * found.biases)
+    _write(network, _among(softened, present, network.get_layer(REGION).output.shape[-1]))
+
+
+def _among(classifier: Discriminant, present: NDArray[np.intp], count: int) -> Discriminant:
+    """Returns a classifier of more classes, of which those that it has not seen never win.
+
+    Such a class has the mean score of the others, which is at most the highest, less a margin.
+
+    Args:
+        classifier: The classifier of the classes that it has seen.
+        present: Index of each of them.
+        count: Number of all classes.
+    """
+    weights = np.repeat(classifier.weights.mean(axis=1, keepdims=True), count, axis=1)
+    biases = np.full(count, classifier.biases.mean() - _MARGIN)
+    weights[:, present], biases[present] = classifier.weights, classifier.biases
+    return Discriminant(weights, biases)
+
+
+_MARGIN: Final = 30.0
 
 
 def _pooling(network: keras.Model, on_features: bool) -> keras.Model:

@@ -5,6 +5,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -19,6 +20,10 @@ _USES: Final = 3
 (`experiments/README.md`)."""
 _MOST_VARIATIONS: Final = 32
 """Most repeated views of one capsule."""
+_CLASSIFIED: Final = 1200
+"""Most views that the classifier of regions is fitted to; each takes time at every validation."""
+_CLASSIFIED_EACH: Final = 16
+"""Most of them for one capsule."""
 _ENDLESS: Final = 2**31
 """Number of variations if views are not repeated: each is used once."""
 
@@ -97,12 +102,10 @@ class Sampler:
         slots = range(self._settings.batch_size)
         return tuple(self._pick(slot % 2 == 1, random) for slot in slots)
 
-    def views_of_defects(self, most: int) -> list[tuple[ViewKey, ...]]:
-        """Returns views of each real defective capsule.
-
-        Args:
-            most: Most views of each.
-        """
+    def views_of_defects(self) -> list[tuple[ViewKey, ...]]:
+        """Returns a few views of each real defective capsule, for the classifier of regions."""
+        capsules = sum(len(self._real.by_class[label]) for label in self._real.defects)
+        most = max(1, min(_CLASSIFIED_EACH, _CLASSIFIED // capsules))
         return [
             tuple(ViewKey(source, v) for v in range(min(most, self._defect_views(label))))
             for label in self._real.defects
@@ -115,13 +118,23 @@ class Sampler:
             return self._vary(source, self._count(self._drawn, source.label, share), random)
         if not defective and random.random() < self._settings.transplant:
             donor = self._real.pick(True, random)
-            if donor.has_mask and donor.label != self._fixed:
-                return ViewKey(donor, 0, self._host(donor, random))
+            if self._can_donate(donor):
+                variation = 0 if self._repeated else int(random.integers(_ENDLESS))
+                return ViewKey(donor, variation, self._host(donor, random))
         source = self._real.pick(defective, random)
         if defective:
             return self._vary(source, self._defect_views(source.label), random)
-        share = (1 - self._drawn_share) * (1 - self._settings.transplant)
+        share = (1 - self._drawn_share) * (1 - self._settings.transplant * self._donors)
         return self._vary(source, self._count(self._real, 0, share), random)
+
+    def _can_donate(self, key: SourceKey) -> bool:
+        return key.has_mask and key.label != self._fixed
+
+    @cached_property
+    def _donors(self) -> float:
+        """The share of the defects, each class with equal weight, that can be transplanted."""
+        groups = [self._real.by_class[label] for label in self._real.defects]
+        return float(np.mean([np.mean([self._can_donate(key) for key in keys]) for keys in groups]))
 
     @staticmethod
     def _vary(source: SourceKey, variations: int, random: np.random.Generator) -> ViewKey:

@@ -130,9 +130,12 @@ class Sources:
             yield key
 
     def _read_again(self, key: SourceKey, sample: Sample) -> Source:
-        for source, found in self._read_sample(sample):
-            if found == key:
-                return source
+        found = None
+        for source, own in self._read_sample(sample):
+            self._keep(own, source)  # the other capsules of a picture are often needed next
+            found = source if own == key else found
+        if found is not None:
+            return found
         raise DataError(
             f"'{sample.path}' or its mask has changed since the training began. Restore it, or "
             "start a new run."
@@ -141,10 +144,11 @@ class Sources:
     def _read_sample(self, sample: Sample) -> Iterator[tuple[Source, SourceKey]]:
         picture, truth = self._data.read(sample)
         mask = None if truth is None else np.where(truth, np.uint8(255), np.uint8(0))
+        shown = hashlib.sha256(picture.data).hexdigest()
         label = self._data.classes.index(sample.label)
         for number, source in enumerate(self._divide(picture, mask, label)):
             content = b"" if source.mask is None else np.packbits(source.mask > 0).tobytes()
-            name = f"{sample.sha256} {number} {hashlib.sha256(content).hexdigest()}"
+            name = f"{shown} {number} {hashlib.sha256(content).hexdigest()}"
             known = source.mask is not None and (source.label == 0 or bool(source.mask.any()))
             yield source, SourceKey(source.label, sample, number, name, known)
 
@@ -174,8 +178,9 @@ class Sources:
         self, picture: Picture, mask: NDArray[np.uint8] | None, crop: Crop, label: int
     ) -> Source:
         rows, columns = crop.bounds(picture, self._reach)
-        part = None if mask is None else mask[rows, columns].copy()
-        return Source(picture[rows, columns].copy(), part, crop.within(rows, columns), label)
+        own = crop.within(rows, columns)
+        part = None if mask is None else own.without_neighbours(mask[rows, columns])
+        return Source(picture[rows, columns].copy(), part, own, label)
 
     def _keep(self, key: SourceKey, source: Source) -> None:
         with self._lock:

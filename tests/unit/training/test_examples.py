@@ -1,5 +1,6 @@
 """The examples of a run: which are stored, where, and what happens when they cannot be."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from recorder import Recorder
 
+from capsule_inspect.drawing.defects import DEFECTS
 from capsule_inspect.errors import ConfigError
 from capsule_inspect.model.network import build_network
 from capsule_inspect.reporter import SILENT
@@ -87,7 +89,8 @@ def test_the_digest_is_of_the_encoder_alone(frozen):
 
 
 def test_plain_windows_are_the_same_for_all_data_sets(frozen, few_pictures):
-    half = replace(few_pictures, samples=few_pictures.samples[1:])
+    classes = (*few_pictures.classes, *(set(DEFECTS) - set(few_pictures.classes)))
+    half = replace(few_pictures, samples=few_pictures.samples[1:], classes=classes)
     one, other = (Examples(frozen, data).plain_windows(6) for data in (few_pictures, half))
     assert one.shape[1:] == (64, 96, 3)
     assert np.array_equal(one, other)
@@ -120,6 +123,32 @@ def test_a_full_disk_is_named(frozen, few_pictures, monkeypatch):
     monkeypatch.setattr("capsule_inspect.training.feature_cache.write_bytes", full)
     with pytest.raises(ConfigError, match=r"No space left on device\).*train\.cache_gb to less"):
         Examples(frozen, few_pictures).of_features(network_of(frozen), range(1), 0, SILENT)
+
+
+def test_what_does_not_fit_is_told(frozen, few_pictures):
+    recorder = Recorder()
+    small = replace(frozen, train=replace(frozen.train, cache_gb=20e-6))
+    Examples(small, few_pictures).of_features(network_of(small), range(1), 0, recorder)
+    (warned,) = recorder.warned
+    found = re.match(
+        r"There is room for (\d+) of the (\d+) views .* train\.cache_gb to (\d+)\.", warned
+    )
+    assert found, warned
+    room, views, wanted = map(int, found.groups())
+    assert 0 < room < views
+    assert wanted == 1
+    _, done, total = recorder.counted[-1]
+    assert (done, total) == (room, room)
+
+
+def test_without_a_home_the_setting_is_named(monkeypatch):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", homeless)
+    with pytest.raises(ConfigError, match=r"Set train\.cache"):
+        default_cache_folder()
 
 
 def test_train_ends_with_2_where_features_cannot_be_stored(

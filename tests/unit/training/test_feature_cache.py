@@ -162,6 +162,22 @@ def test_the_oldest_views_of_other_runs_make_room(tmp_path):
     assert make.made == Counter(KEYS[:5])
 
 
+def test_views_that_are_used_again_are_not_the_oldest(tmp_path):
+    one = cache_in(tmp_path, made_from="one")
+    one.fill(KEYS[:2], 1)
+    for path in stored(tmp_path):
+        os.utime(path, (10, 10))
+    one.fill(KEYS[:2], 1)
+    assert all(path.stat().st_mtime > 10**9 for path in stored(tmp_path))
+
+
+def test_without_room_no_folder_is_made(tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    cache = cache_in(tmp_path / "file", most=0)
+    cache.fill(KEYS, 2)
+    assert cache.room == 0
+
+
 def test_several_threads_fill_and_read(tmp_path, expected):
     make = FakeViews(seconds=0.002)
     cache = cache_in(tmp_path / "threads", make)

@@ -32,7 +32,7 @@ from capsule_inspect.settings.groups import (
     Settings,
     TrainSettings,
 )
-from capsule_inspect.training.fit import begin_training, fit
+from capsule_inspect.training.fit import begin_training, fit, fit_and_show
 from capsule_inspect.training.fit_members import fit_members
 from capsule_inspect.training.network_files import load_network, load_trained
 from capsule_inspect.training.study import make_study
@@ -44,7 +44,8 @@ BY_HEART = Settings(
     data=DataSettings(val=0.15),
     model=ModelSettings(
         roi=Roi("capsule", 160, 64, 142),
-        decoder_filters=[16, 16, 16, 16],
+        encoder="efficientnet_lite0",
+        decoder_filters=[32, 24],
         head_dropout=0.0,
     ),
     train=TrainSettings(
@@ -386,6 +387,16 @@ def test_a_cold_a_warm_and_no_cache_give_the_same_network(small_settings, few_pi
     assert recorders[0].counted[-1] == ("Encoding", len(before), len(before))
     assert same_weights(runs[0], runs[1])
     assert same_weights(runs[0], runs[2])
+
+
+def test_features_are_stored_once_and_the_steps_are_shown(small_settings, few_pictures, tmp_path):
+    settings, recorder = on_features(small_settings, tmp_path / "cache"), Recorder()
+    run, silent = new_run(tmp_path / "shown"), new_run(tmp_path / "silent")
+    fit_and_show(settings, few_pictures, run, recorder)
+    assert recorder.units == ["views", "steps"]
+    assert recorder.counted[-1][1:] == (4, 4)  # two epochs of two steps
+    fit(settings, few_pictures, silent, SILENT)
+    assert same_weights(run, silent)
 
 
 def test_a_run_resumed_on_features_ends_with_the_same_network(

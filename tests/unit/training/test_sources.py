@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from stadia import Stadium, draw
 
 from capsule_inspect.dataset.data_set import DataSet, read_dataset
 from capsule_inspect.dataset.manifest import Sample
@@ -125,6 +126,23 @@ def test_which_of_several_capsules_is_defective_is_not_guessed(
 ):
     sources = find(several(tmp_path, save_picture, label, mask))
     assert [CLASSES[key.label] for key in sources.keys] == [label] * count
+
+
+def test_a_neighbours_defect_is_not_its_own(tmp_path, save_picture):
+    side = 400
+    own = Stadium(200, 200, 160, 60, 30)
+    other = own.beside(3, 20)
+    # A hole in the middle of each.
+    picture, mask = draw(side, own, other), np.zeros((side, side), np.uint8)
+    for each in (own, other):
+        mask[round(each.y) - 4 : round(each.y) + 5, round(each.x) - 4 : round(each.x) + 5] = 255
+    save_picture(tmp_path / "a.png", picture)
+    save_picture(tmp_path / "m.png", mask)
+    sample = Sample("a.png", "poke", "m.png", "train", None, "ab", side, side)
+    sources = find(DataSet(tmp_path, CLASSES, (sample,), 0, "", "", ""), reach=60)
+    for source in read_all(sources):
+        assert np.count_nonzero(source.mask) == 81
+        assert source.crop.take(source.mask).any()
 
 
 @pytest.mark.parametrize("mask", ["", "empty.png"])
