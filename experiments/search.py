@@ -35,6 +35,7 @@ IDEAS: dict[str, tuple[str, ...]] = {
     "dropout .1": ("model.decoder_dropout=0.1",),
     "no transplants": ("train.transplant=0",),
     "no drawn capsules": ("train.drawn=0",),
+    "noise and JPEG .3": ("train.augment.compress=0.3", "train.augment.noise=0.3"),
     "no JPEG or noise": ("train.augment.compress=0", "train.augment.noise=0"),
     "mask at stride 1": ("model.mask_stride=1",),
     "shrinkage .1": ("model.head_shrinkage=0.1",),
