@@ -26,9 +26,10 @@ _OTHER_KERNELS: dict[Kernels, str] = {
 _MOST_STEPS = 12
 """Limit of the largest difference between kernels, in steps. Each rounds in its own way, and the
 differences grow from layer to layer: to 2 to 9 steps after EfficientNet-Lite0."""
-_MOST_MEAN_STEPS = {"int8": 16, "dynamic": 8, "float16": 2, "float32": 2}
+_MOST_MEAN_STEPS = {"int8": 32, "dynamic": 8, "float16": 2, "float32": 2}
 """Limit of the mean difference from Keras by format, in steps. Keras does not round, and the test
-picture is unlike those that the int8 ranges are measured on: 1 to 9 steps in int8."""
+picture is unlike those that the int8 ranges are measured on: in int8 1 to 9 steps, and up to 17
+after a training of seconds."""
 
 
 @dataclass(frozen=True)

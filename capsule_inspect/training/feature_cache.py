@@ -21,6 +21,8 @@ _VERSION: Final = 3
 """Part of every folder's name; raised when views look different or files have another format."""
 
 _SUFFIX: Final = ".features"
+_LARGEST: Final = float(np.finfo(np.float16).max)
+"""No encoder that learned from pictures comes near this; others shall not end in infinity."""
 
 
 class FeatureCache:
@@ -153,7 +155,8 @@ class FeatureCache:
 
     def _encoded(self, key: ViewKey) -> bytes:
         view = self._make(key)
-        parts = [level.astype(np.float16).tobytes() for level in self._encode(view.image)]
+        levels = (np.clip(level, -_LARGEST, _LARGEST) for level in self._encode(view.image))
+        parts = [level.astype(np.float16).tobytes() for level in levels]
         if view.mask is not None:
             parts.append(shrink_mask(view.mask, self._mask_shape).tobytes())
         return b"".join(parts)

@@ -344,7 +344,8 @@ def on_features(small_settings, cache: Path, **changes) -> Settings:
 
 
 def files(cache: Path) -> dict[Path, int]:
-    return {path: path.stat().st_mtime_ns for path in cache.glob("*/*.features")}
+    # A file that is written again is another file.
+    return {path: path.stat().st_ino for path in cache.glob("*/*.features")}
 
 
 def same_weights(one: RunFolder, other: RunFolder) -> bool:
