@@ -47,7 +47,7 @@ demo: $(LIGHT) ## draw 24 capsules and find their defects with the shipped model
 	@echo 'For your own: $(INSPECT) predict FOLDER -o RESULTS --report'
 
 test: $(DEV) ## run the fast tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 test-slow: $(DEV) ## run the tests that take minutes
 	$(BIN)/python -m pytest -m slow -n 2 --dist loadscope $(ARGS)

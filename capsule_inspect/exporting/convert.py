@@ -13,7 +13,7 @@ from capsule_inspect import __version__
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.evaluation.evaluate import require_known_classes
-from capsule_inspect.exporting.known_answer import find_known_answer
+from capsule_inspect.exporting.known_answer import compare_with_keras, find_known_answer
 from capsule_inspect.imaging.crop import find_crops
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.bundle import ModelBundle
@@ -70,12 +70,14 @@ class Converted:
         out: The file to write.
         bundle: The model file with its known answer, still without metrics.
         interpreter: The runtime that executes it.
+        doubts: What speaks against the file.
     """
 
     model: TrainedModel
     out: Path
     bundle: ModelBundle
     interpreter: Interpreter
+    doubts: tuple[str, ...] = ()
 
     @property
     def inspector(self) -> Inspector:
@@ -103,7 +105,7 @@ def convert_trained(
 
     Raises:
         DataError: The network does not know the data set's classes.
-        ModelFileError: LiteRT's kernels and Keras do not agree on a known answer.
+        ModelFileError: LiteRT's kernels do not agree on a known answer.
     """
     from capsule_inspect.model.heads import with_features
 
@@ -126,9 +128,11 @@ def convert_trained(
         created_with=f"capsule-inspect {__version__}",
     )
     bundle = ModelBundle(flatbuffer, metadata, str(out))
-    known_answer = find_known_answer(with_features(model.network), bundle)
+    network = with_features(model.network)
+    known_answer = find_known_answer(network, bundle)
     bundle = replace(bundle, metadata=replace(metadata, known_answer=known_answer))
-    return Converted(model, out, bundle, Interpreter(bundle))
+    doubts = tuple(compare_with_keras(network, bundle))
+    return Converted(model, out, bundle, Interpreter(bundle), doubts)
 
 
 def _calibration_samples(data: DataSet, count: int) -> list[Sample]:

@@ -1,4 +1,4 @@
-"""Find the known answer of a new model file: what LiteRT's kernels and Keras agree on."""
+"""Find the known answer of a new model file: what LiteRT's kernels agree on, and Keras."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -23,9 +23,10 @@ _OTHER_KERNELS: dict[Kernels, str] = {
     "BUILTIN_REF": "LiteRT's reference kernels",
 }
 """The kernels that must agree with those that LiteRT takes by itself."""
-_MOST_STEPS = 12
+_MOST_STEPS = 24
 """Limit of the largest difference between kernels, in steps. Each rounds in its own way, and the
-differences grow from layer to layer: to 2 to 9 steps after EfficientNet-Lite0."""
+differences grow from layer to layer: to 2 to 9 steps after EfficientNet-Lite0, and to 18 after
+Lite2 and a training of seconds."""
 _MOST_MEAN_STEPS = {"int8": 32, "dynamic": 8, "float16": 2, "float32": 2}
 """Limit of the mean difference from Keras by format, in steps. Keras does not round, and the test
 picture is unlike those that the int8 ranges are measured on: in int8 1 to 9 steps, and up to 17
@@ -49,20 +50,17 @@ class _Compared:
     def with_tolerance(self) -> KnownOutput:
         return replace(self.known, tolerance=2 + round(1.5 * max(self.by_kernels.values())))
 
-    def complaints(self, most_from_keras: float) -> Iterator[str]:
-        name = self.known.name
+    def complaints(self) -> Iterator[str]:
         for who, gap in self.by_kernels.items():
             if gap > _MOST_STEPS:
-                yield f"`{name}` by {who} differs by {gap:.3g} steps ({_MOST_STEPS} are allowed)"
-        if not self.from_keras <= most_from_keras:
-            yield (
-                f"`{name}` by Keras differs by {self.from_keras:.3g} steps on average "
-                f"({most_from_keras} are allowed)"
-            )
+                yield (
+                    f"`{self.known.name}` by {who} differs by {gap:.3g} steps ({_MOST_STEPS} are "
+                    "allowed)"
+                )
 
 
 def find_known_answer(network: Any, bundle: ModelBundle) -> KnownAnswer:
-    """Lets LiteRT's kernels and Keras answer to the test picture.
+    """Lets LiteRT's kernels answer to the test picture.
 
     Args:
         network: The Keras network, with the outputs of the file.
@@ -76,8 +74,7 @@ def find_known_answer(network: Any, bundle: ModelBundle) -> KnownAnswer:
         ModelFileError: The others differ by more than rounding explains.
     """
     compared = list(_compare(network, bundle))
-    most = _MOST_MEAN_STEPS[bundle.metadata.quantization]
-    complaints = [text for each in compared for text in each.complaints(most)]
+    complaints = [text for each in compared for text in each.complaints()]
     if complaints:
         raise ModelFileError(
             "The new model has no known answer, since LiteRT's usual kernels do not agree with the "
@@ -85,6 +82,22 @@ def find_known_answer(network: Any, bundle: ModelBundle) -> KnownAnswer:
             "as float32, or train the network again with this version of capsule-inspect."
         )
     return KnownAnswer(_SEED, tuple(each.with_tolerance() for each in compared))
+
+
+def compare_with_keras(network: Any, bundle: ModelBundle) -> Iterator[str]:
+    """Yields a sentence for each output that Keras computes otherwise than the file.
+
+    Args:
+        network: As for `find_known_answer`.
+        bundle: The new model file.
+    """
+    most = _MOST_MEAN_STEPS[bundle.metadata.quantization]
+    for each in _compare(network, bundle):
+        if not each.from_keras <= most:
+            yield (
+                f"For the test picture, `{each.known.name}` of the exported model differs from the "
+                f"network's by {each.from_keras:.3g} steps on average; {most} are allowed."
+            )
 
 
 def _compare(network: Any, bundle: ModelBundle) -> Iterator[_Compared]:

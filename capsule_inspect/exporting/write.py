@@ -69,7 +69,8 @@ def write_verified(
     original = replace(converted.model.inspector, point=point)
     exported = replace(converted.inspector, point=point)
     parity = compare(data, data.samples, original, exported, advance)
-    complaints = tuple(_complaints(parity, settings.min_agreement, settings.max_dice_drop))
+    limits = _complaints(parity, settings.min_agreement, settings.max_dice_drop)
+    complaints = (*converted.doubts, *limits)
     if complaints and not force:
         is_coarse = converted.bundle.metadata.quantization in {"int8", "dynamic"}
         mend = "Export as float16, train longer," if is_coarse else "Train longer,"

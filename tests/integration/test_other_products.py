@@ -235,7 +235,7 @@ def test_both_methods_judge_every_picture_and_a_second_call_takes_up_the_first(
 ):
     pytest.importorskip("tensorflow")
     environment = {"CAPSULE_INSPECT_PRODUCTS": str(products)}
-    small = ("model.roi.width=64", "model.roi.height=64")
+    small = ("model=efficientnet_lite0", "model.roi.width=64", "model.roi.height=64")
     done = run("baseline", prepared, "--set", *small, **environment)
     assert done.returncode == 0, done.stderr
     assert "tiles: a window of 32 x 96 px." in done.stderr  # of 48 x 96: 45 x 91

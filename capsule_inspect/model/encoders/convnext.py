@@ -31,7 +31,10 @@ class ConvNeXtTiny:
         whole = keras.applications.ConvNeXtTiny(
             include_top=False, weights=None, input_tensor=pixels, name=name
         )
-        return tuple(_block_output(whole, f"{name}_{end}") for end in _STAGE_ENDS)
+        return tuple(
+            layers.Identity(name=f"{PREFIX}{end}")(_block_output(whole, f"{name}_{end}"))
+            for end in _STAGE_ENDS
+        )
 
     def load_imagenet(self, network: keras.Model) -> None:
         """Loads the ImageNet weights into the encoder layers of a network.
