@@ -128,10 +128,9 @@ def convert_trained(
         created_with=f"capsule-inspect {__version__}",
     )
     bundle = ModelBundle(flatbuffer, metadata, str(out))
-    network = with_features(model.network)
-    known_answer = find_known_answer(network, bundle)
+    known_answer = find_known_answer(bundle)
     bundle = replace(bundle, metadata=replace(metadata, known_answer=known_answer))
-    doubts = tuple(compare_with_keras(network, bundle))
+    doubts = tuple(compare_with_keras(with_features(model.network), bundle, known_answer))
     return Converted(model, out, bundle, Interpreter(bundle), doubts)
 
 

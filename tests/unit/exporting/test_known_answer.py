@@ -7,7 +7,6 @@ from describe_model import describe_model
 
 from capsule_inspect.choices import QUANTIZATIONS
 from capsule_inspect.errors import ModelFileError
-from capsule_inspect.exporting import known_answer
 from capsule_inspect.exporting.convert import convert
 from capsule_inspect.exporting.known_answer import compare_with_keras, find_known_answer
 from capsule_inspect.imaging.roi import Roi
@@ -62,7 +61,8 @@ def in_int8(network) -> ModelBundle:
 @pytest.mark.parametrize("quantization", QUANTIZATIONS)
 def test_kernels_and_keras_agree_about_a_file_of_any_format(network, quantization):
     bundle = pack(network, quantization)
-    answer = find_known_answer(with_features(network), bundle)
+    answer = find_known_answer(bundle)
+    assert list(compare_with_keras(with_features(network), bundle, answer)) == []
     assert [known.name for known in answer.outputs] == ["features", "logits", "mask_logits"]
     picture = draw_test_picture(SIZE[1], SIZE[0], answer.seed)
     by_keras = Outputs.of(with_features(network).predict_on_batch(picture[None])).by_name()
@@ -77,8 +77,8 @@ def test_kernels_and_keras_agree_about_a_file_of_any_format(network, quantizatio
         assert 0.7 * ranges[known.name] < 255 * known.step < 3 * ranges[known.name]
 
 
-def test_an_int8_file_is_compared_in_its_own_steps(in_int8, network):
-    answer = find_known_answer(with_features(network), in_int8)
+def test_an_int8_file_is_compared_in_its_own_steps(in_int8):
+    answer = find_known_answer(in_int8)
     outputs = Interpreter(in_int8).run(draw_test_picture(SIZE[1], SIZE[0], answer.seed)).by_name()
     for known in answer.outputs:
         # The pixels of an int8 output are whole steps apart, and some are one step apart.
@@ -90,11 +90,10 @@ def test_an_int8_file_is_compared_in_its_own_steps(in_int8, network):
 
 @pytest.mark.parametrize(("gap", "tolerance"), [(0.0, 2), (1.5, 4), (11.25, 19)])
 def test_the_tolerance_grows_with_the_difference_of_the_kernels(
-    in_int8, network, monkeypatch, gap, tolerance
+    in_int8, monkeypatch, gap, tolerance
 ):
     change_kernels(monkeypatch, "BUILTIN_REF", lambda step: gap * step)
-    monkeypatch.setitem(known_answer._MOST_MEAN_STEPS, "int8", 99)
-    known = {each.name: each for each in find_known_answer(with_features(network), in_int8).outputs}
+    known = {each.name: each for each in find_known_answer(in_int8).outputs}
     assert known["logits"].tolerance == tolerance
 
 
@@ -129,12 +128,10 @@ def change_kernels(monkeypatch, kernels: str, difference) -> None:
     ],
 )
 @pytest.mark.parametrize("steps", [24.5, math.nan])
-def test_kernels_that_differ_have_no_known_answer(
-    in_int8, network, monkeypatch, kernels, who, steps
-):
+def test_kernels_that_differ_have_no_known_answer(in_int8, monkeypatch, kernels, who, steps):
     change_kernels(monkeypatch, kernels, lambda step: steps * step)
     with pytest.raises(ModelFileError) as caught:
-        find_known_answer(with_features(network), in_int8)
+        find_known_answer(in_int8)
     message = str(caught.value)
     assert f"`logits` by {who} differs by " in message
     assert "features" not in message
@@ -153,7 +150,7 @@ def test_a_kernel_of_litert_that_is_wrong_is_noticed():
     if np.abs(usual - reference).max() < 0.2 * np.ptp(usual):
         pytest.skip("this LiteRT computes the sum right")
     with pytest.raises(ModelFileError, match="`logits` by LiteRT's reference kernels differs by"):
-        find_known_answer(with_features(summing), bundle)
+        find_known_answer(bundle)
 
 
 @pytest.mark.parametrize("quantization", ["int8", "float32"])
@@ -161,8 +158,9 @@ def test_a_file_of_another_network_is_noticed(network, quantization):
     bundle = pack(network, quantization)
     other = keras.models.clone_model(network)
     other.set_weights([-weight for weight in network.get_weights()])
-    assert list(compare_with_keras(with_features(network), bundle)) == []
-    sentences = list(compare_with_keras(with_features(other), bundle))
+    answer = find_known_answer(bundle)
+    assert list(compare_with_keras(with_features(network), bundle, answer)) == []
+    sentences = list(compare_with_keras(with_features(other), bundle, answer))
     assert any("`mask_logits` of the exported model differs from" in each for each in sentences)
 
 
@@ -178,6 +176,7 @@ def test_what_lies_beyond_the_range_of_an_int8_output_is_no_difference_from_kera
     picture = draw_test_picture(SIZE[1], SIZE[0], 1)
     # The range was measured on windows of a quarter of the brightness.
     assert picture.mean(axis=(0, 1)).min() / 64 > 2 * scale.high
-    answer = find_known_answer(with_features(brightness), bundle)
+    answer = find_known_answer(bundle)
+    assert list(compare_with_keras(with_features(brightness), bundle, answer)) == []
     known = {each.name: each for each in answer.outputs}["logits"]
     assert np.array(known.values) * known.step == pytest.approx([scale.high] * 3)
