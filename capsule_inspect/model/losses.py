@@ -35,11 +35,9 @@ class ClassesLoss(keras.losses.Loss):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Returns the loss of each picture, as the module describes it."""
         log_p = ops.log_softmax(y_pred, axis=-1)
-        entropy = -(
-            y_true[..., 0] * log_p[..., 0]
-            + self.defect_weight * ops.sum(y_true[..., 1:] * log_p[..., 1:], axis=-1)
-        )
         truth = ops.sum(y_true[..., 1:], axis=-1)
+        weights = ops.concatenate([y_true[..., :1], self.defect_weight * y_true[..., 1:]], axis=-1)
+        entropy = -ops.sum(weights * log_p, axis=-1)
         dice_loss = soft_dice_loss(truth, 1 - ops.exp(log_p[..., 0]))
         is_defective = ops.cast(_total(truth) > 0, dice_loss.dtype)
         return ops.mean(entropy, axis=(1, 2)) + is_defective * dice_loss

@@ -185,7 +185,10 @@ class TrainSettings:
     clipnorm: float = setting("Largest norm of each gradient; 0 for no limit.", at_least=0)
     weight_decay: float = setting("Decoupled weight decay of AdamW.", at_least=0)
     average_momentum: float = setting(
-        "Momentum of the exponential moving average of the weights, per step.", at_least=0, below=1
+        "Most momentum of the exponential moving average of the weights, per step; short stages "
+        "use less, so that the average reaches back over a sixth of them.",
+        at_least=0,
+        below=1,
     )
     label_smoothing: float = setting(
         "Share of the label's probability spread over all classes.", at_least=0, below=1

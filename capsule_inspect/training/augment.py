@@ -22,10 +22,10 @@ Matrix = NDArray[np.float64]
 _BLUR: Final = (0.3, 1.0)
 """Standard deviations in window pixels: a lens from sharp to slightly out of focus. More would
 erase fine scratches, and the label would be wrong."""
-_NOISE: Final = (1.0, 16.0)
+_NOISE: Final = (1.0, 8.0)
 """Standard deviations in grey levels at native resolution: a sensor in good to poor light. Small
-ones are more frequent."""
-_QUALITY: Final = (20, 90)
+ones are more frequent. More would hide faint defects, and the label would be wrong."""
+_QUALITY: Final = (40, 95)
 """JPEG qualities, from a network camera's to a good one."""
 
 _SMALLEST: Final = 0.05

@@ -54,7 +54,7 @@ def shrink_mask(mask: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.u
     return np.asarray(small, np.uint8)
 
 
-Inputs = NDArray[np.uint8] | tuple[NDArray[np.float32], ...]
+Inputs = NDArray[np.uint8] | tuple[NDArray[np.float16], ...]
 Targets = dict[str, NDArray[np.float32]]
 
 
@@ -98,7 +98,7 @@ class Batches(keras.utils.PyDataset):
         """Returns a batch of the current epoch.
 
         Returns:
-            Windows uint8 [B, H, W, 3], or levels of features, each float32 [B, h, w, channels]; and
+            Windows uint8 [B, H, W, 3], or levels of features, each float16 [B, h, w, channels]; and
             the targets by output name: `logits` is one-hot [B, classes]; `mask_logits`, if there
             are mask targets, is the share of each class in each pixel [B, h, w, classes], or 0 for
             all classes if the mask is unknown.
@@ -116,8 +116,7 @@ class Batches(keras.utils.PyDataset):
     def _make(self, epoch: int, index: int) -> tuple[Inputs, Targets]:
         examples = [self._load(key) for key in self._sampler.batch(epoch, index)]
         levels = tuple(np.stack(level) for level in zip(*(e.inputs for e in examples), strict=True))
-        is_image = levels[0].dtype == np.uint8
-        inputs = levels[0] if is_image else tuple(level.astype(np.float32) for level in levels)
+        inputs = levels[0] if levels[0].dtype == np.uint8 else levels
         count = self._class_count
         targets = {LOGITS: np.eye(count, dtype=np.float32)[[e.label for e in examples]]}
         if self._mask_shape:

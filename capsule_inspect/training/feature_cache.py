@@ -17,7 +17,7 @@ from capsule_inspect.training.batches import Example, shrink_mask
 from capsule_inspect.training.encode import EncoderRunner
 from capsule_inspect.training.views import ViewKey, ViewMaker
 
-_VERSION: Final = 3
+_VERSION: Final = 4
 """Part of every folder's name; raised when views look different or files have another format."""
 
 _SUFFIX: Final = ".features"

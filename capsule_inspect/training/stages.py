@@ -16,6 +16,9 @@ _WARM_UP = 0.15
 _DIVISOR = 25
 """Peak learning rate of `one_cycle` divided by the first; PyTorch's `OneCycleLR`, `div_factor`."""
 
+_AVERAGED = 1 / 6
+"""Share of a stage's steps that the average of the weights reaches back, at most."""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -93,8 +96,14 @@ def _optimizer(stage: Stage, train: TrainSettings) -> EncoderAdamW:
         decay=train.weight_decay,
         clipnorm=train.clipnorm or None,
         use_ema=True,
-        ema_momentum=train.average_momentum,
+        ema_momentum=_average_momentum(stage, train),
     )
+
+
+def _average_momentum(stage: Stage, train: TrainSettings) -> float:
+    """Returns the momentum of the average; in a short stage less, so that it forgets the start."""
+    steps = (stage.end - stage.start) * train.steps
+    return min(train.average_momentum, max(0.0, 1 - 1 / (_AVERAGED * steps)))
 
 
 def _schedule(

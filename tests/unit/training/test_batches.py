@@ -60,10 +60,10 @@ def test_a_batch_has_the_shapes_the_network_takes():
     assert len(batches()) == 5
 
 
-def test_features_come_level_by_level_as_float32():
+def test_features_come_level_by_level_as_they_are_stored():
     (fine, coarse), targets = batches(load=features)[0]
-    assert (fine.shape, fine.dtype) == ((8, 32, 48, 4), np.float32)
-    assert (coarse.shape, coarse.dtype) == ((8, 16, 24, 8), np.float32)
+    assert (fine.shape, fine.dtype) == ((8, 32, 48, 4), np.float16)
+    assert (coarse.shape, coarse.dtype) == ((8, 16, 24, 8), np.float16)
     keys = Sampler(REAL, (), CLASSES, SETTINGS, repeated=False).batch(0, 0)
     for own_fine, own_coarse, key in zip(fine, coarse, keys, strict=True):
         expected = features(key).inputs

@@ -99,7 +99,7 @@ def rate_at(optimizer: keras.optimizers.Optimizer, done: int) -> float:
 
 
 def test_one_cycle_rises_and_falls_in_each_stage(network):
-    train = replace(TRAIN, epochs=20, frozen_epochs=20, steps=5)
+    train = replace(TRAIN, epochs=20, frozen_epochs=20, steps=5, schedule="one_cycle")
     for stage in plan_stages(train):
         start_stage(network, stage, train)
         rates = [rate_at(network.optimizer, done) for done in range(101)]
@@ -115,6 +115,15 @@ def test_a_constant_schedule_and_a_clipped_norm(network):
     assert network.optimizer.clipnorm == 1
     start_stage(network, FROZEN, TRAIN)
     assert network.optimizer.clipnorm is None
+
+
+@pytest.mark.parametrize(
+    ("epochs", "asked", "used"), [(20, 0.5, 0.5), (20, 0.99, 0.95), (1, 0.99, 0.0), (20, 0.0, 0.0)]
+)
+def test_the_average_reaches_back_over_a_sixth_of_the_stage(network, epochs, asked, used):
+    train = replace(TRAIN, epochs=epochs, steps=6, average_momentum=asked)
+    start_stage(network, Stage(0, epochs, True, 0.01), train)
+    assert network.optimizer.ema_momentum == pytest.approx(used)
 
 
 def test_the_mask_loss_is_the_one_asked_for(network):
