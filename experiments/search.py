@@ -40,6 +40,13 @@ IDEAS: dict[str, tuple[str, ...]] = {
         "train.learning_rate=4e-3",
         "train.average_momentum=0.99",
     ),
+    "one cycle, clean": (
+        "train.schedule=one_cycle",
+        "train.learning_rate=4e-3",
+        "train.average_momentum=0.99",
+        "train.augment.compress=0",
+        "train.augment.noise=0",
+    ),
     "learning rate 4e-3": ("train.learning_rate=4e-3",),
     "noise and JPEG .3": ("train.augment.compress=0.3", "train.augment.noise=0.3"),
     "no JPEG or noise": ("train.augment.compress=0", "train.augment.noise=0"),
