@@ -23,6 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 DEFAULT = "default"
+ONE_CYCLE = ("train.schedule=one_cycle", "train.learning_rate=4e-3", "train.average_momentum=0.99")
+CLEAN = ("train.augment.compress=0", "train.augment.noise=0")
 IDEAS: dict[str, tuple[str, ...]] = {
     DEFAULT: (),
     "lite0": ("model=efficientnet_lite0",),
@@ -35,21 +37,11 @@ IDEAS: dict[str, tuple[str, ...]] = {
     "dropout .1": ("model.decoder_dropout=0.1",),
     "no transplants": ("train.transplant=0",),
     "no drawn capsules": ("train.drawn=0",),
-    "one cycle": (
-        "train.schedule=one_cycle",
-        "train.learning_rate=4e-3",
-        "train.average_momentum=0.99",
-    ),
-    "one cycle, clean": (
-        "train.schedule=one_cycle",
-        "train.learning_rate=4e-3",
-        "train.average_momentum=0.99",
-        "train.augment.compress=0",
-        "train.augment.noise=0",
-    ),
+    "one cycle": ONE_CYCLE,
+    "one cycle, clean": (*ONE_CYCLE, *CLEAN),
     "learning rate 4e-3": ("train.learning_rate=4e-3",),
     "noise and JPEG .3": ("train.augment.compress=0.3", "train.augment.noise=0.3"),
-    "no JPEG or noise": ("train.augment.compress=0", "train.augment.noise=0"),
+    "no JPEG or noise": CLEAN,
     "mask at stride 1": ("model.mask_stride=1",),
     "shrinkage .1": ("model.head_shrinkage=0.1",),
     "shrinkage .5": ("model.head_shrinkage=0.5",),

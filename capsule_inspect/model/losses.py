@@ -36,6 +36,7 @@ class ClassesLoss(keras.losses.Loss):
         """Returns the loss of each picture, as the module describes it."""
         log_p = ops.log_softmax(y_pred, axis=-1)
         truth = ops.sum(y_true[..., 1:], axis=-1)
+        # Weights on the truth: a slice of the prediction costs the gradient another pass.
         weights = ops.concatenate([y_true[..., :1], self.defect_weight * y_true[..., 1:]], axis=-1)
         entropy = -ops.sum(weights * log_p, axis=-1)
         dice_loss = soft_dice_loss(truth, 1 - ops.exp(log_p[..., 0]))
