@@ -17,8 +17,6 @@ method made of it. `tool` takes up what it finds there, so it can be stopped and
 """
 
 import argparse
-import contextlib
-import io
 import itertools
 import os
 import re
@@ -218,11 +216,11 @@ def make_encoder(roi: Roi) -> Callable[[Picture], NDArray[np.float32]]:
 
     LiteRT runs the float encoder four times as fast as Keras on a CPU.
     """
-    import tensorflow as tf  # noqa: I001  (TensorFlow before Keras, or the converter loses weights)
     import keras
     from ai_edge_litert.interpreter import Interpreter
 
     from capsule_inspect.model.encoders.registry import get_encoder
+    from capsule_inspect.model.tflite import convert_to_tflite
 
     encoder = get_encoder("efficientnet_lite0")
     image = keras.Input(batch_shape=(1, roi.height, roi.width, 3), dtype="uint8", name="image")
@@ -230,10 +228,8 @@ def make_encoder(roi: Roi) -> Callable[[Picture], NDArray[np.float32]]:
     pooled = [keras.layers.GlobalAveragePooling2D()(of_stride[stride]) for stride in STRIDES]
     network = keras.Model(image, {"pooled": keras.layers.Concatenate()(pooled)})
     encoder.load_imagenet(network)
-    # Keras's exporter prints hundreds of lines of variable handles.
-    with contextlib.redirect_stdout(io.StringIO()), without_info_lines():
-        flatbuffer = tf.lite.TFLiteConverter.from_keras_model(network).convert()
-        interpreter = Interpreter(model_content=flatbuffer, num_threads=2)
+    interpreter = Interpreter(model_content=convert_to_tflite(network), num_threads=2)
+    with without_info_lines():
         interpreter.allocate_tensors()
     run = interpreter.get_signature_runner()
     return lambda window: np.asarray(run(image=window[None])["pooled"][0], np.float32)

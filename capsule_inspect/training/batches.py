@@ -70,7 +70,6 @@ class Batches(keras.utils.PyDataset):
         settings: The batch size and the number of steps.
         class_count: Number of classes, good included.
         mask_shape: Height and width of the mask targets; None for no mask targets.
-        first_epoch: The first epoch.
 
     Attributes:
         epoch: The current epoch. The training sets it: Keras calls `on_epoch_end` too often to
@@ -84,12 +83,11 @@ class Batches(keras.utils.PyDataset):
         settings: TrainSettings,
         class_count: int,
         mask_shape: tuple[int, int] | None,
-        first_epoch: int = 0,
     ) -> None:
         super().__init__()
         self._sampler, self._load, self._steps = sampler, load, settings.steps
         self._class_count, self._mask_shape = class_count, mask_shape
-        self.epoch = first_epoch
+        self.epoch = 0
 
     def __len__(self) -> int:
         return self._steps

@@ -55,26 +55,24 @@ class Examples:
         self._mask_shape = (roi.height // stride, roi.width // stride)
         self._live, self._repeated = self._sampler(repeated=False), self._sampler(repeated=True)
 
-    def of_images(self, network: keras.Model, epoch: int, repeated: bool = False) -> Batches:
+    def of_images(self, network: keras.Model, repeated: bool = False) -> Batches:
         """Returns batches for the whole network.
 
         Args:
             network: The network.
-            epoch: The first epoch of the batches.
             repeated: Whether to use views again, as `of_features` does; else each is used once.
         """
         sampler = self._repeated if repeated else self._live
-        return self._batches(network, sampler, image_examples(self._make, self._mask_shape), epoch)
+        return self._batches(network, sampler, image_examples(self._make, self._mask_shape))
 
     def of_features(
-        self, network: keras.Model, epochs: Sequence[int], epoch: int, reporter: Reporter
+        self, network: keras.Model, epochs: Sequence[int], reporter: Reporter
     ) -> Batches:
         """Stores the features of the views that a run needs, and returns batches of them.
 
         Args:
             network: The network; its encoder is frozen.
             epochs: The epochs that train on features.
-            epoch: The first epoch of the batches.
             reporter: Follows the progress.
 
         Raises:
@@ -98,7 +96,7 @@ class Examples:
             )
         with reporter.progress(min(room, len(in_order)), "Encoding", "views") as advance:
             cache.fill(in_order, available_cores(), advance)
-        return self._batches(network, sampler, cache.read, epoch)
+        return self._batches(network, sampler, cache.read)
 
     def plain_windows(self, count: int) -> NDArray[np.uint8]:
         """Returns windows of good drawn capsules, uint8 [n, H, W, 3], whatever the data set is."""
@@ -111,16 +109,10 @@ class Examples:
         return Sampler(self._sources.keys, self._drawn, self._data.classes, train, repeated)
 
     def _batches(
-        self,
-        network: keras.Model,
-        sampler: Sampler,
-        load: Callable[[ViewKey], Example],
-        epoch: int,
+        self, network: keras.Model, sampler: Sampler, load: Callable[[ViewKey], Example]
     ) -> Batches:
         shape = self._mask_shape if MASK_LOGITS in network.output else None
-        return Batches(
-            sampler, load, self._settings.train, len(self._data.classes), shape, first_epoch=epoch
-        )
+        return Batches(sampler, load, self._settings.train, len(self._data.classes), shape)
 
     def _cache(self, network: keras.Model) -> FeatureCache:
         model, train = self._settings.model, self._settings.train

@@ -201,7 +201,7 @@ class Trainer:
         """Returns what to train in a stage."""
         if not self._is_on_features(stage):
             repeated = not stage.trains_encoder
-            return Learner(self.network, self.examples.of_images(self.network, 0, repeated))
+            return Learner(self.network, self.examples.of_images(self.network, repeated))
         return self._on_features
 
     @staticmethod
@@ -217,7 +217,7 @@ class Trainer:
             if self._is_on_features(stage)
             for epoch in range(stage.start, stage.end)
         ]
-        batches = self.examples.of_features(self.network, epochs, 0, self.reporter)
+        batches = self.examples.of_features(self.network, epochs, self.reporter)
         return Learner(without_encoder(self.network), batches)
 
     @property

@@ -2,23 +2,23 @@
 
 import csv
 import itertools
-import os
 import re
-import subprocess
-import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from experiment_script import run_experiment
 
 from capsule_inspect.imaging.read import read_mask, read_picture
 
 ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "experiments/blind_reading.py"
 STORED = ROOT / "experiments/cross_validation_int8/out_of_fold.csv"
 TILES = 3
+
+run = partial(run_experiment, "blind_reading.py")
 
 
 @dataclass(frozen=True)
@@ -49,16 +49,6 @@ class Reading:
         x, y, width, height = cv2.boundingRect(read_mask(self.source / mask))
         left, top = x + width // 2 - 12, y + height // 2 - 12
         return read_picture(self.source / path)[top : top + 24, left : left + 24]
-
-
-def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(SCRIPT), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, **environment},
-    )
 
 
 def read(source: Path, out: Path, seed: int) -> Reading:

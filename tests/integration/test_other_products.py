@@ -1,15 +1,14 @@
 """The comparison on other products: its folds keep tiles together, and its table is right."""
 
-import os
 import re
-import subprocess
-import sys
 from collections import Counter, defaultdict
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from experiment_script import run_experiment
 
 from capsule_inspect.dataset.data_set import read_dataset
 from capsule_inspect.evaluation.cross_validation import OutOfFold, write_out_of_fold
@@ -18,8 +17,7 @@ from capsule_inspect.evaluation.pixels import Overlap
 
 pytest.importorskip("sklearn")
 
-ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "experiments/other_products.py"
+run = partial(run_experiment, "other_products.py")
 FRAMES = {
     "MT_Free": [100, 160, 220, 281, 900, 1800, 2700, 3600, 4500, 5400],
     "MT_Crack": [10_000, 10_010, 11_000, 11_020, 12_000, 13_000, 14_000, 15_000],
@@ -29,16 +27,6 @@ CHAIN = {100, 160, 220}
 """One tile: each is 60 from the next, and 281 is 61 away."""
 EMPTY = 25_000
 """The frame whose mask is empty."""
-
-
-def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(SCRIPT), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "COLUMNS": "160", **environment},
-    )
 
 
 def save(path: Path, picture: np.ndarray) -> None:

@@ -36,11 +36,13 @@ def features(key: ViewKey) -> Example:
     return Example(levels, shrink_mask(view(key).mask, (32, 48)), key.label)
 
 
-def batches(first_epoch=0, load=None, mask_shape=(32, 48), **changes) -> Batches:
+def batches(epoch=0, load=None, mask_shape=(32, 48), **changes) -> Batches:
     train = replace(SETTINGS, **changes)
     sampler = Sampler(REAL, (), CLASSES, train, repeated=False)
     load = load or image_examples(view, (32, 48))
-    return Batches(sampler, load, train, len(CLASSES), mask_shape, first_epoch)
+    made = Batches(sampler, load, train, len(CLASSES), mask_shape)
+    made.epoch = epoch
+    return made
 
 
 def equal(one, other) -> bool:

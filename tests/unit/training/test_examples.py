@@ -33,7 +33,7 @@ def stored(folder: Path) -> list[Path]:
 
 def test_all_views_of_a_run_are_stored_and_no_other(frozen, few_pictures, tmp_path):
     recorder = Recorder()
-    batches = Examples(frozen, few_pictures).of_features(network_of(frozen), range(2), 0, recorder)
+    batches = Examples(frozen, few_pictures).of_features(network_of(frozen), range(2), recorder)
     files = stored(tmp_path / "cache")
     assert recorder.counted[-1] == ("Encoding", len(files), len(files))
     for path in files:
@@ -54,17 +54,17 @@ def test_all_views_of_a_run_are_stored_and_no_other(frozen, few_pictures, tmp_pa
 
 def test_windows_and_features_of_a_run_are_its_own(frozen, few_pictures):
     examples = Examples(frozen, few_pictures)
-    images, _ = examples.of_images(network_of(frozen), 3)[0]
+    batches = examples.of_images(network_of(frozen))
+    images, _ = batches[0]
     assert (images.shape, images.dtype) == ((4, 64, 96, 3), np.uint8)
-    later, _ = examples.of_images(network_of(frozen), 4)[0]
+    batches.epoch = 1
+    later, _ = batches[0]
     assert not np.array_equal(images, later)
 
 
 def test_another_encoder_or_another_variation_has_its_own_files(frozen, few_pictures, tmp_path):
     def fill(settings, seed=0):
-        Examples(settings, few_pictures).of_features(
-            network_of(settings, seed), range(1), 0, SILENT
-        )
+        Examples(settings, few_pictures).of_features(network_of(settings, seed), range(1), SILENT)
         return len({path.parent for path in stored(tmp_path / "cache")})
 
     assert fill(frozen) == 1
@@ -106,14 +106,14 @@ def test_stored_features_follow_the_cache_folder_of_the_user(monkeypatch, tmp_pa
 def test_without_a_setting_they_lie_there(frozen, few_pictures, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "mine"))
     settings = replace(frozen, train=replace(frozen.train, cache=""))
-    Examples(settings, few_pictures).of_features(network_of(settings), range(1), 0, SILENT)
+    Examples(settings, few_pictures).of_features(network_of(settings), range(1), SILENT)
     assert stored(tmp_path / "mine/capsule-inspect/features")
 
 
 def test_a_folder_that_cannot_be_written_is_named(frozen, few_pictures, tmp_path):
     (tmp_path / "cache").write_text("a file where the folder should be")
     with pytest.raises(ConfigError, match=rf"'{tmp_path / 'cache'}' \(.*Set train\.cache"):
-        Examples(frozen, few_pictures).of_features(network_of(frozen), range(1), 0, SILENT)
+        Examples(frozen, few_pictures).of_features(network_of(frozen), range(1), SILENT)
 
 
 def test_a_full_disk_is_named(frozen, few_pictures, monkeypatch):
@@ -122,13 +122,13 @@ def test_a_full_disk_is_named(frozen, few_pictures, monkeypatch):
 
     monkeypatch.setattr("capsule_inspect.training.feature_cache.write_bytes", full)
     with pytest.raises(ConfigError, match=r"No space left on device\).*train\.cache_gb to less"):
-        Examples(frozen, few_pictures).of_features(network_of(frozen), range(1), 0, SILENT)
+        Examples(frozen, few_pictures).of_features(network_of(frozen), range(1), SILENT)
 
 
 def test_what_does_not_fit_is_told(frozen, few_pictures):
     recorder = Recorder()
     small = replace(frozen, train=replace(frozen.train, cache_gb=20e-6))
-    Examples(small, few_pictures).of_features(network_of(small), range(1), 0, recorder)
+    Examples(small, few_pictures).of_features(network_of(small), range(1), recorder)
     (warned,) = recorder.warned
     found = re.match(
         r"There is room for (\d+) of the (\d+) views .* train\.cache_gb to (\d+)\.", warned
