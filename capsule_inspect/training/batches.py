@@ -1,5 +1,6 @@
 """Training batches for Keras."""
 
+import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -58,7 +59,7 @@ Inputs = NDArray[np.uint8] | tuple[NDArray[np.float16], ...]
 Targets = dict[str, NDArray[np.float32]]
 
 
-class Batches(keras.utils.PyDataset):
+class Batches:
     """Seeded training batches for any epoch.
 
     A batch depends only on the seed, the epoch and its index, so a resumed run sees the same
@@ -84,7 +85,6 @@ class Batches(keras.utils.PyDataset):
         class_count: int,
         mask_shape: tuple[int, int] | None,
     ) -> None:
-        super().__init__()
         self._sampler, self._load, self._steps = sampler, load, settings.steps
         self._class_count, self._mask_shape = class_count, mask_shape
         self.epoch = 0
@@ -123,6 +123,29 @@ class Batches(keras.utils.PyDataset):
                 _fill_shares(own, example)
             targets[MASK_LOGITS] = shares
         return inputs, targets
+
+
+class KerasFeed(keras.utils.PyDataset):
+    """Batches as Keras iterates them.
+
+    TensorFlow keeps what it has iterated until the process ends, a few hundred megabytes for each
+    run of a study. So this refers to the batches weakly.
+
+    Args:
+        batches: The batches, which the caller keeps.
+    """
+
+    def __init__(self, batches: Batches) -> None:
+        super().__init__()
+        self._batches = weakref.proxy(batches)
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, index: int) -> tuple[Inputs, Targets]:
+        """Returns a batch of the current epoch."""
+        made: tuple[Inputs, Targets] = self._batches[index]
+        return made
 
 
 def _fill_shares(shares: NDArray[np.float32], example: Example) -> None:

@@ -26,7 +26,7 @@ from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.settings.groups import Settings
 from capsule_inspect.text import command_line
 from capsule_inspect.training.allocator import keep_freed_memory
-from capsule_inspect.training.batches import Batches, Inputs
+from capsule_inspect.training.batches import Batches, Inputs, KerasFeed
 from capsule_inspect.training.callbacks import (
     SaveCheckpoint,
     SeedEpoch,
@@ -110,7 +110,7 @@ class Trainer:
             learner.batches.epoch = done
             self.reporter.say(f"Training from epoch {done + 1} to {stage.end}.")
             learner.model.fit(
-                learner.batches,
+                KerasFeed(learner.batches),
                 epochs=stage.end,
                 initial_epoch=done,
                 shuffle=False,  # the seed decides the order of the batches

@@ -1,5 +1,8 @@
+import gc
+import weakref
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +10,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from capsule_inspect.settings.groups import TrainSettings
-from capsule_inspect.training.batches import Batches, Example, image_examples, shrink_mask
+from capsule_inspect.training.batches import (
+    Batches,
+    Example,
+    KerasFeed,
+    image_examples,
+    shrink_mask,
+)
 from capsule_inspect.training.sampler import Sampler
 from capsule_inspect.training.sources import SourceKey
 from capsule_inspect.training.views import View, ViewKey
@@ -172,3 +181,17 @@ def test_shares_are_those_of_the_small_mask():
             assert shares[..., key.label] == pytest.approx(means, abs=0.6 / 255)
         else:
             assert (shares[..., 0] == 1).all()
+
+
+def test_keras_does_not_keep_the_batches_that_it_has_iterated():
+    image = keras.Input((64, 96, 3), dtype="uint8", name="image")
+    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(image))
+    network = keras.Model(image, {"logits": keras.layers.Dense(len(CLASSES))(pooled)})
+    network.compile("sgd", keras.losses.CategoricalCrossentropy(from_logits=True))
+    supply = batches(mask_shape=None)
+    history = network.fit(KerasFeed(supply), verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+    kept = weakref.ref(supply)
+    del supply
+    gc.collect()
+    assert kept() is None
