@@ -15,6 +15,9 @@ Keras counts all channels as fan-in. Its initial weights are ten times smaller, 
 the decoder's learning rate would change them by a tenth.
 """
 
+MASK_CLASSES = "mask_classes"
+"""How the name of the layer that gives the logits ends."""
+
 _MOMENTUM = 0.9
 """Of the batch norms' statistics; they are estimated anew for the averaged weights."""
 
@@ -33,12 +36,16 @@ class Decoded:
     stride8: keras.KerasTensor
 
 
-Decoder = Callable[[Sequence[keras.KerasTensor], ModelSettings, int], Decoded]
-"""Decodes the encoder's features, from fine to coarse; the last three are at strides 8, 16, 32."""
+Decoder = Callable[[Sequence[keras.KerasTensor], ModelSettings, int, str], Decoded]
+"""Decodes the encoder's features, from fine to coarse; the last three are at strides 8, 16, 32. The
+text begins the names of all its layers."""
 
 
 def unet(
-    features: Sequence[keras.KerasTensor], settings: ModelSettings, class_count: int
+    features: Sequence[keras.KerasTensor],
+    settings: ModelSettings,
+    class_count: int,
+    prefix: str = "",
 ) -> Decoded:
     """Doubles the size level by level, each time joining the encoder's features of that size.
 
@@ -48,23 +55,27 @@ def unet(
         features: One level more than `model.decoder_filters` has.
         settings: Channels of each level, and the share of them that training drops.
         class_count: Number of classes, background first.
+        prefix: Begins the names of the layers.
     """
     *skips, x = features
     levels = []
     for level, (skip, channels) in enumerate(
         zip(reversed(skips), settings.decoder_filters, strict=True)
     ):
-        name = f"decoder_{level}"
+        name = f"{prefix}decoder_{level}"
         x = layers.UpSampling2D(2, interpolation="bilinear", name=f"{name}_up")(x)
         x = layers.Concatenate(name=f"{name}_join")([x, skip])
         x = _two_separable(x, channels, settings.decoder_dropout, name)
         levels.append(x)
-    logits = layers.Conv2D(class_count, 1, name="mask_classes")(x)
+    logits = layers.Conv2D(class_count, 1, name=f"{prefix}{MASK_CLASSES}")(x)
     return Decoded(logits, stride8=levels[1])
 
 
 def subpixel(
-    features: Sequence[keras.KerasTensor], settings: ModelSettings, class_count: int
+    features: Sequence[keras.KerasTensor],
+    settings: ModelSettings,
+    class_count: int,
+    prefix: str = "",
 ) -> Decoded:
     """Works at strides 16 and 8, and predicts 2 by 2 mask pixels at each place of stride 8.
 
@@ -76,22 +87,23 @@ def subpixel(
         features: Normalized features at strides 4, 8, 16 and 32.
         settings: Channels at strides 16 and 8, and the share of them that training drops.
         class_count: Number of classes, background first.
+        prefix: Begins the names of the layers.
     """
     stride4, stride8, stride16, stride32 = features
     coarse, fine = settings.decoder_filters
-    dropout = settings.decoder_dropout
-    top = _activate(_project(stride32, coarse, "decoder_32"), "decoder_32")
-    x = layers.Add(name="decoder_16_join")([_double(top), _project(stride16, coarse, "decoder_16")])
-    x = _two_separable(_activate(x, "decoder_16_join"), coarse, dropout, "decoder_16")
-    x = layers.Add(name="decoder_8_join")(
+    dropout, name = settings.decoder_dropout, f"{prefix}decoder"
+    top = _activate(_project(stride32, coarse, f"{name}_32"), f"{name}_32")
+    x = layers.Add(name=f"{name}_16_join")([_double(top), _project(stride16, coarse, f"{name}_16")])
+    x = _two_separable(_activate(x, f"{name}_16_join"), coarse, dropout, f"{name}_16")
+    x = layers.Add(name=f"{name}_8_join")(
         [
-            _double(_project(x, fine, "decoder_16_out")),
-            _project(stride8, fine, "decoder_8"),
-            _project(stride4, fine, "decoder_4", stride=2),
+            _double(_project(x, fine, f"{name}_16_out")),
+            _project(stride8, fine, f"{name}_8"),
+            _project(stride4, fine, f"{name}_4", stride=2),
         ]
     )
-    x = _two_separable(_activate(x, "decoder_8_join"), fine, dropout, "decoder_8")
-    logits = layers.Conv2DTranspose(class_count, 2, strides=2, name="mask_classes")(x)
+    x = _two_separable(_activate(x, f"{name}_8_join"), fine, dropout, f"{name}_8")
+    logits = layers.Conv2DTranspose(class_count, 2, strides=2, name=f"{prefix}{MASK_CLASSES}")(x)
     return Decoded(logits, stride8=x)
 
 

@@ -1,6 +1,6 @@
 """Label heads: they classify the whole capsule."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -22,9 +22,10 @@ _MAX_LOG_ODDS = 2.0
 
 @dataclass(frozen=True)
 class HeadInputs:
-    """The inputs of a label head.
+    """The inputs of the label head of one member.
 
     Attributes:
+        prefix: Begins the names of the member's layers.
         coarse: The encoder's features at stride 32, [B, h, w, channels].
         normalized: Its features at strides 4, 8, 16 and 32, normalized.
         decoded: The decoder's features, [B, H / 8, W / 8, channels]; None without a mask head.
@@ -32,56 +33,78 @@ class HeadInputs:
             without a mask head. No gradient passes, so the label does not train the mask.
     """
 
+    prefix: str
     coarse: keras.KerasTensor
     normalized: tuple[keras.KerasTensor, ...]
     decoded: keras.KerasTensor | None = None
     mask_logits: keras.KerasTensor | None = None
 
 
-Head = Callable[[HeadInputs, ModelSettings, int], keras.KerasTensor]
-"""Builds the logits [B, classes] from the inputs, the settings and the number of classes."""
+Head = Callable[[Sequence[HeadInputs], ModelSettings, int], list[keras.KerasTensor]]
+"""Builds the logits [B, classes] of each member, from the inputs of each, the settings and the
+number of classes."""
 
 
-def views_head(inputs: HeadInputs, settings: ModelSettings, class_count: int) -> keras.KerasTensor:
+def views_head(
+    members: Sequence[HeadInputs], settings: ModelSettings, class_count: int
+) -> list[keras.KerasTensor]:
     """Classifies from three views: the whole picture, the predicted defect, and the mask."""
-    return layers.Dense(class_count, name=LOGITS)(_hidden_views(inputs, settings))
+    return [
+        layers.Dense(class_count, name=f"{member.prefix}{LOGITS}")(_hidden_views(member, settings))
+        for member in members
+    ]
 
 
-def region_head(inputs: HeadInputs, settings: ModelSettings, class_count: int) -> keras.KerasTensor:
+def region_head(
+    members: Sequence[HeadInputs], settings: ModelSettings, class_count: int
+) -> list[keras.KerasTensor]:
     """Detects defects like `views_head`, but classifies them from the defect's region alone.
 
-    1 x 1 convolutions score the encoder's features where the mask head predicts a defect, or
-    everywhere without a mask head. Gradients do not train them: `training.region_classifier` sets
-    them by linear discriminant analysis once the mask is learned. Until then, all are 0.
+    1 x 1 convolutions score the encoder's features where the mask heads predict a defect, or
+    everywhere without a mask head. All members share them. Gradients do not train them:
+    `training.region_classifier` sets them by linear discriminant analysis once the mask is learned.
+    Until then, all are 0.
     """
-    good = layers.Dense(1, name="head_good")(_hidden_views(inputs, settings))
-    scores = _class_maps(inputs, class_count - 1)
-    if inputs.mask_logits is None:
+    scores = _class_maps(members[0], class_count - 1)
+    masks = [member.mask_logits for member in members if member.mask_logits is not None]
+    if not masks:
         defects = layers.GlobalAveragePooling2D(name=REGION)(scores)
     else:
-        attention = _attention(inputs.mask_logits)
-        weights = attention * (attention.shape[1] * attention.shape[2])
-        # A mean, since LiteRT's reference kernel of the int8 sum is wrong: LiteRT issue 4079.
-        defects = layers.Identity(name=REGION)(ops.mean(scores * weights, axis=(1, 2)))
+        attention = _attention(average(masks, "head_mask_logits_mean"))
+        defects = weighted_mean(scores, attention, REGION)
     # Relative to the likeliest class: how sure the head is of the class then says nothing of
     # whether there is a defect.
     defects = defects - ops.max(defects, axis=-1, keepdims=True)
-    return layers.Concatenate(name=LOGITS)([good, defects])
+    return [_good_or_defects(member, defects, settings) for member in members]
+
+
+def _good_or_defects(
+    member: HeadInputs, defects: keras.KerasTensor, settings: ModelSettings
+) -> keras.KerasTensor:
+    good = layers.Dense(1, name=f"{member.prefix}head_good")(_hidden_views(member, settings))
+    return layers.Concatenate(name=f"{member.prefix}{LOGITS}")([good, defects])
 
 
 def mask_pooling_head(
+    members: Sequence[HeadInputs], settings: ModelSettings, class_count: int
+) -> list[keras.KerasTensor]:
+    """Classifies from the mean over the picture and the mean over the predicted defect."""
+    return [_classify_pooled(member, settings, class_count) for member in members]
+
+
+def _classify_pooled(
     inputs: HeadInputs, settings: ModelSettings, class_count: int
 ) -> keras.KerasTensor:
-    """Classifies from the mean over the picture and the mean over the predicted defect."""
-    x = layers.GlobalAveragePooling2D(name=WHOLE)(inputs.coarse)
+    prefix = inputs.prefix
+    x = layers.GlobalAveragePooling2D(name=f"{prefix}{WHOLE}")(inputs.coarse)
     if inputs.decoded is not None and inputs.mask_logits is not None:
         weight = 1.0 - ops.softmax(inputs.mask_logits, axis=-1)[..., :1]
         # Means, since LiteRT's reference kernel of the int8 sum is wrong: LiteRT issue 4079.
         share = ops.mean(weight, axis=(1, 2))
         under = ops.mean(inputs.decoded * weight, axis=(1, 2)) / (share + 1e-9)
-        x = layers.Concatenate(name="head_join")([x, under])
-    hidden = _hidden_layers(x, settings, first=0)
-    return layers.Dense(class_count, name=LOGITS)(hidden)
+        x = layers.Concatenate(name=f"{prefix}head_join")([x, under])
+    hidden = _hidden_layers(x, settings, prefix, first=0)
+    return layers.Dense(class_count, name=f"{prefix}{LOGITS}")(hidden)
 
 
 HEADS: dict[str, Head] = {
@@ -98,25 +121,25 @@ def _hidden_views(inputs: HeadInputs, settings: ModelSettings) -> keras.KerasTen
     Each view has its own dense layer, and the results are summed: in int8 a concatenation would
     round the small values of one view at the scale of another.
     """
-    units = settings.head_units[0]
+    units, head = settings.head_units[0], f"{inputs.prefix}head"
     # Normalized before pooling: the encoder ends in a linear layer whose values span tens of units.
-    wide = layers.Conv2D(units, 1, use_bias=False, name=WIDE)(inputs.coarse)
-    wide = layers.BatchNormalization(name="head_wide_norm")(wide)
-    wide = layers.ReLU(6.0, name="head_wide_relu")(wide)
-    views = {"whole": layers.GlobalAveragePooling2D(name=WHOLE)(wide)}
+    wide = layers.Conv2D(units, 1, use_bias=False, name=f"{inputs.prefix}{WIDE}")(inputs.coarse)
+    wide = layers.BatchNormalization(name=f"{head}_wide_norm")(wide)
+    wide = layers.ReLU(6.0, name=f"{head}_wide_relu")(wide)
+    views = {"whole": layers.GlobalAveragePooling2D(name=f"{inputs.prefix}{WHOLE}")(wide)}
     if inputs.decoded is not None and inputs.mask_logits is not None:
         mask = ops.softmax(inputs.mask_logits, axis=-1)
-        under = layers.AveragePooling2D(3, 1, padding="same", name="head_under")(
+        under = layers.AveragePooling2D(3, 1, padding="same", name=f"{head}_under")(
             inputs.decoded * (1.0 - mask[..., :1])
         )
-        views["under_defect"] = layers.GlobalMaxPooling2D(name="head_under_defect")(under)
-        views["mask_peak"] = layers.GlobalMaxPooling2D(name="head_mask_peak")(mask)
-        views["mask_mean"] = layers.GlobalAveragePooling2D(name="head_mask_mean")(mask)
-    parts = [layers.Dense(units, name=f"head_{name}_dense")(view) for name, view in views.items()]
-    hidden = layers.Add(name="head_sum")(parts) if len(parts) > 1 else parts[0]
-    hidden = layers.ReLU(name="head_relu")(hidden)
-    hidden = layers.Dropout(settings.head_dropout, name="head_dropout")(hidden)
-    return _hidden_layers(hidden, settings, first=1)
+        views["under_defect"] = layers.GlobalMaxPooling2D(name=f"{head}_under_defect")(under)
+        views["mask_peak"] = layers.GlobalMaxPooling2D(name=f"{head}_mask_peak")(mask)
+        views["mask_mean"] = layers.GlobalAveragePooling2D(name=f"{head}_mask_mean")(mask)
+    parts = [layers.Dense(units, name=f"{head}_{name}_dense")(view) for name, view in views.items()]
+    hidden = layers.Add(name=f"{head}_sum")(parts) if len(parts) > 1 else parts[0]
+    hidden = layers.ReLU(name=f"{head}_relu")(hidden)
+    hidden = layers.Dropout(settings.head_dropout, name=f"{head}_dropout")(hidden)
+    return _hidden_layers(hidden, settings, inputs.prefix, first=1)
 
 
 REGION_STRIDES = (8, 16, 32)
@@ -156,7 +179,7 @@ def to_stride16(x: keras.KerasTensor, stride: int, name: str) -> keras.KerasTens
 
 
 def _attention(mask_logits: keras.KerasTensor) -> keras.KerasTensor:
-    """Returns weights that sum to 1, highest where a defect is likeliest, [B, H / 16, W / 16, 1].
+    """Returns weights that sum to 1, highest where a defect is likeliest, [B, H * W / 256].
 
     It is a softmax rather than a division by the mask's area, whose range is too wide for int8.
     """
@@ -166,18 +189,40 @@ def _attention(mask_logits: keras.KerasTensor) -> keras.KerasTensor:
     flat = layers.Reshape((height * width,), name="head_odds_flat")(
         ops.minimum(odds, _MAX_LOG_ODDS)
     )
-    weights = ops.softmax(flat, axis=-1)
-    return layers.Reshape((height, width, 1), name=ATTENTION)(weights)
+    return layers.Softmax(name=ATTENTION)(flat)
+
+
+def weighted_mean(
+    values: keras.KerasTensor, weights: keras.KerasTensor, name: str
+) -> keras.KerasTensor:
+    """Returns the means of a map over its places, [B, channels].
+
+    A matrix product, since it is exact in int8. Products of scores and weights, rounded place by
+    place, lose the weights of large defects, where each place counts little.
+
+    Args:
+        values: [B, h, w, channels].
+        weights: The weight of each place, [B, h * w].
+        name: The name of the layer; others begin with it.
+    """
+    _, height, width, channels = values.shape
+    flat = layers.Reshape((height * width, channels), name=f"{name}_flat")(values)
+    return layers.Dot(1, name=name)([weights, flat])
 
 
 def _hidden_layers(
-    hidden: keras.KerasTensor, settings: ModelSettings, first: int
+    hidden: keras.KerasTensor, settings: ModelSettings, prefix: str, first: int
 ) -> keras.KerasTensor:
     """Applies the hidden layers of `model.head_units`, from index `first` on."""
     for place, units in enumerate(settings.head_units[first:], first):
-        hidden = layers.Dense(units, activation="relu", name=f"head_{place}_dense")(hidden)
-        hidden = layers.Dropout(settings.head_dropout, name=f"head_{place}_dropout")(hidden)
+        hidden = layers.Dense(units, activation="relu", name=f"{prefix}head_{place}_dense")(hidden)
+        hidden = layers.Dropout(settings.head_dropout, name=f"{prefix}head_{place}_dropout")(hidden)
     return hidden
+
+
+def average(members: Sequence[keras.KerasTensor], name: str) -> keras.KerasTensor:
+    """Returns the mean of what the members say; one member is its own mean."""
+    return layers.Average(name=name)(list(members)) if len(members) > 1 else members[0]
 
 
 def pool_features(network: keras.Model) -> keras.KerasTensor:

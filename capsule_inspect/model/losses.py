@@ -48,6 +48,28 @@ class ClassesLoss(keras.losses.Loss):
         return {**super().get_config(), "defect_weight": self.defect_weight}
 
 
+class MembersLoss(keras.losses.Loss):
+    """The mean of a loss over members that answer the same question.
+
+    Args:
+        of_one: The loss of one answer.
+    """
+
+    def __init__(self, of_one: keras.losses.Loss) -> None:
+        super().__init__(name=of_one.name)
+        self._of_one = of_one
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Returns the loss of each picture, [B].
+
+        Args:
+            y_true: The truth, [B, ...].
+            y_pred: An answer of each member, [B, members, ...].
+        """
+        answers = ops.unstack(y_pred, axis=1)
+        return sum(self._of_one.call(y_true, answer) for answer in answers) / len(answers)
+
+
 @keras.saving.register_keras_serializable(package="capsule_inspect")
 class AnyDefectLoss(keras.losses.Loss):
     """Binary cross-entropy of "any defect", plus its soft Dice loss on every picture.

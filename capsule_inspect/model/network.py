@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import count, takewhile
 from pathlib import Path
 
 import keras
 from keras import layers, ops
 
 from capsule_inspect.errors import ConfigError
-from capsule_inspect.model.decoders import Decoded, subpixel, unet
+from capsule_inspect.model.decoders import MASK_CLASSES, Decoded, subpixel, unet
 from capsule_inspect.model.encoders.encoder import PREFIX
 from capsule_inspect.model.encoders.registry import get_encoder
-from capsule_inspect.model.heads import HEADS, HeadInputs
+from capsule_inspect.model.heads import HEADS, HeadInputs, average
 from capsule_inspect.modelfile.runtime import IMAGE, LOGITS, MASK_LOGITS
 from capsule_inspect.settings.groups import ModelSettings
 from capsule_inspect.text import suggest_path
@@ -42,12 +43,25 @@ def build_network(settings: ModelSettings, class_count: int, with_mask: bool = T
     image = keras.Input(shape, dtype="uint8", name=IMAGE)
     features = encoder.build(image)
     outputs = {}
-    inputs = HeadInputs(features[-1], normalize(features[-4:]))
+    normalized = normalize(features[-4:])
+    members = [
+        HeadInputs(_prefix(number), features[-1], normalized) for number in range(settings.members)
+    ]
     if with_mask:
-        decoded = _decode(features, inputs.normalized, settings, class_count)
-        outputs[MASK_LOGITS], pooled = _mask_head(decoded, settings)
-        inputs = replace(inputs, decoded=decoded.stride8, mask_logits=pooled)
-    outputs[LOGITS] = HEADS[settings.head](inputs, settings, class_count)
+        decoded = [
+            _decode(features, normalized, settings, class_count, member.prefix)
+            for member in members
+        ]
+        mask = average([each.logits for each in decoded], f"{MASK_CLASSES}_mean")
+        outputs[MASK_LOGITS] = _enlarge(
+            mask, settings.roi.height // settings.mask_stride, MASK_LOGITS
+        )
+        members = [
+            replace(member, decoded=own.stride8, mask_logits=_pool(own.logits, settings, member))
+            for member, own in zip(members, decoded, strict=True)
+        ]
+    logits = HEADS[settings.head](members, settings, class_count)
+    outputs[LOGITS] = average(logits, f"{LOGITS}_mean")
     network = keras.Model(image, outputs, name="inspector")
     if settings.weights == "imagenet":
         encoder.load_imagenet(network)
@@ -75,13 +89,40 @@ def _inputs(layer: keras.layers.Layer) -> Sequence[keras.KerasTensor]:
     return layer.input if isinstance(layer.input, list) else [layer.input]
 
 
-def without_encoder(network: keras.Model) -> keras.Model:
-    """Returns decoder and heads as a model from the encoder's features; it shares all weights.
+def as_it_learns(network: keras.Model, on_features: bool) -> keras.Model:
+    """Returns a model with an answer of each member; it shares all weights with the network.
+
+    Each member learns from its own errors, so that they stay different: what differs by chance
+    cancels out in their mean.
 
     Args:
         network: Built by `build_network` or loaded.
+        on_features: Whether it takes the encoder's features, not pictures.
+
+    Returns:
+        A model to a dict of `logits` ([B, members, classes]) and, with a mask head, `mask_logits`
+        ([B, members, h, w, classes], as large as the network's).
     """
-    return keras.Model(list(encoder_features(network)), network.output, name="decoder_and_heads")
+    names = {layer.name for layer in network.layers}
+    prefixes = list(takewhile(lambda prefix: f"{prefix}{LOGITS}" in names, map(_prefix, count())))
+    of_member = [network.get_layer(f"{prefix}{LOGITS}").output for prefix in prefixes]
+    outputs = {LOGITS: ops.stack(of_member, axis=1)}
+    if MASK_LOGITS in network.output:
+        height = network.output[MASK_LOGITS].shape[1]
+        masks = [
+            _enlarge(
+                network.get_layer(f"{prefix}{MASK_CLASSES}").output, height, f"{prefix}enlarged"
+            )
+            for prefix in prefixes
+        ]
+        outputs[MASK_LOGITS] = ops.stack(masks, axis=1)
+    inputs = list(encoder_features(network)) if on_features else network.input
+    return keras.Model(inputs, outputs, name="members")
+
+
+def _prefix(number: int) -> str:
+    """Returns how the names of a member's layers begin."""
+    return f"member{number}_" if number else ""
 
 
 FEATURE_NORMS = "features_"
@@ -105,6 +146,7 @@ def _decode(
     normalized: Sequence[keras.KerasTensor],
     settings: ModelSettings,
     class_count: int,
+    prefix: str,
 ) -> Decoded:
     levels, most = len(settings.decoder_filters), len(features) - 1
     if settings.decoder == "subpixel":
@@ -113,28 +155,44 @@ def _decode(
                 f"model.decoder_filters has {levels} levels, but the decoder subpixel needs 2: "
                 "the channels at strides 16 and 8."
             )
-        return subpixel(normalized, settings, class_count)
+        return subpixel(normalized, settings, class_count, prefix)
     if levels > most:
         raise ConfigError(
             f"model.decoder_filters has {levels} levels, but {settings.encoder} allows at most "
             f"{most}. Remove entries from the end of the list."
         )
-    return unet(features[most - levels :], settings, class_count)
+    return unet(features[most - levels :], settings, class_count, prefix)
 
 
-def _mask_head(
-    decoded: Decoded, settings: ModelSettings
-) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """Returns mask logits at `model.mask_stride`, and at stride 8 for the label head."""
-    logits = decoded.logits
-    stride = settings.roi.height // logits.shape[1]
-    # Pooled before the softmax: runtimes have no fast int8 softmax, and this leaves a sixteenth of
-    # the work.
-    pooled = layers.AveragePooling2D(_LABEL_STRIDE // stride, name="head_mask_logits")(logits)
-    enlarge = stride // settings.mask_stride
-    if enlarge > 1:
-        logits = layers.UpSampling2D(enlarge, interpolation="bilinear", name=MASK_LOGITS)(logits)
-    return logits, ops.stop_gradient(pooled)
+def _pool(
+    logits: keras.KerasTensor, settings: ModelSettings, member: HeadInputs
+) -> keras.KerasTensor:
+    """Returns mask logits at stride 8, for the label head, which does not train them.
+
+    Pooled before the softmax: runtimes have no fast int8 softmax, and this leaves a sixteenth of
+    the work.
+    """
+    size = logits.shape[1] * _LABEL_STRIDE // settings.roi.height
+    name = f"{member.prefix}head_mask_logits"
+    return ops.stop_gradient(layers.AveragePooling2D(size, name=name)(logits))
+
+
+def _enlarge(mask: keras.KerasTensor, height: int, name: str) -> keras.KerasTensor:
+    """Returns mask logits of a height, if need be by a layer of the given name.
+
+    Raises:
+        ConfigError: The decoder ends with more rows.
+    """
+    times = height // mask.shape[1]
+    if times == 1:
+        return mask
+    if times == 0:
+        raise ConfigError(
+            f"model.decoder_filters has so many levels that the decoder ends with {mask.shape[1]} "
+            f"rows, but model.mask_stride asks for {height}. Remove entries from the end of the "
+            "list, or set a smaller mask_stride."
+        )
+    return layers.UpSampling2D(times, interpolation="bilinear", name=name)(mask)
 
 
 def _load_weights(network: keras.Model, path: str) -> None:

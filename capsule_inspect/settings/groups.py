@@ -99,7 +99,12 @@ class ModelSettings:
     decoder_dropout: float = setting(
         "Share of the channels dropped after each level in training.", at_least=0, below=1
     )
-    mask_stride: int = setting("Side of a mask pixel, in window pixels: 1 or 2.")
+    members: int = setting(
+        "Number of decoders and label heads on the encoder. Each learns by itself, and the mean of "
+        "their answers counts.",
+        at_least=1,
+    )
+    mask_stride: int = setting("Side of a mask pixel, in window pixels: 1, 2 or 4.")
     head: str = setting("The label head.", choices=LABEL_HEADS)
     head_units: list[int] = setting(
         "Hidden units of each layer of the label head: at least one layer of at least 1."
@@ -128,8 +133,8 @@ class ModelSettings:
                 f"model.decoder_filters is {self.decoder_filters}, but must name at least two "
                 "levels of at least 1 channel."
             )
-        if self.mask_stride not in (1, 2):
-            raise ValueError(f"model.mask_stride is {self.mask_stride}, but must be 1 or 2.")
+        if self.mask_stride not in (1, 2, 4):
+            raise ValueError(f"model.mask_stride is {self.mask_stride}, but must be 1, 2 or 4.")
         if not self.head_units or min(self.head_units) < 1:
             raise ValueError(
                 f"model.head_units is {self.head_units}, but must name at least one layer of at "

@@ -18,7 +18,7 @@ from capsule_inspect.files import write_json
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.model.encoders.encoder import round_kernels
 from capsule_inspect.model.keras_runner import KerasRunner
-from capsule_inspect.model.network import build_network, without_encoder
+from capsule_inspect.model.network import as_it_learns, build_network
 from capsule_inspect.modelfile.metadata import Metric, OperatingPoint
 from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.runs.history import read_scores
@@ -61,7 +61,7 @@ class Learner:
     """The part of a network that a stage trains, and its batches.
 
     Attributes:
-        model: The network; decoder and heads alone if the encoder is frozen.
+        model: The network as it learns; decoders and heads alone if the encoder is frozen.
         batches: Windows, or features.
     """
 
@@ -105,8 +105,7 @@ class Trainer:
                 network.optimizer.finalize_variable_values(network.trainable_variables)
                 start_stage(network, stage, train)
             learner = self._learner_of(stage)
-            if learner.model is not network:
-                compile_part(learner.model, network, train)
+            compile_part(learner.model, network, train)
             learner.batches.epoch = done
             self.reporter.say(f"Training from epoch {done + 1} to {stage.end}.")
             learner.model.fit(
@@ -201,7 +200,8 @@ class Trainer:
         """Returns what to train in a stage."""
         if not self._is_on_features(stage):
             repeated = not stage.trains_encoder
-            return Learner(self.network, self.examples.of_images(self.network, repeated))
+            batches = self.examples.of_images(self.network, repeated)
+            return Learner(as_it_learns(self.network, on_features=False), batches)
         return self._on_features
 
     @staticmethod
@@ -218,7 +218,7 @@ class Trainer:
             for epoch in range(stage.start, stage.end)
         ]
         batches = self.examples.of_features(self.network, epochs, self.reporter)
-        return Learner(without_encoder(self.network), batches)
+        return Learner(as_it_learns(self.network, on_features=True), batches)
 
     @property
     def _last_learner(self) -> Learner:

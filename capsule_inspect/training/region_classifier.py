@@ -22,6 +22,7 @@ from capsule_inspect.model.heads import (
     REGION_STRIDES,
     region_layer,
     to_stride16,
+    weighted_mean,
 )
 from capsule_inspect.model.network import encoder_features
 from capsule_inspect.training.batches import Example
@@ -171,12 +172,9 @@ def _pooling(network: keras.Model, on_features: bool) -> keras.Model:
         name = f"pooled_{stride}"
         x = to_stride16(network.get_layer(region_layer(stride)).input, stride, f"{name}_at_16")
         if ATTENTION in names:
-            attention = network.get_layer(ATTENTION).output
-            weights = layers.Rescaling(
-                attention.shape[1] * attention.shape[2], name=f"{name}_scale"
-            )
-            x = layers.Multiply(name=f"{name}_weighted")([x, weights(attention)])
-        parts.append(layers.GlobalAveragePooling2D(name=name)(x))
+            parts.append(weighted_mean(x, network.get_layer(ATTENTION).output, name))
+        else:
+            parts.append(layers.GlobalAveragePooling2D(name=name)(x))
     return keras.Model(inputs, layers.Concatenate(name="pooled")(parts))
 
 

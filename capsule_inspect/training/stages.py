@@ -1,11 +1,12 @@
 """The stages of training: first with a frozen encoder, then with all weights."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import keras
 
 from capsule_inspect.model.encoders.encoder import set_encoder_trainable
-from capsule_inspect.model.losses import MASK_LOSS_OF
+from capsule_inspect.model.losses import MASK_LOSS_OF, MembersLoss
 from capsule_inspect.model.optimizer import EncoderAdamW
 from capsule_inspect.modelfile.runtime import LOGITS, MASK_LOGITS
 from capsule_inspect.settings.groups import TrainSettings
@@ -50,7 +51,7 @@ def plan_stages(train: TrainSettings) -> tuple[Stage, ...]:
 def start_stage(network: keras.Model, stage: Stage, train: TrainSettings) -> None:
     """Freezes or unfreezes the encoder, and compiles the network with a new optimizer."""
     set_encoder_trainable(network, stage.trains_encoder)
-    _compile(network, _optimizer(stage, train), train)
+    _compile(network, _optimizer(stage, train), _losses(network, train))
     network.optimizer.build(network.trainable_variables)  # saving it needs its variables
 
 
@@ -58,16 +59,15 @@ def compile_part(part: keras.Model, network: keras.Model, train: TrainSettings) 
     """Compiles a part of a network with the network's own optimizer.
 
     Args:
-        part: A model with all trainable weights of the network.
+        part: A model with all trainable weights of the network, and an answer of each member.
         network: The network, compiled.
         train: Settings of the losses.
     """
-    _compile(part, network.optimizer, train)
+    losses = {name: MembersLoss(loss) for name, loss in _losses(network, train).items()}
+    _compile(part, network.optimizer, losses)
 
 
-def _compile(
-    network: keras.Model, optimizer: keras.optimizers.Optimizer, train: TrainSettings
-) -> None:
+def _losses(network: keras.Model, train: TrainSettings) -> dict[str, keras.losses.Loss]:
     losses: dict[str, keras.losses.Loss] = {
         LOGITS: keras.losses.CategoricalCrossentropy(
             from_logits=True, label_smoothing=train.label_smoothing
@@ -75,6 +75,14 @@ def _compile(
     }
     if MASK_LOGITS in network.output:
         losses[MASK_LOGITS] = MASK_LOSS_OF[train.mask_loss](train)
+    return losses
+
+
+def _compile(
+    network: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    losses: Mapping[str, keras.losses.Loss],
+) -> None:
     network.compile(
         optimizer=optimizer,
         loss=losses,

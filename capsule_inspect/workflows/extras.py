@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import sys
 from collections.abc import Sequence
 
 from capsule_inspect.checks import require_choice
@@ -61,7 +62,7 @@ def import_training_stack(
     Args:
         command: The name of the command that needs it, for messages.
         backend: As `choose_backend` takes it.
-        reporter: Told before the import begins.
+        reporter: Told before the first import begins.
 
     Raises:
         MissingExtraError: A package of the `train` extra is not installed.
@@ -70,7 +71,8 @@ def import_training_stack(
     chosen = choose_backend(command, backend)
     from capsule_inspect.modelfile.runtime import without_info_lines
 
-    reporter.say(f"Loading Keras and {'TensorFlow' if chosen == 'tensorflow' else 'JAX'}.")
+    if "keras" not in sys.modules:
+        reporter.say(f"Loading Keras and {'TensorFlow' if chosen == 'tensorflow' else 'JAX'}.")
     with without_info_lines():
         if chosen == "tensorflow":
             _load_tensorflow()

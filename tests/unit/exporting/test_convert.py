@@ -10,6 +10,7 @@ from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.errors import DataError
 from capsule_inspect.exporting.convert import convert, convert_trained
 from capsule_inspect.imaging.roi import Roi
+from capsule_inspect.model.heads import weighted_mean
 from capsule_inspect.modelfile.bundle import ModelBundle, read_bundle
 from capsule_inspect.modelfile.metadata import OperatingPoint
 from capsule_inspect.modelfile.runtime import Interpreter
@@ -38,6 +39,44 @@ def network() -> keras.Model:
 WINDOWS = [
     np.random.default_rng(seed).integers(0, 256, (*SIZE, 3)).astype(np.uint8) for seed in range(8)
 ]
+
+
+def weighing_network() -> keras.Model:
+    """Scores green and blue where red is high: in one place, or in many that count little each."""
+    image = keras.Input((*SIZE, 3), dtype="uint8", name="image")
+    x = keras.layers.Rescaling(1 / 255)(image)
+    odds = keras.layers.Reshape((SIZE[0] * SIZE[1],))(20 * x[..., :1] - 20)
+    scores = keras.layers.Conv2D(3, 1, name="scores")(x)
+    kernel = np.zeros((1, 1, 3, 3))
+    kernel[0, 0, 1:] = [[6, -3, 1], [-2, 4, 8]]
+    scores_layer = scores._keras_history.operation
+    scores_layer.set_weights([kernel, np.array([-5.0, -3.0, -6.0])])
+    means = weighted_mean(scores, keras.layers.Softmax()(odds), "means")
+    whole = keras.layers.GlobalAveragePooling2D(name="head_whole")(x)
+    silent = keras.layers.Dense(3, kernel_initializer="zeros")(whole)
+    return keras.Model(image, {"logits": keras.layers.Add()([means, silent])})
+
+
+def test_int8_weighs_a_large_defect_as_exactly_as_a_small_one(tiny_model):
+    random = np.random.default_rng(0)
+    windows = []
+    for height, width in ((1, 1), (2, 3), (8, 8), (16, 12), (4, 40), (1, 2), (6, 6), (10, 20)):
+        window = random.integers(0, 256, (*SIZE, 3)).astype(np.uint8)
+        window[..., 0] = 0
+        window[5 : 5 + height, 9 : 9 + width] = [255, *random.integers(0, 256, 2)]
+        windows.append(window)
+    network = weighing_network()
+    described = replace(
+        read_bundle(tiny_model).metadata,
+        classes=("good", "crack", "poke"),
+        roi=Roi("whole", SIZE[1], SIZE[0], 80),
+        known_answer=None,
+    )
+    run = Interpreter(ModelBundle(convert(network, "int8", windows), described)).run
+    for window in windows:
+        found, exact = run(window).logits, network.predict_on_batch(window[None])["logits"][0]
+        # A weight of 1 / 200 is 1 or 2 of 256 in int8, so the sum of all may be off by a third.
+        assert found - found.max() == pytest.approx(exact - exact.max(), rel=0.35, abs=0.15)
 
 
 @pytest.mark.parametrize("quantization", QUANTIZATIONS)

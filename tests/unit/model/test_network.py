@@ -8,7 +8,7 @@ from tiny_network import TINY, numpy_of, outputs, pictures
 
 from capsule_inspect.errors import ConfigError
 from capsule_inspect.model.encoders.encoder import set_encoder_trainable
-from capsule_inspect.model.network import build_network, encoder_features, without_encoder
+from capsule_inspect.model.network import as_it_learns, build_network, encoder_features
 
 
 @pytest.fixture(scope="module")
@@ -118,8 +118,14 @@ def test_settings_that_make_no_network_are_refused_by_name(changes, named):
         build_network(replace(TINY, **changes), 4)
 
 
-@pytest.mark.parametrize("levels", [2, 3, 4])
-@pytest.mark.parametrize("stride", [1, 2])
+def test_a_mask_finer_than_asked_for_is_refused():
+    with pytest.raises(ConfigError, match=r"ends with 32 rows, but model\.mask_stride asks for 16"):
+        build_network(replace(TINY, mask_stride=4), 3)
+
+
+@pytest.mark.parametrize(
+    ("stride", "levels"), [(stride, levels) for stride in (1, 2) for levels in (2, 3, 4)] + [(4, 3)]
+)
 def test_the_mask_comes_at_the_stride_asked_for_whatever_the_decoder_ends_with(stride, levels):
     settings = replace(TINY, mask_stride=stride, decoder_filters=[8] * levels)
     built = build_network(settings, 3)
@@ -136,22 +142,42 @@ def test_the_encoders_features_come_from_fine_to_coarse_and_once(network):
     assert [tensor.shape[1] for tensor in encoder_features(unmasked)] == [8, 4, 2]
 
 
-def test_without_the_encoder_it_gives_the_same_and_shares_the_weights(network):
-    features = keras.Model(network.input, list(encoder_features(network)))(pictures())
-    part = without_encoder(network)
-    expected, found = outputs(network, pictures()), part(features, training=False)
+@pytest.mark.parametrize("on_features", [True, False])
+def test_as_it_learns_one_member_gives_what_the_network_gives(network, on_features):
+    inputs = pictures()
+    if on_features:
+        inputs = keras.Model(network.input, list(encoder_features(network)))(inputs)
+    part = as_it_learns(network, on_features)
+    expected, found = outputs(network, pictures()), part(inputs, training=False)
     for name, values in expected.items():
-        assert numpy_of(found[name]) == pytest.approx(values, abs=1e-5)
+        assert numpy_of(found[name]) == pytest.approx(values[:, None], abs=1e-5)
     own = {id(variable) for variable in part.weights}
-    others = [v for v in network.weights if not v.path.startswith("encoder_")]
+    others = [v for v in network.weights if not v.path.startswith("encoder_") or not on_features]
     assert own == {id(variable) for variable in others}
 
 
+@pytest.mark.parametrize("decoder", ["subpixel", "unet"])
 @pytest.mark.parametrize("head", ["region", "views", "mask_pooling"])
 @pytest.mark.parametrize("with_mask", [True, False])
-def test_the_part_lists_its_weights_in_the_order_of_the_network(head, with_mask):
+def test_the_network_answers_with_the_mean_of_its_members(decoder, head, with_mask):
+    settings = replace(TINY, decoder=decoder, decoder_filters=[8, 8], head=head, members=3)
+    built = build_network(settings, 4, with_mask)
+    together, apart = outputs(built, pictures()), outputs(as_it_learns(built, False), pictures())
+    assert together.keys() == apart.keys()
+    for name, values in together.items():
+        each = apart[name]
+        assert each.shape == (2, 3, *values.shape[1:])
+        assert not np.array_equal(each[:, 0], each[:, 1])
+        assert not np.array_equal(each[:, 1], each[:, 2])
+        assert each.mean(axis=1) == pytest.approx(values, abs=1e-5)
+
+
+@pytest.mark.parametrize("members", [1, 3])
+@pytest.mark.parametrize("head", ["region", "views", "mask_pooling"])
+@pytest.mark.parametrize("with_mask", [True, False])
+def test_the_part_lists_its_weights_in_the_order_of_the_network(head, with_mask, members):
     # Under JAX an optimizer pairs gradients with weights by their place.
-    whole = build_network(replace(TINY, head=head), 4, with_mask)
+    whole = build_network(replace(TINY, head=head, members=members), 4, with_mask)
     set_encoder_trainable(whole, False)
-    part = without_encoder(whole)
+    part = as_it_learns(whole, on_features=True)
     assert [v.path for v in part.trainable_variables] == [v.path for v in whole.trainable_variables]

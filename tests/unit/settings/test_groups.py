@@ -76,7 +76,7 @@ def test_impossible_limits_are_refused_by_name(changes, named):
         ({"decoder_dropout": -0.1}, "model.decoder_dropout"),
         ({"head_shrinkage": 0.0}, "model.head_shrinkage"),
         ({"head_shrinkage": NAN}, "model.head_shrinkage"),
-        ({"mask_stride": 4}, "model.mask_stride"),
+        ({"mask_stride": 3}, "model.mask_stride"),
         ({"head": "regoin"}, "model.head .*'region'.*region, views, mask_pooling"),
         ({"roi": Roi("capsule", 100, 192, 428)}, "model.roi.width is 100,.* 32"),
         ({"roi": Roi("capsule", 480, 60, 428)}, "model.roi.height is 60,.* 32"),

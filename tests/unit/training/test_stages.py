@@ -6,7 +6,7 @@ import pytest
 
 from capsule_inspect.model.encoders.encoder import PREFIX
 from capsule_inspect.model.losses import AnyDefectLoss, ClassesLoss
-from capsule_inspect.model.network import encoder_features, without_encoder
+from capsule_inspect.model.network import as_it_learns, encoder_features
 from capsule_inspect.settings.groups import TrainSettings
 from capsule_inspect.training.network_files import load_network
 from capsule_inspect.training.stages import (
@@ -37,8 +37,8 @@ def network() -> keras.Model:
     x = keras.layers.Conv2D(4, 3, 2, padding="same", use_bias=False, name=f"{PREFIX}conv")(x)
     x = keras.layers.BatchNormalization(trainable=False, name=f"{PREFIX}norm")(x)
     outputs = {
-        "logits": keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(x)),
-        "mask_logits": keras.layers.Conv2D(3, 1)(x),
+        "logits": keras.layers.Dense(3, name="logits")(keras.layers.GlobalAveragePooling2D()(x)),
+        "mask_logits": keras.layers.Conv2D(3, 1, name="mask_classes")(x),
     }
     return keras.Model(image, outputs)
 
@@ -145,11 +145,11 @@ def test_a_part_learns_from_features_what_the_network_learns_from_windows(networ
     for on_features in (False, True):
         network.set_weights(start)
         start_stage(network, FROZEN, TRAIN)
-        part = without_encoder(network)
+        part = as_it_learns(network, on_features)
         compile_part(part, network, TRAIN)
         assert part.optimizer is network.optimizer
-        learner, inputs = (part, features) if on_features else (network, images)
-        losses = [float(learner.train_on_batch(inputs, targets)[0]) for _ in range(2)]
+        inputs = features if on_features else images
+        losses = [float(part.train_on_batch(inputs, targets)[0]) for _ in range(2)]
         assert losses[1] != losses[0]
         assert epochs_done(network, TRAIN) == 2
         ends.append((losses, network.get_weights()))

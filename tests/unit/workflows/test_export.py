@@ -164,7 +164,7 @@ def test_a_network_is_exported_beside_itself(trained, tmp_path, capfd):
     )
     assert (done.data, done.study) == (tmp_path / "data", None)
     assert read_bundle(exported.path).metadata.quantization == "float32"
-    assert recorder.said == ["Loading Keras and TensorFlow.", "Converting to float32."]
+    assert recorder.said == ["Converting to float32."]
     totals = Counter((description, total) for description, _, total in recorder.counted)
     # 3 pictures to choose the threshold on, 12 to compare on, 6 of the training to describe.
     assert totals == {("Choosing", 3): 3, ("Comparing", 18): 18}

@@ -2,9 +2,14 @@ import importlib.util
 import os
 
 import pytest
+from recorder import Recorder
 
 from capsule_inspect.errors import ConfigError, MissingExtraError
-from capsule_inspect.workflows.extras import choose_backend, require_train_extra
+from capsule_inspect.workflows.extras import (
+    choose_backend,
+    import_training_stack,
+    require_train_extra,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -75,3 +80,11 @@ def test_an_evaluation_says_at_once_that_it_has_begun(invoke, tmp_path, monkeypa
     first, second = invoke("evaluate", "model.tflite", "--data", "nowhere").err.splitlines()
     assert first == "Measuring model.tflite."
     assert second.startswith("Error: There is no data set folder 'nowhere'.")
+
+
+def test_what_is_loaded_already_is_not_announced():
+    pytest.importorskip("tensorflow", reason="the train extra")
+    import_training_stack("evaluate")
+    recorder = Recorder()
+    import_training_stack("evaluate", reporter=recorder)
+    assert recorder.said == []

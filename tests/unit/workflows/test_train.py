@@ -252,8 +252,8 @@ def test_a_network_is_trained_and_told_of(small, tmp_path, capfd):
     assert done.model.is_file()
     assert {metric.name: metric.n for metric in done.metrics}["accuracy"] == 3
     assert done.elsewhere == ()
-    assert recorder.said[:3] == [
-        "Loading Keras and TensorFlow.",
+    said = [each for each in recorder.said if not each.startswith("Loading")]
+    assert said[:2] == [
         "Reading the training pictures of small.",
         "Training from epoch 1 to 2.",
     ]

@@ -49,6 +49,7 @@ class EncoderCase:
             roi=Roi("capsule", WIDTH, HEIGHT, 80),
             decoder="unet",
             decoder_filters=self.filters,
+            mask_stride=2,
             head_units=[8],
         )
         return build_network(settings, len(CLASSES))
