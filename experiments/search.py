@@ -43,6 +43,8 @@ IDEAS: dict[str, tuple[str, ...]] = {
     "noise and JPEG .3": ("train.augment.compress=0.3", "train.augment.noise=0.3"),
     "no JPEG or noise": CLEAN,
     "mask at stride 1": ("model.mask_stride=1",),
+    "mask at stride 4": ("model.mask_stride=4",),
+    "three members, mask at stride 4": ("model.members=3", "model.mask_stride=4"),
     "shrinkage .1": ("model.head_shrinkage=0.1",),
     "shrinkage .5": ("model.head_shrinkage=0.5",),
     "views head": ("model.head=views",),
