@@ -108,6 +108,7 @@ class Trainer:
             compile_part(learner.model, network, train)
             learner.batches.epoch = done
             self.reporter.say(f"Training from epoch {done + 1} to {stage.end}.")
+            keep_freed_memory()
             learner.model.fit(
                 KerasFeed(learner.batches),
                 epochs=stage.end,
@@ -270,7 +271,6 @@ def begin_training(
             "train.patience needs a validation split, but this data set has none. "
             "Prepare it with data.val above 0, or set train.patience=0."
         )
-    keep_freed_memory()
     keras.utils.set_random_seed(train.seed)
     is_new = not run.checkpoint.exists()
     network = (

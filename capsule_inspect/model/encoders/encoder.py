@@ -1,6 +1,6 @@
 """The interface of encoders, freezing them, and rounding their kernels to int8."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import keras
@@ -72,30 +72,53 @@ def round_kernels(network: keras.Model, windows: NDArray[np.uint8]) -> None:
         if isinstance(layer, layers.BatchNormalization)
     }
     before = _means(network, convolutions, windows)
-    tensors, known = [network.input], [np.asarray(windows)]
-    for layer in convolutions:
-        values = np.asarray(_evaluate(layer.input, tensors, known), np.float32)
+    outputs = [network.input, *(layer.output for layer in convolutions)]
+    needed = [_nearest(layer.input, outputs) for layer in convolutions]
+    values = {id(network.input): np.asarray(windows)}
+    for place, layer in enumerate(convolutions):
+        inputs = np.asarray(_evaluate(layer.input, needed[place], values), np.float32)
         kernel, *rest = layer.get_weights()
         layer.set_weights([_rounded(kernel, isinstance(layer, layers.DepthwiseConv2D)), *rest])
-        output = np.asarray(layer(values))
+        output = np.asarray(layer(inputs))
         shift = output.mean(axis=(0, 1, 2)) - before[layer.name]
         if layer.use_bias:
             layer.bias.assign_sub(shift)
             output = output - shift
         elif id(layer.output) in norms:
             norms[id(layer.output)].moving_mean.assign_add(shift)
-        tensors.append(layer.output)
-        known.append(output)
+        values[id(layer.output)] = output
+        still_needed = {id(tensor) for later in needed[place + 1 :] for tensor in later}
+        values = {key: value for key, value in values.items() if key in still_needed}
+
+
+def _nearest(
+    tensor: keras.KerasTensor, known: Sequence[keras.KerasTensor]
+) -> list[keras.KerasTensor]:
+    """Returns those of the known tensors that a tensor is computed from with no other between."""
+    found, seen, queue = [], set(), [tensor]
+    while queue:
+        current = queue.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        if any(current is each for each in known):
+            found.append(current)
+        else:
+            operation = current._keras_history.operation
+            queue += keras.tree.flatten(operation.input)
+    return found
 
 
 def _evaluate(
-    tensor: keras.KerasTensor, tensors: Sequence[keras.KerasTensor], known: Sequence[Any]
+    tensor: keras.KerasTensor,
+    needed: Sequence[keras.KerasTensor],
+    values: Mapping[int, NDArray[Any]],
 ) -> Any:
-    """Returns the value of a tensor, computed from those of tensors that lie before it."""
-    for own, value in zip(tensors, known, strict=True):
-        if own is tensor:
-            return value
-    return keras.Model(tensors, tensor)(known, training=False)
+    """Returns the value of a tensor, computed from those of the tensors that it needs."""
+    known = [values[id(each)] for each in needed]
+    if needed[0] is tensor:
+        return known[0]
+    return keras.Model(list(needed), tensor)(known, training=False)
 
 
 def _is_rounded(layer: keras.layers.Layer) -> bool:
