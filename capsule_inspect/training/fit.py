@@ -180,9 +180,8 @@ class Trainer:
     def classify_regions(self) -> None:
         """Fits the classifier of the head `region` to the network's current weights."""
         if has_region_classifier(self.network):
-            learner = self._last_learner
-            views = learner.batches.views_of_defects()
-            on_features = learner.model is not self.network
+            views = self._last_learner.batches.views_of_defects()
+            on_features = self._is_on_features(self._stages[-1])
             fit_region_classifier(
                 self.network, on_features, views, self.settings.model.head_shrinkage
             )
