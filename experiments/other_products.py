@@ -62,6 +62,7 @@ from capsule_inspect.modelfile.runtime import without_info_lines
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.settings.compose import compose
 from capsule_inspect.settings.groups import ThresholdSettings
+from capsule_inspect.workflows.extras import import_training_stack
 
 PICTURES = "CAPSULE_INSPECT_PRODUCTS"
 """The variable that names the folder of both products."""
@@ -216,6 +217,7 @@ def make_encoder(roi: Roi) -> Callable[[Picture], NDArray[np.float32]]:
 
     LiteRT runs the float encoder four times as fast as Keras on a CPU.
     """
+    import_training_stack("other_products.py", "tensorflow")
     import keras
     from ai_edge_litert.interpreter import Interpreter
 
