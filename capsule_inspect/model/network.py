@@ -57,7 +57,9 @@ def build_network(settings: ModelSettings, class_count: int, with_mask: bool = T
             mask, settings.roi.height // settings.mask_stride, MASK_LOGITS
         )
         members = [
-            replace(member, decoded=own.stride8, mask_logits=_pool(own.logits, settings, member))
+            replace(
+                member, decoded=own.stride8, mask_logits=_pool(own.logits, settings, member.prefix)
+            )
             for member, own in zip(members, decoded, strict=True)
         ]
     logits = HEADS[settings.head](members, settings, class_count)
@@ -164,16 +166,14 @@ def _decode(
     return unet(features[most - levels :], settings, class_count, prefix)
 
 
-def _pool(
-    logits: keras.KerasTensor, settings: ModelSettings, member: HeadInputs
-) -> keras.KerasTensor:
+def _pool(logits: keras.KerasTensor, settings: ModelSettings, prefix: str) -> keras.KerasTensor:
     """Returns mask logits at stride 8, for the label head, which does not train them.
 
     Pooled before the softmax: runtimes have no fast int8 softmax, and this leaves a sixteenth of
     the work.
     """
     size = logits.shape[1] * _LABEL_STRIDE // settings.roi.height
-    name = f"{member.prefix}head_mask_logits"
+    name = f"{prefix}head_mask_logits"
     return ops.stop_gradient(layers.AveragePooling2D(size, name=name)(logits))
 
 

@@ -220,7 +220,7 @@ class Trainer:
         batches = self.examples.of_features(self.network, epochs, self.reporter)
         return Learner(as_it_learns(self.network, on_features=True), batches)
 
-    @property
+    @cached_property
     def _last_learner(self) -> Learner:
         return self._learner_of(self._stages[-1])
 
