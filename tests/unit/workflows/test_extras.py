@@ -1,5 +1,8 @@
 import importlib.util
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from recorder import Recorder
@@ -88,3 +91,26 @@ def test_what_is_loaded_already_is_not_announced():
     recorder = Recorder()
     import_training_stack("evaluate", reporter=recorder)
     assert recorder.said == []
+
+
+FIRST_AND_SECOND = """
+from capsule_inspect.workflows.extras import import_training_stack
+from recorder import Recorder
+
+recorder = Recorder()
+for _ in range(2):
+    import_training_stack("evaluate", "tensorflow", recorder)
+print(recorder.said)
+"""
+
+
+def test_loading_is_announced_once_in_a_process():
+    pytest.importorskip("tensorflow", reason="the train extra")
+    done = subprocess.run(
+        [sys.executable, "-c", FIRST_AND_SECOND],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "fixtures")},
+    )
+    assert done.stdout.splitlines()[-1] == "['Loading Keras and TensorFlow.']"
