@@ -1,5 +1,9 @@
-"""Atomic writes: a reader never sees half a file."""
+"""Read text files as any program saves them, and write files atomically.
 
+A reader never sees half a file.
+"""
+
+import codecs
 import csv
 import json
 import os
@@ -40,6 +44,33 @@ def atomic_write(path: Path) -> Iterator[Path]:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+"""Byte order marks, and the encoding of what follows; Windows writes such files."""
+
+
+def read_text(path: Path) -> str:
+    """Reads a text file in UTF-8, or in UTF-16 with a byte order mark.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It is in another encoding; the message names the line, without the file.
+    """
+    data = path.read_bytes()
+    encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ValueError(
+            f"line {line} holds the byte 0x{data[error.start]:02X}, which is not UTF-8. Save the "
+            "file as UTF-8"
+        ) from error
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -65,12 +65,18 @@ def suggest(word: str, known: Iterable[str]) -> str:
     return f" Did you mean '{meant}'?" if meant else ""
 
 
-def closest(word: str, known: Iterable[str]) -> str | None:
-    """Returns the known word closest to another one; None if none is close."""
+def closest(word: str, known: Iterable[str], likeness: float = 0.5) -> str | None:
+    """Returns the known word closest to another one; None if none is close.
+
+    Args:
+        word: A word; case does not matter.
+        known: The possible words.
+        likeness: The least share of letters in common, as `difflib` counts it.
+    """
     from difflib import get_close_matches
 
     spelled = {name.casefold(): name for name in known}
-    close = get_close_matches(word.casefold(), spelled, n=1, cutoff=0.5)
+    close = get_close_matches(word.casefold(), spelled, n=1, cutoff=likeness)
     return spelled[close[0]] if close else None
 
 

@@ -47,7 +47,7 @@ def complete_split(incomplete: str) -> list[str]:
 
 
 def _options(group: str, start: str) -> list[str]:
-    from capsule_inspect.settings.compose import config_folders, group_options
+    from capsule_inspect.settings.config_folders import config_folders, group_options
 
     return [name for name in group_options(group, config_folders()) if name.startswith(start)]
 

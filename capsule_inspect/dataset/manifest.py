@@ -2,14 +2,14 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from capsule_inspect.choices import SPLITS
 from capsule_inspect.errors import DataError
-from capsule_inspect.files import write_csv
+from capsule_inspect.files import read_text, write_csv
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,9 @@ def write_manifest(path: Path, samples: Iterable[Sample]) -> None:
 
 
 def read_manifest(path: Path) -> tuple[Sample, ...]:
-    """Reads a manifest.
+    """Reads a manifest, also as a spreadsheet saves it.
+
+    It may have a byte order mark, semicolons instead of commas, and more columns.
 
     Returns:
         Its samples, at least one, sorted by path.
@@ -68,14 +70,11 @@ def read_manifest(path: Path) -> tuple[Sample, ...]:
     Raises:
         DataError: It cannot be read, is damaged or lists no pictures.
     """
-    rows = csv.DictReader(io.StringIO(_read_text(path), newline=""), strict=True)
+    text = _read_text(path)
+    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
     samples: list[Sample] = []
     try:
-        if tuple(rows.fieldnames or ()) != _COLUMNS:
-            raise DataError(
-                f"'{path}' does not start with the line {','.join(_COLUMNS)}. "
-                "Prepare the data again."
-            )
+        _require_columns(path, rows.fieldnames or ())
         for row in rows:
             samples.append(_sample(row))
     except (csv.Error, ValueError) as error:
@@ -94,7 +93,7 @@ def _sample(row: Mapping[str | None, Any]) -> Sample:
         ValueError: It has too few or too many cells, or a cell has a wrong value.
     """
     if None in row or None in row.values():
-        raise ValueError(f"a row does not have {len(_COLUMNS)} cells")
+        raise ValueError("a row does not have as many cells as the first one")
     if row["split"] not in SPLITS:
         raise ValueError(f"{row['split']!r} is no split")
     for name in ("path", "mask"):
@@ -115,10 +114,25 @@ def _sample(row: Mapping[str | None, Any]) -> Sample:
     )
 
 
+def _require_columns(path: Path, names: Sequence[str]) -> None:
+    for name in _COLUMNS:
+        if names.count(name) != 1:
+            raise DataError(
+                f"'{path}' has the column {name} {names.count(name)} times, not once. Its first "
+                f"line must name {','.join(_COLUMNS)}. Prepare the data again."
+            )
+
+
+def _delimiter(text: str) -> str:
+    """Returns what stands between the cells; some spreadsheets save a semicolon."""
+    first = text.partition("\n")[0]
+    return ";" if first.count(";") >= len(_COLUMNS) - 1 else ","
+
+
 def _read_text(path: Path) -> str:
     try:
-        return path.read_bytes().decode()
+        return read_text(path)
     except OSError as error:
         raise DataError(f"'{path}' cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"'{path}' is not UTF-8 text. Prepare the data again.") from error
+    except ValueError as error:
+        raise DataError(f"'{path}' is damaged: {error}, or prepare the data again.") from error

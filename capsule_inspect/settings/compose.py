@@ -1,46 +1,16 @@
-"""Compose settings from `conf/` and overrides. Only this module knows Hydra."""
+"""Compose settings from `conf/` and overrides, by Hydra."""
 
-import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-from capsule_inspect.checks import require_choice
 from capsule_inspect.errors import ConfigError
+from capsule_inspect.settings.config_files import gather
+from capsule_inspect.settings.config_folders import config_folders
 from capsule_inspect.settings.defaults import conf_folder
 from capsule_inspect.settings.groups import Settings
-from capsule_inspect.settings.keys import override_keys, suggest_key
+from capsule_inspect.settings.keys import EXPERIMENT
+from capsule_inspect.settings.overrides import as_hydra_override, split_override
 from capsule_inspect.settings.yaml_text import one_line, typed_settings
-from capsule_inspect.text import mask_passwords, suggest_path
-
-
-def config_folders(config_dir: Path | None = None) -> tuple[Path, ...]:
-    """Returns the folders searched for config files, first match first.
-
-    These are `config_dir`, then `./conf`, then the `conf` that belongs to the package.
-
-    Raises:
-        ConfigError: `config_dir` is not a folder.
-    """
-    if config_dir is not None and not config_dir.is_dir():
-        raise ConfigError(
-            f"The config folder '{config_dir}' does not exist."
-            f"{suggest_path(config_dir) or ' Check --config-dir.'}"
-        )
-    given = [config_dir.resolve()] if config_dir else []
-    folders = [*given, Path("conf").resolve(), conf_folder()]
-    return tuple(dict.fromkeys(folder for folder in folders if folder.is_dir()))
-
-
-def group_options(group: str, folders: Sequence[Path]) -> list[str]:
-    """Returns the names of a group's config files, such as `int8` of `export`, sorted.
-
-    Args:
-        group: Name of the group.
-        folders: Where to look.
-    """
-    return sorted({file.stem for folder in folders for file in (folder / group).glob("*.yaml")})
 
 
 def compose(overrides: Sequence[str] = (), config_dir: Path | None = None) -> Settings:
@@ -50,7 +20,7 @@ def compose(overrides: Sequence[str] = (), config_dir: Path | None = None) -> Se
     experiment file from anywhere.
 
     Args:
-        overrides: Hydra overrides, such as `train.epochs=40` or `model=efficientnet_lite0`.
+        overrides: Overrides, such as `train.epochs=40` or `model=efficientnet_lite0`.
         config_dir: A folder of the user's own config groups.
 
     Raises:
@@ -67,76 +37,19 @@ def compose(overrides: Sequence[str] = (), config_dir: Path | None = None) -> Se
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
-    folders = config_folders(config_dir)
-    with _primary_folder(folders) as primary:
-        named = _experiment_by_name(overrides, primary)
-        for override in named:
-            _require_understood(override, [primary, *folders])
-        search = f"hydra.searchpath=[{','.join(_as_url(folder) for folder in folders)}]"
+    given = dict(map(split_override, overrides))  # the last word on a key wins
+    with gather(config_folders(config_dir), given.get(EXPERIMENT, "")) as files:
+        if files.experiment:
+            given[EXPERIMENT] = files.experiment
+        folders = [files.folder, conf_folder()]
+        named = [as_hydra_override(key, value, folders) for key, value in given.items()]
+        search = f'hydra.searchpath=["file://{conf_folder().as_posix()}"]'
         try:
-            with initialize_config_dir(str(primary), version_base="1.3"):
-                return typed_settings(hydra_compose("config", overrides=[search, *named]))
+            with initialize_config_dir(str(files.folder), version_base="1.3"):
+                composed = hydra_compose("config", overrides=[search, *named])
+                return typed_settings(composed, files.place_of)
         except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
-            raise ConfigError(_as_sentence(error)) from error
-
-
-@contextmanager
-def _primary_folder(folders: Sequence[Path]) -> Iterator[Path]:
-    """Makes the folder that Hydra searches first. Hydra wants config.yaml to be there."""
-    with tempfile.TemporaryDirectory() as name:
-        primary = Path(name).resolve()
-        for folder in folders:
-            if (folder / "config.yaml").is_file():
-                shutil.copyfile(folder / "config.yaml", primary / "config.yaml")
-                break
-        yield primary
-
-
-def _experiment_by_name(overrides: Sequence[str], primary: Path) -> list[str]:
-    """Copies an experiment file given by path to where Hydra finds it by name."""
-    named, key = list(overrides), "experiment="
-    for i, text in enumerate(named):
-        if text.startswith(key) and text.endswith((".yaml", ".yml")):
-            source = Path(text[len(key) :])
-            if not source.is_file():
-                raise ConfigError(
-                    f"The experiment file '{source}' does not exist."
-                    f"{suggest_path(source) or ' Check the path.'}"
-                )
-            (primary / "experiment").mkdir(exist_ok=True)
-            shutil.copyfile(source, primary / "experiment" / "given.yaml")
-            named[i] = f"{key}given"
-    return named
-
-
-def _as_url(folder: Path) -> str:
-    return f'"file://{folder.as_posix()}"'
-
-
-def _require_understood(text: str, folders: Sequence[Path]) -> None:
-    """Refuses an override in one sentence; Hydra would print a page."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
-
-    try:
-        override = OverridesParser.create().parse_override(text)
-    except HydraException as error:
-        raise ConfigError(
-            f"'{mask_passwords(text)}' is not an override. Write KEY=VALUE, such as "
-            "train.epochs=40; a value with signs such as = ? or * needs quotes of its own: "
-            "\"KEY='VALUE'\"."
-        ) from error
-    key, settings = override.key_or_group, Settings()
-    if override.is_sweep_override():
-        raise ConfigError(
-            f"'{mask_passwords(text)}' asks for several values of {key}, but a command runs once. "
-            "Give one value; `tune` searches over many."
-        )
-    if key not in override_keys(settings):
-        raise ConfigError(f"There is no setting '{key}'.{suggest_key(settings, key)}")
-    value = override.value()
-    if "." not in key and isinstance(value, str | int | float):
-        require_choice(key, str(value), group_options(key, folders), ConfigError)
+            raise ConfigError(files.explain(error) or _as_sentence(error)) from error
 
 
 def _as_sentence(error: Exception) -> str:

@@ -42,9 +42,13 @@ def keys_named(settings: object, name: str) -> list[str]:
     return [key for key in keys(settings) if key.endswith(f".{name}")]
 
 
+EXPERIMENT: Final = "experiment"
+"""The key that chooses an experiment file; no setting."""
+
+
 def override_keys(settings: object) -> list[str]:
     """Returns the keys that an override can name: every key, and `experiment`."""
-    return [*keys(settings), "experiment"]
+    return [*keys(settings), EXPERIMENT]
 
 
 def suggest_key(settings: object, key: str) -> str:

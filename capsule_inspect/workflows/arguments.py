@@ -10,7 +10,8 @@ from typing import TypeAlias
 from capsule_inspect.errors import ConfigError, UsageError
 from capsule_inspect.files import StrPath
 from capsule_inspect.reporter import SILENT, Reporter
-from capsule_inspect.settings.compose import compose, config_folders, group_options
+from capsule_inspect.settings.compose import compose
+from capsule_inspect.settings.config_folders import config_folders, foreign_conf, group_options
 from capsule_inspect.settings.groups import Settings
 from capsule_inspect.settings.keys import OPTIONS, value_of, with_value
 from capsule_inspect.text import mask_passwords
@@ -69,6 +70,8 @@ def compose_settings(
     folder = as_path(config_dir)
     if "data.dir" in options:
         _refuse_folder_as_group(overrides, folder)
+    if foreign := foreign_conf():
+        reporter.say(foreign)
     if light and not overrides and len(config_folders(folder)) == 1:
         settings = Settings()
     else:

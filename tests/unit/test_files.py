@@ -2,7 +2,14 @@ import threading
 
 import pytest
 
-from capsule_inspect.files import atomic_write, write_bytes, write_csv, write_json, write_text
+from capsule_inspect.files import (
+    atomic_write,
+    read_text,
+    write_bytes,
+    write_csv,
+    write_json,
+    write_text,
+)
 
 
 def test_until_it_is_whole_the_old_file_stands(tmp_path):
@@ -83,3 +90,24 @@ def test_rows_that_cannot_be_made_leave_the_old_file(tmp_path):
         write_csv(file, rows())
     assert file.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_text_is_read_with_or_without_a_byte_order_mark(tmp_path, encoding):
+    file = tmp_path / "text"
+    file.write_bytes("für\r\n€\n".encode(encoding))
+    assert read_text(file) == "für\r\n€\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("a\nfür\n".encode("latin-1"), "line 2 holds the byte 0xFC, which is not UTF-8"),
+        (b"\xff\xfea\x00b", "line 1 holds the byte"),
+    ],
+)
+def test_text_in_another_encoding_is_refused_with_the_line(tmp_path, data, message):
+    file = tmp_path / "text"
+    file.write_bytes(data)
+    with pytest.raises(ValueError, match=message):
+        read_text(file)

@@ -37,12 +37,13 @@ def test_what_is_written_is_read(tmp_path_factory, name, label, fold) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
-        ("path,label", "label,path", "does not start with the line"),
+        ("path,label", "path,class", "has the column label 0 times, not once"),
+        ("path,label", "path,label,label", "has the column label 2 times, not once"),
         (",40,30", ",forty,30", "line 2"),
         (",40,30", ",0,30", "line 2: a picture of 0 x 30 pixels"),
         (",40,30", ",40,-30", "line 2: a picture of 40 x -30 pixels"),
-        (",40,30", ",40", "8 cells"),
-        (",40,30", ",40,30,1", "8 cells"),
+        (",40,30", ",40", "as many cells as the first"),
+        (",40,30", ",40,30,1", "as many cells as the first"),
         (",test,", ",exam,", "'exam' is no split"),
         ("test/good/1.png", "../good/1.png", "leaves the data set's root"),
         ("test/good/1.png", "/good/1.png", "leaves the data set's root"),
@@ -57,6 +58,34 @@ def test_a_damaged_manifest_is_refused(tmp_path: Path, old: str, new: str, compl
     manifest.write_text(text.replace(old, new))
     with pytest.raises(DataError, match=complaint):
         read_manifest(manifest)
+
+
+@pytest.mark.parametrize(
+    "saved",
+    [
+        lambda text: text.encode("utf-8-sig"),
+        lambda text: text.encode("utf-16"),
+        lambda text: text.replace(",", ";").encode(),
+        lambda text: text.replace(",", ";").replace("\n", "\r\n").encode("utf-8-sig"),
+        lambda text: (
+            text.replace("width,height\n", "width,height,note\n")
+            .replace(",30\n", ",30,\n")
+            .replace(",480\n", ",480,bad light\n")
+            .encode()
+        ),
+        lambda text: "".join(
+            ",".join([line.split(",")[1], line.split(",")[0], *line.split(",")[2:]])
+            for line in text.splitlines(keepends=True)
+        ).encode(),
+    ],
+    ids=["mark", "utf-16", "semicolons", "all of Excel", "a column more", "another order"],
+)
+def test_a_manifest_is_read_as_a_spreadsheet_saves_it(tmp_path: Path, saved) -> None:
+    manifest = tmp_path / "manifest.csv"
+    write_manifest(manifest, [GOOD, CRACK])
+    before = read_manifest(manifest)
+    manifest.write_bytes(saved(manifest.read_text(encoding="utf-8")))
+    assert read_manifest(manifest) == before
 
 
 def test_a_manifest_that_is_no_text_is_refused(tmp_path: Path) -> None:
