@@ -1,8 +1,9 @@
 """Evaluation of a cross-validation study: each network judges its left-out fold."""
 
 import csv
+import math
 import statistics
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from capsule_inspect.evaluation.judge import (
     judgement_cells,
     judgement_columns,
     read_judgement,
+    read_share,
 )
 from capsule_inspect.evaluation.metrics import ClassMetrics, ConfusionMatrix
 from capsule_inspect.files import write_csv
@@ -71,27 +73,41 @@ def read_out_of_fold(path: Path) -> tuple[tuple[OutOfFold, ...], tuple[str, ...]
         with path.open(newline="", encoding="utf-8") as stream:
             reader = csv.DictReader(stream, strict=True)
             classes = classes_of(reader.fieldnames or ())
-            predictions = tuple(
-                OutOfFold(
-                    judgement=read_judgement(row, classes),
-                    fold=int(row["fold"]),
-                    seed=int(row["seed"]),
-                    temperature=float(row["temperature"]),
-                    threshold=float(row["threshold"]),
-                    mask_threshold=float(row["mask_threshold"]),
-                    model_sha256=row["model_sha256"],
-                )
-                for row in reader
-            )
+            predictions = tuple(_read_rows(reader, classes))
     except OSError as error:
         raise DataError(f"'{path}' cannot be read ({error.strerror}).") from error
     except (KeyError, ValueError, TypeError, IndexError, csv.Error) as error:
+        place = f" at line {reader.line_num}" if reader.line_num else ""
         raise DataError(
-            f"'{path}' is damaged ({error}). Write it again with `capsule-inspect evaluate STUDY`."
+            f"'{path}' is damaged{place} ({error}). Write it again with `capsule-inspect evaluate "
+            "STUDY`."
         ) from error
     if not predictions:
         raise DataError(f"'{path}' holds no predictions.")
     return predictions, classes
+
+
+def _read_rows(rows: Iterable[Mapping[str, str]], classes: tuple[str, ...]) -> Iterator[OutOfFold]:
+    """Yields predictions; raises ValueError at the first row that cannot be."""
+    seen = set()
+    for row in rows:
+        temperature = float(row["temperature"])
+        if not 0 < temperature < math.inf:
+            raise ValueError(f"the temperature {row['temperature']} is not above 0")
+        prediction = OutOfFold(
+            judgement=read_judgement(row, classes),
+            fold=int(row["fold"]),
+            seed=int(row["seed"]),
+            temperature=temperature,
+            threshold=read_share(row["threshold"]),
+            mask_threshold=read_share(row["mask_threshold"]),
+            model_sha256=row["model_sha256"],
+        )
+        key = (prediction.seed, prediction.judgement.path)
+        if key in seen:
+            raise ValueError(f"the picture '{key[1]}' is there twice for the seed {key[0]}")
+        seen.add(key)
+        yield prediction
 
 
 def _rows(predictions: Sequence[OutOfFold], classes: Sequence[str]) -> Iterator[list[object]]:

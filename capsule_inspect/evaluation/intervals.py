@@ -19,6 +19,9 @@ estimate's standard error: sqrt(0.025 * 0.975 / 2000) / phi(1.96), where phi is 
 normal distribution."""
 
 Interval = tuple[float, float]
+NoInterval = tuple[None, None]
+NO_INTERVAL: NoInterval = (None, None)
+"""Where the pictures do not tell how sure an estimate is."""
 
 
 def wilson(successes: int, n: int) -> Interval:
@@ -50,7 +53,7 @@ def bootstrap_mean(values: Sequence[float]) -> Interval:
     (`benchmarks/interval_coverage.py`).
 
     Args:
-        values: At least one value.
+        values: At least two values that differ; others do not tell how far a mean may be off.
     """
     array = np.asarray(values, np.float64)
     picks = np.random.default_rng(0).integers(0, array.size, (RESAMPLES, array.size))
@@ -75,6 +78,15 @@ def resample(defective: Flags, times: int) -> Floats:
         if n := int(kind.sum()):
             weights[:, kind] = generator.multinomial(n, np.full(n, 1 / n), times)
     return weights
+
+
+def can_resample(defective: Flags) -> bool:
+    """Tells whether the samples of `resample` differ in both kinds; a single picture cannot.
+
+    Args:
+        defective: bool [n], which pictures are defective.
+    """
+    return 1 not in (int(defective.sum()), int((~defective).sum()))
 
 
 def percentiles(estimates: Floats) -> Interval:

@@ -223,8 +223,11 @@ def read_judgement(row: Mapping[str, str], classes: Sequence[str]) -> Judgement:
 
     Raises:
         KeyError: A column is missing.
-        ValueError: A cell is not a number.
+        ValueError: A cell holds what cannot be there.
     """
+    for column, known in (("truth", classes), ("label", (*classes, NO_CAPSULE))):
+        if row[column] not in known:
+            raise ValueError(f"the {column} '{row[column]}' is no class")
     probabilities = [row[f"{_PROBABILITY}{name}"] for name in classes]
     overlap = None
     if row["true_area_px"]:
@@ -238,7 +241,19 @@ def read_judgement(row: Mapping[str, str], classes: Sequence[str]) -> Judgement:
         sha256=row["sha256"],
         truth=row["truth"],
         label=row["label"],
-        defect_score=float(row["defect_score"]),
-        probabilities=tuple(float(p) for p in probabilities) if probabilities[0] else (),
+        defect_score=read_share(row["defect_score"]),
+        probabilities=tuple(map(read_share, probabilities)) if probabilities[0] else (),
         overlap=overlap,
     )
+
+
+def read_share(cell: str) -> float:
+    """Reads a number in [0, 1].
+
+    Raises:
+        ValueError: The cell holds another number, or none.
+    """
+    value = float(cell)
+    if not 0 <= value <= 1:
+        raise ValueError(f"{cell} is not between 0 and 1")
+    return value

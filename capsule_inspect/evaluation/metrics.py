@@ -8,10 +8,12 @@ import numpy as np
 
 from capsule_inspect.choices import GOOD
 from capsule_inspect.evaluation.intervals import (
+    NO_INTERVAL,
     RESAMPLES,
     Flags,
     Floats,
     bootstrap_mean,
+    can_resample,
     newcombe_auroc,
     percentiles,
     resample,
@@ -36,7 +38,7 @@ def estimate_share(name: str, outcomes: Sequence[bool]) -> Metric | None:
 
 
 def estimate_mean(name: str, values: Sequence[float]) -> Metric | None:
-    """Returns the mean, with a bootstrap interval; None without values.
+    """Returns the mean, with a bootstrap interval if the values differ; None without values.
 
     Args:
         name: Name of the metric.
@@ -44,7 +46,8 @@ def estimate_mean(name: str, values: Sequence[float]) -> Metric | None:
     """
     if not values:
         return None
-    return Metric(name, sum(values) / len(values), len(values), *bootstrap_mean(values))
+    interval = bootstrap_mean(values) if min(values) < max(values) else NO_INTERVAL
+    return Metric(name, sum(values) / len(values), len(values), *interval)
 
 
 def estimate_auroc(goods: Sequence[float], defects: Sequence[float]) -> Metric | None:
@@ -79,13 +82,16 @@ def estimate_average_precision(goods: Sequence[float], defects: Sequence[float])
         defects: Defect scores of the defective pictures.
 
     Returns:
-        `average_precision` with a bootstrap interval; None without pictures of both kinds.
+        `average_precision`, with a bootstrap interval if no kind has a single picture; None without
+        pictures of both kinds.
     """
     if not goods or not defects:
         return None
     scores = np.array([*goods, *defects], np.float64)
     defective = np.arange(scores.size) >= len(goods)
     value = _average_precision(scores, defective, np.ones((1, scores.size)))[0]
+    if not can_resample(defective):
+        return Metric("average_precision", float(value), scores.size, *NO_INTERVAL)
     samples = _average_precision(scores, defective, resample(defective, RESAMPLES))
     return Metric("average_precision", float(value), scores.size, *percentiles(samples))
 

@@ -7,7 +7,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from capsule_inspect.evaluation.intervals import Floats, percentiles, resample
+from capsule_inspect.evaluation.intervals import (
+    NO_INTERVAL,
+    Floats,
+    Interval,
+    NoInterval,
+    can_resample,
+    percentiles,
+    resample,
+)
 from capsule_inspect.inference.decide import defect_map
 from capsule_inspect.inference.inspector import Finding
 from capsule_inspect.modelfile.metadata import Metric
@@ -120,7 +128,7 @@ _Histogram = tuple[NDArray[np.int64], NDArray[np.int32] | Floats]
 
 
 def measure_pixels(tallies: Sequence[PixelTally]) -> tuple[Metric, ...]:
-    """Computes `PIXEL_METRICS`, with bootstrap intervals over pictures.
+    """Computes `PIXEL_METRICS`, with bootstrap intervals if no kind has a single picture.
 
     `pixel_auroc` is the chance that a defect pixel outscores a sound one; ties count half. `aupro`
     (Bergmann et al., "The MVTec anomaly detection dataset", IJCV 129, 2021) is the area under the
@@ -138,10 +146,13 @@ def measure_pixels(tallies: Sequence[PixelTally]) -> tuple[Metric, ...]:
     if not defective.any() or not any(tally.sound_counts.size for tally in tallies):
         return ()
     values = _areas(tallies, np.ones((1, len(tallies))))
-    samples = _areas(tallies, resample(defective, _PIXEL_RESAMPLES))
+    intervals: list[Interval | NoInterval] = [NO_INTERVAL] * len(values)
+    if can_resample(defective):
+        samples = _areas(tallies, resample(defective, _PIXEL_RESAMPLES))
+        intervals = [percentiles(sample) for sample in samples]
     return tuple(
-        Metric(name, float(value[0]), len(tallies), *percentiles(sample))
-        for name, value, sample in zip(PIXEL_METRICS, values, samples, strict=True)
+        Metric(name, float(value[0]), len(tallies), *interval)
+        for name, value, interval in zip(PIXEL_METRICS, values, intervals, strict=True)
     )
 
 
@@ -248,6 +259,14 @@ class Overlap:
     intersection: int
     predicted: int
     true: int
+
+    def __post_init__(self) -> None:
+        """Raises ValueError if the counts are not of two masks."""
+        if not 0 <= self.intersection <= min(self.predicted, self.true):
+            raise ValueError(
+                f"masks of {self.true} and {self.predicted} pixels cannot have "
+                f"{self.intersection} in common"
+            )
 
     @property
     def dice(self) -> float:

@@ -1,4 +1,5 @@
 import statistics
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -151,14 +152,22 @@ stored_judgements = st.builds(
     label=st.sampled_from((*STORED_CLASSES, NO_CAPSULE)),
     defect_score=units,
     probabilities=st.one_of(st.just(()), st.tuples(units, units, units)),
-    overlap=st.none() | st.builds(Overlap, counts, counts, counts),
+    overlap=st.none()
+    | st.tuples(counts, counts, counts).map(lambda n: Overlap(n[0], n[0] + n[1], n[0] + n[2])),
 )
 predictions = st.builds(
     OutOfFold, stored_judgements, counts, counts, st.floats(0.1, 9), units, units, texts
 )
 
 
-@given(st.lists(predictions, min_size=1, max_size=4).map(tuple))
+@given(
+    st.lists(
+        predictions,
+        min_size=1,
+        max_size=4,
+        unique_by=lambda each: (each.seed, each.judgement.path),
+    ).map(tuple)
+)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_is_written_is_read_back(tmp_path, written):
     path = tmp_path / "out_of_fold.csv"
@@ -186,6 +195,36 @@ def test_a_damaged_file_is_refused_by_name(tmp_path, old, new):
     message = damaged(tmp_path / "out_of_fold.csv", old, new)
     assert "out_of_fold.csv' is damaged" in message
     assert "capsule-inspect evaluate" in message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("aa,crack,crack", "aa,carck,crack", "the truth 'carck' is no class"),
+        ("aa,crack,crack", "aa,crack,carck", "the label 'carck' is no class"),
+        (",crack,0.5,", ",crack,1.7,", "1.7 is not between 0 and 1"),
+        (",0.25,0.25,", ",0.25,nan,", "nan is not between 0 and 1"),
+        (",5,4,3,", ",5,4,5,", "masks of 5 and 4 pixels cannot have 5 in common"),
+        (",5,4,3,", ",-5,4,3,", "masks of -5 and 4 pixels cannot have 3 in common"),
+        (",1.0,0.5,0.5,", ",0.0,0.5,0.5,", "the temperature 0.0 is not above 0"),
+        (",1.0,0.5,0.5,", ",1.0,1.5,0.5,", "1.5 is not between 0 and 1"),
+    ],
+)
+def test_a_row_that_cannot_be_is_refused_with_its_line(tmp_path, old, new, reason):
+    message = damaged(tmp_path / "out_of_fold.csv", old, new)
+    assert f"out_of_fold.csv' is damaged at line 2 ({reason})" in message
+
+
+def test_a_picture_that_is_there_twice_is_refused(tmp_path):
+    path = tmp_path / "out_of_fold.csv"
+    row = OutOfFold(ONE.judgements[0], 0, 1, 1.0, 0.5, 0.5, "bb")
+    write_out_of_fold(path, [row, replace(row, seed=2)], CLASSES)
+    assert len(read_out_of_fold(path)[0]) == 2
+    write_out_of_fold(path, [row, replace(row, seed=2), row], CLASSES)
+    with pytest.raises(
+        DataError, match=r"line 4 \(the picture '0.png' is there twice for the seed 1"
+    ):
+        read_out_of_fold(path)
 
 
 def test_a_missing_file_and_one_without_rows_are_refused(tmp_path):

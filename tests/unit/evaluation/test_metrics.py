@@ -22,7 +22,7 @@ from capsule_inspect.evaluation.metrics import (
     measure_classes,
     segmented,
 )
-from capsule_inspect.evaluation.pixels import Overlap, PixelTally, tally_pixels
+from capsule_inspect.evaluation.pixels import PIXEL_METRICS, Overlap, PixelTally, tally_pixels
 from capsule_inspect.modelfile.metadata import Metric
 
 CLASSES = ("good", "crack", "poke")
@@ -116,8 +116,9 @@ def test_metrics_are_what_their_names_say(judgements):
     assert list(measured) == [name for name in METRICS if expected.get(name) is not None]
     for name, metric in measured.items():
         assert metric.value == pytest.approx(expected[name], abs=1e-9)
-        assert metric.low <= metric.value + 1e-9
-        assert metric.value <= metric.high + 1e-9
+        if metric.low is not None:
+            assert metric.low <= metric.value + 1e-9
+            assert metric.value <= metric.high + 1e-9
 
 
 def test_a_set_worked_out_by_hand():
@@ -243,6 +244,21 @@ def test_class_folders_without_masks_have_no_figures_of_segmentation():
     assert not SEGMENTATION & set(measured)
 
 
+@pytest.mark.parametrize("both", [[4], [4, 4]])
+def test_masks_that_all_score_alike_have_no_interval(both):
+    measured = by_name([judgement("crack", "crack", 0.9, Overlap(each, 10, 10)) for each in both])
+    assert measured["dice"].value == pytest.approx(0.4)
+    assert (measured["dice"].low, measured["dice"].high) == (None, None)
+    assert measured["accuracy"].low == pytest.approx(wilson(len(both), len(both))[0])
+
+
+@pytest.mark.parametrize(("goods", "defects"), [(1, 5), (5, 1)])
+def test_a_single_picture_of_a_kind_gives_pixel_metrics_no_interval(goods, defects):
+    pairs = [("good", "good")] * goods + [("crack", "crack")] * defects
+    measured = by_name([with_pixels(*pair) for pair in pairs])
+    assert {measured[name].low for name in PIXEL_METRICS} == {None}
+
+
 SCORES = st.lists(st.sampled_from([0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0]), min_size=1, max_size=15)
 RANKINGS = {"auroc": estimate_auroc, "average_precision": estimate_average_precision}
 
@@ -255,7 +271,10 @@ def test_rankings_are_those_of_scikit_learn(goods, defects):
     assert auroc.value == pytest.approx(roc_auc_score(truth, scores), abs=1e-9)
     assert precision.value == pytest.approx(average_precision_score(truth, scores), abs=1e-9)
     assert auroc.n == precision.n == len(scores)
-    assert 0 <= precision.low <= precision.high <= 1
+    if 1 in (len(goods), len(defects)):
+        assert (precision.low, precision.high) == (None, None)
+    else:
+        assert 0 <= precision.low <= precision.high <= 1
     assert (auroc.low, auroc.high) == newcombe_auroc(auroc.value, len(defects), len(goods))
 
 
