@@ -15,12 +15,13 @@ from capsule_inspect.settings.groups import ThresholdSettings
 
 _TEMPERATURES = np.geomspace(0.25, 4.0, 81)
 """The temperatures to try, 3.5 % apart."""
-_BLUR = 0.5
-"""Scale of the logistic noise that smooths the F1 curve, in logits of the network. Of the scales
-from 0.05 to 1, the threshold was stable from this one on (`experiments/README.md`)."""
+_BLUR = 0.25
+"""Scale of the logistic noise that smooths the F1 curve, in logits of the network: about half as
+wide as the scores of good pictures spread. Twice as much lifts the threshold over faint defects,
+and less lets a single picture move it (`experiments/README.md`)."""
 _THRESHOLDS_TRIED = 2001
 """Number of thresholds to try for the best F1, evenly spaced between the lowest and the highest
-score. Over a range of 20 logits the step is a fiftieth of the blur."""
+score. Over a range of 20 logits the step is a twenty-fifth of the blur."""
 _MIN_PICTURES = 3
 """Least number of good and of defective pictures. With fewer, defaults are better than a fit."""
 
