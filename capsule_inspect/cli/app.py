@@ -6,7 +6,6 @@ import platform
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from io import TextIOWrapper
 from typing import Any, NoReturn
 
 import typer
@@ -20,6 +19,7 @@ from capsule_inspect.cli.predict import predict
 from capsule_inspect.cli.prepare import prepare
 from capsule_inspect.cli.runs import runs
 from capsule_inspect.cli.serve import serve
+from capsule_inspect.cli.streams import make_patient
 from capsule_inspect.cli.train import train
 from capsule_inspect.cli.tune import tune
 from capsule_inspect.errors import CapsuleInspectError, InterruptedRunError, UsageError
@@ -117,7 +117,7 @@ _add(info, "Inspection")
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line and ends the process with its exit code (see `errors`)."""
-    _print_whatever_comes()
+    make_patient()
     try:
         # Typer would show errors in a box, which cannot be searched for or copied whole.
         exit_code = app(arguments, prog_name=app.info.name, standalone_mode=False)
@@ -143,12 +143,6 @@ def _fail(sentence: str, exit_code: int) -> NoReturn:
 
     Terminal().complain(sentence)
     sys.exit(exit_code)
-
-
-def _print_whatever_comes() -> None:
-    """Makes stdout escape characters that it cannot encode, such as those of file names."""
-    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _show_version(wanted: bool) -> None:

@@ -297,8 +297,6 @@ def _print_json(rows: "Sequence[Record]", classes: Sequence[str]) -> None:
     try:
         for row in rows:
             typer.echo(row.to_json(classes))
-    except BrokenPipeError:
-        raise  # the reader has left, which is no fault
     except OSError as error:
         raise UsageError(f"The rows cannot be printed: {error.strerror}.") from error
 
