@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from capsule_inspect.checks import require_choice
 from capsule_inspect.choices import DEFAULT_RUNTIME, SHIPPED_MODEL, RuntimeName
-from capsule_inspect.errors import ModelFileError, PictureError, UsageError
+from capsule_inspect.errors import ModelFileError, UsageError
 from capsule_inspect.files import StrPath
 from capsule_inspect.imaging.appearance import measure_appearance
 from capsule_inspect.imaging.crop import Crop, find_crops
@@ -109,7 +109,7 @@ class Inspector:
             One finding per capsule, in reading order; empty if there is no capsule.
 
         Raises:
-            PictureError: It is not such an array.
+            TypeError: It is not such an array.
         """
         _require_rgb(picture)
         return tuple(self._judge(crop, picture) for crop in find_crops(picture, self.roi))
@@ -156,7 +156,7 @@ def _require_rgb(picture: object) -> None:
     shape = tuple(getattr(picture, "shape", ()))
     dtype = getattr(picture, "dtype", type(picture).__name__)
     if dtype != np.uint8 or len(shape) != 3 or shape[-1] != 3 or 0 in shape:
-        raise PictureError(f"The picture is {dtype}, {list(shape)}; give uint8 RGB, [H, W, 3].")
+        raise TypeError(f"The picture is {dtype}, {list(shape)}; give uint8 RGB, [H, W, 3].")
 
 
 @dataclass(frozen=True, kw_only=True)

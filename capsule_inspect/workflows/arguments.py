@@ -10,10 +10,12 @@ from typing import TypeAlias
 from capsule_inspect.errors import ConfigError, UsageError
 from capsule_inspect.files import StrPath
 from capsule_inspect.reporter import SILENT, Reporter
+from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.settings.compose import compose
 from capsule_inspect.settings.config_folders import config_folders, foreign_conf, group_options
 from capsule_inspect.settings.groups import Settings
 from capsule_inspect.settings.keys import OPTIONS, value_of, with_value
+from capsule_inspect.settings.yaml_text import read_settings
 from capsule_inspect.text import mask_passwords
 
 Options: TypeAlias = Mapping[str, StrPath | None]
@@ -83,6 +85,39 @@ def compose_settings(
         if value is not None:
             settings = with_value(settings, key, os.fspath(value))
     return settings
+
+
+def compose_for_model(
+    model: Path,
+    overrides: Sequence[str],
+    config_dir: StrPath | None,
+    options: Options,
+    reporter: Reporter = SILENT,
+) -> Settings:
+    """Composes the settings of a workflow with a model; its data set is that of the model's run.
+
+    Args:
+        model: The folder of a run or study, or a file in it.
+        overrides: Settings to change. They may name another data set, and so may the rest.
+        config_dir: A folder of the user's own config groups.
+        options: As `compose_settings` takes them.
+        reporter: Told which data set it is.
+
+    Raises:
+        ConfigError: As `compose_settings` raises it, or the run's settings cannot be read.
+        UsageError: An override contradicts its option.
+    """
+    settings = compose_settings(overrides, config_dir, options, reporter=reporter)
+    run = RunFolder(model if model.is_dir() else model.parent)
+    told = {key for key, value in options.items() if value is not None}
+    told |= {overridden_key(text) for text in overrides}
+    is_told = not told.isdisjoint({"data", "data.dir"})
+    if is_told or settings.data.dir != Settings().data.dir or not run.decision.is_file():
+        return settings
+    trained_on = read_settings(run.config).data
+    reporter.say(f"The data set is '{trained_on.dir}', on which it was trained.")
+    settings = with_value(settings, "data.dir", trained_on.dir)
+    return settings if settings.data.root else with_value(settings, "data.root", trained_on.root)
 
 
 def _refuse_folder_as_group(overrides: Sequence[str], config_dir: Path | None) -> None:

@@ -40,7 +40,12 @@ from capsule_inspect.training.study import (
     open_study,
     require_finished,
 )
-from capsule_inspect.workflows.arguments import all_overrides, as_path, compose_settings, options_of
+from capsule_inspect.workflows.arguments import (
+    all_overrides,
+    as_path,
+    compose_for_model,
+    options_of,
+)
 from capsule_inspect.workflows.extras import require_train_extra
 from capsule_inspect.workflows.models import load_model
 
@@ -90,7 +95,8 @@ def evaluate(  # noqa: PLR0913  (each choice is a parameter)
 
     Args:
         model: A `.tflite` or `.keras` file, the folder of a run or study, or an out_of_fold.csv.
-        data: The data set folder; by default the setting data.dir.
+        data: The data set folder; by default that of the run, if the model is of one, else the
+            setting data.dir.
         split: `train`, `val`, `test` (the default) or `all`; not for a study.
         out: The folder to make; by default `runs/evaluate/<time>-<model>/`.
         runtime: What executes a `.tflite` file.
@@ -104,7 +110,7 @@ def evaluate(  # noqa: PLR0913  (each choice is a parameter)
             used; or runs of a study are not finished.
     """
     options = options_of(data=data, data_root=data_root)
-    settings = compose_settings(overrides, config_dir, options, reporter=reporter)
+    settings = compose_for_model(Path(model), overrides, config_dir, options, reporter)
     require_train_extra("evaluate", ("sklearn",))
     path = Path(model)
     reporter.say(f"Measuring {path}.")

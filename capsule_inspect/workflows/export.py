@@ -16,7 +16,7 @@ from capsule_inspect.settings.groups import ExportSettings, Settings
 from capsule_inspect.settings.yaml_text import read_settings
 from capsule_inspect.training.decision import read_decision, resolve_model
 from capsule_inspect.training.study import CrossValidationRun, open_study, require_finished
-from capsule_inspect.workflows.arguments import as_path, compose_settings, options_of
+from capsule_inspect.workflows.arguments import as_path, compose_for_model, options_of
 from capsule_inspect.workflows.extras import import_training_stack
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ def export(  # noqa: PLR0913  (each choice is a parameter)
 
     Args:
         model: A `.keras` file, or the folder of a run or study.
-        data: The data set folder; by default the setting data.dir.
+        data: The data set folder; by default that of the run, if the model is of one, else the
+            setting data.dir.
         out: The file to write; by default model.tflite beside the network. Not for a study.
         force: Write a file even if it disagrees too much with its network.
         data_root: The folder of the pictures, if they have moved.
@@ -75,7 +76,7 @@ def export(  # noqa: PLR0913  (each choice is a parameter)
     options = options_of(
         "export", data=data, data_root=data_root, cross_validation=cross_validation
     )
-    settings = compose_settings(overrides, config_dir, options, reporter=reporter)
+    settings = compose_for_model(Path(model), overrides, config_dir, options, reporter)
     path, file = Path(model), as_path(out)
     read = read_dataset(Path(settings.data.dir), settings.data.root)
     study = open_study(path)

@@ -228,7 +228,7 @@ class TestBytes:
     ],
 )
 def test_what_is_no_rgb_array_is_refused(tiny_model, picture):
-    with pytest.raises(PictureError, match=r"give uint8 RGB, \[H, W, 3\]"):
+    with pytest.raises(TypeError, match=r"give uint8 RGB, \[H, W, 3\]"):
         load(tiny_model).inspect(picture)
 
 

@@ -7,9 +7,11 @@ from recorder import Recorder
 from capsule_inspect.errors import ConfigError, UsageError
 from capsule_inspect.settings.groups import Settings
 from capsule_inspect.settings.keys import OPTIONS, value_of
+from capsule_inspect.settings.yaml_text import to_yaml
 from capsule_inspect.workflows.arguments import (
     all_overrides,
     as_path,
+    compose_for_model,
     compose_settings,
     options_of,
     overridden_key,
@@ -38,6 +40,44 @@ def test_a_data_set_folder_needs_no_quotes_and_outranks_config_files(folder, tmp
     settings = compose_settings(options=options)
     assert (settings.data.dir, settings.data.root) == ("a b=c", "a b=c")
     assert compose_settings(options=dict.fromkeys(options)).data.dir == "other"
+
+
+@pytest.fixture
+def run(tmp_path) -> Path:
+    """A finished run of the data set `sets/1.10`, as far as settings are concerned."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    settings = compose_settings(["data.dir=sets/1.10", "data.root=elsewhere", "train.epochs=3"])
+    (folder / "config.yaml").write_text(to_yaml(settings))
+    (folder / "decision.json").touch()
+    return folder
+
+
+@pytest.mark.parametrize("file", ["", "model.keras", "model.tflite"])
+def test_a_model_of_a_run_brings_its_data_set_and_nothing_else(run, file):
+    recorder = Recorder()
+    (run / "model.keras").touch()
+    (run / "model.tflite").touch()
+    settings = compose_for_model(run / file, [], None, options_of(data=None), recorder)
+    assert (settings.data.dir, settings.data.root) == ("sets/1.10", "elsewhere")
+    assert settings.train == Settings().train
+    assert recorder.said == ["The data set is 'sets/1.10', on which it was trained."]
+
+
+def test_another_data_set_may_be_named_in_every_way(run, tmp_path):
+    def data_dir(*overrides: str, **options: str) -> str:
+        given = options_of(**{"data": None, **options})
+        return compose_for_model(run, overrides, None, given).data.dir
+
+    default = Settings().data.dir
+    assert data_dir(data="other") == "other"
+    assert data_dir(f"data.dir={default}") == default
+    assert data_dir("data=capsule") == default
+    (tmp_path / "mine.yaml").write_text("# @package _global_\ndata: {dir: other}\n")
+    assert data_dir("experiment=mine.yaml") == "other"
+    assert data_dir("export=float16") == "sets/1.10"
+    (run / "decision.json").unlink()
+    assert data_dir() == default
 
 
 def test_options_are_told_by_the_settings_they_stand_for():
