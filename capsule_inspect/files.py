@@ -5,6 +5,7 @@ A reader never sees half a file.
 
 import codecs
 import csv
+import hashlib
 import json
 import os
 import threading
@@ -71,6 +72,11 @@ def read_text(path: Path) -> str:
             f"line {line} holds the byte 0x{data[error.start]:02X}, which is not UTF-8. Save the "
             "file as UTF-8"
         ) from error
+
+
+def hash_file(path: Path) -> str:
+    """Returns the SHA-256 of a file's content."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def write_bytes(path: Path, data: bytes) -> None:

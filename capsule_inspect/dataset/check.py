@@ -3,7 +3,6 @@
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +12,11 @@ from capsule_inspect.choices import GOOD
 from capsule_inspect.dataset.data_set import MASKS, class_order
 from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture
 from capsule_inspect.dataset.manifest import leaves_root
+from capsule_inspect.dataset.pixel_hash import hash_mask, hash_picture
 from capsule_inspect.dataset.split import MIN_TO_SPLIT
 from capsule_inspect.errors import DataError, PictureError
 from capsule_inspect.imaging.encode import encode_mask
-from capsule_inspect.imaging.picture import Picture, name_file
+from capsule_inspect.imaging.picture import name_file
 from capsule_inspect.imaging.read import read_mask, read_picture
 from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.text import on_one_line
@@ -31,10 +31,11 @@ class CheckedPicture:
         label: Class name.
         mask: POSIX path of its mask, relative to the root, or to the data set folder if
             `mask_png` has its content; empty without a mask.
-        sha256: Hash of its pixels, as `hash_pixels` returns it.
+        sha256: Hash of its pixels, as `hash_picture` returns it.
         width: Width in pixels.
         height: Height in pixels.
         mask_png: Content of the mask file that `prepare` writes; None if it writes none.
+        mask_sha256: Hash of its mask, as `hash_mask` returns it; empty without a mask.
     """
 
     path: str
@@ -44,14 +45,7 @@ class CheckedPicture:
     width: int
     height: int
     mask_png: bytes | None = None
-
-
-def hash_pixels(picture: Picture) -> str:
-    """Returns the sha256 of a picture's shape and RGB values, the same for every file format."""
-    height, width, _ = picture.shape
-    digest = sha256(f"rgb uint8 {height} {width}\n".encode())
-    digest.update(np.ascontiguousarray(picture).data)
-    return digest.hexdigest()
+    mask_sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -219,10 +213,11 @@ def _check_picture(
         path=found.path,
         label=found.label,
         mask=stored,
-        sha256=hash_pixels(pixels),
+        sha256=hash_picture(pixels),
         width=width,
         height=height,
         mask_png=png,
+        mask_sha256=hash_mask(mask) if stored and mask is not None else "",
     )
     return checked, problems
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from capsule_inspect.choices import GOOD, SPLITS
 from capsule_inspect.dataset.manifest import MANIFEST, Sample, read_manifest, write_manifest
+from capsule_inspect.dataset.pixel_hash import hash_mask, hash_picture
 from capsule_inspect.errors import DataError
 from capsule_inspect.files import write_json
 from capsule_inspect.imaging.picture import Picture
@@ -32,6 +33,8 @@ class DataSet:
         licence: Licence note of the pictures.
         version: Version of the tool that wrote the folder.
         mask_root: Folder that the paths of masks are relative to; None if it is `root`.
+        checks_pixels: Whether pictures and masks are held against their hashes when they are read.
+            Those that `read_dataset` returns are; not those that have just been hashed.
     """
 
     root: Path
@@ -42,6 +45,7 @@ class DataSet:
     licence: str
     version: str
     mask_root: Path | None = None
+    checks_pixels: bool = field(default=False, compare=False)
 
     def of_split(self, split: str) -> tuple[Sample, ...]:
         """Returns the pictures of `train`, `val` or `test`, sorted by path."""
@@ -56,8 +60,12 @@ class DataSet:
 
         Raises:
             PictureError: The picture cannot be read.
+            DataError: Its pixels are not those that were prepared.
         """
-        return read_picture(self.root / sample.path)
+        picture = read_picture(self.root / sample.path)
+        if self.checks_pixels and hash_picture(picture) != sample.sha256:
+            raise _changed(f"The picture '{sample.path}'")
+        return picture
 
     def read(self, sample: Sample) -> tuple[Picture, NDArray[np.bool_] | None]:
         """Reads the picture of a sample and its true mask.
@@ -68,7 +76,8 @@ class DataSet:
 
         Raises:
             PictureError: The picture or its mask cannot be read.
-            DataError: The mask is not of the picture's size, so it belongs to another picture.
+            DataError: The pixels of either are not those that were prepared, or the mask is not of
+                the picture's size, so it belongs to another picture.
         """
         picture = self.read_picture(sample)
         height, width, _ = picture.shape
@@ -83,6 +92,9 @@ class DataSet:
                 f"The mask '{sample.mask}' is not of the size of its picture '{sample.path}': "
                 f"{mask.shape} against {shape}. Prepare the data again, or check --data-root."
             )
+        known = self.checks_pixels and sample.mask_sha256  # older manifests have no hash
+        if known and hash_mask(mask) != known:
+            raise _changed(f"The mask '{sample.mask}'")
         return mask > 0
 
     @property
@@ -94,6 +106,21 @@ class DataSet:
     def pictures_sha256(self) -> str:
         """Hash of the sorted hashes of all pictures: `training_sha256` if all are in `train`."""
         return _sha256_of(self.samples)
+
+    @property
+    def data_sha256(self) -> str:
+        """Hash of all that a run learns from: pictures, labels, splits, folds and masks."""
+        rows = sorted(
+            f"{s.sha256} {s.label} {s.split} {s.fold} {s.mask_sha256}\n" for s in self.samples
+        )
+        return hashlib.sha256("".join(rows).encode()).hexdigest()
+
+
+def _changed(subject: str) -> DataError:
+    return DataError(
+        f"{subject} has changed since the data set was prepared: its label, its split and all "
+        "figures are of other pixels. Prepare the data again, or check --data-root."
+    )
 
 
 def class_order(labels: Iterable[str]) -> tuple[str, ...]:
@@ -175,12 +202,26 @@ def read_dataset(folder: Path, data_root: Path | str = "") -> DataSet:
             f"'{folder / MANIFEST}' has labels that {DESCRIPTION} does not name: "
             f"{', '.join(unknown)}. Prepare the data again."
         )
+    _refuse_copies_across_splits(folder / MANIFEST, data.samples)
     if not data.root.is_dir():
         raise DataError(
             f"The pictures of '{folder}' should be in '{data.root}', which does not exist. "
             f"If they moved, name their new folder with --data-root.{suggest_path(data.root)}"
         )
     return data
+
+
+def _refuse_copies_across_splits(manifest: Path, samples: Iterable[Sample]) -> None:
+    """Raises DataError if a picture is in two splits: every figure would be too good."""
+    seen: dict[str, Sample] = {}
+    for sample in samples:
+        first = seen.setdefault(sample.sha256, sample)
+        if (first.split, first.fold) != (sample.split, sample.fold):
+            raise DataError(
+                f"'{manifest}' has one picture in two splits or folds: '{first.path}' and "
+                f"'{sample.path}' are the same to the pixel. Take one of them out, or prepare the "
+                "data again."
+            )
 
 
 def _require_files(folder: Path) -> None:
@@ -215,6 +256,7 @@ def _read_description(path: Path, samples: tuple[Sample, ...]) -> DataSet:
             licence=fields.text("licence"),
             version=fields.text("tool_version"),
             mask_root=None if mask_root is None else _root(path, "mask_root", mask_root),
+            checks_pixels=True,
         )
     except OSError as error:
         raise DataError(f"'{path}' cannot be read: {error.strerror}.") from error

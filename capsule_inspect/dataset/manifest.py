@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ class Sample:
         sha256: Hash of the decoded pixels.
         width: Width in pixels.
         height: Height in pixels.
+        mask_sha256: Hash of the decoded mask; empty without a mask, and in older manifests.
     """
 
     path: str
@@ -36,6 +38,7 @@ class Sample:
     sha256: str
     width: int
     height: int
+    mask_sha256: str = ""
 
 
 def leaves_root(path: str) -> bool:
@@ -47,6 +50,8 @@ def leaves_root(path: str) -> bool:
 MANIFEST: Final = "manifest.csv"
 
 _COLUMNS: Final = tuple(field.name for field in fields(Sample))
+_REQUIRED: Final = _COLUMNS[:-1]
+"""The columns that older manifests have, too."""
 
 
 def write_manifest(path: Path, samples: Iterable[Sample]) -> None:
@@ -83,7 +88,11 @@ def read_manifest(path: Path) -> tuple[Sample, ...]:
         ) from error
     if not samples:
         raise DataError(f"'{path}' lists no pictures. Prepare the data again.")
-    return tuple(sorted(samples, key=lambda sample: sample.path))
+    samples.sort(key=lambda sample: sample.path)
+    for one, following in pairwise(samples):
+        if one.path == following.path:
+            raise DataError(f"'{path}' lists '{one.path}' twice. Take one of the lines out.")
+    return tuple(samples)
 
 
 def _sample(row: Mapping[str | None, Any]) -> Sample:
@@ -111,22 +120,23 @@ def _sample(row: Mapping[str | None, Any]) -> Sample:
         sha256=row["sha256"],
         width=width,
         height=height,
+        mask_sha256=row.get("mask_sha256", ""),
     )
 
 
 def _require_columns(path: Path, names: Sequence[str]) -> None:
-    for name in _COLUMNS:
+    for name in _REQUIRED:
         if names.count(name) != 1:
             raise DataError(
                 f"'{path}' has the column {name} {names.count(name)} times, not once. Its first "
-                f"line must name {','.join(_COLUMNS)}. Prepare the data again."
+                f"line must name {','.join(_REQUIRED)}. Prepare the data again."
             )
 
 
 def _delimiter(text: str) -> str:
     """Returns what stands between the cells; some spreadsheets save a semicolon."""
     first = text.partition("\n")[0]
-    return ";" if first.count(";") >= len(_COLUMNS) - 1 else ","
+    return ";" if first.count(";") >= len(_REQUIRED) - 1 else ","
 
 
 def _read_text(path: Path) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from capsule_inspect import __version__
 from capsule_inspect.choices import GOOD
 from capsule_inspect.dataset.check import (
@@ -14,7 +16,6 @@ from capsule_inspect.dataset.check import (
     Problem,
     UnfitDataError,
     check_pictures,
-    hash_pixels,
     set_problems,
 )
 from capsule_inspect.dataset.data_set import (
@@ -26,6 +27,7 @@ from capsule_inspect.dataset.data_set import (
 )
 from capsule_inspect.dataset.layouts.registry import discover
 from capsule_inspect.dataset.manifest import MANIFEST, Sample
+from capsule_inspect.dataset.pixel_hash import hash_mask, hash_picture
 from capsule_inspect.dataset.split import split_pictures
 from capsule_inspect.drawing.capsules import draw_capsule, draw_labels
 from capsule_inspect.errors import UsageError
@@ -65,14 +67,24 @@ def draw_set(
     with reporter.progress(settings.count, "Drawing") as advance:
         for i, label in enumerate(draw_labels(settings.count, settings.seed)):
             capsule = draw_capsule(label, (settings.seed, i), settings.size)
-            path, mask = f"{PICTURES}/{i:0{digits}}.png", ""
+            path, mask, mask_sha256 = f"{PICTURES}/{i:0{digits}}.png", "", ""
             (out / path).write_bytes(encode_picture(capsule.picture))
             if capsule.mask.any():
                 mask = f"{MASKS}/{i:0{digits}}.png"
                 (out / mask).write_bytes(encode_mask(capsule.mask))
+                mask_sha256 = hash_mask(np.where(capsule.mask, 255, 0).astype(np.uint8))
             height, width, _ = capsule.picture.shape
-            pixels = hash_pixels(capsule.picture)
-            drawn.append(CheckedPicture(path, label, mask, pixels, width, height))
+            drawn.append(
+                CheckedPicture(
+                    path=path,
+                    label=label,
+                    mask=mask,
+                    sha256=hash_picture(capsule.picture),
+                    width=width,
+                    height=height,
+                    mask_sha256=mask_sha256,
+                )
+            )
             advance()
     return drawn
 
@@ -217,6 +229,7 @@ def _samples(pictures: Iterable[CheckedPicture], settings: DataSettings) -> tupl
             sha256=picture.sha256,
             width=picture.width,
             height=picture.height,
+            mask_sha256=picture.mask_sha256,
         )
         for picture in listed
     )

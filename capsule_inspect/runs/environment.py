@@ -1,10 +1,12 @@
 """The environment of a run: versions, git commit and data."""
 
+import json
 import os
 import platform
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib import metadata
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from capsule_inspect import __version__
+from capsule_inspect.errors import DataError
 from capsule_inspect.files import write_json
 from capsule_inspect.text import mask_passwords
 
@@ -106,6 +109,7 @@ class Environment:
         git: Git state of the working directory; None outside a repository.
         pictures_sha256: SHA-256 that identifies all pictures of the data set.
         training_sha256: SHA-256 that identifies the pictures of its training split.
+        data_sha256: SHA-256 of all that the run learns from, labels, splits and masks included.
     """
 
     command: str
@@ -119,6 +123,7 @@ class Environment:
     git: GitState | None
     pictures_sha256: str
     training_sha256: str
+    data_sha256: str
 
 
 def look_around(command: str, overrides: Sequence[str], data: "DataSet") -> Environment:
@@ -141,9 +146,31 @@ def look_around(command: str, overrides: Sequence[str], data: "DataSet") -> Envi
         git=read_git_state(),
         pictures_sha256=data.pictures_sha256,
         training_sha256=data.training_sha256,
+        data_sha256=data.data_sha256,
     )
 
 
 def write_environment(folder: Path, environment: Environment) -> None:
     """Writes environment.json into a run folder."""
     write_json(folder / ENVIRONMENT_FILE, asdict(environment))
+
+
+def require_same_data(folder: Path, data: "DataSet", name: str) -> None:
+    """Checks that a run goes on with the data that it began with.
+
+    Args:
+        folder: The run folder. One of an older version does not tell, and passes.
+        data: The data set.
+        name: Its folder, for people.
+
+    Raises:
+        DataError: The run began with other data.
+    """
+    with suppress(OSError, ValueError):
+        began_with = json.loads((folder / ENVIRONMENT_FILE).read_bytes()).get("data_sha256")
+        if began_with in (None, data.data_sha256):
+            return
+        raise DataError(
+            f"The data set '{name}' is not the one that '{folder}' began with: pictures, labels, "
+            "splits or masks differ. Give that one with --data, or begin a new run."
+        )

@@ -28,6 +28,8 @@ class DecisionRule:
         operating_point: Temperature and thresholds.
         training_data_sha256: SHA-256 that identifies the training pictures.
         licence: Permitted uses of the weights under the training data's licence.
+        network_sha256: SHA-256 of the network's file; empty for a study, or if an older version
+            wrote it.
     """
 
     classes: tuple[str, ...]
@@ -35,6 +37,7 @@ class DecisionRule:
     operating_point: OperatingPoint
     training_data_sha256: str
     licence: str
+    network_sha256: str = ""
 
 
 def write_decision(path: Path, rule: DecisionRule) -> None:
@@ -50,13 +53,17 @@ def read_decision(path: Path) -> DecisionRule:
     """
     try:
         keys = frozenset(field.name for field in dataclasses.fields(DecisionRule))
-        fields = StrictObject(parse_object(path.read_bytes()), "", keys)
+        document = {"network_sha256": "", **parse_object(path.read_bytes())}
+        fields = StrictObject(document, "", keys)
         return DecisionRule(
             classes=read_classes(fields),
             roi=read_roi(fields["roi"]),
             operating_point=read_operating_point(fields["operating_point"]),
             training_data_sha256=fields.sha256("training_data_sha256"),
             licence=fields.text("licence"),
+            network_sha256=""
+            if document["network_sha256"] == ""
+            else fields.sha256("network_sha256"),
         )
     except OSError as error:
         raise DataError(

@@ -14,7 +14,7 @@ from capsule_inspect.errors import DataError, InterruptedRunError
 from capsule_inspect.evaluation.judge import gather_evidence, judge
 from capsule_inspect.evaluation.metrics import PICTURE_METRICS, measure
 from capsule_inspect.evaluation.operating_point import choose_on_split
-from capsule_inspect.files import write_json
+from capsule_inspect.files import hash_file, write_json
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.model.encoders.encoder import round_kernels
 from capsule_inspect.model.keras_runner import KerasRunner
@@ -366,7 +366,14 @@ def _finish(trainer: Trainer) -> tuple[Metric, ...]:
         metrics = measure(judge(data, trainer.held_out, replace(trainer.inspector, point=point)))
     if metrics:
         _write_validation(run.validation, metrics)
-    rule = DecisionRule(data.classes, settings.model.roi, point, data.training_sha256, data.licence)
+    rule = DecisionRule(
+        classes=data.classes,
+        roi=settings.model.roi,
+        operating_point=point,
+        training_data_sha256=data.training_sha256,
+        licence=data.licence,
+        network_sha256=hash_file(run.model),
+    )
     write_decision(run.decision, rule)  # last, because it marks the run as finished
     return metrics
 

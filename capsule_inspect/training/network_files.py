@@ -1,16 +1,19 @@
 """Saving and loading of trained networks."""
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile, ZipFile
 
 import keras
 
-from capsule_inspect.errors import ModelFileError
-from capsule_inspect.files import atomic_write
+from capsule_inspect.errors import DataError, ModelFileError
+from capsule_inspect.files import atomic_write, hash_file
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.model import losses, optimizer  # noqa: F401  (registers their classes)
 from capsule_inspect.model.keras_runner import KerasRunner
+from capsule_inspect.modelfile.runtime import LOGITS
 from capsule_inspect.runs.history import read_scores
 from capsule_inspect.runs.run import score
 from capsule_inspect.runs.run_folder import RunFolder
@@ -42,11 +45,25 @@ def load_network(path: Path, compiled: bool) -> keras.Model:
     Raises:
         ModelFileError: The file is damaged or not a network of this version.
     """
+    _require_whole(path)
     try:
         return keras.saving.load_model(path, compile=compiled, safe_mode=True)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except Exception as error:  # Keras raises whatever its parts raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelFileError(f"'{path}' cannot be loaded as a Keras model: {reason}") from error
+
+
+def _require_whole(path: Path) -> None:
+    """Raises ModelFileError if a file is no archive, is cut short, or has a wrong checksum."""
+    try:
+        with ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except (OSError, BadZipFile, ValueError, RuntimeError, EOFError, zlib.error) as error:
+        damaged = getattr(error, "strerror", None) or str(error)
+    if damaged:
+        raise ModelFileError(
+            f"'{path}' is damaged, or is no Keras file ({damaged}). Copy it again, or train again."
+        )
 
 
 @dataclass(frozen=True)
@@ -68,11 +85,34 @@ def load_trained(path: Path) -> TrainedModel:
 
     Raises:
         ModelFileError: The file does not exist or is not a network.
-        DataError: decision.json is missing or damaged.
+        DataError: decision.json is missing, damaged or of another network.
     """
     file = resolve_model(path)
-    rule = read_decision(RunFolder(file.parent).decision)
-    return TrainedModel(load_network(file, compiled=False), rule)
+    decision = RunFolder(file.parent).decision
+    rule = read_decision(decision)
+    network = load_network(file, compiled=False)
+    found, told = _describe(network), _implied(rule)
+    if found != told or rule.network_sha256 not in ("", hash_file(file)):
+        differ = f": the network has {found}, and the rule is for {told}" if found != told else ""
+        raise DataError(
+            f"'{decision}' is not of the network '{file}'{differ}. Put the two files of one run "
+            "beside each other."
+        )
+    return TrainedModel(network, rule)
+
+
+def _describe(network: keras.Model) -> str:
+    """Returns what a network takes and gives, in the words of `_implied`."""
+    outputs, inputs = getattr(network, "output", None), getattr(network, "inputs", None) or ()
+    shape = inputs[0].shape if len(inputs) == 1 else ()
+    window = f"a window of {' x '.join(map(str, shape[2:0:-1]))} px"
+    if not isinstance(outputs, dict) or LOGITS not in outputs:
+        return f"{window} and no output `{LOGITS}`"
+    return f"{window} and {outputs[LOGITS].shape[-1]} classes"
+
+
+def _implied(rule: DecisionRule) -> str:
+    return f"a window of {rule.roi.width} x {rule.roi.height} px and {len(rule.classes)} classes"
 
 
 def save_best(network: keras.Model, metrics: Mapping[str, float], run: RunFolder) -> None:

@@ -1,11 +1,11 @@
 """Load a model of any kind, and describe its error rates."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from capsule_inspect.choices import RuntimeName
+from capsule_inspect.files import hash_file
 from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.workflows.extras import import_training_stack
 
@@ -48,7 +48,7 @@ def load_model(
         from capsule_inspect.inference.inspector import load
 
         inspector = load(file, runtime=runtime, threads=threads)
-        return LoadedModel(inspector, inspector.metadata.training_data_sha256, _sha256(file))
+        return LoadedModel(inspector, inspector.metadata.training_data_sha256, hash_file(file))
     from capsule_inspect.training.decision import resolve_model
 
     resolve_model(file)
@@ -56,11 +56,7 @@ def load_model(
     from capsule_inspect.training.network_files import load_trained
 
     trained = load_trained(file)
-    return LoadedModel(trained.inspector, trained.rule.training_data_sha256, _sha256(file))
-
-
-def _sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    return LoadedModel(trained.inspector, trained.rule.training_data_sha256, hash_file(file))
 
 
 _WORDS = {"false_alarm_rate": "of good capsules called defective", "miss_rate": "of defects missed"}

@@ -11,7 +11,7 @@ from capsule_inspect.files import StrPath, write_text
 from capsule_inspect.model.encoders.registry import require_encoder
 from capsule_inspect.modelfile.metadata import Metric
 from capsule_inspect.reporter import SILENT, Reporter
-from capsule_inspect.runs.environment import look_around, write_environment
+from capsule_inspect.runs.environment import look_around, require_same_data, write_environment
 from capsule_inspect.runs.run_folder import RunFolder, base_name, new_run_folder
 from capsule_inspect.settings.groups import Settings
 from capsule_inspect.settings.keys import OPTIONS, value_of, with_value
@@ -138,7 +138,7 @@ def start_run(
             resumed with other settings than it began with.
         ConfigError: There is no encoder of that name; or the config.yaml of the folder to resume
             is damaged.
-        DataError: The data set cannot be read.
+        DataError: The data set cannot be read, or is not the one that the run began with.
     """
     if value_of(settings, f"{command}.resume"):
         return _resume(command, settings, out, overrides, changeable)
@@ -204,4 +204,6 @@ def _resume(
     for name in may_change:
         if name in given:
             stored = with_value(stored, name, value_of(asked, name))
-    return stored, read_dataset(Path(stored.data.dir), stored.data.root), run
+    data = read_dataset(Path(stored.data.dir), stored.data.root)
+    require_same_data(run.path, data, stored.data.dir)
+    return stored, data, run

@@ -1,4 +1,3 @@
-import hashlib
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -14,13 +13,12 @@ from capsule_inspect.dataset.check import (
     Problem,
     check_pictures,
     copy_problems,
-    hash_pixels,
     set_problems,
 )
 from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture, MakeMask
 from capsule_inspect.dataset.layouts.registry import discover
+from capsule_inspect.dataset.pixel_hash import hash_picture
 from capsule_inspect.errors import DataError
-from capsule_inspect.imaging.read import read_picture
 
 
 def picture(seed: int, height: int = 12, width: int = 16) -> NDArray[np.uint8]:
@@ -63,7 +61,7 @@ def test_a_sound_set_has_no_problems(root: Path) -> None:
         ("good/1.png", "good", "", 16, 12),
         ("good/2.png", "good", "", 16, 12),
     ]
-    assert checked[3].sha256 == hash_pixels(picture(0))
+    assert checked[3].sha256 == hash_picture(picture(0))
 
 
 def test_progress_is_told_after_every_picture(root: Path) -> None:
@@ -348,25 +346,6 @@ def test_nothing_outside_the_folder_is_taken(root: Path, save_picture, outside: 
     assert [problem.path for problem in fatal] == [outside] * 2
     assert all("is outside the folder" in problem.message for problem in fatal)
     assert len(checked) == 5
-
-
-PICTURE = np.random.default_rng(0).integers(0, 256, (2, 3, 3), np.uint8)
-
-
-def test_the_hash_covers_size_and_rgb_values() -> None:
-    expected = hashlib.sha256(b"rgb uint8 2 3\n" + PICTURE.tobytes()).hexdigest()
-    assert hash_pixels(PICTURE) == expected
-    assert hash_pixels(PICTURE.reshape(3, 2, 3)) != expected
-
-
-def test_the_hash_is_of_pixels_not_of_files(tmp_path: Path, save_picture) -> None:
-    files = [save_picture(tmp_path / f"a.{ending}", PICTURE) for ending in ("png", "bmp")]
-    assert [hash_pixels(read_picture(file)) for file in files] == [hash_pixels(PICTURE)] * 2
-
-
-def test_a_view_hashes_as_its_copy() -> None:
-    mirrored = PICTURE[:, ::-1]
-    assert hash_pixels(mirrored) == hash_pixels(mirrored.copy()) != hash_pixels(PICTURE)
 
 
 def pictures(label: str, count: int, mask: str = "") -> list[CheckedPicture]:

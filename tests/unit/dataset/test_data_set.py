@@ -14,6 +14,7 @@ from capsule_inspect.dataset.data_set import (
     write_dataset,
 )
 from capsule_inspect.dataset.manifest import Sample
+from capsule_inspect.dataset.pixel_hash import hash_mask, hash_picture
 from capsule_inspect.errors import DataError, PictureError
 
 GOOD = Sample("test/good/1.png", "good", "", "test", None, "ab" * 32, 40, 30)
@@ -218,6 +219,62 @@ def data(tmp_path: Path, save_picture) -> DataSet:
 def test_a_picture_is_read_from_the_root(data):
     np.testing.assert_array_equal(data.read_picture(sample("good")), PICTURE)
     np.testing.assert_array_equal(data.read(sample("good"))[0], PICTURE)
+
+
+def test_pixels_that_changed_since_they_were_prepared_are_refused(data, save_picture):
+    mask = np.array([[0, 200]] * 2, np.uint8)
+    save_picture(data.root / "mask.png", mask)
+    save_picture(data.root / "a.png", PICTURE[:2, :2])
+    defect = replace(
+        sample("crack", "mask.png"),
+        sha256=hash_picture(PICTURE[:2, :2]),
+        mask_sha256=hash_mask(mask),
+    )
+    for now in (data, replace(data, checks_pixels=True)):
+        assert now.read(defect)[1].sum() == 2
+    strict = replace(data, checks_pixels=True)
+    save_picture(data.root / "mask.png", mask[::-1, ::-1].copy())
+    assert data.read(defect)[1].sum() == 2
+    with pytest.raises(DataError, match=r"The mask 'mask\.png' has changed since"):
+        strict.read(defect)
+    assert strict.read(replace(defect, mask_sha256=""))[1].sum() == 2  # of an older manifest
+    save_picture(data.root / "a.png", PICTURE[:2, 2:4])
+    for read in (strict.read, strict.read_picture):
+        with pytest.raises(DataError, match=r"The picture 'a\.png' has changed since"):
+            read(defect)
+    assert data.read_picture(defect).shape == (2, 2, 3)
+
+
+def test_a_data_set_folder_is_held_against_its_pictures(tmp_path):
+    write_dataset(tmp_path, written_set(tmp_path))
+    assert read_dataset(tmp_path).checks_pixels
+
+
+@pytest.mark.parametrize("changed", [{"split": "train"}, {"fold": 1}])
+def test_a_picture_in_two_splits_or_folds_is_refused(tmp_path, changed):
+    copy = replace(GOOD, path="test/good/copy.png")
+    write_dataset(tmp_path, replace(written_set(tmp_path), samples=(GOOD, copy)))
+    assert len(read_dataset(tmp_path).samples) == 2
+    write_dataset(
+        tmp_path, replace(written_set(tmp_path), samples=(GOOD, replace(copy, **changed)))
+    )
+    with pytest.raises(DataError, match=r"1\.png' and 'test/good/copy\.png' are the same"):
+        read_dataset(tmp_path)
+
+
+def test_the_hash_of_the_data_is_of_all_that_a_run_learns_from():
+    data = DataSet(Path(), ("good", "crack"), (GOOD, CRACK), 0, "", "", "1")
+    changes = [
+        {"sha256": "12" * 32},
+        {"label": "chip"},
+        {"split": "val"},
+        {"fold": 0},
+        {"mask_sha256": "34" * 32},
+    ]
+    others = [replace(data, samples=(GOOD, replace(CRACK, **change))) for change in changes]
+    assert len({each.data_sha256 for each in (data, *others)}) == len(others) + 1
+    moved = replace(CRACK, path="elsewhere/1.png", mask="elsewhere/2.png")
+    assert replace(data, samples=(moved, GOOD)).data_sha256 == data.data_sha256
 
 
 def test_a_missing_picture_is_named(data):

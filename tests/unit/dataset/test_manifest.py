@@ -9,7 +9,9 @@ from capsule_inspect.dataset.manifest import Sample, read_manifest, write_manife
 from capsule_inspect.errors import DataError
 
 GOOD = Sample("test/good/1.png", "good", "", "test", None, "ab" * 32, 40, 30)
-CRACK = Sample("test/crack/1.png", "crack", "masks/1.png", "train", 2, "cd" * 32, 640, 480)
+CRACK = Sample(
+    "test/crack/1.png", "crack", "masks/1.png", "train", 2, "cd" * 32, 640, 480, "ef" * 32
+)
 
 # Names a file system and UTF-8 can hold, without the control characters that `prepare` refuses.
 names = st.text(
@@ -20,9 +22,9 @@ names = st.text(
 def test_a_manifest_is_this_text(tmp_path: Path) -> None:
     write_manifest(tmp_path / "manifest.csv", [GOOD, CRACK])
     assert (tmp_path / "manifest.csv").read_bytes().decode() == (
-        "path,label,mask,split,fold,sha256,width,height\n"
-        "test/crack/1.png,crack,masks/1.png,train,2," + "cd" * 32 + ",640,480\n"
-        "test/good/1.png,good,,test,," + "ab" * 32 + ",40,30\n"
+        "path,label,mask,split,fold,sha256,width,height,mask_sha256\n"
+        "test/crack/1.png,crack,masks/1.png,train,2," + f"{'cd' * 32},640,480,{'ef' * 32}\n"
+        "test/good/1.png,good,,test,," + "ab" * 32 + ",40,30,\n"
     )
 
 
@@ -67,12 +69,7 @@ def test_a_damaged_manifest_is_refused(tmp_path: Path, old: str, new: str, compl
         lambda text: text.encode("utf-16"),
         lambda text: text.replace(",", ";").encode(),
         lambda text: text.replace(",", ";").replace("\n", "\r\n").encode("utf-8-sig"),
-        lambda text: (
-            text.replace("width,height\n", "width,height,note\n")
-            .replace(",30\n", ",30,\n")
-            .replace(",480\n", ",480,bad light\n")
-            .encode()
-        ),
+        lambda text: text.replace("\n", ",bad light\n").replace("bad light", "note", 1).encode(),
         lambda text: "".join(
             ",".join([line.split(",")[1], line.split(",")[0], *line.split(",")[2:]])
             for line in text.splitlines(keepends=True)
@@ -86,6 +83,21 @@ def test_a_manifest_is_read_as_a_spreadsheet_saves_it(tmp_path: Path, saved) -> 
     before = read_manifest(manifest)
     manifest.write_bytes(saved(manifest.read_text(encoding="utf-8")))
     assert read_manifest(manifest) == before
+
+
+def test_an_older_manifest_knows_no_hashes_of_masks(tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest.csv"
+    write_manifest(manifest, [GOOD, CRACK])
+    lines = manifest.read_text(encoding="utf-8").splitlines()
+    manifest.write_text("".join(line.rpartition(",")[0] + "\n" for line in lines))
+    assert read_manifest(manifest) == (replace(CRACK, mask_sha256=""), GOOD)
+
+
+def test_a_picture_that_is_listed_twice_is_refused(tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest.csv"
+    write_manifest(manifest, [GOOD, CRACK, replace(GOOD, split="train")])
+    with pytest.raises(DataError, match=r"lists 'test/good/1\.png' twice"):
+        read_manifest(manifest)
 
 
 def test_a_manifest_that_is_no_text_is_refused(tmp_path: Path) -> None:

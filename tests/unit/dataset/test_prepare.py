@@ -11,10 +11,11 @@ import pytest
 from recorder import Recorder
 
 from capsule_inspect import __version__
-from capsule_inspect.dataset.check import UnfitDataError, hash_pixels
+from capsule_inspect.dataset.check import UnfitDataError
 from capsule_inspect.dataset.data_set import read_dataset
 from capsule_inspect.dataset.layouts.discovery import Discovery
 from capsule_inspect.dataset.layouts.registry import discover
+from capsule_inspect.dataset.pixel_hash import hash_picture
 from capsule_inspect.dataset.prepare import draw_set, prepare_dataset
 from capsule_inspect.drawing.capsules import draw_capsule, draw_labels
 from capsule_inspect.errors import DataError, PictureError, UsageError
@@ -198,7 +199,7 @@ def test_drawn_capsules_lie_in_the_folder_and_say_nothing_of_their_labels(tmp_pa
         expected = draw_capsule(sample.label, (7, i), 200)
         picture = read_picture(data.root / sample.path)
         np.testing.assert_array_equal(picture, expected.picture)
-        assert sample.sha256 == hash_pixels(picture)
+        assert sample.sha256 == hash_picture(picture)
         assert (sample.mask == "") == (sample.label == "good")
         if sample.mask:
             np.testing.assert_array_equal(read_mask(data.root / sample.mask), expected.mask)
@@ -305,7 +306,7 @@ def test_files_hold_what_the_seed_draws_and_only_defects_have_masks(tmp_path: Pa
         expected = draw_capsule(each.label, (4, i), 200)
         picture = read_picture(tmp_path / each.path)
         np.testing.assert_array_equal(picture, expected.picture)
-        assert each.sha256 == hash_pixels(picture)
+        assert each.sha256 == hash_picture(picture)
         assert (each.width, each.height) == (200, 200)
         assert each.mask == ("" if each.label == "good" else f"masks/{i:04}.png")
         if each.mask:

@@ -1,5 +1,6 @@
 import json
 import subprocess
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -8,10 +9,12 @@ import pytest
 from capsule_inspect import __version__
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
+from capsule_inspect.errors import DataError
 from capsule_inspect.runs.environment import (
     GitState,
     look_around,
     read_git_state,
+    require_same_data,
     write_environment,
 )
 
@@ -44,6 +47,21 @@ def repository(work: Path) -> Path:
     for command in (("init", "-q"), ("add", "notes.txt"), (*me, "commit", "-q", "-m", "Begin")):
         subprocess.run(["git", *command], check=True)  # noqa: S607
     return work
+
+
+def test_a_run_goes_on_with_its_own_data_alone(work: Path):
+    write_environment(work, look_around("train", [], DATA))
+    require_same_data(work, DATA, "here")
+    renamed = replace(DATA, samples=(replace(DATA.samples[0], label="fine"), DATA.samples[1]))
+    with pytest.raises(DataError, match=r"'there' is not the one that '.*' began with"):
+        require_same_data(work, renamed, "there")
+
+
+@pytest.mark.parametrize("content", ["{}", "no JSON", None])
+def test_a_run_of_an_older_version_goes_on_with_any_data(work: Path, content: str | None):
+    if content is not None:
+        (work / "environment.json").write_text(content)
+    require_same_data(work, DATA, "here")
 
 
 def test_the_file_holds_what_a_run_was_made_with(work: Path, monkeypatch: pytest.MonkeyPatch):

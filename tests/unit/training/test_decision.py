@@ -43,6 +43,7 @@ RULE = DecisionRule(
     operating_point=OperatingPoint(1.5, 0.4, 0.35, "the tests"),
     training_data_sha256="0f" * 32,
     licence="CC-BY-NC-SA-4.0",
+    network_sha256="1e" * 32,
 )
 
 
@@ -55,6 +56,13 @@ def file(tmp_path: Path) -> Path:
 
 def test_a_rule_comes_back_as_it_was_written(file):
     assert read_decision(file) == RULE
+
+
+def test_the_file_of_an_older_version_names_no_network(file):
+    content = json.loads(file.read_text(encoding="utf-8"))
+    del content["network_sha256"]
+    file.write_text(json.dumps(content), encoding="utf-8")
+    assert read_decision(file).network_sha256 == ""
 
 
 def test_the_file_is_plain_json_that_always_comes_out_the_same(file, tmp_path):
@@ -106,6 +114,9 @@ def test_a_file_cut_anywhere_is_refused(file):
         (("operating_point", "mask_threshold"), -0.1),
         (("training_data_sha256",), "abc"),
         (("licence",), ""),
+        (("network_sha256",), "abc"),
+        (("network_sha256",), None),
+        (("network_sha256",), 0),
         (("extra",), 1),
     ],
 )

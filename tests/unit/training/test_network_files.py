@@ -1,8 +1,12 @@
+from dataclasses import replace
+from zipfile import ZipFile
+
 import keras
 import numpy as np
 import pytest
 
 from capsule_inspect.errors import DataError, ModelFileError
+from capsule_inspect.files import hash_file
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.modelfile.metadata import OperatingPoint
 from capsule_inspect.runs.run_folder import RunFolder
@@ -49,12 +53,57 @@ def test_a_run_folder_or_its_file_gives_an_inspector(run, what):
 def test_what_is_missing_or_damaged_is_named(run):
     with pytest.raises(ModelFileError, match=r"There is no model '.*other\.keras'"):
         load_trained(run.path / "other.keras")
-    run.model.write_bytes(run.model.read_bytes()[:500])
-    with pytest.raises(ModelFileError, match=r"model\.keras' cannot be loaded as a Keras model"):
-        load_trained(run.path)
     run.decision.unlink()
     with pytest.raises(DataError, match=r"decision\.json"):
         load_trained(run.path)
+
+
+@pytest.mark.parametrize("damage", ["half", "a bit", "empty"])
+def test_a_damaged_network_is_called_damaged(run, damage):
+    content = bytearray(run.model.read_bytes())
+    content[len(content) // 2] ^= 16
+    run.model.write_bytes({"half": content[: len(content) // 2], "a bit": content}.get(damage, b""))
+    with pytest.raises(ModelFileError, match=r"model\.keras' is damaged, or is no Keras file"):
+        load_trained(run.path)
+
+
+def test_a_whole_archive_that_keras_cannot_read_is_refused(run):
+    with ZipFile(run.model, "w") as archive:
+        archive.writestr("metadata.json", "{}")
+    with pytest.raises(ModelFileError, match=r"model\.keras' cannot be loaded as a Keras model"):
+        load_trained(run.path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        (
+            {"classes": ("good", "crack", "chip")},
+            "a window of 8 x 8 px and 2 classes, and the rule is for .* 3 classes",
+        ),
+        (
+            {"roi": Roi("whole", 16, 8, 8)},
+            "a window of 8 x 8 px and 2 classes, and the rule is for a window of 16 x 8 px",
+        ),
+        ({"network_sha256": "0f" * 32}, r"is not of the network '.*model\.keras'\. Put"),
+    ],
+)
+def test_the_decision_of_another_network_is_refused(run, changes, found):
+    write_decision(run.decision, replace(RULE, **changes))
+    with pytest.raises(DataError, match=found):
+        load_trained(run.path)
+
+
+def test_a_network_of_another_project_is_refused(run):
+    keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten()]).save(run.model)
+    with pytest.raises(DataError, match="a window of 8 x 8 px and no output `logits`"):
+        load_trained(run.path)
+
+
+def test_a_network_with_its_own_decision_is_loaded(run):
+    known = replace(RULE, network_sha256=hash_file(run.model))
+    write_decision(run.decision, known)
+    assert load_trained(run.path).rule == known
 
 
 @pytest.fixture
@@ -82,7 +131,7 @@ def test_a_network_is_loaded_as_it_was_saved(network, tmp_path, compiled):
 def test_a_file_that_is_no_network_is_named(tmp_path):
     file = tmp_path / "network.keras"
     file.write_bytes(b"no network")
-    with pytest.raises(ModelFileError, match=r"network\.keras' cannot be loaded"):
+    with pytest.raises(ModelFileError, match=r"network\.keras' is damaged, or is no Keras file"):
         load_network(file, compiled=False)
 
 

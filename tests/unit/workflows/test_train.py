@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from recorder import Recorder
 
-from capsule_inspect.dataset.data_set import DataSet, write_dataset
+from capsule_inspect.dataset.data_set import DataSet, read_dataset, write_dataset
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.errors import ConfigError, DataError, UsageError
 from capsule_inspect.model.encoders.registry import ENCODERS
@@ -54,6 +54,14 @@ def test_a_run_resumes_with_its_own_settings(begun):
     assert own == read_settings(begun / "config.yaml")
 
 
+def test_a_run_does_not_go_on_with_other_data(begun, tmp_path):
+    other = replace(read_dataset(tmp_path / "old").samples[0], label="good", split="test")
+    write_dataset(tmp_path / "other", DataSet(tmp_path, ("good",), (other,), 0, "s", "none", "1"))
+    with pytest.raises(DataError, match="'other' is not the one that"):
+        resume("train", begun, data_dir="other")
+    assert resume("train", begun, data_dir="new")[1].source == "new"  # moved, but the same
+
+
 def test_a_new_run_is_named_by_its_data_and_says_what_made_it():
     overrides = ["data.dir=old", "tune.storage='postgresql://me:geheim@host/db'"]
     _, _, run = start_run("tune", compose(overrides), None, overrides)
@@ -84,9 +92,8 @@ def test_a_window_in_the_shape_of_the_pictures_is_settled_when_a_run_begins(comm
     assert settings.model.roi == replace(asked.model.roi, width=160, height=416)
     assert read_settings(run.config) == settings
     assert recorder.said == ["The window has the shape of the pictures: 160 x 416 px."]
-    # Resumed with other pictures, the run keeps its window.
-    resumed, data, _ = resume(command, "run", "data.dir=new")
-    assert (data.source, resumed.model) == ("new", settings.model)
+    resumed, _, _ = resume(command, "run")
+    assert resumed.model == settings.model
 
 
 @pytest.mark.usefixtures("strips")
