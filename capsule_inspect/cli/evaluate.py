@@ -103,7 +103,8 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
         config_dir=config_dir,
         reporter=terminal,
     )
-    print_evaluation(terminal.results, result.evaluation, result.pictures, result.spread)
+    pictures = f"{result.pictures}. {result.caution}" if result.caution else result.pictures
+    print_evaluation(terminal.results, result.evaluation, pictures, result.spread)
     if result.report:
         terminal.say(results_sentence(result.report) + _next(model, result))
     require(required, result.metrics)

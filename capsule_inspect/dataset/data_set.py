@@ -100,12 +100,12 @@ class DataSet:
     @property
     def training_sha256(self) -> str:
         """Hash of the sorted hashes of the training pictures; it identifies them."""
-        return _sha256_of(self.of_split("train"))
+        return hash_of_pictures(self.of_split("train"))
 
     @property
     def pictures_sha256(self) -> str:
         """Hash of the sorted hashes of all pictures: `training_sha256` if all are in `train`."""
-        return _sha256_of(self.samples)
+        return hash_of_pictures(self.samples)
 
     @property
     def data_sha256(self) -> str:
@@ -128,7 +128,8 @@ def class_order(labels: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(set(labels), key=lambda label: (label != GOOD, label)))
 
 
-def _sha256_of(samples: Iterable[Sample]) -> str:
+def hash_of_pictures(samples: Iterable[Sample]) -> str:
+    """Returns the hash of the sorted hashes of pictures; it identifies them."""
     hashes = sorted(sample.sha256 for sample in samples)
     return hashlib.sha256("".join(hashes).encode()).hexdigest()
 

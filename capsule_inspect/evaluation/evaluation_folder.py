@@ -21,7 +21,7 @@ PICTURES_FILE = "pictures.csv"
 
 
 def write_evaluation(
-    folder: Path, evaluation: Evaluation, model: Path, model_sha256: str, as_trained: bool = True
+    folder: Path, evaluation: Evaluation, model: Path, model_sha256: str, caution: str = ""
 ) -> None:
     """Writes metrics.json and pictures.csv.
 
@@ -30,8 +30,7 @@ def write_evaluation(
         evaluation: The evaluation.
         model: The path of the model, as people know it.
         model_sha256: SHA-256 of its file.
-        as_trained: Whether the model was trained on the split `train` of this data set. If not, it
-            may have seen the pictures it is measured on.
+        caution: A sentence if the model may have seen the pictures it is measured on, else empty.
 
     Raises:
         OSError: A file cannot be written.
@@ -40,7 +39,8 @@ def write_evaluation(
         "model": str(model),
         "model_sha256": model_sha256,
         "n": len(evaluation.judgements),
-        "trained_on_this_split": as_trained,
+        "trained_on_this_split": not caution,
+        "caution": caution,
     }
     write_json(folder / METRICS_FILE, {**_document(evaluation), **facts})
     write_csv(folder / PICTURES_FILE, _rows(evaluation, model_sha256))

@@ -103,7 +103,7 @@ def load_trained(path: Path) -> TrainedModel:
 
 def _describe(network: keras.Model) -> str:
     """Returns what a network takes and gives, in the words of `_implied`."""
-    outputs, inputs = getattr(network, "output", None), getattr(network, "inputs", None) or ()
+    outputs, inputs = getattr(network, "output", None), list(getattr(network, "inputs", ()))
     shape = inputs[0].shape if len(inputs) == 1 else ()
     window = f"a window of {' x '.join(map(str, shape[2:0:-1]))} px"
     if not isinstance(outputs, dict) or LOGITS not in outputs:

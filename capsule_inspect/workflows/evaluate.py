@@ -23,6 +23,7 @@ from capsule_inspect.evaluation.evaluation_folder import (
     write_evaluation,
 )
 from capsule_inspect.evaluation.judge import Judgement
+from capsule_inspect.evaluation.seen_in_training import caution
 from capsule_inspect.files import StrPath, write_text
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.metadata import Metric
@@ -58,6 +59,7 @@ class EvaluateResult:
         evaluation: The metrics, those of each class and the confusion matrix; of a study all
             networks together.
         pictures: The pictures that were measured, in words.
+        caution: A sentence if the model may have seen them in its training, else empty.
         spread: Standard deviation over seeds by metric name; empty with one seed.
         file: The model file that was measured; None for a study or stored predictions.
         data: The data set folder; None for stored predictions.
@@ -67,6 +69,7 @@ class EvaluateResult:
 
     evaluation: Evaluation
     pictures: str
+    caution: str = ""
     spread: Mapping[str, float] = field(default_factory=dict)
     file: Path | None = None
     data: Path | None = None
@@ -169,7 +172,7 @@ def evaluate_stored(file: Path) -> EvaluateResult:
     """
     measured = pool_predictions(*read_out_of_fold(file))
     pictures = f"{measured.pictures} pictures, as {file} has them"
-    return EvaluateResult(measured.pooled, pictures, measured.spread)
+    return EvaluateResult(measured.pooled, pictures, spread=measured.spread)
 
 
 def evaluate_model(request: EvaluationRequest, split: str, reporter: Reporter) -> EvaluateResult:
@@ -188,23 +191,21 @@ def evaluate_model(request: EvaluationRequest, split: str, reporter: Reporter) -
     file = RunFolder(model).model if model.is_dir() else model
     loaded = load_model(file, request.runtime, request.settings.predict.threads, reporter)
     samples = choose_samples(data, split)
-    as_trained = data.training_sha256 == loaded.training_data_sha256
-    if not as_trained:
-        reporter.warn(
-            "The model was trained on another split of pictures than this data set's: it may have "
-            "seen some that it is measured on."
-        )
+    cautious = caution(data, samples, loaded.training_data_sha256)
+    if cautious:
+        reporter.warn(cautious)
     folder = begin_evaluation(request, request.settings)
     with reporter.progress(len(samples), "Evaluating") as advance:
         measured = evaluate_split(data, split, loaded.inspector, advance)
-    write_evaluation(folder, measured, file, loaded.sha256, as_trained)
+    write_evaluation(folder, measured, file, loaded.sha256, cautious)
     return EvaluateResult(
         evaluation=measured,
         pictures=f"the {len(samples)} pictures of the split '{split}'",
+        caution=cautious,
         file=file,
         data=Path(request.settings.data.dir),
         folder=folder,
-        report=report_evaluation(folder, measured, data, loaded.inspector, file),
+        report=report_evaluation(folder, measured, data, loaded.inspector, file, cautious),
     )
 
 
@@ -302,7 +303,12 @@ def _facts(request: EvaluationRequest, study: CrossValidationRun, file: str) -> 
 
 
 def report_evaluation(
-    folder: Path, evaluation: Evaluation, data: DataSet, inspector: Inspector, model: Path
+    folder: Path,
+    evaluation: Evaluation,
+    data: DataSet,
+    inspector: Inspector,
+    model: Path,
+    cautious: str = "",
 ) -> Path:
     """Writes the page of one model's evaluation; returns its path.
 
@@ -312,9 +318,10 @@ def report_evaluation(
         data: The data set.
         inspector: The model.
         model: Its file, for people.
+        cautious: A sentence if the model may have seen the pictures in its training, else empty.
     """
     pictures = f"{len(evaluation.judgements)} pictures of the split '{evaluation.split}'"
-    about = f"{model} on {pictures}, at the threshold {inspector.point.threshold:.3g}."
+    about = f"{model} on {pictures}, at the threshold {inspector.point.threshold:.3g}. {cautious}"
     return _write(folder, evaluation, f"{model.name}: {pictures}", about, data, lambda _: inspector)
 
 

@@ -35,6 +35,7 @@ def test_metrics_and_pictures_are_written_down(tmp_path):
     document = json.loads((tmp_path / "metrics.json").read_text())
     assert document["n"] == 2
     assert document["model_sha256"] == "f" * 64
+    assert (document["trained_on_this_split"], document["caution"]) == (True, "")
     assert document["metrics"][0] == {
         "name": "accuracy",
         "value": 0.5,
@@ -54,6 +55,13 @@ def test_metrics_and_pictures_are_written_down(tmp_path):
         "rows": ["good", "crack"],
         "columns": ["good", "crack", "no_capsule"],
         "counts": [[0, 0, 1], [0, 1, 0]],
+    }
+    write_evaluation(tmp_path, evaluation, Path("model.tflite"), "f" * 64, "It has seen them.")
+    cautious = json.loads((tmp_path / "metrics.json").read_text())
+    assert cautious == {
+        **document,
+        "trained_on_this_split": False,
+        "caution": "It has seen them.",
     }
     with (tmp_path / "pictures.csv").open(newline="") as stream:
         first, second = csv.DictReader(stream)

@@ -8,6 +8,7 @@ from recorder import Recorder
 
 from capsule_inspect.dataset.data_set import DataSet, write_dataset
 from capsule_inspect.dataset.manifest import Sample
+from capsule_inspect.dataset.pixel_hash import hash_picture
 from capsule_inspect.errors import DataError, UsageError
 from capsule_inspect.evaluation.cross_validation import (
     OutOfFold,
@@ -127,7 +128,10 @@ def test_one_seed_is_not_spoken_of(data, tmp_path):
 def data_folder(data, tmp_path):
     """The pictures of `data` as a data set folder."""
     said = {"source": "painted", "licence": "none", "version": "1"}
-    write_dataset(tmp_path / "data", replace(data, **said))
+    samples = tuple(
+        replace(each, sha256=hash_picture(data.read_picture(each))) for each in data.samples
+    )
+    write_dataset(tmp_path / "data", replace(data, samples=samples, **said))
     return tmp_path / "data"
 
 
@@ -148,6 +152,8 @@ def test_a_model_is_measured_on_a_split_and_told_of(data_folder, tiny_model, tmp
     assert [sentence.partition(" than ")[0] for sentence in recorder.warned] == [
         "The model was trained on another split of pictures"
     ]
+    assert done.caution == recorder.warned[0]
+    assert done.caution in done.report.read_text(encoding="utf-8").replace("&#39;", "'")
     assert recorder.counted == [("Evaluating", i, 3) for i in range(1, 4)]
     assert capfd.readouterr() == ("", "")
 
