@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from capsule_inspect.dataset.check import UnfitDataError
+    from capsule_inspect.dataset.problems import UnfitDataError
     from capsule_inspect.errors import (
         CapsuleInspectError,
         ConditionNotMetError,
@@ -59,7 +59,7 @@ __all__ = [
 _MODULES = {
     "Finding": "inference.inspector",
     "Inspector": "inference.inspector",
-    "UnfitDataError": "dataset.check",
+    "UnfitDataError": "dataset.problems",
     "draw_overlay": "imaging.overlay",
     "evaluate": "workflows.evaluate",
     "export": "workflows.export",

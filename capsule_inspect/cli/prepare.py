@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from capsule_inspect.cli.console import Terminal
-    from capsule_inspect.dataset.check import Problem
     from capsule_inspect.dataset.data_set import DataSet
+    from capsule_inspect.dataset.problems import Problem
 
 
 def _layout_names() -> str:
@@ -61,7 +61,7 @@ def prepare(
     if print_config:
         print_settings(overrides, config_dir)
     from capsule_inspect.cli.console import Terminal
-    from capsule_inspect.dataset.check import UnfitDataError
+    from capsule_inspect.dataset.problems import UnfitDataError
     from capsule_inspect.workflows import prepare as workflow
 
     terminal = Terminal()
@@ -93,11 +93,13 @@ def prepare(
 
 
 def _list(terminal: "Terminal", problems: "Iterable[Problem]", fatal: str) -> None:
-    """Prints a line per problem, the fatal ones after the word given."""
-    for problem in problems:
-        word, colour = (fatal, "red") if problem.fatal else ("Warning", "yellow")
-        place = f"{problem.path}: " if problem.path else ""
-        terminal.mark(word, colour, place + problem.message)
+    """Prints the remarks on problems, the fatal ones last and after the word given."""
+    from capsule_inspect.dataset.problems import remark_on
+
+    for remark in remark_on(problems):
+        word, colour = (fatal, "red") if remark.fatal else ("Warning", "yellow")
+        place = f"{remark.place}: " if remark.place else ""
+        terminal.mark(word, colour, place + remark.message)
 
 
 def _table(data: "DataSet") -> "Table":

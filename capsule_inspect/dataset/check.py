@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,10 @@ from capsule_inspect.dataset.data_set import MASKS, class_order
 from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture
 from capsule_inspect.dataset.manifest import leaves_root
 from capsule_inspect.dataset.pixel_hash import hash_mask, hash_picture
+from capsule_inspect.dataset.problems import Problem
 from capsule_inspect.dataset.split import MIN_TO_SPLIT
 from capsule_inspect.errors import DataError, PictureError
+from capsule_inspect.imaging.defect_mask import describe_values, is_defect
 from capsule_inspect.imaging.encode import encode_mask
 from capsule_inspect.imaging.picture import name_file
 from capsule_inspect.imaging.read import read_mask, read_picture
@@ -46,33 +48,6 @@ class CheckedPicture:
     height: int
     mask_png: bytes | None = None
     mask_sha256: str = ""
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something wrong with a file or a class.
-
-    Attributes:
-        path: POSIX path relative to the source; empty if the problem is with the whole set.
-        message: The problem, as a sentence.
-        fatal: The file cannot be part of a data set.
-    """
-
-    path: str
-    message: str
-    fatal: bool = field(kw_only=True)
-
-
-class UnfitDataError(DataError):
-    """Files of a data set have fatal problems.
-
-    Attributes:
-        problems: All problems found, fatal or not.
-    """
-
-    def __init__(self, message: str, problems: tuple[Problem, ...]) -> None:
-        super().__init__(message)
-        self.problems = problems
 
 
 def set_problems(fit: Collection[CheckedPicture]) -> Iterator[Problem]:
@@ -299,16 +274,15 @@ def _mask_problems(
             f"its picture {size[1]} x {size[0]}.",
             fatal=True,
         )
-    values = np.unique(mask)
-    if found.label == GOOD and values.any():
+    marked = is_defect(mask).any()
+    if found.label == GOOD and marked:
         yield Problem(
             path, "The mask marks a defect, but its picture is labelled good.", fatal=True
         )
-    elif found.label != GOOD and not values.any():
+    elif found.label != GOOD and not marked:
         message = f"The mask is empty, but its picture is labelled {found.label}."
         yield Problem(path, message, fatal=True)
-    elif len(values) > 2:
-        message = f"The mask holds {len(values)} values; all but 0 count as defect."
+    elif message := describe_values(mask):
         yield Problem(path, message, fatal=False)
 
 

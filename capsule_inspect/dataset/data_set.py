@@ -14,6 +14,7 @@ from capsule_inspect.dataset.manifest import MANIFEST, Sample, read_manifest, wr
 from capsule_inspect.dataset.pixel_hash import hash_mask, hash_picture
 from capsule_inspect.errors import DataError
 from capsule_inspect.files import write_json
+from capsule_inspect.imaging.defect_mask import is_defect
 from capsule_inspect.imaging.picture import Picture
 from capsule_inspect.imaging.read import read_mask, read_picture
 from capsule_inspect.modelfile.strict_json import StrictObject, parse_object
@@ -95,7 +96,7 @@ class DataSet:
         known = self.checks_pixels and sample.mask_sha256  # older manifests have no hash
         if known and hash_mask(mask) != known:
             raise _changed(f"The mask '{sample.mask}'")
-        return mask > 0
+        return is_defect(mask)
 
     @property
     def training_sha256(self) -> str:

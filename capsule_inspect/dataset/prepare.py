@@ -13,8 +13,6 @@ from capsule_inspect import __version__
 from capsule_inspect.choices import GOOD
 from capsule_inspect.dataset.check import (
     CheckedPicture,
-    Problem,
-    UnfitDataError,
     check_pictures,
     set_problems,
 )
@@ -28,6 +26,7 @@ from capsule_inspect.dataset.data_set import (
 from capsule_inspect.dataset.layouts.registry import discover
 from capsule_inspect.dataset.manifest import MANIFEST, Sample
 from capsule_inspect.dataset.pixel_hash import hash_mask, hash_picture
+from capsule_inspect.dataset.problems import Problem, UnfitDataError
 from capsule_inspect.dataset.split import split_pictures
 from capsule_inspect.drawing.capsules import draw_capsule, draw_labels
 from capsule_inspect.errors import UsageError

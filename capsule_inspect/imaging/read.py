@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import cv2
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from capsule_inspect.errors import PictureError
 from capsule_inspect.files import StrPath
+from capsule_inspect.imaging.defect_mask import CLASS_NUMBERS
 from capsule_inspect.imaging.headers import read_header
 from capsule_inspect.imaging.picture import (
     COPY_AGAIN,
@@ -198,8 +199,9 @@ def read_mask(path: StrPath) -> NDArray[np.uint8]:
 
     Returns:
         uint8 [H, W]. An 8-bit file with one channel gives the values as stored; fewer bits are
-        spread to 0..255 as PNG defines. Values above 255 become 255, so that only 0 becomes 0. A
-        colour file gives the largest of its three channels, without alpha.
+        spread to 0..255 as PNG defines. Of a 16-bit file, grey levels are scaled to 255; if none is
+        above 4095, they are numbers of objects, and those above 31 become 31. A colour file gives
+        the largest of its three channels, without alpha.
 
     Raises:
         PictureError: As for `read_picture`.
@@ -207,4 +209,13 @@ def read_mask(path: StrPath) -> NDArray[np.uint8]:
     data = read_picture_file(path, MAX_PIXELS)
     _, decoded = decode_upright(data, name_file(path), MAX_PIXELS)
     values = decoded if decoded.ndim == 2 else decoded[:, :, :3].max(axis=2)
-    return np.ascontiguousarray(np.minimum(values, 255), dtype=np.uint8)
+    highest = int(values.max(initial=0))
+    if highest > _MOST_OBJECTS:
+        values = values.astype(np.uint32) * 255 // highest
+    elif highest > 255:
+        values = np.minimum(values, CLASS_NUMBERS - 1)
+    return np.ascontiguousarray(values, dtype=np.uint8)
+
+
+_MOST_OBJECTS: Final = 4095
+"""The highest value of a 16-bit mask that numbers objects; beyond, values are grey levels."""

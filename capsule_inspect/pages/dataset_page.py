@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from capsule_inspect.choices import ALL, GOOD, SPLITS
-from capsule_inspect.dataset.check import Problem
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
+from capsule_inspect.dataset.problems import Problem, Remark, remark_on
 from capsule_inspect.dataset.survey import Survey
 from capsule_inspect.pages.charts import Chart, histogram
 from capsule_inspect.pages.elements import Card, Fact, Shown, render
@@ -44,8 +44,8 @@ class _Page:
     facts: tuple[Fact, ...]
     splits: tuple[str, ...]
     counts: tuple[_Count, ...]
-    problems: tuple[Problem, ...]
-    problems_left_out: int
+    remarks: tuple[Remark, ...]
+    remarks_left_out: int
     without_capsule: tuple[str, ...]
     without_capsule_count: int
     sees_capsules: bool
@@ -68,15 +68,15 @@ def make_dataset_page(data: DataSet, surveyed: Survey, problems: Sequence[Proble
     Raises:
         PictureError: A picture or mask cannot be read.
     """
-    missing = surveyed.without_capsule
+    missing, remarks = surveyed.without_capsule, remark_on(problems)
     page = _Page(
         title=f"Data set of {counted(len(data.samples), 'picture')}",
         about=f"Source: {data.source}. Licence: {data.licence}. Split by seed {data.seed}.",
         facts=tuple(_facts(data, missing)),
         splits=SPLITS,
         counts=tuple(_counts(data)),
-        problems=tuple(problems[:_MOST_LISTED]),
-        problems_left_out=max(0, len(problems) - _MOST_LISTED),
+        remarks=tuple(remarks[:_MOST_LISTED]),
+        remarks_left_out=max(0, len(remarks) - _MOST_LISTED),
         without_capsule=missing[:_MOST_LISTED],
         without_capsule_count=len(missing),
         sees_capsules=surveyed.roi.mode == "capsule",

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from capsule_inspect.dataset.check import Problem
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.prepare import Prepared, prepare_dataset
+from capsule_inspect.dataset.problems import Problem
 from capsule_inspect.dataset.survey import choose_roi, survey
 from capsule_inspect.files import StrPath, write_text
 from capsule_inspect.reporter import SILENT, Reporter

@@ -10,7 +10,6 @@ from recorder import Recorder
 
 from capsule_inspect.dataset.check import (
     CheckedPicture,
-    Problem,
     check_pictures,
     copy_problems,
     set_problems,
@@ -18,6 +17,7 @@ from capsule_inspect.dataset.check import (
 from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture, MakeMask
 from capsule_inspect.dataset.layouts.registry import discover
 from capsule_inspect.dataset.pixel_hash import hash_picture
+from capsule_inspect.dataset.problems import Problem
 from capsule_inspect.errors import DataError
 
 
@@ -91,8 +91,9 @@ def test_a_mask_that_does_not_decode_is_fatal(root: Path) -> None:
     [
         (mask(255, height=16, width=12), "12 x 16 pixels, its picture 16 x 12", True),
         (mask(), "is empty, but its picture is labelled crack", True),
-        (mask(255, 7), "holds 3 values", False),
-        (mask(255, 7, 3), "holds 4 values", False),
+        (mask(255, 7), "what is at least half of its range counts as defect", False),
+        (mask(255, 130, 120), "what is at least half of its range counts as defect", False),
+        (mask(1, 2, 3), "holds several values; all but 0 count as defect", False),
     ],
 )
 def test_a_wrong_mask_is_told(root: Path, save_picture, values, complaint, fatal) -> None:

@@ -283,7 +283,10 @@ def test_a_missing_picture_is_named(data):
             read(replace(sample("good"), path="nowhere.png"))
 
 
-def test_a_pixel_of_any_value_but_0_is_defect(data):
+def test_a_pixel_of_half_the_range_is_defect(data, save_picture):
+    mask = np.zeros((4, 8), np.uint8)
+    mask[1] = 0, 127, 128, 200, 255, 20, 0, 0
+    save_picture(data.root / "mask.png", mask)
     _, truth = data.read(sample("crack", "mask.png"))
     assert truth.dtype == np.bool_
     assert [tuple(place) for place in np.argwhere(truth)] == [(1, 2), (1, 3), (1, 4)]

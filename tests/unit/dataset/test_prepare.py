@@ -11,12 +11,12 @@ import pytest
 from recorder import Recorder
 
 from capsule_inspect import __version__
-from capsule_inspect.dataset.check import UnfitDataError
 from capsule_inspect.dataset.data_set import read_dataset
 from capsule_inspect.dataset.layouts.discovery import Discovery
 from capsule_inspect.dataset.layouts.registry import discover
 from capsule_inspect.dataset.pixel_hash import hash_picture
 from capsule_inspect.dataset.prepare import draw_set, prepare_dataset
+from capsule_inspect.dataset.problems import UnfitDataError
 from capsule_inspect.drawing.capsules import draw_capsule, draw_labels
 from capsule_inspect.errors import DataError, PictureError, UsageError
 from capsule_inspect.imaging.read import read_mask, read_picture

@@ -398,12 +398,19 @@ def test_a_single_channel_mask_keeps_its_values(tmp_path, extension):
     assert mask.dtype == np.uint8
 
 
-def test_no_small_value_of_a_16_bit_mask_is_lost(tmp_path):
-    stored = np.array([[0, 1, 5, 255, 256, 65535]], np.uint16)
+@pytest.mark.parametrize(
+    ("stored", "read"),
+    [
+        ([0, 1, 5, 255], [0, 1, 5, 255]),
+        ([0, 1, 5, 300, 4095], [0, 1, 5, 31, 31]),  # numbers of objects
+        ([0, 257, 32768, 65535], [0, 1, 127, 255]),  # grey levels
+        ([0, 5000, 10000], [0, 127, 255]),
+    ],
+)
+def test_values_of_a_16_bit_mask_are_grey_levels_or_numbers(tmp_path, stored, read):
+    mask = read_mask(write(tmp_path, ".png", np.array([stored], np.uint16)))
 
-    mask = read_mask(write(tmp_path, ".png", stored))
-
-    np.testing.assert_array_equal(mask, [[0, 1, 5, 255, 255, 255]])
+    np.testing.assert_array_equal(mask, [read])
     assert mask.dtype == np.uint8
 
 

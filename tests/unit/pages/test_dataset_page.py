@@ -4,9 +4,9 @@ from dataclasses import replace
 import numpy as np
 from capsule_roi import CAPSULE_ROI
 
-from capsule_inspect.dataset.check import Problem
 from capsule_inspect.dataset.data_set import read_dataset
 from capsule_inspect.dataset.prepare import prepare_dataset
+from capsule_inspect.dataset.problems import Problem
 from capsule_inspect.dataset.survey import Survey, SurveyedPicture, choose_roi, survey
 from capsule_inspect.pages.dataset_page import make_dataset_page
 from capsule_inspect.settings.groups import DataSettings
@@ -45,7 +45,8 @@ def test_problems_and_pictures_without_a_capsule_are_named(dataset_folder):
         Problem("a<b.png", "It is a copy.", fatal=False),
         Problem("", "There are few.", fatal=False),
     ]
-    page = make_dataset_page(data, surveyed, [*problems, *problems * 30])
+    more = [Problem("c.png", f"It is a copy of {place}.png.", fatal=False) for place in range(60)]
+    page = make_dataset_page(data, surveyed, [*problems, *more])
     assert "a&lt;b.png" in page
     assert "There are few." in page
     assert "And 12 more." in page

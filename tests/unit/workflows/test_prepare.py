@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from recorder import Recorder
 
-from capsule_inspect.dataset.check import UnfitDataError
 from capsule_inspect.dataset.data_set import read_dataset
+from capsule_inspect.dataset.problems import UnfitDataError
 from capsule_inspect.errors import UsageError
 from capsule_inspect.workflows.prepare import prepare
 
