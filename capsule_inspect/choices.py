@@ -29,6 +29,11 @@ DEFAULT_RUNTIME: Final[RuntimeName] = "auto"
 PICTURE_EXTENSIONS: Final = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 """The extensions, in lower case, that make a file in a folder a picture."""
 
+MASK_FOLDERS: Final = ("ground_truth", "masks")
+"""The names of folders that hold the masks of the pictures beside them."""
+MASK_ENDING: Final = "_mask"
+"""How the name of a mask may end that is otherwise that of its picture."""
+
 PictureFormat: TypeAlias = Literal["png", "jpg", "webp"]
 """A format that overlays are written in, and its extension."""
 

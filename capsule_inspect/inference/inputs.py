@@ -12,13 +12,14 @@ from typing import Protocol
 from capsule_inspect.choices import PICTURE_EXTENSIONS, PICTURE_FORMATS
 from capsule_inspect.errors import UsageError
 from capsule_inspect.imaging.picture import read_picture_file
+from capsule_inspect.inference.mask_trees import split_masks
 from capsule_inspect.inference.results_folder import (
     PICTURE_FOLDERS,
     ResultsFolder,
     mark_name,
     safe_name,
 )
-from capsule_inspect.text import printable, suggest_path
+from capsule_inspect.text import counted, printable, suggest_path
 
 
 class InputPicture(Protocol):
@@ -122,6 +123,7 @@ def expand_inputs(
     inputs: Sequence[str | InputPicture],
     recursive: bool = False,
     leave_out: Callable[[Path], bool] = lambda _: False,
+    say: Callable[[str], None] = lambda _: None,
 ) -> tuple[InputPicture, ...]:
     """Finds the pictures that inputs name.
 
@@ -135,6 +137,7 @@ def expand_inputs(
             are.
         recursive: Whether to look into subfolders.
         leave_out: Tells which files of folders and patterns to leave out.
+        say: Told in a sentence of the masks in a folder, which are left out, too.
 
     Returns:
         Each picture once, sorted by `path`.
@@ -146,7 +149,7 @@ def expand_inputs(
     if not inputs:
         raise UsageError("Nothing to inspect: give picture files, folders or patterns.")
     found: dict[str, InputPicture] = {}
-    for picture in _expand_all(inputs, recursive, leave_out):
+    for picture in _expand_all(inputs, recursive, leave_out, say):
         found.setdefault(_identity(picture), picture)
     if not found:
         raise UsageError("There is nothing to inspect but the run's own overlays and masks.")
@@ -157,14 +160,17 @@ def expand_inputs(
 
 
 def _expand_all(
-    inputs: Sequence[str | InputPicture], recursive: bool, leave_out: Callable[[Path], bool]
+    inputs: Sequence[str | InputPicture],
+    recursive: bool,
+    leave_out: Callable[[Path], bool],
+    say: Callable[[str], None],
 ) -> Iterator[InputPicture]:
     for each in inputs:
         if not isinstance(each, str):
             yield each
             continue
         for text in read_list(each) if is_list(each) else (each,):
-            yield from _expand(text, recursive, leave_out)
+            yield from _expand(text, recursive, leave_out, say)
 
 
 def _identity(picture: InputPicture) -> str:
@@ -183,26 +189,34 @@ def _nothing_there(paths: Sequence[Path]) -> UsageError:
     return UsageError(f"There is nothing to inspect: {named}{more} {verb} not exist.{hint}")
 
 
-def _expand(text: str, recursive: bool, leave_out: Callable[[Path], bool]) -> Iterator[PictureFile]:
+def _expand(
+    text: str, recursive: bool, leave_out: Callable[[Path], bool], say: Callable[[str], None]
+) -> Iterator[PictureFile]:
     if not text:
         raise UsageError("One of the inputs is empty. Check the variable that should hold it.")
     path = Path(text)
     if os.path.isdir(path):  # noqa: PTH112  (Path's raises for names that are too long)
-        yield from (p for p in _in_folder(path, recursive) if not leave_out(p.file))
+        yield from (p for p in _in_folder(path, recursive, say) if not leave_out(p.file))
     elif not os.path.lexists(path) and glob.has_magic(text):
         yield from (p for p in _matching(text) if not leave_out(p.file))
     else:
         yield PictureFile(path, safe_name(PurePath(path.name)))
 
 
-def _in_folder(folder: Path, recursive: bool) -> Iterator[PictureFile]:
+def _in_folder(folder: Path, recursive: bool, say: Callable[[str], None]) -> Iterator[PictureFile]:
     files = [file for file in _walk(folder, recursive) if _is_picture(file)]
     if not files:
         deeper = not recursive and any(_is_picture(file) for file in _walk(folder, True))
         hint = "only its subfolders do: use -r" if deeper else "check the path"
         known = ", ".join(sorted(PICTURE_EXTENSIONS))
         raise UsageError(f"The folder '{folder}' holds no picture ({known}); {hint}.")
-    for file in files:
+    pictures, masks = split_masks(folder, files)
+    if masks:
+        say(
+            f"Left out {counted(len(masks), 'mask')} of pictures in '{folder}', such as "
+            f"'{masks[0].relative_to(folder)}'."
+        )
+    for file in pictures:
         yield PictureFile(file, safe_name(file.relative_to(folder)))
 
 

@@ -120,7 +120,7 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
     """
     start = time.monotonic()
     _require_choices(on_existing, jobs)
-    settings = compose_settings(overrides, config_dir, light=True).predict
+    settings = compose_settings(overrides, config_dir, light=True, reporter=reporter).predict
     options = InspectOptions(
         overlays=overlays,
         overlay_format=overlay_format,
@@ -131,7 +131,7 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
     given = as_path(out)
     if given:
         check_results(given, on_existing)
-    pictures = expand_inputs(named, recursive, is_result)
+    pictures = expand_inputs(named, recursive, is_result, reporter.say)
     file = Path(model or SHIPPED_MODEL)
     inspector = _load(file, threshold, runtime, settings.threads, reporter if verbose else SILENT)
     # Only now, so that a mistyped input leaves no folder behind.

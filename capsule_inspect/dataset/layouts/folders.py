@@ -4,11 +4,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from capsule_inspect.choices import GOOD, PICTURE_EXTENSIONS
+from capsule_inspect.choices import GOOD, MASK_ENDING, MASK_FOLDERS, PICTURE_EXTENSIONS
 from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture
 
-_MASK_TREES: Final = ("ground_truth", "masks")
-_MASK_ENDINGS: Final = ("", "_mask")
+_MASK_ENDINGS: Final = ("", MASK_ENDING)
 
 _Masks: TypeAlias = dict[tuple[str, str], list[str]]
 """Paths of masks by class and name; the name includes the folders below the class."""
@@ -79,7 +78,7 @@ def has_pictures(folder: Path) -> bool:
 def _find_pictures(root: Path, parts: Mapping[Path, bool], masks: _Masks) -> Iterator[FoundPicture]:
     for part, masked in parts.items():
         for folder in folders_in(part):
-            if part == root and folder.name in _MASK_TREES:
+            if part == root and folder.name in MASK_FOLDERS:
                 continue
             for path in _walk(folder):
                 own = _masks_of(path, folder, masks) if masked else ()
@@ -88,7 +87,7 @@ def _find_pictures(root: Path, parts: Mapping[Path, bool], masks: _Masks) -> Ite
 
 def _list_masks(root: Path) -> _Masks:
     masks: _Masks = {}
-    for tree in _MASK_TREES:
+    for tree in MASK_FOLDERS:
         if not (root / tree).is_dir():
             continue
         for folder in folders_in(root / tree):

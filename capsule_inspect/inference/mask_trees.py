@@ -1,0 +1,48 @@
+"""Masks among the pictures of a folder: predicting on them would find defects that nobody made."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePath
+
+from capsule_inspect.choices import MASK_ENDING, MASK_FOLDERS
+
+
+def split_masks(folder: Path, files: Iterable[Path]) -> tuple[list[Path], list[Path]]:
+    """Parts the pictures in a folder from their masks.
+
+    A mask lies in a folder `masks` or `ground_truth`, and a picture of its name lies beside that
+    folder, at the same place: `good/a.png` or `test/good/a.png` for `masks/good/a_mask.png`.
+
+    Args:
+        folder: The folder.
+        files: Pictures and masks in it.
+
+    Returns:
+        The pictures and the masks, each in the order given.
+    """
+    placed = [(file, file.relative_to(folder).parts) for file in files]
+    trees = {parts[:depth] for _, parts in placed if (depth := _depth(parts)) is not None}
+    names = {
+        (parts[:length], _name(parts[length + below :]))
+        for _, parts in placed
+        if _depth(parts) is None
+        for length in range(len(parts))
+        if parts[:length] in trees
+        for below in (0, 1)
+    }
+    pictures: list[Path] = []
+    masks: list[Path] = []
+    for file, parts in placed:
+        depth = _depth(parts)
+        is_mask = depth is not None and (parts[:depth], _name(parts[depth + 1 :])) in names
+        (masks if is_mask else pictures).append(file)
+    return pictures, masks
+
+
+def _depth(parts: Sequence[str]) -> int | None:
+    """Returns the place of the folder of masks in a path, if it has one."""
+    return next((place for place, part in enumerate(parts[:-1]) if part in MASK_FOLDERS), None)
+
+
+def _name(parts: Sequence[str]) -> tuple[str, ...]:
+    """Returns a path without its extension and the ending of a mask."""
+    return (*parts[:-1], PurePath(parts[-1]).stem.removesuffix(MASK_ENDING)) if parts else ()
