@@ -29,6 +29,9 @@ DEFAULT_RUNTIME: Final[RuntimeName] = "auto"
 PICTURE_EXTENSIONS: Final = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 """The extensions, in lower case, that make a file in a folder a picture."""
 
+WHOLE_PICTURE: Final = "experiment=whole_picture"
+"""The setting for products other than capsules."""
+
 MASK_FOLDERS: Final = ("ground_truth", "masks")
 """The names of folders that hold the masks of the pictures beside them."""
 MASK_ENDING: Final = "_mask"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from capsule_inspect.choices import WHOLE_PICTURE
 from capsule_inspect.cli.next_steps import train_next
 from capsule_inspect.cli.options import ConfigDir, PrintConfig, print_settings, settings_argument
 from capsule_inspect.dataset.layouts.registry import layouts
@@ -88,7 +89,7 @@ def prepare(
     pictures = counted(len(result.data.samples), "picture")
     terminal.say(
         f"Wrote {pictures} to {out / 'manifest.csv'}{page} in {result.seconds:.1f} s. "
-        f"Next: {train_next(out)}"
+        f"Next: {train_next(out, *(() if result.shows_capsules else (WHOLE_PICTURE,)))}"
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from capsule_inspect.choices import GOOD
+from capsule_inspect.choices import GOOD, WHOLE_PICTURE
 from capsule_inspect.dataset.data_set import MASKS, class_order
 from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture
 from capsule_inspect.dataset.manifest import leaves_root
@@ -18,6 +18,7 @@ from capsule_inspect.dataset.split import MIN_TO_SPLIT
 from capsule_inspect.errors import DataError, PictureError
 from capsule_inspect.imaging.defect_mask import describe_values, is_defect
 from capsule_inspect.imaging.encode import encode_mask
+from capsule_inspect.imaging.find_capsules import find_capsules, shows_another_product
 from capsule_inspect.imaging.picture import name_file
 from capsule_inspect.imaging.read import read_mask, read_picture
 from capsule_inspect.reporter import SILENT, Reporter
@@ -38,6 +39,7 @@ class CheckedPicture:
         height: Height in pixels.
         mask_png: Content of the mask file that `prepare` writes; None if it writes none.
         mask_sha256: Hash of its mask, as `hash_mask` returns it; empty without a mask.
+        has_capsule: Whether a capsule is found on it.
     """
 
     path: str
@@ -48,6 +50,7 @@ class CheckedPicture:
     height: int
     mask_png: bytes | None = None
     mask_sha256: str = ""
+    has_capsule: bool = True
 
 
 def set_problems(fit: Collection[CheckedPicture]) -> Iterator[Problem]:
@@ -67,6 +70,18 @@ def set_problems(fit: Collection[CheckedPicture]) -> Iterator[Problem]:
         )
     elif not any(picture.mask for picture in fit):
         message = "There are no masks, so a model can only learn labels, not where defects are."
+        yield Problem("", message, fatal=False)
+    yield from _capsule_problems(fit)
+
+
+def _capsule_problems(fit: Collection[CheckedPicture]) -> Iterator[Problem]:
+    missing = [picture.path for picture in fit if not picture.has_capsule]
+    if missing:
+        message = f"No capsule is found on {len(missing)} of {len(fit)} pictures"
+        if shows_another_product(len(missing), len(fit)):
+            message += f". For another product than capsules, train with {WHOLE_PICTURE}."
+        else:
+            message += f", such as {missing[0]}; training leaves them out."
         yield Problem("", message, fatal=False)
 
 
@@ -193,6 +208,7 @@ def _check_picture(
         height=height,
         mask_png=png,
         mask_sha256=hash_mask(mask) if stored and mask is not None else "",
+        has_capsule=bool(find_capsules(pixels)),
     )
     return checked, problems
 

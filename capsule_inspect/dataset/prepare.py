@@ -31,6 +31,7 @@ from capsule_inspect.dataset.split import split_pictures
 from capsule_inspect.drawing.capsules import draw_capsule, draw_labels
 from capsule_inspect.errors import UsageError
 from capsule_inspect.imaging.encode import encode_mask, encode_picture
+from capsule_inspect.imaging.find_capsules import shows_another_product
 from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.settings.groups import DataSettings
 from capsule_inspect.text import counted, on_one_line
@@ -101,11 +102,13 @@ class Prepared:
         data: The data set in it.
         problems: The warnings and, with `skip_bad`, the reasons why pictures were left out; sorted
             by path.
+        shows_capsules: Whether capsules are found on half of the pictures or more.
     """
 
     folder: Path
     data: DataSet
     problems: tuple[Problem, ...]
+    shows_capsules: bool = True
 
 
 def prepare_dataset(
@@ -158,7 +161,8 @@ def prepare_dataset(
     with _all_or_nothing(out):
         _write_masks(out, pictures)
         write_dataset(out, data)
-    return Prepared(out, data, problems)
+    missing = sum(not picture.has_capsule for picture in pictures)
+    return Prepared(out, data, problems, not shows_another_product(missing, len(pictures)))
 
 
 def _write_masks(out: Path, pictures: Iterable[CheckedPicture]) -> None:

@@ -10,7 +10,7 @@ from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.imaging.appearance import Appearance, measure_appearance
 from capsule_inspect.imaging.crop import Crop, find_crops
-from capsule_inspect.imaging.find_capsules import find_capsules
+from capsule_inspect.imaging.find_capsules import find_capsules, shows_another_product
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.settings.groups import ModelSettings
 
@@ -94,9 +94,9 @@ def survey(data: DataSet, roi: Roi, advance: Callable[[], None] = lambda: None) 
 def choose_roi(data: DataSet) -> Roi:
     """Chooses the window of a survey: whole pictures if most of them show no capsule."""
     looked_at = data.samples[:: max(1, len(data.samples) // _FEW)]
-    seen = sum(bool(find_capsules(data.read_picture(each))) for each in looked_at)
+    missing = sum(not find_capsules(data.read_picture(each)) for each in looked_at)
     roi = ModelSettings().roi
-    if 2 * seen >= len(looked_at):
+    if not shows_another_product(missing, len(looked_at)):
         return roi
     return replace(roi, mode="whole", width=240, height=240)
 

@@ -226,3 +226,13 @@ def _towards_light(component: Component, small: Picture) -> int:
     halves = (inside & (along > 0), inside & (along <= 0))
     ahead, behind = (sum(cv2.mean(small[window], half.view(np.uint8))) for half in halves)
     return 1 if ahead >= behind else -1
+
+
+def shows_another_product(missing: int, pictures: int) -> bool:
+    """Tells whether so few of many pictures show a capsule that they show something else.
+
+    Args:
+        missing: Number of pictures on which no capsule is found.
+        pictures: Number of pictures.
+    """
+    return 2 * missing > pictures

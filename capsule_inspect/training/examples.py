@@ -17,7 +17,7 @@ from capsule_inspect.errors import ConfigError
 from capsule_inspect.inference.batch import available_cores
 from capsule_inspect.model.encoders.encoder import PREFIX
 from capsule_inspect.modelfile.runtime import MASK_LOGITS
-from capsule_inspect.reporter import Reporter
+from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.settings.groups import Settings
 from capsule_inspect.training.augment import Augmenter, reach
 from capsule_inspect.training.batches import Batches, Example, image_examples
@@ -39,16 +39,20 @@ class Examples:
         settings: All settings.
         data: The data set; its split `train` is for training.
 
+        reporter: Told of the pictures that are left out.
+
     Raises:
-        DataError: The training split lacks good or defective pictures.
+        DataError: The training split lacks good or defective pictures, or shows another product
+            than capsules.
         PictureError: A picture or mask cannot be read.
     """
 
-    def __init__(self, settings: Settings, data: DataSet) -> None:
+    def __init__(self, settings: Settings, data: DataSet, reporter: Reporter = SILENT) -> None:
         model, train = settings.model, settings.train
         self._settings, self._data = settings, data
         margin = reach(train.augment, model.roi)
         self._sources = Sources(data, data.of_split("train"), model.roi, margin, _MEMORY)
+        self._sources.tell_what_is_left_out(reporter)
         self._drawn = self._sources.draw(train.drawn, seed=0)
         self._make = ViewMaker(self._sources, Augmenter(train.augment, model.roi))
         roi, stride = model.roi, model.mask_stride

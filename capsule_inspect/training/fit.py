@@ -276,7 +276,7 @@ def begin_training(
         _new_network(settings, data) if is_new else load_network(run.checkpoint, compiled=True)
     )
     reporter.say(f"Reading the training pictures of {settings.data.dir}.")
-    examples = Examples(settings, data)
+    examples = Examples(settings, data, reporter)
     trainer = Trainer(settings, data, run, reporter, network, examples)
     stays_frozen = not any(stage.trains_encoder for stage in plan_stages(train))
     if is_new and stays_frozen:

@@ -10,13 +10,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from capsule_inspect.choices import WHOLE_PICTURE
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.drawing.capsules import draw_capsule, draw_labels
 from capsule_inspect.errors import DataError
 from capsule_inspect.imaging.crop import Crop, find_crops
+from capsule_inspect.imaging.find_capsules import shows_another_product
 from capsule_inspect.imaging.picture import Picture
 from capsule_inspect.imaging.roi import Roi
+from capsule_inspect.reporter import Reporter
 
 _DRAWN_FOR_TRAINING: Final = 28_081
 """Part of the seed, so that training draws no picture that `prepare drawn` draws."""
@@ -95,7 +98,32 @@ class Sources:
         self._data, self._roi, self._reach, self._memory = data, roi, reach, memory
         self._recent: OrderedDict[SourceKey, Source] = OrderedDict()
         self._held, self._lock = 0, Lock()
-        self.keys = tuple(key for sample in samples for key in self._find(sample))
+        self._without_capsule: list[Sample] = []
+        self._ambiguous: list[Sample] = []
+        self._samples = tuple(samples)
+        self.keys = tuple(key for sample in self._samples for key in self._find(sample))
+
+    def tell_what_is_left_out(self, reporter: Reporter) -> None:
+        """Tells which pictures nothing is learned from.
+
+        Raises:
+            DataError: No capsule is found on most of them, so they show another product.
+        """
+        missing, count = len(self._without_capsule), len(self._samples)
+        if shows_another_product(missing, count):
+            raise DataError(
+                f"No capsule is found on {missing} of the {count} training pictures. For another "
+                f"product than capsules, train on whole pictures: add {WHOLE_PICTURE}."
+            )
+        for left_out, reason in (
+            (self._without_capsule, "no capsule is found there"),
+            (self._ambiguous, "several capsules are there, and no mask tells the defective one"),
+        ):
+            if left_out:
+                reporter.warn(
+                    f"Training leaves out {len(left_out)} of its {count} pictures, such as "
+                    f"'{left_out[0].path}': {reason}."
+                )
 
     def draw(self, count: int, seed: int) -> tuple[SourceKey, ...]:
         """Returns the keys of drawn capsules in any pose, of the classes that the data set has.
@@ -125,9 +153,13 @@ class Sources:
         return source
 
     def _find(self, sample: Sample) -> Iterator[SourceKey]:
+        key = None
         for source, key in self._read_sample(sample):
             self._keep(key, source)
             yield key
+        if key is None:
+            crops = find_crops(self._data.read_picture(sample), self._roi)
+            (self._ambiguous if crops else self._without_capsule).append(sample)
 
     def _read_again(self, key: SourceKey, sample: Sample) -> Source:
         found = None

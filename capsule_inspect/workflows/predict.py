@@ -14,6 +14,7 @@ from capsule_inspect.choices import (
     DEFAULT_OVERLAYS,
     DEFAULT_RUNTIME,
     SHIPPED_MODEL,
+    WHOLE_PICTURE,
     OnExisting,
     OverlayChoice,
     PictureFormat,
@@ -21,6 +22,7 @@ from capsule_inspect.choices import (
 )
 from capsule_inspect.errors import UsageError
 from capsule_inspect.files import StrPath
+from capsule_inspect.imaging.find_capsules import shows_another_product
 from capsule_inspect.inference.batch import (
     BatchSummary,
     available_cores,
@@ -155,6 +157,7 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
                 jobs=default_jobs(settings.threads) if jobs is None else jobs,
                 on_picture=on_picture,
             )
+        _warn_of_another_product(inspector, summary, reporter)
         seconds = time.monotonic() - start
         if report:
             _write_report(results, file, inspector, summary, options)
@@ -166,6 +169,18 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
         summary=summary,
         seconds=seconds,
     )
+
+
+def _warn_of_another_product(
+    inspector: LoadedInspector, summary: BatchSummary, reporter: Reporter
+) -> None:
+    read = summary.files - summary.errors
+    if inspector.roi.mode == "capsule" and shows_another_product(summary.no_capsule, read):
+        reporter.warn(
+            f"No capsule is found on {summary.no_capsule} of {counted(read, 'picture')}. A capsule "
+            "is a long object on an even ground. Another product needs a model of its own, trained "
+            f"with {WHOLE_PICTURE}."
+        )
 
 
 def _require_choices(on_existing: str, jobs: int | None) -> None:

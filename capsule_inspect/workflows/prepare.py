@@ -22,6 +22,7 @@ class PrepareResult:
         folder: The data set folder.
         data: The data set.
         problems: Everything worth a warning, sorted by path; with `skip_bad`, what was left out.
+        shows_capsules: Whether capsules are found on half of the pictures or more.
         page: The page to look through; None if it was not wanted.
         seconds: How long it took.
     """
@@ -29,6 +30,7 @@ class PrepareResult:
     folder: Path
     data: DataSet
     problems: tuple[Problem, ...]
+    shows_capsules: bool
     page: Path | None
     seconds: float
 
@@ -60,7 +62,7 @@ def prepare(
         UnfitDataError: Pictures or masks have problems, which it lists; nothing was written.
     """
     start = time.perf_counter()
-    settings = compose_settings(overrides, config_dir, light=True)
+    settings = compose_settings(overrides, config_dir, light=True, reporter=reporter)
     # Only the word stands for drawn capsules: a path of that name is a folder.
     where = source if isinstance(source, str) else Path(source)
     prepared = prepare_dataset(where, Path(out), settings.data, skip_bad, reporter)
@@ -68,6 +70,7 @@ def prepare(
         folder=prepared.folder,
         data=prepared.data,
         problems=prepared.problems,
+        shows_capsules=prepared.shows_capsules,
         page=_write_page(prepared, reporter) if page else None,
         seconds=time.perf_counter() - start,
     )
