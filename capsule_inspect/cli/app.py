@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from capsule_inspect import __version__
+from capsule_inspect.cli.crash_report import CRASHED, report_crash
 from capsule_inspect.cli.evaluate import evaluate
 from capsule_inspect.cli.export_tflite import export_tflite
 from capsule_inspect.cli.info import info
@@ -125,14 +126,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _fail(str(error), error.exit_code)
     except _TyperUsageError as error:
         _fail(describe_usage_error(error), UsageError.exit_code)
-    except OSError as error:
-        if error.errno not in _DISK_ERRORS:
-            raise
-        _fail(
-            f"'{error.filename or 'A file'}' cannot be written or read: {error.strerror}. "
-            "Check its permissions and the free space on the disk.",
-            UsageError.exit_code,
-        )
+    except Exception as error:  # the last resort, so that no traceback meets a person
+        if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
+            _fail(
+                f"'{error.filename or 'A file'}' cannot be written or read: {error.strerror}. "
+                "Check its permissions and the free space on the disk.",
+                UsageError.exit_code,
+            )
+        _fail(report_crash(error), CRASHED)
     if exit_code == InterruptedRunError.exit_code:  # how Typer reports Ctrl-C
         _fail("Stopped.", exit_code)
     sys.exit(exit_code)

@@ -166,6 +166,22 @@ def test_a_full_disk_is_a_sentence(invoke, drawn_folder, tmp_path, monkeypatch):
     assert f"Error: '{page}' cannot be written or read: No space left on device." in ended.err
 
 
+@pytest.mark.parametrize("error", [RuntimeError("gone"), OSError(errno.EIO, "gone")])
+def test_what_nobody_foresaw_is_a_sentence_and_a_report(invoke, tmp_path, monkeypatch, error):
+    def fail(*_arguments, **_options):
+        raise error
+
+    monkeypatch.setattr("capsule_inspect.workflows.prepare.prepare_dataset", fail)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    ended = invoke("prepare", "drawn", tmp_path / "out")
+    assert ended.exit_code == 70
+    assert ended.err.startswith("Error: This should not have happened: ")
+    assert "Traceback" not in ended.err
+    (report,) = tmp_path.glob("capsule-inspect-*.txt")
+    assert str(report) in ended.err
+    assert "Traceback" in report.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
