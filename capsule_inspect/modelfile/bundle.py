@@ -4,6 +4,7 @@ import hashlib
 import os
 import stat
 import struct
+import tempfile
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,6 +69,34 @@ def read_bundle(path: Path) -> ModelBundle:
             file, not made by this package, or changed since it was written.
     """
     return _verify(_read_bytes(path), f"'{path}'")
+
+
+def require_place(path: Path) -> None:
+    """Checks, before the work, that a model file can be written, and over what.
+
+    Args:
+        path: The file to write; its folder is made.
+
+    Raises:
+        ModelFileError: Another kind of file is there, or the folder cannot be written to.
+    """
+    if path.exists():
+        try:
+            read_bundle(path)
+        except ModelFileError:
+            raise ModelFileError(
+                f"'{path}' is there, and is no model file of this tool. It stays as it is: choose "
+                "another name for the file to write."
+            ) from None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise ModelFileError(
+            f"The model file '{path}' cannot be written: {error.strerror}. Choose another place "
+            "with --out."
+        ) from error
 
 
 def write_bundle(path: Path, flatbuffer: bytes, metadata: ModelMetadata) -> None:

@@ -9,6 +9,7 @@ from capsule_inspect.choices import AUTO_POLICY
 from capsule_inspect.dataset.data_set import DataSet, read_dataset
 from capsule_inspect.errors import UsageError
 from capsule_inspect.files import StrPath
+from capsule_inspect.modelfile.bundle import require_place
 from capsule_inspect.modelfile.metadata import OperatingPoint
 from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.runs.run_folder import RunFolder
@@ -81,11 +82,14 @@ def export(  # noqa: PLR0913  (each choice is a parameter)
     read = read_dataset(Path(settings.data.dir), settings.data.root)
     study = open_study(path)
     if study is None:
-        resolve_model(path)
+        network = resolve_model(path)
+        require_place(file or RunFolder(network.parent).exported)
     elif file is not None:
         raise UsageError("The runs of a study each keep their file beside them. Leave --out away.")
     else:
         require_finished(study)
+        for member in study.members:
+            require_place(member.run.exported)
     # Last, so that a typo is reported before TensorFlow loads.
     import_training_stack("export-tflite", "tensorflow", reporter)
     if study is not None:

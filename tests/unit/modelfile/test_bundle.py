@@ -12,7 +12,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from capsule_inspect.errors import ModelFileError
-from capsule_inspect.modelfile.bundle import MAX_FILE_BYTES, pack_bundle, read_bundle, write_bundle
+from capsule_inspect.modelfile.bundle import (
+    MAX_FILE_BYTES,
+    pack_bundle,
+    read_bundle,
+    require_place,
+    write_bundle,
+)
 from capsule_inspect.modelfile.metadata import OperatingPoint
 
 
@@ -34,6 +40,29 @@ def refusal(path) -> str:
     assert message.endswith(".")
     assert "\n" not in message
     return message
+
+
+def test_a_model_file_may_take_a_free_place_or_that_of_another(tmp_path, packed):
+    require_place(tmp_path / "new" / "model.tflite")
+    assert list((tmp_path / "new").iterdir()) == []
+    (tmp_path / "old.tflite").write_bytes(packed)
+    require_place(tmp_path / "old.tflite")
+    assert (tmp_path / "old.tflite").read_bytes() == packed
+
+
+@pytest.mark.parametrize("content", [b"the only copy of a network", b"", None])
+def test_nothing_else_is_written_over(tmp_path, content):
+    path = tmp_path / "model.keras"
+    path.mkdir() if content is None else path.write_bytes(content)
+    with pytest.raises(ModelFileError, match=r"model\.keras' is there, and is no model file"):
+        require_place(path)
+    assert content is None or path.read_bytes() == content
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ModelFileError, match=r"cannot be written: .* Choose another place"):
+        require_place(tmp_path / "file" / "model.tflite")
 
 
 def test_what_is_written_is_read_back(tmp_path, tiny, metadata, packed):
