@@ -78,4 +78,5 @@ def _conclusion(result: "TrainResult") -> str:
     if result.model is None:
         return f"All runs are finished. Next: {evaluating}"
     exporting = export_next(result.folder, result.data)
-    return f"Wrote {result.model}. Next: {evaluating}, or: {exporting}"
+    done = "" if result.was_finished else f"Wrote {result.model}. "
+    return f"{done}Next: {evaluating}, or: {exporting}"

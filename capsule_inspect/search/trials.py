@@ -13,6 +13,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
+from capsule_inspect.runs.lock import LOCK
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.search.sampling import distributions
 from capsule_inspect.settings.groups import Settings, TuneSettings
@@ -34,7 +35,6 @@ def make_sampler(settings: TuneSettings, trials: int) -> BaseSampler:
         return TPESampler(seed=seed, n_startup_trials=settings.startup_trials, constant_liar=True)
 
 
-_LOCK = ".lock"
 _WORKER, _AGAIN = "worker", "again"
 _TAKEN = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 
@@ -62,7 +62,7 @@ class ClaimedTrial:
 
 def run_lock(run: RunFolder) -> FileLock:
     """Returns the lock that workers hold while they change shared files; a context manager."""
-    return FileLock(run.path / _LOCK)
+    return FileLock(run.path / LOCK)
 
 
 def claim_trial(study: optuna.Study, run: RunFolder, settings: Settings) -> ClaimedTrial | None:
@@ -84,7 +84,7 @@ def claim_trial(study: optuna.Study, run: RunFolder, settings: Settings) -> Clai
         trial = study.ask(distributions(settings))
         folder = RunFolder(_folder(run, trial.number))
         folder.path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder.path / _LOCK)
+        lock = FileLock(folder.path / LOCK)
         lock.acquire()
         trial.set_user_attr(_WORKER, [platform.node(), str(folder.path.resolve())])
         return ClaimedTrial(trial, folder, lock)
@@ -112,7 +112,7 @@ def _give_back_dead(study: optuna.Study, run: RunFolder) -> None:
         if folder is None:
             continue
         try:
-            with FileLock(folder / _LOCK).acquire(timeout=0):
+            with FileLock(folder / LOCK).acquire(timeout=0):
                 give_back(study, trial.number)
                 study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
         except Timeout:  # its worker is alive

@@ -1,10 +1,8 @@
 """Saving and loading of trained networks."""
 
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile, ZipFile
 
 import keras
 
@@ -18,6 +16,7 @@ from capsule_inspect.runs.history import read_scores
 from capsule_inspect.runs.run import score
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.training.decision import DecisionRule, read_decision, resolve_model
+from capsule_inspect.training.keras_archive import require_whole
 
 
 def save_network(network: keras.Model, path: Path, compiled: bool) -> None:
@@ -45,25 +44,12 @@ def load_network(path: Path, compiled: bool) -> keras.Model:
     Raises:
         ModelFileError: The file is damaged or not a network of this version.
     """
-    _require_whole(path)
+    require_whole(path)
     try:
         return keras.saving.load_model(path, compile=compiled, safe_mode=True)
     except Exception as error:  # Keras raises whatever its parts raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelFileError(f"'{path}' cannot be loaded as a Keras model: {reason}") from error
-
-
-def _require_whole(path: Path) -> None:
-    """Raises ModelFileError if a file is no archive, is cut short, or has a wrong checksum."""
-    try:
-        with ZipFile(path) as archive:
-            damaged = archive.testzip()
-    except (OSError, BadZipFile, ValueError, RuntimeError, EOFError, zlib.error) as error:
-        damaged = getattr(error, "strerror", None) or str(error)
-    if damaged:
-        raise ModelFileError(
-            f"'{path}' is damaged, or is no Keras file ({damaged}). Copy it again, or train again."
-        )
 
 
 @dataclass(frozen=True)

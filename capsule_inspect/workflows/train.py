@@ -12,10 +12,13 @@ from capsule_inspect.model.encoders.registry import require_encoder
 from capsule_inspect.modelfile.metadata import Metric
 from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.runs.environment import look_around, require_same_data, write_environment
+from capsule_inspect.runs.lock import only_process
 from capsule_inspect.runs.run_folder import RunFolder, base_name, new_run_folder
 from capsule_inspect.settings.groups import Settings
 from capsule_inspect.settings.keys import OPTIONS, value_of, with_value
 from capsule_inspect.settings.yaml_text import read_settings, to_yaml
+from capsule_inspect.text import command_line
+from capsule_inspect.training.keras_archive import require_whole
 from capsule_inspect.workflows.arguments import (
     all_overrides,
     as_path,
@@ -38,6 +41,7 @@ class TrainResult:
             study, or if the data set has no such split.
         elsewhere: Names of the runs of a study that other processes still train; as long as there
             are any, the operating points are not chosen.
+        was_finished: Whether it was trained before, and nothing changed.
     """
 
     folder: Path
@@ -45,6 +49,7 @@ class TrainResult:
     model: Path | None
     metrics: tuple[Metric, ...] = ()
     elsewhere: tuple[str, ...] = ()
+    was_finished: bool = False
 
 
 def train(
@@ -77,8 +82,26 @@ def train(
     choose_backend("train")
     given = all_overrides(overrides, options)
     settings, read, run = start_run("train", asked, as_path(out), given, reporter=reporter)
+    if settings.train.resume and run.decision.is_file():
+        return _finished(settings, run, reporter)
     import_training_stack("train", reporter=reporter)  # last: a typo is reported before it loads
     return (_train_study if settings.train.folds else _train_one)(settings, read, run, reporter)
+
+
+def _finished(settings: Settings, run: RunFolder, reporter: Reporter) -> TrainResult:
+    """Leaves a run or study that is finished as it is, and says how to train longer.
+
+    Raises:
+        ModelFileError: Its checkpoint is damaged.
+    """
+    if run.checkpoint.is_file():
+        require_whole(run.checkpoint)
+    longer = command_line(
+        "train", "--data", settings.data.dir, f"train.epochs={2 * settings.train.epochs}"
+    )
+    reporter.say(f"'{run.path}' is finished, and stays as it is. A new run trains longer: {longer}")
+    model = None if settings.train.folds else run.model
+    return TrainResult(run.path, Path(settings.data.dir), model, was_finished=True)
 
 
 def _train_one(
@@ -86,7 +109,8 @@ def _train_one(
 ) -> TrainResult:
     from capsule_inspect.training.fit import fit_and_show
 
-    metrics = fit_and_show(settings, data, run, reporter)
+    with only_process(run.path):
+        metrics = fit_and_show(settings, data, run, reporter)
     return TrainResult(run.path, Path(settings.data.dir), run.model, metrics)
 
 
