@@ -45,6 +45,9 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
         Path | None,
         typer.Option("-o", "--out", help="The results folder; by default runs/evaluate/TIME-NAME."),
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the evaluation in that folder.")
+    ] = False,
     conditions: Annotated[
         list[str] | None,
         typer.Option(
@@ -91,12 +94,15 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
     from capsule_inspect.cli.tables import print_evaluation
     from capsule_inspect.workflows import evaluate as workflow
 
+    if overwrite and out is None:
+        raise UsageError("--overwrite needs -o with the folder of the evaluation.")
     terminal = Terminal()
     result = workflow.evaluate(
         model,
         data,
         split=split,
         out=out,
+        overwrite=overwrite,
         runtime=runtime,
         data_root=data_root,
         overrides=overrides or (),

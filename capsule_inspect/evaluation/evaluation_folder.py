@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from capsule_inspect import __version__
+from capsule_inspect.errors import UsageError
 from capsule_inspect.evaluation.cross_validation import (
     OUT_OF_FOLD_FILE,
     CrossValidation,
@@ -18,6 +19,25 @@ from capsule_inspect.modelfile.metadata import Metric, OperatingPoint
 
 METRICS_FILE = "metrics.json"
 PICTURES_FILE = "pictures.csv"
+
+
+def clear_evaluation(folder: Path) -> None:
+    """Deletes the files of an evaluation in a folder, and nothing else.
+
+    Raises:
+        UsageError: The folder holds something, but no evaluation.
+    """
+    files = [folder / name for name in (METRICS_FILE, PICTURES_FILE, OUT_OF_FOLD_FILE)]
+    if not files[0].is_file():
+        if folder.is_dir() and any(folder.iterdir()):
+            raise UsageError(f"'{folder}' holds no evaluation to overwrite. Name another folder.")
+        return
+    # The figures last: as long as they are there, the folder can be cleared again.
+    for file in (*(folder / name for name in _BESIDE), *reversed(files)):
+        file.unlink(missing_ok=True)
+
+
+_BESIDE = ("config.yaml", "environment.json", "report.html")
 
 
 def write_evaluation(

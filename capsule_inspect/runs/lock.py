@@ -7,9 +7,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from capsule_inspect.errors import UsageError
-
-LOCK = ".lock"
-"""The name of the file that is locked; it stays when the lock is gone."""
+from capsule_inspect.runs.run_folder import LOCK
 
 
 @contextmanager

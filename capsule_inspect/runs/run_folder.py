@@ -7,10 +7,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from capsule_inspect.choices import RESUMABLE
 from capsule_inspect.errors import UsageError
 from capsule_inspect.text import command_line
+
+LOCK: Final = ".lock"
+"""The name of the file that a process locks while it trains; it stays when the lock is gone."""
 
 MEMBER = r"seed-\d+-fold-\d+"
 """Pattern for the folder names of a study's runs."""
@@ -121,7 +125,8 @@ def new_run_folder(command: str, about: str, wanted: Path | None = None) -> Path
     Args:
         command: Name of the command, such as `train`.
         about: Subject of the run, such as the name of a data set; `slug` makes it safe.
-        wanted: The folder to create; by default `runs/<command>/<time>-<about>/`.
+        wanted: The folder to create; by default `runs/<command>/<time>-<about>/`. It may hold a
+            start that came to nothing.
 
     Raises:
         UsageError: The wanted folder is not empty, or the folder cannot be created.
@@ -129,7 +134,7 @@ def new_run_folder(command: str, about: str, wanted: Path | None = None) -> Path
     try:
         if wanted is not None:
             wanted.mkdir(parents=True, exist_ok=True)
-            if any(wanted.iterdir()):
+            if not _came_to_nothing(wanted):
                 hint = ""
                 if command in RESUMABLE:
                     resume = command_line(command, "--resume", wanted)
@@ -142,6 +147,19 @@ def new_run_folder(command: str, about: str, wanted: Path | None = None) -> Path
     with suppress(OSError):  # not every file system has links, not every user may create them
         _point_latest(folder)
     return folder
+
+
+_STARTED: Final = frozenset({"config.yaml", "environment.json", LOCK})
+"""The files of a run that has just begun."""
+
+
+def _came_to_nothing(folder: Path) -> bool:
+    """Tells whether a folder is empty, or holds only what a start leaves that failed."""
+    entries = list(folder.iterdir())
+    members = [entry for entry in entries if entry.is_dir() and re.fullmatch(MEMBER, entry.name)]
+    files = [*entries, *(file for member in members for file in member.iterdir())]
+    begun = all(file.name in _STARTED and file.is_file() for file in files if file not in members)
+    return not entries or (begun and (folder / "environment.json").is_file())
 
 
 def _new_folder(parent: Path, about: str) -> Path:

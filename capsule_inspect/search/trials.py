@@ -13,8 +13,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
-from capsule_inspect.runs.lock import LOCK
-from capsule_inspect.runs.run_folder import RunFolder
+from capsule_inspect.runs.run_folder import LOCK, RunFolder
 from capsule_inspect.search.sampling import distributions
 from capsule_inspect.settings.groups import Settings, TuneSettings
 from capsule_inspect.settings.keys import Value

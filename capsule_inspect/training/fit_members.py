@@ -7,7 +7,7 @@ from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.errors import InterruptedRunError
 from capsule_inspect.files import write_text
 from capsule_inspect.reporter import Prefixed, Reporter
-from capsule_inspect.runs.lock import LOCK
+from capsule_inspect.runs.run_folder import LOCK
 from capsule_inspect.settings.yaml_text import to_yaml
 from capsule_inspect.text import command_line
 from capsule_inspect.training.fit import fit_and_show

@@ -19,6 +19,7 @@ from capsule_inspect.evaluation.evaluate import Evaluation, choose_samples
 from capsule_inspect.evaluation.evaluate import evaluate as evaluate_split
 from capsule_inspect.evaluation.evaluation_folder import (
     StudyFacts,
+    clear_evaluation,
     write_cross_validation,
     write_evaluation,
 )
@@ -88,6 +89,7 @@ def evaluate(  # noqa: PLR0913  (each choice is a parameter)
     *,
     split: str | None = None,
     out: StrPath | None = None,
+    overwrite: bool = False,
     runtime: RuntimeName = DEFAULT_RUNTIME,
     data_root: StrPath | None = None,
     overrides: Sequence[str] = (),
@@ -102,6 +104,7 @@ def evaluate(  # noqa: PLR0913  (each choice is a parameter)
             setting data.dir.
         split: `train`, `val`, `test` (the default) or `all`; not for a study.
         out: The folder to make; by default `runs/evaluate/<time>-<model>/`.
+        overwrite: Replace the evaluation in that folder.
         runtime: What executes a `.tflite` file.
         data_root: The folder of the pictures, if they have moved.
         overrides: Settings to change, such as `predict.threads=2`.
@@ -123,7 +126,7 @@ def evaluate(  # noqa: PLR0913  (each choice is a parameter)
         return evaluate_stored(stored)
     read = read_dataset(Path(settings.data.dir), settings.data.root)
     given = all_overrides(overrides, options)
-    request = EvaluationRequest(path, read, as_path(out), settings, given, runtime)
+    request = EvaluationRequest(path, read, as_path(out), settings, given, runtime, overwrite)
     study = open_study(path)
     if path.is_dir() and open_study(path.parent):
         raise UsageError(
@@ -148,6 +151,7 @@ class EvaluationRequest:
         settings: All settings.
         overrides: Those that were given.
         runtime: What executes a `.tflite` file.
+        overwrite: Whether to replace the evaluation in `out`.
     """
 
     model: Path
@@ -156,6 +160,7 @@ class EvaluationRequest:
     settings: Settings
     overrides: tuple[str, ...]
     runtime: RuntimeName
+    overwrite: bool = False
 
 
 def find_stored_predictions(model: Path) -> Path | None:
@@ -264,6 +269,8 @@ def begin_evaluation(request: EvaluationRequest, settings: Settings) -> Path:
     Raises:
         UsageError: It cannot be made.
     """
+    if request.overwrite and request.out:
+        clear_evaluation(request.out)
     folder = new_run_folder("evaluate", model_name(request.model), request.out)
     write_text(RunFolder(folder).config, mask_passwords(to_yaml(settings)))
     write_environment(folder, look_around("evaluate", request.overrides, request.data))

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from capsule_inspect.errors import UsageError
 from capsule_inspect.evaluation.cross_validation import CrossValidation, OutOfFold
 from capsule_inspect.evaluation.evaluate import Evaluation
 from capsule_inspect.evaluation.evaluation_folder import (
     StudyFacts,
+    clear_evaluation,
     write_cross_validation,
     write_evaluation,
 )
@@ -27,6 +29,20 @@ PER_CLASS = (
 )
 CONFUSION = ConfusionMatrix(CLASSES, (*CLASSES, NO_CAPSULE), ((0, 0, 1), (0, 1, 0)))
 METRICS = (Metric("accuracy", 0.5, 2, 0.1, 0.9), Metric("dice", 0.75, 1, None, None))
+
+
+def test_an_evaluation_is_cleared_and_nothing_else(tmp_path):
+    evaluation = Evaluation("test", CLASSES, JUDGEMENTS, METRICS, PER_CLASS, CONFUSION)
+    write_evaluation(tmp_path, evaluation, Path("model.tflite"), "f" * 64)
+    for name in ("config.yaml", "environment.json", "report.html", "notes.txt"):
+        (tmp_path / name).touch()
+    clear_evaluation(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    with pytest.raises(UsageError, match="holds no evaluation to overwrite"):
+        clear_evaluation(tmp_path)
+    (tmp_path / "notes.txt").unlink()
+    clear_evaluation(tmp_path)
+    clear_evaluation(tmp_path / "nowhere")
 
 
 def test_metrics_and_pictures_are_written_down(tmp_path):

@@ -102,6 +102,30 @@ def test_a_wanted_folder_is_made_or_taken_if_empty(work: Path):
     assert not Path("runs").exists()
 
 
+def test_a_start_that_came_to_nothing_is_not_in_the_way(work: Path):
+    for name in ("config.yaml", "environment.json", ".lock", "seed-0-fold-1/config.yaml"):
+        (work / "run" / name).parent.mkdir(parents=True, exist_ok=True)
+        (work / "run" / name).touch()
+        if name != "config.yaml":
+            assert new_run_folder("train", "caps", work / "run") == work / "run"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["checkpoint.keras", "notes/config.yaml", "seed-0-fold-0/checkpoint.keras", "metrics.json"],
+)
+def test_what_has_begun_or_is_another_persons_is_in_the_way(work: Path, name: str):
+    for each in ("config.yaml", "environment.json", name):
+        (work / "run" / each).parent.mkdir(parents=True, exist_ok=True)
+        (work / "run" / each).touch()
+    with pytest.raises(UsageError, match="is not empty"):
+        new_run_folder("train", "caps", work / "run")
+    (work / "mine").mkdir()
+    (work / "mine/config.yaml").touch()
+    with pytest.raises(UsageError, match="is not empty"):
+        new_run_folder("train", "caps", work / "mine")
+
+
 @pytest.mark.parametrize(
     ("command", "goes_on"), [("train", True), ("tune", True), ("evaluate", False)]
 )
