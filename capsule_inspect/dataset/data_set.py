@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from capsule_inspect.choices import GOOD, SPLITS
 from capsule_inspect.dataset.manifest import MANIFEST, Sample, read_manifest, write_manifest
 from capsule_inspect.dataset.pixel_hash import hash_mask, hash_picture
-from capsule_inspect.errors import DataError
+from capsule_inspect.errors import DataError, PictureError
 from capsule_inspect.files import write_json
 from capsule_inspect.imaging.defect_mask import is_defect
 from capsule_inspect.imaging.picture import Picture
@@ -63,6 +63,11 @@ class DataSet:
             PictureError: The picture cannot be read.
             DataError: Its pixels are not those that were prepared.
         """
+        if not (self.root / sample.path).exists():
+            raise PictureError(
+                f"The picture '{sample.path}' of the data set is not in '{self.root}'. If the "
+                "pictures have moved, name their folder with --data-root."
+            )
         picture = read_picture(self.root / sample.path)
         if self.checks_pixels and hash_picture(picture) != sample.sha256:
             raise _changed(f"The picture '{sample.path}'")

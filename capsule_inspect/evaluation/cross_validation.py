@@ -171,6 +171,17 @@ class CrossValidation:
         return min(self.by_seed)
 
     @property
+    def caution(self) -> str:
+        """A sentence on classes that no network could learn; empty without any."""
+        names = sorted({n for s in self.by_seed for n in unlearned_classes(self.predictions, s)})
+        if not names:
+            return ""
+        return (
+            f"All pictures of {', '.join(names)} are in one fold, so the network that judges them "
+            "has learned nothing of it: there is no recall, and the accuracy is lower for it."
+        )
+
+    @property
     def shown(self) -> Evaluation:
         """The pooled metrics, with the judgements and the confusion matrix of the first seed."""
         first = self.by_seed[self.first_seed]
@@ -223,11 +234,43 @@ def pool_predictions(predictions: Sequence[OutOfFold], classes: tuple[str, ...])
         classes: Class names, `good` first.
     """
     by_seed = {
-        seed: summarize(OUT_OF_FOLD, classes, _of_seed(predictions, seed))
+        seed: _without_recall_of(
+            summarize(OUT_OF_FOLD, classes, _of_seed(predictions, seed)),
+            unlearned_classes(predictions, seed),
+        )
         for seed in sorted({each.seed for each in predictions})
     }
     pooled = pool(tuple(by_seed.values()))
     return CrossValidation(pooled, tuple(predictions), by_seed)
+
+
+def unlearned_classes(predictions: Iterable[OutOfFold], seed: int) -> tuple[str, ...]:
+    """Returns the classes, sorted, of which no network that judges them has learned anything.
+
+    All their pictures are in one fold, so none was left to learn from.
+
+    Args:
+        predictions: One per picture and seed.
+        seed: The seed whose folds count.
+    """
+    folds: dict[str, set[int]] = {}
+    for each in predictions:
+        if each.seed == seed:
+            folds.setdefault(each.judgement.truth, set()).add(each.fold)
+    if len(set().union(*folds.values())) == 1:
+        return ()
+    return tuple(sorted(name for name, of_class in folds.items() if len(of_class) == 1))
+
+
+def _without_recall_of(evaluation: Evaluation, unlearned: Sequence[str]) -> Evaluation:
+    """Leaves out the recall of classes that a network cannot know; it would always be 0."""
+    per_class = tuple(
+        replace(each, metrics=tuple(m for m in each.metrics if m.name != "recall"))
+        if each.name in unlearned
+        else each
+        for each in evaluation.per_class
+    )
+    return replace(evaluation, per_class=per_class)
 
 
 def _out_of_fold(member: Fitted, judgement: Judgement) -> OutOfFold:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from capsule_inspect import __version__
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
+from capsule_inspect.errors import DataError
 from capsule_inspect.evaluation.evaluate import require_known_classes
 from capsule_inspect.exporting.known_answer import compare_with_keras, find_known_answer
 from capsule_inspect.imaging.crop import find_crops
@@ -104,7 +105,8 @@ def convert_trained(
         settings: The format, and the number of pictures to calibrate on.
 
     Raises:
-        DataError: The network does not know the data set's classes.
+        DataError: The network does not know the data set's classes, or there is no training picture
+            to measure int8 ranges on.
         ModelFileError: LiteRT's kernels do not agree on a known answer.
     """
     from capsule_inspect.model.heads import with_features
@@ -113,6 +115,11 @@ def convert_trained(
     require_known_classes(data.samples, rule.classes)
     out.parent.mkdir(parents=True, exist_ok=True)
     windows = list(_windows(data, _calibration_samples(data, settings.calibration), model))
+    if settings.format == "int8" and not windows:
+        raise DataError(
+            "int8 needs training pictures with a capsule, to measure its ranges on, and this data "
+            "set has none. Give the data set of the training with --data, or export as float16."
+        )
     flatbuffer = convert(model.network, settings.format, windows)
     metadata = ModelMetadata(
         flatbuffer_sha256=hashlib.sha256(flatbuffer).hexdigest(),

@@ -178,7 +178,7 @@ class TrainSettings:
     )
     epochs: int = setting("Epochs after the frozen ones; each ends with a checkpoint.", at_least=1)
     steps: int = setting("Batches per epoch.", at_least=1)
-    batch_size: int = setting("Crops per batch, half good, half defective.", at_least=1)
+    batch_size: int = setting("Crops per batch, half good, half defective.", at_least=2)
     schedule: str = setting(
         "Course of the learning rate: `one_cycle` rises, then falls to 0 in each stage.",
         choices=SCHEDULES,

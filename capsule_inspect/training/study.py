@@ -67,6 +67,12 @@ class CrossValidationRun:
         reseeded = replace(data, seed=member.seed)
         return leave_out(reseeded, member.fold, self.settings.train.folds, val)
 
+    def unlearned_classes(self, data: DataSet) -> tuple[str, ...]:
+        """Returns the classes, sorted, of which some member has no picture to learn from."""
+        views = [self.view(data, member).of_split("train") for member in self.members]
+        learned = set.intersection(*({sample.label for sample in view} for view in views))
+        return tuple(sorted(set(data.classes) - learned))
+
 
 def open_study(path: Path) -> CrossValidationRun | None:
     """Opens the folder of a study; returns None for any other folder.

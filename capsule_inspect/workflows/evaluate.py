@@ -60,7 +60,8 @@ class EvaluateResult:
         evaluation: The metrics, those of each class and the confusion matrix; of a study all
             networks together.
         pictures: The pictures that were measured, in words.
-        caution: A sentence if the model may have seen them in its training, else empty.
+        caution: A sentence if the figures are not what they seem, else empty: the model may have
+            seen the pictures in its training, or never have learned a class.
         spread: Standard deviation over seeds by metric name; empty with one seed.
         file: The model file that was measured; None for a study or stored predictions.
         data: The data set folder; None for stored predictions.
@@ -177,7 +178,7 @@ def evaluate_stored(file: Path) -> EvaluateResult:
     """
     measured = pool_predictions(*read_out_of_fold(file))
     pictures = f"{measured.pictures} pictures, as {file} has them"
-    return EvaluateResult(measured.pooled, pictures, spread=measured.spread)
+    return EvaluateResult(measured.pooled, pictures, measured.caution, measured.spread)
 
 
 def evaluate_model(request: EvaluationRequest, split: str, reporter: Reporter) -> EvaluateResult:
@@ -248,6 +249,7 @@ def evaluate_study(
     return EvaluateResult(
         evaluation=measured.pooled,
         pictures=f"the {count} pictures, each by the {networks} not seen it ({file})",
+        caution=measured.caution,
         spread=measured.spread,
         data=Path(request.settings.data.dir),
         folder=folder,
@@ -359,6 +361,7 @@ def report_study(
             f" Metrics are means over {len(measured.by_seed)} seeds; charts, the "
             f"confusion matrix and pictures are of seed {seed}."
         )
+    about += f" {measured.caution}" if measured.caution else ""
     title = f"{name}: {measured.pictures} pictures, out of fold"
     return _write(
         folder,

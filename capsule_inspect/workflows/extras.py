@@ -76,7 +76,11 @@ def import_training_stack(
     with without_info_lines():
         if chosen == "tensorflow":
             _load_tensorflow()
-        import keras  # noqa: F401  (after TensorFlow, or its converter loses weights)
+        import keras  # after TensorFlow, or its converter loses weights
+    # The user's keras.json is of other projects; networks and model files here are of one form.
+    keras.config.set_floatx("float32")
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_epsilon(1e-7)
 
 
 def _load_tensorflow() -> None:

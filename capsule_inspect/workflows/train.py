@@ -123,6 +123,11 @@ def _train_study(
 
     study = make_study(run.path, settings)
     reporter.say(f"Cross-validating with {len(study.members)} runs in {run.path}.")
+    if unlearned := study.unlearned_classes(data):
+        reporter.warn(
+            f"All pictures of {', '.join(unlearned)} are in one fold, so the network that judges "
+            "them learns nothing of it. Add pictures of it that are no copies, or leave it out."
+        )
     elsewhere = tuple(each.run.path.name for each in fit_members(study, data, reporter))
     if not elsewhere and not study.is_calibrated:
         reporter.say("Choosing the operating points, each on the other folds.")

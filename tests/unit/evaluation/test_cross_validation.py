@@ -17,6 +17,7 @@ from capsule_inspect.evaluation.cross_validation import (
     OutOfFold,
     cross_validate,
     pool,
+    pool_predictions,
     read_out_of_fold,
     write_out_of_fold,
 )
@@ -129,6 +130,40 @@ def test_every_picture_is_judged_once_for_each_seed_by_the_network_that_has_not_
     assert paths == [f"{i}.png" for i in range(8)]
     assert measured.spread["accuracy"] == 0
     assert cross_validate(members[:2]).spread == {}
+
+
+def lonely(folds: dict[str, list[int]], seed: int = 0) -> list[OutOfFold]:
+    """A prediction for each fold of each class, all of them right."""
+    return [
+        OutOfFold(
+            Judgement(f"{name}{place}", "", name, name, 0.5, (0.5, 0.5, 0.0), None),
+            fold,
+            seed,
+            *(1.0, 0.5, 0.5, ""),
+        )
+        for name, own in folds.items()
+        for place, fold in enumerate(own)
+    ]
+
+
+def test_a_class_that_no_network_could_learn_has_no_recall_and_is_told_of():
+    predictions = lonely({"good": [0, 1, 1], "crack": [0, 1], "poke": [1, 1]})
+    measured = pool_predictions(predictions, CLASSES)
+    names = {each.name: [m.name for m in each.metrics] for each in measured.pooled.per_class}
+    assert names["crack"] == ["recall", "precision", "presence"]
+    assert names["poke"] == ["precision", "presence"]
+    assert measured.caution.startswith("All pictures of poke are in one fold, so the network")
+    both = pool_predictions([*predictions, *lonely({"good": [0, 1], "poke": [0, 1]}, 1)], CLASSES)
+    assert "recall" in {m.name for m in both.by_seed[1].per_class[2].metrics}
+
+
+@pytest.mark.parametrize("folds", [{"good": [0, 0], "poke": [0]}, {"good": [0, 1], "poke": [1, 0]}])
+def test_with_one_fold_or_classes_in_all_there_is_nothing_to_tell(folds):
+    measured = pool_predictions(lonely(folds), CLASSES)
+    assert measured.caution == ""
+    assert all(
+        m.name != "recall" or m.value == 1 for c in measured.pooled.per_class for m in c.metrics
+    )
 
 
 def test_a_network_that_was_trained_on_other_pictures_is_refused(pictures):

@@ -146,6 +146,13 @@ def test_the_file_carries_the_rule_and_decides_as_the_network_does(model, data, 
         assert finding.decision.label == "crack"
 
 
+def test_int8_needs_pictures_to_measure_its_ranges_on(model, data, tmp_path):
+    tested = replace(data, samples=data.of_split("test"))
+    with pytest.raises(DataError, match="int8 needs training pictures with a capsule"):
+        convert_trained(model, tested, tmp_path / "model.tflite", ExportSettings(format="int8"))
+    convert_trained(model, tested, tmp_path / "model.tflite", ExportSettings(format="float16"))
+
+
 def test_it_knows_the_split_that_the_network_was_trained_on(model, data, tmp_path):
     rule = replace(RULE, training_data_sha256=data.training_sha256)
     out, settings = tmp_path / "model.tflite", ExportSettings(format="float32")

@@ -177,7 +177,7 @@ def test_a_picture_without_a_capsule_gives_no_source(tmp_path, save_picture):
 def test_a_missing_picture_is_refused(dataset_folder):
     data = read_dataset(dataset_folder)
     gone = Sample("gone.png", "good", "", "train", None, "", 1, 1)
-    with pytest.raises(PictureError, match=r"gone\.png' does not exist"):
+    with pytest.raises(PictureError, match=r"'gone\.png' of the data set is not in"):
         find(data, [gone])
 
 
@@ -278,7 +278,7 @@ def test_a_mask_that_changes_during_the_training_is_noticed(tmp_path, save_pictu
     with pytest.raises(DataError, match=r"'a\.png' or its mask has changed"):
         sources.read(sources.keys[0])
     (tmp_path / "a.png").unlink()
-    with pytest.raises(PictureError, match=r"a\.png' does not exist"):
+    with pytest.raises(PictureError, match=r"'a\.png' of the data set is not in"):
         sources.read(sources.keys[0])
 
 

@@ -75,6 +75,19 @@ def test_each_seed_deals_the_folds_anew_and_trains_on_all_other_folds(study):
     assert {s.split for s in view.samples} == {"train", "val", "test"}
 
 
+def test_a_class_that_a_member_cannot_learn_is_named(study):
+    labels = ["good"] * 12 + ["crack"] * 6 + ["poke"]
+    samples = tuple(
+        Sample(f"{i:02}", label, "", "val", None, f"{i:02}", 8, 8) for i, label in enumerate(labels)
+    )
+    data = DataSet(study.path, ("good", "crack", "poke"), samples, 0, "", "", "")
+    assert study.unlearned_classes(data) == ("poke",)
+    assert (
+        study.unlearned_classes(replace(data, samples=samples[:-1], classes=("good", "crack")))
+        == ()
+    )
+
+
 def test_exported_files_are_taken_if_all_runs_have_one(study):
     assert model_files(study.members) == [each.run.model for each in study.members]
     for number, member in enumerate(study.members):

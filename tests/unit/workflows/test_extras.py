@@ -1,4 +1,5 @@
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -34,6 +35,29 @@ def test_packages_that_are_missing_are_named_with_how_to_get_them():
     assert "`evaluate`" in str(refused.value)
     assert "(sklearn, matplotlib)" in str(refused.value)
     assert "pip install 'capsule-inspect[train]'" in str(refused.value)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("setting", ["image_data_format", "floatx"])
+def test_the_keras_json_of_another_project_changes_nothing(tmp_path, setting):
+    pytest.importorskip("tensorflow")
+    other = {"image_data_format": "channels_first", "floatx": "float16"}
+    (tmp_path / "keras.json").write_text(json.dumps({setting: other[setting]}))
+    script = (
+        "from capsule_inspect.workflows.extras import import_training_stack\n"
+        "import_training_stack('train')\n"
+        "import keras\n"
+        "layer = keras.layers.Conv2D(1, 1)\n"
+        "print(layer.data_format, layer.dtype_policy.name, keras.backend.floatx())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "KERAS_HOME": str(tmp_path)},
+        check=True,
+    )
+    assert done.stdout.split() == ["channels_last", "float32", "float32"]
 
 
 @pytest.mark.usefixtures("with_extra")
