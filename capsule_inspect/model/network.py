@@ -1,9 +1,8 @@
 """The network: an encoder, a decoder, a label head and a mask head."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import count, takewhile
-from pathlib import Path
 
 import keras
 from keras import layers, ops
@@ -13,21 +12,27 @@ from capsule_inspect.model.decoders import MASK_CLASSES, Decoded, subpixel, unet
 from capsule_inspect.model.encoders.encoder import PREFIX
 from capsule_inspect.model.encoders.registry import get_encoder
 from capsule_inspect.model.heads import HEADS, HeadInputs, average
+from capsule_inspect.model.start_weights import start_from
 from capsule_inspect.modelfile.runtime import IMAGE, LOGITS, MASK_LOGITS
 from capsule_inspect.settings.groups import ModelSettings
-from capsule_inspect.text import suggest_path
 
 _LABEL_STRIDE = 8
 """Stride of the decoder's features and of the mask that the label head reads."""
 
 
-def build_network(settings: ModelSettings, class_count: int, with_mask: bool = True) -> keras.Model:
+def build_network(
+    settings: ModelSettings,
+    class_count: int,
+    with_mask: bool = True,
+    say: Callable[[str], None] = lambda _: None,
+) -> keras.Model:
     """Builds a network with its initial weights.
 
     Args:
         settings: Encoder, window, decoder and head.
         class_count: Number of classes, good included.
         with_mask: Whether to add a mask head; it needs true masks to learn from.
+        say: Told in a sentence which layers of another network did not fit.
 
     Returns:
         A model from `image` (uint8 RGB, [B, roi.height, roi.width, 3]) to a dict of `logits`
@@ -68,7 +73,7 @@ def build_network(settings: ModelSettings, class_count: int, with_mask: bool = T
     if settings.weights == "imagenet":
         encoder.load_imagenet(network)
     elif settings.weights != "none":
-        _load_weights(network, settings.weights)
+        start_from(network, settings.weights, say)
     return network
 
 
@@ -193,19 +198,3 @@ def _enlarge(mask: keras.KerasTensor, height: int, name: str) -> keras.KerasTens
             "list, or set a smaller mask_stride."
         )
     return layers.UpSampling2D(times, interpolation="bilinear", name=name)(mask)
-
-
-def _load_weights(network: keras.Model, path: str) -> None:
-    if not Path(path).is_file():
-        raise ConfigError(
-            f"The weights file '{path}' does not exist.{suggest_path(Path(path))} "
-            "Set model.weights to imagenet, none, or the .weights.h5 file of a network with the "
-            "same settings."
-        )
-    try:
-        network.load_weights(path)
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"The weights file '{path}' cannot be loaded: {error}. Set model.weights to imagenet, "
-            "none, or the .weights.h5 file of a network with the same settings."
-        ) from error

@@ -78,8 +78,8 @@ class ModelSettings:
 
     encoder: str = setting("The encoder, such as `efficientnet_lite0`; checked when a run begins.")
     weights: str = setting(
-        "The weights to start from: `imagenet`, `none`, or a `.weights.h5` file of the whole "
-        "network."
+        "The weights to start from: `imagenet`, `none`, the folder of a run or a `.keras` file, of "
+        "which the layers that fit are taken, or a `.weights.h5` file of the whole network."
     )
     roi: Roi = setting("The window the network sees; its sides are multiples of 32 pixels.")
     roi_shape: str = setting(

@@ -272,9 +272,10 @@ def begin_training(
         )
     keras.utils.set_random_seed(train.seed)
     is_new = not run.checkpoint.exists()
-    network = (
-        _new_network(settings, data) if is_new else load_network(run.checkpoint, compiled=True)
-    )
+    if is_new:
+        network = _new_network(settings, data, reporter)
+    else:
+        network = load_network(run.checkpoint, compiled=True)
     reporter.say(f"Reading the training pictures of {settings.data.dir}.")
     examples = Examples(settings, data, reporter)
     trainer = Trainer(settings, data, run, reporter, network, examples)
@@ -289,9 +290,9 @@ def begin_training(
     return trainer
 
 
-def _new_network(settings: Settings, data: DataSet) -> keras.Model:
+def _new_network(settings: Settings, data: DataSet, reporter: Reporter) -> keras.Model:
     with_mask = any(sample.mask for sample in data.of_split("train"))
-    network = build_network(settings.model, len(data.classes), with_mask)
+    network = build_network(settings.model, len(data.classes), with_mask, reporter.say)
     start_stage(network, plan_stages(settings.train)[0], settings.train)
     return network
 

@@ -48,7 +48,7 @@ class ConvNeXtTiny:
             raise ConfigError(
                 f"The ImageNet weights of ConvNeXt-Tiny cannot be downloaded ({error}). Without a "
                 "network, set model.weights=none to train without pretrained weights, or "
-                "model.weights=FILE.weights.h5 to load those of a network with the same settings."
+                "model.weights=RUN to start from a run of your own."
             ) from error
         weights = {layer.name: layer.get_weights() for layer in pretrained.layers}
         for layer in network.layers:

@@ -109,7 +109,7 @@ def test_weights_of_ones_own_are_loaded(network, tmp_path):
         ({"encoder": "resnet"}, r"model.encoder.*efficientnet_lite0.*convnext_tiny"),
         (
             {"weights": "nowhere.weights.h5"},
-            "weights file .* does not exist.*Set model.weights to imagenet",
+            "weights .* do not exist.*Set model.weights to imagenet",
         ),
     ],
 )
