@@ -5,6 +5,7 @@ A reader never sees half a file.
 
 import codecs
 import csv
+import errno
 import hashlib
 import json
 import os
@@ -13,6 +14,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
+
+DISK_ERRORS = frozenset({errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EPERM, errno.EROFS})
+"""The errors of a full disk, or of one that the user may not write to."""
 
 StrPath: TypeAlias = str | os.PathLike[str]
 """A path as Python's own functions take it."""
@@ -35,7 +39,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
         The temporary file, with the same extension and a name that no other thread uses.
 
     Raises:
-        OSError: The file cannot be replaced.
+        OSError: The file cannot be written or replaced; `filename` is the file.
     """
     # The file's own name is left out: it may already be as long as a name can be.
     name = f"{UNFINISHED}{os.getpid()}-{threading.get_ident()}{path.suffix}"
@@ -43,6 +47,10 @@ def atomic_write(path: Path) -> Iterator[Path]:
     try:
         yield unfinished
         unfinished.replace(path)
+    except OSError as error:
+        if error.errno is not None:
+            error.filename = str(path)  # a full disk is told of without one
+        raise
     finally:
         unfinished.unlink(missing_ok=True)
 

@@ -1,6 +1,5 @@
 """The `capsule-inspect` command."""
 
-import errno
 import inspect
 import platform
 import re
@@ -24,6 +23,7 @@ from capsule_inspect.cli.streams import make_patient
 from capsule_inspect.cli.train import train
 from capsule_inspect.cli.tune import tune
 from capsule_inspect.errors import CapsuleInspectError, InterruptedRunError, UsageError
+from capsule_inspect.files import DISK_ERRORS
 from capsule_inspect.settings.groups import Settings
 from capsule_inspect.settings.keys import OPTIONS, keys_named
 from capsule_inspect.text import suggest
@@ -76,9 +76,6 @@ class PlainGroup(_Plain, TyperGroup):
 _TyperUsageError: type[Exception] = typer.BadParameter.__bases__[0]
 """Typer raises this for a wrong command line; it has no public name."""
 
-_DISK_ERRORS = frozenset({errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EPERM, errno.EROFS})
-"""The errors of a full disk, or of one that the user may not write to."""
-
 app = typer.Typer(
     name="capsule-inspect",
     cls=PlainGroup,
@@ -127,7 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except _TyperUsageError as error:
         _fail(describe_usage_error(error), UsageError.exit_code)
     except Exception as error:  # the last resort, so that no traceback meets a person
-        if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
+        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
             _fail(
                 f"'{error.filename or 'A file'}' cannot be written or read: {error.strerror}. "
                 "Check its permissions and the free space on the disk.",

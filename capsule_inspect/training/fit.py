@@ -10,11 +10,11 @@ import keras
 
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
-from capsule_inspect.errors import DataError, InterruptedRunError
+from capsule_inspect.errors import DataError, InterruptedRunError, UsageError
 from capsule_inspect.evaluation.judge import gather_evidence, judge
 from capsule_inspect.evaluation.metrics import PICTURE_METRICS, measure
 from capsule_inspect.evaluation.operating_point import choose_on_split
-from capsule_inspect.files import hash_file, write_json
+from capsule_inspect.files import DISK_ERRORS, hash_file, write_json
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.model.encoders.encoder import round_kernels
 from capsule_inspect.model.keras_runner import KerasRunner
@@ -345,14 +345,21 @@ def fit_and_show(
 
 @contextmanager
 def _resumable(run: RunFolder) -> Iterator[None]:
-    """Turns an interruption by the user into a sentence that says how to resume."""
+    """Turns an interruption, or a full disk, into a sentence that says how to resume."""
+    resume = command_line("train", "--resume", run.path)
     try:
         yield
     except KeyboardInterrupt:
         raise InterruptedRunError(
-            "Stopped; the finished epochs are saved. Resume with: "
-            f"{command_line('train', '--resume', run.path)}"
+            f"Stopped; the finished epochs are saved. Resume with: {resume}"
         ) from None
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        raise UsageError(
+            f"'{error.filename or run.path}' cannot be written: {error.strerror}. The finished "
+            f"epochs in '{run.path}' are safe. Make room, then resume (train.resume) with: {resume}"
+        ) from error
 
 
 def _finish(trainer: Trainer) -> tuple[Metric, ...]:

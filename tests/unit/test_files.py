@@ -1,3 +1,4 @@
+import errno
 import threading
 
 import pytest
@@ -22,6 +23,13 @@ def test_until_it_is_whole_the_old_file_stands(tmp_path):
         unfinished.write_bytes(b"whole")
     assert file.read_bytes() == b"whole"
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_full_disk_names_the_file_that_was_to_be_written(tmp_path):
+    file = tmp_path / "model.keras"
+    with pytest.raises(OSError, match="No space") as caught, atomic_write(file):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert caught.value.filename == str(file)
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
