@@ -4,13 +4,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 
 from capsule_inspect.choices import MASK_ENDING, MASK_FOLDERS
+from capsule_inspect.imaging.masks_beside import find_masks_beside
 
 
 def split_masks(folder: Path, files: Iterable[Path]) -> tuple[list[Path], list[Path]]:
     """Parts the pictures in a folder from their masks.
 
     A mask lies in a folder `masks` or `ground_truth`, and a picture of its name lies beside that
-    folder, at the same place: `good/a.png` or `test/good/a.png` for `masks/good/a_mask.png`.
+    folder, at the same place: `good/a.png` or `test/good/a.png` for `masks/good/a_mask.png`. Or it
+    lies beside its picture, as `find_masks_beside` tells.
 
     Args:
         folder: The folder.
@@ -29,12 +31,13 @@ def split_masks(folder: Path, files: Iterable[Path]) -> tuple[list[Path], list[P
         if parts[:length] in trees
         for below in (0, 1)
     }
+    beside = set(find_masks_beside(file for file, _ in placed).values())
     pictures: list[Path] = []
     masks: list[Path] = []
     for file, parts in placed:
         depth = _depth(parts)
-        is_mask = depth is not None and (parts[:depth], _name(parts[depth + 1 :])) in names
-        (masks if is_mask else pictures).append(file)
+        in_tree = depth is not None and (parts[:depth], _name(parts[depth + 1 :])) in names
+        (masks if in_tree or file in beside else pictures).append(file)
     return pictures, masks
 
 

@@ -6,6 +6,7 @@ from typing import Final, TypeAlias
 
 from capsule_inspect.choices import GOOD, MASK_ENDING, MASK_FOLDERS, PICTURE_EXTENSIONS
 from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture
+from capsule_inspect.imaging.masks_beside import find_masks_beside
 
 _MASK_ENDINGS: Final = ("", MASK_ENDING)
 
@@ -19,7 +20,7 @@ class FolderPerClass:
     ```text
     good/a.png
     crack/b.jpg
-    masks/crack/b.png          or masks/crack/b_mask.png
+    masks/crack/b.png          or masks/crack/b_mask.png, or crack/b.png beside crack/b.jpg
     ```
     """
 
@@ -80,8 +81,14 @@ def _find_pictures(root: Path, parts: Mapping[Path, bool], masks: _Masks) -> Ite
         for folder in folders_in(part):
             if part == root and folder.name in MASK_FOLDERS:
                 continue
-            for path in _walk(folder):
+            files = list(_walk(folder))
+            beside = find_masks_beside(files) if masked else {}
+            for path in files:
+                if path in beside.values():
+                    continue
                 own = _masks_of(path, folder, masks) if masked else ()
+                if path in beside:
+                    own = (*own, beside[path].relative_to(root).as_posix())
                 yield FoundPicture(path.relative_to(root).as_posix(), (folder.name,), own)
 
 
