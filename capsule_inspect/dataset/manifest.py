@@ -28,6 +28,8 @@ class Sample:
         width: Width in pixels.
         height: Height in pixels.
         mask_sha256: Hash of the decoded mask; empty without a mask, and in older manifests.
+        group: The part that it shows; pictures of one part share a split and a fold. Empty if it
+            shows its own.
     """
 
     path: str
@@ -39,6 +41,7 @@ class Sample:
     width: int
     height: int
     mask_sha256: str = ""
+    group: str = ""
 
 
 def leaves_root(path: str) -> bool:
@@ -50,7 +53,7 @@ def leaves_root(path: str) -> bool:
 MANIFEST: Final = "manifest.csv"
 
 _COLUMNS: Final = tuple(field.name for field in fields(Sample))
-_REQUIRED: Final = _COLUMNS[:-1]
+_REQUIRED: Final = _COLUMNS[:-2]
 """The columns that older manifests have, too."""
 
 
@@ -121,6 +124,7 @@ def _sample(row: Mapping[str | None, Any]) -> Sample:
         width=width,
         height=height,
         mask_sha256=row.get("mask_sha256", ""),
+        group=row.get("group", ""),
     )
 
 

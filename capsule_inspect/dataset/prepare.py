@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +25,7 @@ from capsule_inspect.dataset.data_set import (
 )
 from capsule_inspect.dataset.layouts.registry import discover
 from capsule_inspect.dataset.manifest import MANIFEST, Sample
+from capsule_inspect.dataset.part_groups import group_of_path, parts_of
 from capsule_inspect.dataset.pixel_hash import hash_mask, hash_picture
 from capsule_inspect.dataset.problems import Problem, UnfitDataError
 from capsule_inspect.dataset.split import split_pictures
@@ -214,28 +215,30 @@ def _remove(file: Path) -> None:
 
 
 def _samples(pictures: Iterable[CheckedPicture], settings: DataSettings) -> tuple[Sample, ...]:
-    listed = sorted(pictures, key=lambda picture: picture.path)
-    places = split_pictures(
-        {picture.sha256: picture.label for picture in listed},
-        settings.seed,
-        settings.val,
-        settings.test,
-        settings.folds,
-    )
-    return tuple(
+    samples = tuple(
         Sample(
             path=picture.path,
             label=picture.label,
             mask=picture.mask,
-            split=places[picture.sha256].split,
-            fold=places[picture.sha256].fold,
+            split="",
+            fold=None,
             sha256=picture.sha256,
             width=picture.width,
             height=picture.height,
             mask_sha256=picture.mask_sha256,
+            group=group_of_path(picture.path, settings.group),
         )
-        for picture in listed
+        for picture in sorted(pictures, key=lambda picture: picture.path)
     )
+    places = split_pictures(
+        {sample.sha256: sample.label for sample in samples},
+        settings.seed,
+        settings.val,
+        settings.test,
+        settings.folds,
+        parts_of(samples),
+    )
+    return tuple(replace(sample, **vars(places[sample.sha256])) for sample in samples)
 
 
 def _licence(root: Path) -> str:

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Final
 
 from capsule_inspect.choices import SPLITS
 from capsule_inspect.dataset.data_set import DataSet, class_order
 from capsule_inspect.dataset.manifest import Sample
+from capsule_inspect.dataset.part_groups import deal_parts, parts_of
 from capsule_inspect.errors import DataError
 
 MIN_TO_SPLIT: Final = 3
@@ -29,7 +31,12 @@ class Place:
 
 
 def split_pictures(
-    labels: Mapping[str, str], seed: int, val: float, test: float, folds: int = 0
+    labels: Mapping[str, str],
+    seed: int,
+    val: float,
+    test: float,
+    folds: int = 0,
+    parts: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Place]:
     """Splits distinct pictures, stratified by class.
 
@@ -39,10 +46,14 @@ def split_pictures(
         val: Share of each class for `val`, in [0, 1).
         test: Share of each class for `test`, in [0, 1); `val + test` is below 1.
         folds: Number of folds; 0 for none.
+        parts: The part that each picture shows, as `parts_of` returns it: the pictures of one stay
+            together. Empty if each shows its own.
 
     Returns:
         The place of each picture, by the same key.
     """
+    if parts:
+        return _split_parts(labels, seed, {"test": test, "val": val}, folds, parts)
     places: dict[str, Place] = {}
     dealt = 0
     for label in class_order(labels.values()):
@@ -54,6 +65,19 @@ def split_pictures(
             places[key] = Place(split, dealt % folds if folds else None)
             dealt += 1
     return places
+
+
+def _split_parts(
+    labels: Mapping[str, str],
+    seed: int,
+    shares: Mapping[str, float],
+    folds: int,
+    parts: Mapping[str, str],
+) -> dict[str, Place]:
+    splits = deal_parts(labels, parts, {**shares, "train": 1 - sum(shares.values())}, seed)
+    numbers = dict.fromkeys(map(str, range(folds)), 1 / folds) if folds else {}
+    dealt = deal_parts(labels, parts, numbers, seed) if folds else {}
+    return {key: Place(splits[key], int(dealt[key]) if folds else None) for key in labels}
 
 
 def share_out(count: int, val: float, test: float) -> dict[str, int]:
@@ -97,7 +121,7 @@ def leave_out(data: DataSet, fold: int, folds: int, val: float) -> DataSet:
         raise DataError(
             f"Fold {fold} of {folds} has no pictures: there are too few. Set fewer folds."
         )
-    inner = split_pictures(rest, data.seed, val, test=0.0)
+    inner = split_pictures(rest, data.seed, val, test=0.0, parts=parts_of(data.samples))
 
     def placed(sample: Sample) -> Sample:
         own = inner.get(sample.sha256, Place("test", None))
@@ -111,7 +135,8 @@ def _places(data: DataSet, folds: int) -> dict[str, int]:
     found = {sample.sha256: sample.fold for sample in data.samples if sample.fold is not None}
     if not found:
         labels = {sample.sha256: sample.label for sample in data.samples}
-        dealt = split_pictures(labels, data.seed, val=0.0, test=0.0, folds=folds)
+        parts = parts_of(data.samples)
+        dealt = split_pictures(labels, data.seed, val=0.0, test=0.0, folds=folds, parts=parts)
         return {key: place.fold for key, place in dealt.items() if place.fold is not None}
     without = {sample.sha256 for sample in data.samples} - found.keys()
     if without:

@@ -4,6 +4,7 @@ To add a setting, add a field here and its default value to the file that `conf/
 for the group.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,10 @@ class DataSettings:
     folds: int = setting(
         "Number of cross-validation folds, in addition to the split: at least 2, or 0 for none."
     )
+    group: str = setting(
+        "A regular expression on the path, whose first group names the part that a picture shows, "
+        "such as `part(\\d+)_`: pictures of one part share a split and a fold. Empty for none."
+    )
     count: int = setting("Number of capsules that `prepare drawn` draws.", at_least=1)
     size: int = setting("Side of the drawn pictures, in pixels.", at_least=200)
 
@@ -70,6 +75,10 @@ class DataSettings:
         """Raises ValueError if the shares or the folds are impossible."""
         require_range("data.val + data.test", round(self.val + self.test, 9), below=1)
         _require_folds("data.folds", self.folds, "no folds")
+        try:
+            re.compile(self.group)
+        except re.error as error:
+            raise ValueError(f"data.group is no regular expression: {error}.") from None
 
 
 @group("model")

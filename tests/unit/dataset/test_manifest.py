@@ -10,7 +10,7 @@ from capsule_inspect.errors import DataError
 
 GOOD = Sample("test/good/1.png", "good", "", "test", None, "ab" * 32, 40, 30)
 CRACK = Sample(
-    "test/crack/1.png", "crack", "masks/1.png", "train", 2, "cd" * 32, 640, 480, "ef" * 32
+    "test/crack/1.png", "crack", "masks/1.png", "train", 2, "cd" * 32, 640, 480, "ef" * 32, "part 3"
 )
 
 # Names a file system and UTF-8 can hold, without the control characters that `prepare` refuses.
@@ -22,9 +22,9 @@ names = st.text(
 def test_a_manifest_is_this_text(tmp_path: Path) -> None:
     write_manifest(tmp_path / "manifest.csv", [GOOD, CRACK])
     assert (tmp_path / "manifest.csv").read_bytes().decode() == (
-        "path,label,mask,split,fold,sha256,width,height,mask_sha256\n"
-        "test/crack/1.png,crack,masks/1.png,train,2," + f"{'cd' * 32},640,480,{'ef' * 32}\n"
-        "test/good/1.png,good,,test,," + "ab" * 32 + ",40,30,\n"
+        "path,label,mask,split,fold,sha256,width,height,mask_sha256,group\n"
+        "test/crack/1.png,crack,masks/1.png,train,2," + f"{'cd' * 32},640,480,{'ef' * 32},part 3\n"
+        "test/good/1.png,good,,test,," + "ab" * 32 + ",40,30,,\n"
     )
 
 
@@ -89,8 +89,8 @@ def test_an_older_manifest_knows_no_hashes_of_masks(tmp_path: Path) -> None:
     manifest = tmp_path / "manifest.csv"
     write_manifest(manifest, [GOOD, CRACK])
     lines = manifest.read_text(encoding="utf-8").splitlines()
-    manifest.write_text("".join(line.rpartition(",")[0] + "\n" for line in lines))
-    assert read_manifest(manifest) == (replace(CRACK, mask_sha256=""), GOOD)
+    manifest.write_text("".join(line.rsplit(",", 2)[0] + "\n" for line in lines))
+    assert read_manifest(manifest) == (replace(CRACK, mask_sha256="", group=""), GOOD)
 
 
 def test_a_picture_that_is_listed_twice_is_refused(tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ def test_impossible_training_is_refused_by_name(changes, named):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"epochs": 1, "steps": 1, "batch_size": 1, "validate_every": 1},
+        {"epochs": 1, "steps": 1, "batch_size": 2, "validate_every": 1},
         {"drawn": 0, "patience": 0, "weight_decay": 0.0, "clipnorm": 0.0, "label_smoothing": 0.0},
         {"seed": 2**32 - 1},
         {"folds": 2, "seeds": 2},

@@ -1,0 +1,73 @@
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from capsule_inspect.dataset.manifest import Sample
+from capsule_inspect.dataset.part_groups import group_of_path, parts_of
+from capsule_inspect.dataset.split import split_pictures
+
+PICTURES = st.lists(
+    st.tuples(st.sampled_from(["good", "crack"]), st.integers(0, 12)), min_size=1, max_size=60
+)
+
+
+def samples_of(pictures: list[tuple[str, int]]) -> list[Sample]:
+    return [
+        Sample(f"{n}.png", label, "", "", None, f"{n:04x}", 9, 9, "", f"part {part}")
+        for n, (label, part) in enumerate(pictures)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "group"),
+    [
+        ("", ""),
+        (r"part(\d+)_", "17"),
+        (r"part\d+", "part17"),
+        ("(side)?part", ""),
+        ("^line", "line"),
+        ("nothing", ""),
+    ],
+)
+def test_the_part_is_the_first_group_or_the_match(pattern, group):
+    assert group_of_path("line 3/good/part17_front.png", pattern) == group
+
+
+def test_copies_join_parts_and_a_picture_without_a_group_is_a_part_of_its_own():
+    listed = [("a", "x"), ("b", "x"), ("b", "y"), ("c", "y"), ("d", "z"), ("e", ""), ("f", "")]
+    parts = parts_of(
+        Sample(f"{n}", "good", "", "", None, sha256, 9, 9, "", group)
+        for n, (sha256, group) in enumerate(listed)
+    )
+    assert parts["a"] == parts["b"] == parts["c"]
+    assert len({parts[key] for key in "adef"}) == 4
+
+
+def test_without_any_group_there_are_no_parts():
+    assert parts_of([Sample("a", "good", "", "", None, "a", 9, 9)]) == {}
+
+
+@given(PICTURES, st.integers(0, 9), st.integers(2, 5))
+def test_a_part_is_in_one_split_and_one_fold(pictures, seed, folds):
+    samples = samples_of(pictures)
+    labels = {sample.sha256: sample.label for sample in samples}
+    places = split_pictures(labels, seed, 0.15, 0.15, folds, parts_of(samples))
+    assert places.keys() == labels.keys()
+    of_part = {(sample.group, places[sample.sha256]) for sample in samples}
+    assert len(of_part) == len({sample.group for sample in samples})
+
+
+def test_each_class_keeps_its_shares_as_far_as_parts_allow():
+    pictures = [("good" if part % 3 else "crack", part) for part in range(120) for _ in range(4)]
+    samples = samples_of(pictures)
+    labels = {sample.sha256: sample.label for sample in samples}
+    places = split_pictures(labels, 0, 0.15, 0.25, 5, parts_of(samples))
+    for label, total in Counter(labels.values()).items():
+        own = [places[key] for key in labels if labels[key] == label]
+        assert Counter(place.split for place in own)["test"] == pytest.approx(total / 4, abs=4)
+        assert Counter(place.split for place in own)["val"] == pytest.approx(0.15 * total, abs=4)
+        assert set(Counter(place.fold for place in own).values()) == {total // 5}
+    other = split_pictures(labels, 1, 0.15, 0.25, 5, parts_of(samples))
+    assert other != places
