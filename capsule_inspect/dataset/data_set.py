@@ -115,9 +115,10 @@ class DataSet:
 
     @property
     def data_sha256(self) -> str:
-        """Hash of all that a run learns from: pictures, labels, splits, folds and masks."""
+        """Hash of all that a run learns from: pictures, labels, splits, folds, masks, groups."""
         rows = sorted(
-            f"{s.sha256} {s.label} {s.split} {s.fold} {s.mask_sha256}\n" for s in self.samples
+            f"{s.sha256} {s.label} {s.split} {s.fold} {s.mask_sha256} {s.group}\n"
+            for s in self.samples
         )
         return hashlib.sha256("".join(rows).encode()).hexdigest()
 

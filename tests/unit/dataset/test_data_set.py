@@ -270,6 +270,7 @@ def test_the_hash_of_the_data_is_of_all_that_a_run_learns_from():
         {"split": "val"},
         {"fold": 0},
         {"mask_sha256": "34" * 32},
+        {"group": "part 3"},
     ]
     others = [replace(data, samples=(GOOD, replace(CRACK, **change))) for change in changes]
     assert len({each.data_sha256 for each in (data, *others)}) == len(others) + 1
