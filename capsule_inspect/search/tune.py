@@ -16,6 +16,7 @@ from capsule_inspect.reporter import Reporter
 from capsule_inspect.runs.history import validation_metrics
 from capsule_inspect.runs.run import score
 from capsule_inspect.runs.run_folder import RunFolder
+from capsule_inspect.search.earlier_trials import require_same_space, take_over
 from capsule_inspect.search.report import best_trial, write_search_report
 from capsule_inspect.search.sampling import trial_settings
 from capsule_inspect.search.storage import explain_storage_errors, open_search
@@ -114,6 +115,7 @@ def tune(settings: Settings, run: RunFolder, reporter: Reporter, run_trial: RunT
 
     Raises:
         ConfigError: The storage cannot be used, or settings of a trial do not go together.
+        UsageError: The search space is not that of the trials, or there is no search to start from.
         DataError: No trial was completed.
         InterruptedRunError: The user stopped the search. The message says how to resume.
     """
@@ -121,6 +123,13 @@ def tune(settings: Settings, run: RunFolder, reporter: Reporter, run_trial: RunT
         try:
             with run_lock(run):
                 study = open_search(settings.tune, run)
+                require_same_space(study, run, settings)
+                if settings.tune.start and not study.get_trials(deepcopy=False):
+                    fitting, finished = take_over(study, settings)
+                    reporter.say(
+                        f"Took over {fitting} of the {finished} finished trials of "
+                        f"'{settings.tune.start}'."
+                    )
             while claim := claim_trial(study, run, settings):
                 with claim.lock:
                     _run(claim, study, run, settings, reporter, run_trial)

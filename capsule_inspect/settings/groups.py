@@ -301,6 +301,10 @@ class TuneSettings:
     study: str = setting("Name of the study; not empty.")
     storage: str = setting("SQLAlchemy URL of a database; empty for `study.db` in the run folder.")
     resume: str = setting("The run folder of a search to resume; empty for a new search.")
+    start: str = setting(
+        "The run folder of another search, whose finished trials begin the new one if they fit its "
+        "space; empty for none. They count as trials, so raise `tune.trials`."
+    )
 
     def __post_init__(self) -> None:
         """Raises ValueError if the study has no name."""
