@@ -29,6 +29,9 @@ DEFAULT_RUNTIME: Final[RuntimeName] = "auto"
 PICTURE_EXTENSIONS: Final = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 """The extensions, in lower case, that make a file in a folder a picture."""
 
+NO_CAPSULE: Final = "no_capsule"
+"""Label of a picture in which no capsule is found; no class has this name."""
+
 WHOLE_PICTURE: Final = "experiment=whole_picture"
 """The setting for products other than capsules."""
 

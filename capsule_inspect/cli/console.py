@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -30,11 +29,11 @@ _LOG.addHandler(logging.NullHandler())
 
 
 def _results() -> Console:
-    return Console(highlight=False, soft_wrap=True)
+    return Console(highlight=False, soft_wrap=True, emoji=False)
 
 
 def _messages(quiet: bool = False) -> Console:
-    console = Console(stderr=True, highlight=False, quiet=quiet)
+    console = Console(stderr=True, highlight=False, quiet=quiet, emoji=False)
     console.soft_wrap = not console.is_terminal  # between words on a terminal and nowhere else
     return console
 
@@ -53,7 +52,7 @@ class Terminal:
 
     def say(self, sentence: str) -> None:
         """Writes a sentence for the person at the terminal, and to the log."""
-        self.messages.print(escape(_plain(sentence)))
+        self.messages.print(Text(_plain(sentence)))
         self.note(sentence)
 
     def warn(self, sentence: str) -> None:
@@ -77,7 +76,7 @@ class Terminal:
             style: Its colour, as Rich names it.
             sentence: The sentence.
         """
-        self.messages.print(f"[{style}]{word}:[/] {escape(_plain(sentence))}")
+        self.messages.print(Text.assemble((f"{word}:", style), " ", _plain(sentence)))
 
     @contextmanager
     def progress(self, total: int, description: str, unit: str = "pictures") -> Iterator[Advance]:

@@ -106,6 +106,7 @@ def _list(terminal: "Terminal", problems: "Iterable[Problem]", fatal: str) -> No
 def _table(data: "DataSet") -> "Table":
     """Builds the table of counts per class and split."""
     from rich.table import Table
+    from rich.text import Text
 
     from capsule_inspect.choices import ALL, SPLITS, SPLITS_AND_ALL
 
@@ -116,5 +117,5 @@ def _table(data: "DataSet") -> "Table":
     for name, column in zip(SPLITS_AND_ALL, columns, strict=True):
         table.add_column(name, justify="right", footer=str(sum(column)))
     for label, *counts in zip(data.classes, *columns, strict=True):
-        table.add_row(label, *(str(count) for count in counts))
+        table.add_row(Text(label), *(str(count) for count in counts))
     return table

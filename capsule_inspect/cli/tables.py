@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -73,9 +72,9 @@ def print_metrics(
         table.add_column(heading, justify="right")
     for metric in metrics:
         interval = "" if metric.low is None else f"{metric.low:.3f} to {metric.high:.3f}"
-        cells = [escape(metric.name), f"{metric.value:.4f}", interval, str(metric.n)]
+        cells = [metric.name, f"{metric.value:.4f}", interval, str(metric.n)]
         table.add_row(*cells, *([f"{spread[metric.name]:.4f}"] if spread else []))
-    results.print(f"Measured on {escape(pictures)}", soft_wrap=False)
+    results.print(Text(f"Measured on {pictures}"), soft_wrap=False)
     results.print(table, soft_wrap=False)
 
 
@@ -97,7 +96,7 @@ def print_classes(results: Console, per_class: "Sequence[ClassMetrics]") -> None
     for each in per_class:
         cells = {metric.name: _two_lines(metric) for metric in each.metrics}
         table.add_row(
-            escape(each.name), str(each.n), *(cells.get(name, "") for name in CLASS_METRICS)
+            Text(each.name), str(each.n), *(cells.get(name, "") for name in CLASS_METRICS)
         )
     results.print("By class, with 95 % intervals", soft_wrap=False)
     results.print(table, soft_wrap=False)
@@ -114,10 +113,10 @@ def print_confusion(results: Console, confusion: "ConfusionMatrix", seeds: int =
     table = _dense_table(results)
     table.add_column("", overflow="fold")
     for name in confusion.columns:
-        table.add_column(escape(name), justify="right", overflow="fold")
+        table.add_column(Text(name), justify="right", overflow="fold")
     never = "." if results.options.ascii_only else "·"
     for name, counts in zip(confusion.rows, confusion.counts, strict=True):
-        table.add_row(escape(name), *(str(count) if count else never for count in counts))
+        table.add_row(Text(name), *(str(count) if count else never for count in counts))
     results.print()
     heading = "Pictures by true class (rows) and decided class (columns)"
     summed = f", summed over {seeds} seeds" if seeds > 1 else ""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from capsule_inspect.choices import GOOD, WHOLE_PICTURE
+from capsule_inspect.choices import GOOD, NO_CAPSULE, WHOLE_PICTURE
 from capsule_inspect.dataset.data_set import MASKS, class_order
 from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture
 from capsule_inspect.dataset.manifest import leaves_root
@@ -258,6 +258,9 @@ def _label_problems(found: FoundPicture) -> Iterator[Problem]:
         yield Problem(found.path, "The name of its class is blank; name the class.", fatal=True)
     elif listed != on_one_line(listed):
         message = "The name of its class holds a control character; rename the class."
+        yield Problem(found.path, message, fatal=True)
+    elif NO_CAPSULE in found.labels:
+        message = f"Its class is called {NO_CAPSULE}, which stands for no capsule; rename it."
         yield Problem(found.path, message, fatal=True)
     elif len(found.labels) > 1 and GOOD in found.labels:
         message = f"It is labelled both {GOOD} and defective: {listed}. Keep one."

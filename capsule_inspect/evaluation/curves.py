@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from capsule_inspect.choices import GOOD
+from capsule_inspect.choices import GOOD, NO_CAPSULE
 from capsule_inspect.evaluation.evaluate import Evaluation
 from capsule_inspect.evaluation.intervals import Floats
-from capsule_inspect.evaluation.judge import NO_CAPSULE, Judgement
+from capsule_inspect.evaluation.judge import Judgement
 
 
 @dataclass(frozen=True, eq=False)

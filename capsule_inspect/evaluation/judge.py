@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from capsule_inspect.choices import NO_CAPSULE
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.evaluation.intervals import Floats
@@ -13,9 +14,6 @@ from capsule_inspect.evaluation.pixels import Overlap, PixelTally, measure_overl
 from capsule_inspect.imaging.crop import find_crops
 from capsule_inspect.inference.decide import defect_map, softmax
 from capsule_inspect.inference.inspector import Finding, Inspector
-
-NO_CAPSULE = "no_capsule"
-"""Label of a picture in which no capsule was found; no class has this name."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from capsule_inspect.choices import GOOD
+from capsule_inspect.choices import GOOD, NO_CAPSULE
 from capsule_inspect.evaluation.intervals import (
     NO_INTERVAL,
     RESAMPLES,
@@ -19,7 +19,7 @@ from capsule_inspect.evaluation.intervals import (
     resample,
     wilson,
 )
-from capsule_inspect.evaluation.judge import NO_CAPSULE, Judgement
+from capsule_inspect.evaluation.judge import Judgement
 from capsule_inspect.evaluation.pixels import PIXEL_METRICS, measure_pixels
 from capsule_inspect.modelfile.metadata import Metric
 

@@ -5,14 +5,28 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from capsule_inspect.cli import tables
 from capsule_inspect.cli.console import Terminal, open_terminal
 from capsule_inspect.errors import ConfigError, UsageError
+from capsule_inspect.evaluation.metrics import ClassMetrics, ConfusionMatrix
 
 
 @pytest.mark.parametrize("speak", ["say", "warn", "complain"])
 def test_a_file_name_tells_the_terminal_nothing(speak, capfd):
     getattr(Terminal(), speak)("'no\x1b[31m\a[red].png' does not exist.\nNext line")
     assert capfd.readouterr().err.endswith("'no?[31m?[red].png' does not exist.\nNext line\n")
+
+
+@pytest.mark.parametrize("name", [":warning:", "[red]x[/]", "a\\", "[link=file:x]y", "{x}", "%s"])
+def test_names_are_shown_as_they_are(name, capfd):
+    terminal = Terminal()
+    terminal.say(name)
+    terminal.mark("Problem", "red", name)
+    tables.print_classes(terminal.results, [ClassMetrics(name, 3, ())])
+    tables.print_confusion(terminal.results, ConfusionMatrix((name,), (name,), ((3,),)))
+    shown = capfd.readouterr()
+    assert shown.err == f"{name}\nProblem: {name}\n"
+    assert shown.out.count(name) == 3
 
 
 def test_messages_kept_off_the_terminal_are_in_the_log(capfd, tmp_path):

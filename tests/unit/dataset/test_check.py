@@ -351,6 +351,7 @@ def test_a_defect_without_annotations_is_fatal_where_others_have_some(root: Path
         ((), "class is blank", True),
         (("crack", " "), "class is blank", True),
         (("cr\nack",), "control character", True),
+        (("no_capsule",), "stands for no capsule; rename it", True),
     ],
 )
 def test_a_picture_has_one_label(root: Path, labels, complaint: str, fatal: bool) -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from capsule_inspect.choices import NO_CAPSULE
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.errors import DataError
@@ -22,7 +23,7 @@ from capsule_inspect.evaluation.cross_validation import (
     write_out_of_fold,
 )
 from capsule_inspect.evaluation.evaluate import summarize
-from capsule_inspect.evaluation.judge import NO_CAPSULE, Judgement
+from capsule_inspect.evaluation.judge import Judgement
 from capsule_inspect.evaluation.pixels import Overlap
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.inspector import Inspector

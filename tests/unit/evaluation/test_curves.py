@@ -1,9 +1,10 @@
 import pytest
 
+from capsule_inspect.choices import NO_CAPSULE
 from capsule_inspect.evaluation.cross_validation import pool
 from capsule_inspect.evaluation.curves import calibration_error, measure_reliability, trace_curves
 from capsule_inspect.evaluation.evaluate import Evaluation, summarize
-from capsule_inspect.evaluation.judge import NO_CAPSULE, Judgement
+from capsule_inspect.evaluation.judge import Judgement
 
 
 def evaluation(*pictures: tuple[str, str, float]) -> Evaluation:

@@ -3,10 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from capsule_inspect.choices import NO_CAPSULE
 from capsule_inspect.dataset.data_set import read_dataset
 from capsule_inspect.errors import DataError, UsageError
 from capsule_inspect.evaluation.evaluate import choose_examples, choose_samples, evaluate
-from capsule_inspect.evaluation.judge import NO_CAPSULE, Judgement
+from capsule_inspect.evaluation.judge import Judgement
 from capsule_inspect.evaluation.metrics import METRICS
 from capsule_inspect.evaluation.pixels import Overlap
 from capsule_inspect.imaging.roi import Roi

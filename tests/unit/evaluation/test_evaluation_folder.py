@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from capsule_inspect.choices import NO_CAPSULE
 from capsule_inspect.errors import UsageError
 from capsule_inspect.evaluation.cross_validation import CrossValidation, OutOfFold
 from capsule_inspect.evaluation.evaluate import Evaluation
@@ -13,7 +14,7 @@ from capsule_inspect.evaluation.evaluation_folder import (
     write_cross_validation,
     write_evaluation,
 )
-from capsule_inspect.evaluation.judge import NO_CAPSULE, Judgement
+from capsule_inspect.evaluation.judge import Judgement
 from capsule_inspect.evaluation.metrics import ClassMetrics, ConfusionMatrix
 from capsule_inspect.evaluation.pixels import Overlap
 from capsule_inspect.modelfile.metadata import Metric, OperatingPoint

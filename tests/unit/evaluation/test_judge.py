@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from capsule_roi import CAPSULE_ROI
 
+from capsule_inspect.choices import NO_CAPSULE
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.errors import PictureError
 from capsule_inspect.evaluation.judge import (
     MASK_THRESHOLDS,
-    NO_CAPSULE,
     Judgement,
     classes_of,
     gather_evidence,

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from capsule_inspect.choices import NO_CAPSULE
 from capsule_inspect.evaluation.intervals import bootstrap_mean, newcombe_auroc, wilson
-from capsule_inspect.evaluation.judge import NO_CAPSULE, Judgement
+from capsule_inspect.evaluation.judge import Judgement
 from capsule_inspect.evaluation.metrics import (
     CLASS_METRICS,
     METRICS,

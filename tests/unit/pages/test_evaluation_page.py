@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from capsule_inspect import pages
+from capsule_inspect.choices import NO_CAPSULE
 from capsule_inspect.evaluation.evaluate import Evaluation, summarize
-from capsule_inspect.evaluation.judge import NO_CAPSULE, Judgement
+from capsule_inspect.evaluation.judge import Judgement
 from capsule_inspect.evaluation.pixels import Overlap
 from capsule_inspect.pages.elements import Shown
 from capsule_inspect.pages.evaluation_page import make_evaluation_page
