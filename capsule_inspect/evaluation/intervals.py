@@ -1,7 +1,7 @@
 """95 % confidence intervals."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -56,11 +56,15 @@ def bootstrap_mean(values: Sequence[float]) -> Interval:
         values: At least two values that differ; others do not tell how far a mean may be off.
     """
     array = np.asarray(values, np.float64)
-    picks = np.random.default_rng(0).integers(0, array.size, (RESAMPLES, array.size))
-    return percentiles(array[picks].mean(axis=1))
+    generator = np.random.default_rng(0)
+    means = [
+        array[generator.integers(0, array.size, (count, array.size))].mean(axis=1)
+        for count in _blocks(RESAMPLES, array.size)
+    ]
+    return percentiles(np.concatenate(means))
 
 
-def resample(defective: Flags, times: int) -> Floats:
+def resample(defective: Flags, times: int) -> Iterator[Floats]:
     """Draws bootstrap samples of pictures, seeded and stratified into good and defective ones.
 
     Every sample then has both kinds, as rankings need.
@@ -69,15 +73,29 @@ def resample(defective: Flags, times: int) -> Floats:
         defective: bool [n], which pictures are defective.
         times: Number of samples.
 
-    Returns:
-        float64 [times, n], the count of each picture in each sample.
+    Yields:
+        float64 [block, n], the count of each picture in each sample; blocks of `times` samples in
+        all, as large as memory for `_BLOCK_CELLS` allows.
     """
-    generator = np.random.default_rng(0)
-    weights = np.zeros((times, defective.size))
-    for kind in (defective, ~defective):
-        if n := int(kind.sum()):
-            weights[:, kind] = generator.multinomial(n, np.full(n, 1 / n), times)
-    return weights
+    kinds = [kind for kind in (defective, ~defective) if kind.any()]
+    generators = [np.random.default_rng([0, number]) for number in range(len(kinds))]
+    for block in _blocks(times, defective.size):
+        weights = np.zeros((block, defective.size))
+        for kind, generator in zip(kinds, generators, strict=True):
+            n = int(kind.sum())
+            weights[:, kind] = generator.multinomial(n, np.full(n, 1 / n), block)
+        yield weights
+
+
+_BLOCK_CELLS = 2_000_000
+"""Most counts of pictures in a block of samples: 16 MB, whatever the number of pictures."""
+
+
+def _blocks(times: int, n: int) -> Iterator[int]:
+    """Yields the sizes of blocks of samples, each of n pictures."""
+    size = max(1, _BLOCK_CELLS // n)
+    for start in range(0, times, size):
+        yield min(size, times - start)
 
 
 def can_resample(defective: Flags) -> bool:

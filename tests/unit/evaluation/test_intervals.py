@@ -120,18 +120,26 @@ def test_the_bootstrap_narrows_with_more_values():
 
 def test_samples_draw_good_and_defective_pictures_separately():
     defective = np.array([True, False, False, True, False])
-    weights = resample(defective, 4000)
+    weights = np.concatenate(list(resample(defective, 4000)))
     assert weights.shape == (4000, 5)
     assert (weights[:, defective].sum(axis=1) == 2).all()
     assert (weights[:, ~defective].sum(axis=1) == 3).all()
     assert weights.mean(axis=0) == pytest.approx(np.ones(5), abs=0.06)
     # One of two draws of two: a picture is left out of a quarter of the samples.
     assert (weights[:, 0] == 0).mean() == pytest.approx(1 / 4, abs=0.03)
-    assert (weights == resample(defective, 4000)).all()
+    assert (weights == np.concatenate(list(resample(defective, 4000)))).all()
 
 
 def test_samples_may_have_one_kind_only():
-    assert (resample(np.zeros(3, bool), 10).sum(axis=1) == 3).all()
+    (weights,) = resample(np.zeros(3, bool), 10)
+    assert (weights.sum(axis=1) == 3).all()
+
+
+def test_samples_of_many_pictures_come_in_blocks_that_fit_in_memory():
+    blocks = list(resample(np.arange(50_000) % 9 == 0, 100))
+    assert [len(block) for block in blocks] == [40, 40, 20]
+    assert max(block.nbytes for block in blocks) == 16_000_000
+    assert len({block[0].tobytes() for block in blocks}) == 3
 
 
 def test_percentiles_leave_out_what_is_not_a_number():

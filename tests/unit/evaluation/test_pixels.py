@@ -107,7 +107,7 @@ def test_both_agree_with_independent_references_on_many_levels():
     measured = values(pictures)
     truth = np.concatenate([truth.ravel() for _, truth in pictures])
     levels = np.concatenate([quantize(scores).ravel() for scores, _ in pictures])
-    assert len(set(levels.tolist())) > 1500
+    assert len(set(levels.tolist())) > 256  # more than two blocks
     assert measured["pixel_auroc"] == pytest.approx(roc_auc_score(truth, levels), abs=1e-9)
     assert measured["aupro"] == pytest.approx(naive_aupro(pictures), abs=1e-9)
 
