@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FormatStrFormatter, MaxNLocator
 
 from capsule_inspect.files import atomic_write
 from capsule_inspect.runs.history import LOSSES, read_history
@@ -50,12 +50,14 @@ def draw_history(history: Path, picture: Path) -> None:
     left, right = figure.subplots(1, 2)
     for loss, name in _LOSS_NAMES.items():
         _draw(left, name, ((each.number, each.losses.get(loss)) for each in epochs))
-    _finish(left)
     left.set(title="Loss on the training pictures", yscale="log")
+    for ticks in (left.yaxis.set_major_formatter, left.yaxis.set_minor_formatter):
+        ticks(FormatStrFormatter("%.2g"))  # not as powers of ten
+    _finish(left)
     for metric in dict.fromkeys(name for each in epochs for name in each.metrics):
         _draw(right, metric, ((each.number, each.metrics.get(metric)) for each in epochs))
-    _finish(right)
     right.set(title="Metrics on the validation split", ylim=(-0.02, 1.02))
+    _finish(right)
     with atomic_write(picture) as unfinished:
         figure.savefig(unfinished, format="png")
 
@@ -64,12 +66,23 @@ def _draw(axes: Axes, name: str, values: Iterable[tuple[int, float | None]]) -> 
     """Draws a curve. Leaves out epochs without a value, and draws nothing if all lack one."""
     points = [(number, value) for number, value in values if value is not None]
     if points:
-        axes.plot(*zip(*points, strict=True), marker=".", label=name)
+        line = len(axes.get_lines())
+        style = _LINE_STYLES[line // len(_COLOURS) % len(_LINE_STYLES)]
+        colour = _COLOURS[line % len(_COLOURS)]
+        axes.plot(*zip(*points, strict=True), style, color=colour, marker=".", label=name)
+
+
+_COLOURS = tuple(f"C{number}" for number in range(10))
+_LINE_STYLES = ("-", "--", ":")
+"""There are more metrics than colours."""
 
 
 def _finish(axes: Axes) -> None:
+    """Adds axes and a legend beside the curves, or says that there are none."""
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(color="0.9")
     if axes.get_lines():
-        axes.legend()
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize="small")
+    else:
+        axes.text(0.5, 0.5, "none yet", transform=axes.transAxes, ha="center", color="0.5")
