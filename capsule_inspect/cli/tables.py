@@ -65,15 +65,17 @@ def print_metrics(
         box=box.SIMPLE_HEAD,
         padding=_padding(results) if spread else (0, 1),
     )
-    for name in ("value", "95 % interval", "n"):
-        table.add_column(name, justify="right")
+    for heading in ("value", "95 % interval", "n"):
+        table.add_column(heading, justify="right")
     if spread:
         heading = "sd over seeds" if results.width >= _WIDE else "sd over\nseeds"
         table.add_column(heading, justify="right")
     for metric in metrics:
         interval = "" if metric.low is None else f"{metric.low:.3f} to {metric.high:.3f}"
-        cells = [metric.name, f"{metric.value:.4f}", interval, str(metric.n)]
-        table.add_row(*cells, *([f"{spread[metric.name]:.4f}"] if spread else []))
+        cells = [f"{metric.value:.4f}", interval, str(metric.n)]
+        table.add_row(
+            Text(metric.name), *cells, *([f"{spread[metric.name]:.4f}"] if spread else [])
+        )
     results.print(Text(f"Measured on {pictures}"), soft_wrap=False)
     results.print(table, soft_wrap=False)
 

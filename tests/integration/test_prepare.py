@@ -70,9 +70,9 @@ def test_all_problems_are_listed_and_nothing_is_written(
     assert ended.out == ""
     *problems, last = ended.err.splitlines()
     assert [line.split(": ")[:2] for line in problems] == [
+        ["Warning", "train/good/001.png"],
         ["Problem", "ground_truth/crack/012_mask.png"],
         ["Problem", "train/good/000.png"],
-        ["Warning", "train/good/001.png"],
     ]
     assert last.startswith("Error: ")
     assert "2 problems" in last
@@ -81,9 +81,9 @@ def test_all_problems_are_listed_and_nothing_is_written(
     ended = invoke("prepare", source, out, "--skip-bad")
     assert ended.exit_code == 0
     assert [line.split(": ")[0] for line in ended.err.splitlines()[:3]] == [
-        "Left out",
-        "Left out",
         "Warning",
+        "Left out",
+        "Left out",
     ]
     assert cells(ended.out)[-1][-1] == "31"
 

@@ -6,7 +6,6 @@ from typing import Final, TypeAlias
 
 from capsule_inspect.choices import GOOD, MASK_ENDING, MASK_FOLDERS, PICTURE_EXTENSIONS
 from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture
-from capsule_inspect.imaging.masks_beside import find_masks_beside
 
 _MASK_ENDINGS: Final = ("", MASK_ENDING)
 
@@ -77,6 +76,8 @@ def has_pictures(folder: Path) -> bool:
 
 
 def _find_pictures(root: Path, parts: Mapping[Path, bool], masks: _Masks) -> Iterator[FoundPicture]:
+    from capsule_inspect.imaging.masks_beside import find_masks_beside  # --help needs no NumPy
+
     for part, masked in parts.items():
         for folder in folders_in(part):
             if part == root and folder.name in MASK_FOLDERS:
