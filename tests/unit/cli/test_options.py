@@ -49,7 +49,7 @@ def answer(folder: Path, *words: str) -> tuple[list[str], set[str]]:
         (["export-tflite", "model.keras", "--cr"], ["--cross-validation"]),
         (["train", "data.di"], []),  # options took the place of these settings
         (["train", "train.res"], []),
-        (["tune", "tune.st"], ["tune.startup_trials=", "tune.study="]),
+        (["tune", "tune.st"], ["tune.startup_trials=", "tune.study=", "tune.start="]),
         (["predict", "--fail"], ["--fail-on-defect"]),
         (["predict", "--overlays", "de"], ["defects"]),
         (["predict", "picture.png", "predict.thr"], ["predict.threads="]),

@@ -46,7 +46,7 @@ def test_all_views_of_a_run_are_stored_and_no_other(frozen, few_pictures, tmp_pa
             # Strides 4 to 32 of a window of 96 x 64.
             shapes = [(4, 16, 24, 6), (4, 8, 12, 6), (4, 4, 6, 6), (4, 2, 3, 6)]
             assert [level.shape for level in levels] == shapes
-            assert targets["mask_logits"].shape == (4, 32, 48, 3)
+            assert targets["mask_logits"].shape == (4, 16, 24, 3)
             used |= {level.tobytes() for level in levels[0]}
     assert len(used) == len(files)
     assert stored(tmp_path / "cache") == files
