@@ -38,7 +38,6 @@ class Examples:
     Args:
         settings: All settings.
         data: The data set; its split `train` is for training.
-
         reporter: Told of the pictures that are left out.
 
     Raises:
