@@ -49,5 +49,6 @@ def test_weights_that_cannot_be_downloaded_are_spoken_of(monkeypatch):
 
     monkeypatch.setattr(keras.applications, "ConvNeXtTiny", offline)
     image = keras.Input((64, 96, 3), dtype="uint8")
-    with pytest.raises(ConfigError, match=r"weights imagenet.*model\.weights=none.*model\.weights=RUN"):
+    told = r"weights imagenet.*model\.weights=none.*model\.weights=RUN"
+    with pytest.raises(ConfigError, match=told):
         ConvNeXtTiny().load_imagenet(keras.Model(image, image))
