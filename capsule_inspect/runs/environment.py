@@ -6,7 +6,6 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib import metadata
@@ -166,10 +165,11 @@ def require_same_data(folder: Path, data: "DataSet", name: str) -> None:
     Raises:
         DataError: The run began with other data.
     """
-    with suppress(OSError, ValueError):
+    try:
         began_with = json.loads((folder / ENVIRONMENT_FILE).read_bytes()).get("data_sha256")
-        if began_with in (None, data.data_sha256):
-            return
+    except (OSError, ValueError):
+        return
+    if began_with not in (None, data.data_sha256):
         raise DataError(
             f"The data set '{name}' is not the one that '{folder}' began with: pictures, labels, "
             "splits or masks differ. Give that one with --data, or begin a new run."
