@@ -13,6 +13,8 @@ import h5py
 import numpy as np
 import pytest
 
+from capsule_inspect.files import hash_file
+
 pytestmark = pytest.mark.slow
 
 TWO_STAGES = ("train.frozen_epochs=2", "train.epochs=1", "model.decoder_dropout=0.2")
@@ -67,6 +69,8 @@ def test_a_stopped_run_resumes_to_the_same_place(
             assert float(one[column]) == pytest.approx(float(other[column]), rel=1e-3), column
     rules = [json.loads((run / "decision.json").read_text()) for run in (folder, uninterrupted)]
     points = [rule.pop("operating_point") for rule in rules]
+    hashes = [rule.pop("network_sha256") for rule in rules]
+    assert hashes == [hash_file(run / "model.keras") for run in (folder, uninterrupted)]
     assert rules[0] == rules[1]
     for key in ("chosen_by", "policy", "expected"):
         assert points[0].pop(key) == points[1].pop(key), key

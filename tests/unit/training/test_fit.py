@@ -290,7 +290,7 @@ def test_pictures_without_a_capsule_are_refused_before_anything_is_written(tmp_p
         model=ModelSettings(roi=Roi("capsule", 96, 64, 80)), train=TrainSettings(drawn=0)
     )
     run = RunFolder(tmp_path / "run")
-    with pytest.raises(DataError, match="needs both good and defective pictures"):
+    with pytest.raises(DataError, match="No capsule is found on 2 of the 2 training pictures"):
         begin_training(settings, data, run, SILENT)
     assert not run.checkpoint.exists()
 
