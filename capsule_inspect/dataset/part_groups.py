@@ -4,8 +4,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
+from itertools import pairwise
 
 from capsule_inspect.dataset.manifest import Sample
+from capsule_inspect.errors import DataError
 
 
 def group_of_path(path: str, pattern: str) -> str:
@@ -21,6 +23,46 @@ def group_of_path(path: str, pattern: str) -> str:
     """
     found = re.search(pattern, path) if pattern else None
     return (found[1] if found.re.groups else found[0]) or "" if found else ""
+
+
+def group_pictures(paths: Iterable[str], pattern: str, gap: int) -> dict[str, str]:
+    r"""Returns the part that each picture shows, by its path.
+
+    Args:
+        paths: POSIX paths relative to the root.
+        pattern: As `group_of_path` takes it.
+        gap: If above 0, the parts found are numbers, such as those of frames: numbers at most this
+            far apart are of one part, and so is what a chain of such steps joins.
+
+    Returns:
+        The name of the part, by path; empty where the pattern does not match.
+
+    Raises:
+        DataError: There is a gap, and a part is no whole number.
+
+    Example:
+        >>> group_pictures(["f1.png", "f3.png", "f9.png"], r"\d+", 2)
+        {'f1.png': '1', 'f3.png': '1', 'f9.png': '9'}
+    """
+    groups = {path: group_of_path(path, pattern) for path in paths}
+    if not gap:
+        return groups
+    numbers = {path: _number(path, group) for path, group in groups.items() if group}
+    ordered = sorted(set(numbers.values()))
+    first = {number: number for number in ordered}
+    for before, number in pairwise(ordered):
+        if number - before <= gap:
+            first[number] = first[before]
+    return {path: str(first[numbers[path]]) if group else "" for path, group in groups.items()}
+
+
+def _number(path: str, group: str) -> int:
+    try:
+        return int(group)
+    except ValueError:
+        raise DataError(
+            f"data.group_gap needs numbers, but data.group finds '{group}' in '{path}'."
+        ) from None
 
 
 def parts_of(samples: Iterable[Sample]) -> dict[str, str]:

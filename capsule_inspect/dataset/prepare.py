@@ -1,7 +1,7 @@
 """Prepare a data set folder from pictures, or from drawn capsules."""
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +25,7 @@ from capsule_inspect.dataset.data_set import (
 )
 from capsule_inspect.dataset.layouts.registry import discover
 from capsule_inspect.dataset.manifest import MANIFEST, Sample
-from capsule_inspect.dataset.part_groups import group_of_path, parts_of
+from capsule_inspect.dataset.part_groups import group_pictures, parts_of
 from capsule_inspect.dataset.pixel_hash import hash_mask, hash_picture
 from capsule_inspect.dataset.problems import Problem, UnfitDataError
 from capsule_inspect.dataset.split import split_pictures
@@ -137,8 +137,11 @@ def prepare_dataset(
     _refuse_used(out)
     if source == DRAWN:
         return _draw(out, settings, reporter)
-    found = discover(Path(source))
+    found = discover(Path(source), settings.good)
     pictures, problems = check_pictures(found, reporter)
+    if found.sound_class not in (GOOD, settings.good):
+        message = f"The class `{found.sound_class}` is taken as `{GOOD}`."
+        problems = (Problem("", message, fatal=False), *problems)
     fatal = sum(problem.fatal for problem in problems)
     if fatal and not skip_bad:
         raise UnfitDataError(
@@ -214,7 +217,10 @@ def _remove(file: Path) -> None:
         file.unlink()
 
 
-def _samples(pictures: Iterable[CheckedPicture], settings: DataSettings) -> tuple[Sample, ...]:
+def _samples(pictures: Collection[CheckedPicture], settings: DataSettings) -> tuple[Sample, ...]:
+    groups = group_pictures(
+        [picture.path for picture in pictures], settings.group, settings.group_gap
+    )
     samples = tuple(
         Sample(
             path=picture.path,
@@ -226,7 +232,7 @@ def _samples(pictures: Iterable[CheckedPicture], settings: DataSettings) -> tupl
             width=picture.width,
             height=picture.height,
             mask_sha256=picture.mask_sha256,
-            group=group_of_path(picture.path, settings.group),
+            group=groups[picture.path],
         )
         for picture in sorted(pictures, key=lambda picture: picture.path)
     )

@@ -68,6 +68,14 @@ class DataSettings:
         "A regular expression on the path, whose first group names the part that a picture shows, "
         "such as `part(\\d+)_`: pictures of one part share a split and a fold. Empty for none."
     )
+    group_gap: int = setting(
+        "If above 0, `data.group` finds numbers, such as those of frames: numbers at most this far "
+        "apart are of one part.",
+        at_least=0,
+    )
+    good: str = setting(
+        "What the folder calls the class without a defect, such as `OK`; empty if the name tells."
+    )
     count: int = setting("Number of capsules that `prepare drawn` draws.", at_least=1)
     size: int = setting("Side of the drawn pictures, in pixels.", at_least=200)
 
@@ -79,6 +87,8 @@ class DataSettings:
             re.compile(self.group)
         except re.error as error:
             raise ValueError(f"data.group is no regular expression: {error}.") from None
+        if self.group_gap and not self.group:
+            raise ValueError("data.group_gap needs data.group, which finds the numbers.")
 
 
 @group("model")

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from capsule_inspect.choices import GOOD
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -57,6 +59,7 @@ class Discovery:
         pictures: The pictures; a layout may give them in any order.
         stray_masks: POSIX paths of masks without a picture.
         stray_pictures: POSIX paths of pictures without a label.
+        sound_class: What the folder calls the class `good`.
     """
 
     root: Path
@@ -64,3 +67,4 @@ class Discovery:
     pictures: tuple[FoundPicture, ...]
     stray_masks: tuple[str, ...] = ()
     stray_pictures: tuple[str, ...] = ()
+    sound_class: str = GOOD

@@ -6,6 +6,7 @@ from typing import Final, TypeAlias
 
 from capsule_inspect.choices import GOOD, MASK_ENDING, MASK_FOLDERS, PICTURE_EXTENSIONS
 from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture
+from capsule_inspect.dataset.layouts.sound_class import means_good
 
 _MASK_ENDINGS: Final = ("", MASK_ENDING)
 
@@ -14,7 +15,7 @@ _Masks: TypeAlias = dict[tuple[str, str], list[str]]
 
 
 class FolderPerClass:
-    """Class folders side by side, one of them `good`.
+    """Class folders side by side, one of them `good` or a name that means the same.
 
     ```text
     good/a.png
@@ -27,8 +28,8 @@ class FolderPerClass:
     sign = f"folder `{GOOD}`"
 
     def matches(self, root: Path) -> bool:
-        """Tells whether a folder has a folder `good`."""
-        return GOOD in {folder.name for folder in folders_in(root)}
+        """Tells whether a folder has a folder `good`, or one of a name that means the same."""
+        return any(means_good(folder.name) for folder in folders_in(root))
 
     def discover(self, root: Path) -> Discovery:
         """Finds its pictures and masks; see `discover_class_folders`."""

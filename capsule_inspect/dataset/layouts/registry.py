@@ -3,15 +3,14 @@
 `--help` names them, so nothing here imports NumPy.
 """
 
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from capsule_inspect.choices import GOOD
 from capsule_inspect.dataset.layouts.discovery import Discovery
 from capsule_inspect.dataset.layouts.folders import FolderPerClass, folders_in, has_pictures
 from capsule_inspect.dataset.layouts.mvtec import MvtecAd
+from capsule_inspect.dataset.layouts.sound_class import HOW_TO_NAME, call_good, find_sound_class
 from capsule_inspect.errors import DataError, UsageError
 from capsule_inspect.text import suggest_path
 
@@ -59,12 +58,19 @@ def register(layout: Layout) -> None:
     _LAYOUTS.insert(0, layout)
 
 
-def discover(source: Path) -> Discovery:
+def discover(source: Path, good: str = "") -> Discovery:
     """Finds the pictures of a folder in the layout that it has.
+
+    Args:
+        source: The folder.
+        good: What the folder calls the class without a defect; empty if its name tells.
+
+    Returns:
+        The pictures, sorted by path; that class is called `good`.
 
     Raises:
         UsageError: The source is not a folder.
-        DataError: The folder has no known layout or no class `good`, or cannot be read.
+        DataError: The folder has no known layout or no class without a defect, or cannot be read.
     """
     try:
         if not source.exists():
@@ -75,23 +81,21 @@ def discover(source: Path) -> Discovery:
         if not source.is_dir():
             raise UsageError(f"'{source}' is a file. Give a folder; unpack an archive first.")
         root = source.resolve()
-        found = _find_layout(root, source).discover(root)
+        found = _find_layout(root, source, good).discover(root)
     except OSError as error:
         raise DataError(f"'{error.filename}' cannot be read: {error.strerror}.") from error
-    labels = {picture.label for picture in found.pictures}
-    if GOOD not in labels:
-        raise DataError(
-            f"'{source}' holds no pictures of the class `{GOOD}`, which every data set needs. "
-            f"{_listing('It has pictures of', labels)}"
-        )
+    labels = {label for picture in found.pictures for label in picture.labels if label}
+    found = call_good(found, find_sound_class(labels, good, source))
     return replace(found, pictures=tuple(sorted(found.pictures, key=lambda each: each.path)))
 
 
-def _find_layout(root: Path, source: Path) -> Layout:
+def _find_layout(root: Path, source: Path, good: str) -> Layout:
     layout = _layout_of(root)
     if layout is not None:
         return layout
     folders = folders_in(root)
+    if good in {folder.name for folder in folders}:
+        return FolderPerClass()
     inner = next((folder.name for folder in folders if _layout_of(folder)), None)
     if inner is not None:
         raise DataError(
@@ -99,16 +103,16 @@ def _find_layout(root: Path, source: Path) -> Layout:
             f"Give '{source / inner}'."
         )
     signs = [f"no {layout.sign} ({layout.name})" for layout in layouts()]
+    listed = ", ".join(folder.name for folder in folders if has_pictures(folder))
     raise DataError(
         f"'{source}' has {', '.join(signs[:-1])} and {signs[-1]}. "
-        f"{_listing('Folders with pictures in it:', (f.name for f in folders if has_pictures(f)))}"
+        + (
+            f"Folders with pictures in it: {listed}. {HOW_TO_NAME}"
+            if listed
+            else "It has no folders with pictures."
+        )
     )
 
 
 def _layout_of(root: Path) -> Layout | None:
     return next((layout for layout in layouts() if layout.matches(root)), None)
-
-
-def _listing(start: str, names: Iterable[str]) -> str:
-    listed = ", ".join(sorted(names))
-    return f"{start} {listed}." if listed else "It has no folders with pictures."

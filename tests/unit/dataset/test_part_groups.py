@@ -1,12 +1,15 @@
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from capsule_inspect.dataset.manifest import Sample
-from capsule_inspect.dataset.part_groups import group_of_path, parts_of
+from capsule_inspect.dataset.part_groups import group_of_path, group_pictures, parts_of
 from capsule_inspect.dataset.split import split_pictures
+from capsule_inspect.errors import DataError
+from capsule_inspect.settings.groups import DataSettings
 
 PICTURES = st.lists(
     st.tuples(st.sampled_from(["good", "crack"]), st.integers(0, 12)), min_size=1, max_size=60
@@ -33,6 +36,25 @@ def samples_of(pictures: list[tuple[str, int]]) -> list[Sample]:
 )
 def test_the_part_is_the_first_group_or_the_match(pattern, group):
     assert group_of_path("line 3/good/part17_front.png", pattern) == group
+
+
+@given(st.lists(st.integers(0, 500), max_size=30), st.integers(1, 60))
+def test_numbers_are_of_one_part_where_a_chain_of_small_steps_joins_them(numbers, gap):
+    groups = group_pictures([f"exp1_num_{n}.jpg" for n in numbers], r"num_(\d+)", gap)
+    for one in set(numbers):
+        for other in (n for n in set(numbers) if n > one):
+            between = sorted(n for n in set(numbers) if one <= n <= other)
+            chained = all(b - a <= gap for a, b in pairwise(between))
+            same = groups[f"exp1_num_{one}.jpg"] == groups[f"exp1_num_{other}.jpg"]
+            assert same == chained
+
+
+def test_a_gap_needs_numbers_and_leaves_other_pictures_alone():
+    assert group_pictures(["a.png", "b_7.png"], r"_(\d+)", 5) == {"a.png": "", "b_7.png": "7"}
+    with pytest.raises(DataError, match=r"finds 'seven' in 'b_seven\.png'"):
+        group_pictures(["b_seven.png"], r"_(\w+)", 5)
+    with pytest.raises(ValueError, match=r"data\.group_gap needs data\.group"):
+        DataSettings(group_gap=5)
 
 
 def test_copies_join_parts_and_a_picture_without_a_group_is_a_part_of_its_own():

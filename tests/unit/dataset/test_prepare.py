@@ -264,7 +264,7 @@ def test_a_manifest_that_cannot_be_written_leaves_an_empty_folder(
 def test_made_masks_that_cannot_be_written_leave_an_empty_folder(
     drawn_folder: Path, tmp_path: Path, monkeypatch
 ) -> None:
-    def made(source: Path) -> Discovery:
+    def made(source: Path, _good: str) -> Discovery:
         found = discover(source)
         pictures = (
             replace(each, masks=(), make_mask=lambda h, w: np.ones((h, w), np.bool_))

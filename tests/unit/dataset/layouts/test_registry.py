@@ -26,8 +26,8 @@ def test_the_parent_of_a_data_set_is_told_apart(tmp_path: Path, touch, inner: st
 
 
 def test_without_good_the_classes_found_are_listed(tmp_path: Path, touch) -> None:
-    touch(tmp_path, "ok/a.png", "crack/a.png", "notes/a.txt")
-    with pytest.raises(DataError, match=r"`good`.* crack, ok\."):
+    touch(tmp_path, "fine/a.png", "crack/a.png", "notes/a.txt")
+    with pytest.raises(DataError, match=r"`good`.* crack, fine\. .*data\.good=NAME"):
         discover(tmp_path)
 
 
@@ -208,13 +208,14 @@ def test_a_layout_of_your_own_takes_precedence(tmp_path: Path, touch) -> None:
 
 @pytest.mark.usefixtures("from_outside")
 def test_a_folder_in_no_layout_is_told_what_each_looks_for(tmp_path: Path, touch) -> None:
-    touch(tmp_path, "ok/a.png")
+    touch(tmp_path, "fine/a.png")
     with pytest.raises(DataError) as refusal:
         discover(tmp_path)
     assert str(refusal.value) == (
         f"'{tmp_path}' has no file `polygons.json` (polygons), no file `labels.csv` (CSV list), no "
         "folder `good` (folder per class) and no folder `train` or `test` (MVTec AD). "
-        "Folders with pictures in it: ok."
+        "Folders with pictures in it: fine. If another class holds the parts without a defect, "
+        "name it: data.good=NAME."
     )
 
 
