@@ -256,10 +256,10 @@ def raise_exit_code(summary: "BatchSummary", fail_on_defect: bool, last_line: st
     defective = summary.capsules - summary.labels[GOOD]
     failing = ""
     if fail_on_defect and (defective or summary.no_capsule):
-        failing = (
-            f"Not all pictures are good: {counted(defective, 'defective capsule')}, "
-            f"{counted(summary.no_capsule, 'picture')} without a capsule (--fail-on-defect).\n"
-        )
+        found = counted(defective, f"defective {summary.subject}")
+        if summary.subject == "capsule":
+            found += f", {counted(summary.no_capsule, 'picture')} without a capsule"
+        failing = f"Not all pictures are good: {found} (--fail-on-defect).\n"
     if summary.errors:
         raise PartialFailureError(
             f"{summary.errors} of {counted(summary.files, 'file')} could not be read; the column "
@@ -280,12 +280,16 @@ def _last_line(result: "PredictResult", place: str) -> str:
 def describe_batch(summary: "BatchSummary", classes: Sequence[str]) -> str:
     """Returns the counts as text, such as `3 pictures, 3 capsules: 2 good, 1 poke`.
 
+    A model of whole pictures has no capsules to count.
+
     Args:
         summary: Counts over all pictures.
         classes: Class names in the model's order.
     """
     by_label = ", ".join(f"{summary.labels[c]} {c}" for c in classes if summary.labels[c])
-    text = f"{counted(summary.files, 'picture')}, {counted(summary.capsules, 'capsule')}"
+    text = counted(summary.files, "picture")
+    if summary.subject == "capsule":
+        text += f", {counted(summary.capsules, 'capsule')}"
     text += f": {by_label}" if by_label else ""
     text += f"; {summary.no_capsule} without a capsule" if summary.no_capsule else ""
     text += f"; {summary.errors} unreadable" if summary.errors else ""

@@ -22,3 +22,8 @@ class Roi:
     capsule_length: int = setting(
         "Length of the capsule's long axis inside the window, in pixels.", at_least=1
     )
+
+    @property
+    def subject(self) -> str:
+        """What the network judges, for people: `capsule` or `picture`."""
+        return "capsule" if self.mode == "capsule" else "picture"

@@ -46,6 +46,7 @@ class BatchSummary:
         warnings: Rows with a warning.
         drift: How the pictures, as a whole, differ from the training pictures; empty if they do
             not, None if that is not known. After a resume, of the pictures inspected this time.
+        subject: What the model judges: `capsule` or `picture`.
     """
 
     files: int
@@ -54,10 +55,11 @@ class BatchSummary:
     errors: int
     warnings: int
     drift: tuple[Shift, ...] | None
+    subject: str = "capsule"
 
     @property
     def capsules(self) -> int:
-        """Number of capsules."""
+        """Number of capsules; of pictures, for a model that judges whole pictures."""
         return self.labels.total()
 
 
@@ -105,13 +107,15 @@ class Tally:
 
     Args:
         statistics: Statistics of the training pictures; None if not known.
+        subject: What the model judges: `capsule` or `picture`.
 
     Attributes:
         files: How many pictures were added.
     """
 
-    def __init__(self, statistics: TrainingStatistics | None) -> None:
+    def __init__(self, statistics: TrainingStatistics | None, subject: str = "capsule") -> None:
         self.files = 0
+        self._subject = subject
         self._labels: Counter[str] = Counter()
         self._statuses: Counter[str] = Counter()
         self._warnings = 0
@@ -135,6 +139,7 @@ class Tally:
             errors=self._statuses["error"],
             warnings=self._warnings,
             drift=self._drift.shifts(),
+            subject=self._subject,
         )
 
 
@@ -194,7 +199,7 @@ def inspect_batch(
             results.write(name, data)
         return inspected.without_pictures()  # written, so no longer held
 
-    tally = Tally(inspector.training_statistics)
+    tally = Tally(inspector.training_statistics, inspector.roi.subject)
     try:
         before = _recover(results, inspector.classes, pictures)
         for records in before.pictures:

@@ -12,6 +12,7 @@ from capsule_inspect.choices import GOOD
 from capsule_inspect.errors import PictureError
 from capsule_inspect.imaging.picture import MAX_PIXELS
 from capsule_inspect.imaging.read import read_picture
+from capsule_inspect.inference.batch import BatchSummary
 from capsule_inspect.inference.drift import Shift, describe_drift
 from capsule_inspect.inference.records import Record, read_records
 from capsule_inspect.inference.results_folder import OpenResults
@@ -33,9 +34,11 @@ _MOST_DEFECTS = 60
 _MOST_DOUBTFUL = 24
 _CLOSE_CALLS = 12
 
+_CAPSULE = "capsule"
+"""The column, and the subject of models that have it: pictures are not numbered."""
 _COLUMNS = (
     Column("picture"),
-    Column("capsule", is_number=True),
+    Column(_CAPSULE, is_number=True),
     Column("label"),
     Column("confidence", is_number=True),
     Column("defect score", is_number=True),
@@ -50,6 +53,7 @@ class _Page:
 
     title: str
     about: str
+    subject: str
     place: str
     facts: tuple[Fact, ...]
     drift: str
@@ -64,21 +68,22 @@ class _Page:
 
 
 def write_batch_page(
-    results: OpenResults, about: str, drift: Sequence[Shift], max_pixels: int
+    results: OpenResults, about: str, summary: BatchSummary, max_pixels: int
 ) -> None:
     """Writes report.html beside the rows of a batch.
 
     Args:
         results: The results folder, which holds all rows.
         about: A sentence on the model that judged.
-        drift: How the batch differs from the training pictures.
+        summary: What the batch is about, and how it differs from the training pictures.
         max_pixels: Larger pictures are not shown.
 
     Raises:
         UsageError: The folder cannot be written.
         DataError: Its rows cannot be read.
     """
-    page = make_batch_page(results.path, read_records(results.records), about, drift, max_pixels)
+    rows, drift = read_records(results.records), summary.drift or ()
+    page = make_batch_page(results.path, rows, about, drift, max_pixels, summary.subject)
     results.write(results.report.name, page.encode())
 
 
@@ -88,6 +93,7 @@ def make_batch_page(
     about: str,
     drift: Sequence[Shift] = (),
     max_pixels: int = MAX_PIXELS,
+    subject: str = _CAPSULE,
 ) -> str:
     """Makes the page of a batch.
 
@@ -97,6 +103,7 @@ def make_batch_page(
         about: A sentence on the model that judged.
         drift: How the batch differs from the training pictures.
         max_pixels: Larger pictures are not shown.
+        subject: What the model judges: `capsule` or `picture`.
 
     Returns:
         An HTML document; it contains the pictures that a person looks at first.
@@ -112,7 +119,8 @@ def make_batch_page(
         title=f"Inspection of {counted(count, 'picture')}",
         about=about,
         place=place,
-        facts=tuple(_facts(records, len(defects))),
+        subject=subject,
+        facts=tuple(_facts(records, len(defects), subject)),
         drift=describe_drift(drift),
         shifts=tuple(drift),
         defects=tuple(map(show, defects[:_MOST_DEFECTS])),
@@ -120,27 +128,39 @@ def make_batch_page(
         doubtful=tuple(map(show, doubtful[:_MOST_DOUBTFUL])),
         doubtful_left_out=max(0, len(doubtful) - _MOST_DOUBTFUL),
         close_calls=tuple(map(show, good[:_CLOSE_CALLS])),
-        scores=_draw_scores(capsules),
-        table=make_table(_COLUMNS, records, partial(_row, place), can_go=_needs_no_look),
+        scores=_draw_scores(capsules, subject),
+        table=_table(records, place, subject),
     )
     return render("batch.html", page=page)
+
+
+def _table(records: Sequence[Record], place: str, subject: str) -> Table:
+    kept = [n for n, each in enumerate(_COLUMNS) if each.name != _CAPSULE or subject == _CAPSULE]
+    columns = tuple(_COLUMNS[n] for n in kept)
+
+    def row(record: Record) -> Row:
+        cells = _cells(place, record)
+        return Row(tuple(cells[n] for n in kept), _groups(record))
+
+    return make_table(columns, records, row, can_go=_needs_no_look)
 
 
 def _score(record: Record) -> float:
     return record.defect_score or 0.0
 
 
-def _facts(records: Sequence[Record], defective: int) -> Iterable[Fact]:
+def _facts(records: Sequence[Record], defective: int, subject: str) -> Iterable[Fact]:
     statuses = Counter(record.status for record in records)
     capsules = statuses["ok"]
-    share = f"{100 * defective / capsules:.1f} % of capsules" if capsules else ""
-    yield Fact("capsules", str(capsules))
+    share = f"{100 * defective / capsules:.1f} % of {subject}s" if capsules else ""
+    yield Fact(f"{subject}s", str(capsules))
     yield Fact("defective", str(defective), share)
     labels = Counter(record.label for record in records if record.status == "ok")
     yield Fact("good", str(labels[GOOD]))
     for label in sorted(labels.keys() - {GOOD}):
         yield Fact(label, str(labels[label]))
-    yield Fact("without a capsule", str(statuses["no_capsule"]))
+    if subject == _CAPSULE:
+        yield Fact("without a capsule", str(statuses["no_capsule"]))
     yield Fact("not readable", str(statuses["error"]))
     yield Fact("with a warning", str(sum(bool(record.warning) for record in records)))
 
@@ -182,7 +202,7 @@ def _pictures(folder: Path, record: Record, max_pixels: int) -> tuple[Shown, ...
     return ()
 
 
-def _draw_scores(capsules: Sequence[Record]) -> Chart | None:
+def _draw_scores(capsules: Sequence[Record], subject: str) -> Chart | None:
     if not capsules or capsules[0].threshold is None:
         return None
     chart = histogram("Defect scores", "defect score", [_score(r) for r in capsules], (0.0, 1.0))
@@ -190,14 +210,14 @@ def _draw_scores(capsules: Sequence[Record]) -> Chart | None:
     line = Curve(
         f"threshold {threshold:.3g}", ((threshold, 0), (threshold, chart.y_range[1])), "guide"
     )
-    return replace(chart, y_label="capsules", curves=(line,))
+    return replace(chart, y_label=f"{subject}s", curves=(line,))
 
 
 def _needs_no_look(record: Record) -> bool:
     return record.label == GOOD and not record.warning
 
 
-def _row(place: str, record: Record) -> Row:
+def _cells(place: str, record: Record) -> tuple[str, ...]:
     numbers = (record.capsule, record.confidence, record.defect_score, record.defect_area_pct)
     capsule, confidence, score, area = (
         "" if number is None else f"{number:.{digits}f}"
@@ -205,7 +225,7 @@ def _row(place: str, record: Record) -> Row:
     )
     doubt = record.warning or record.error
     path = record.path.removeprefix(place)
-    return Row((path, capsule, _label(record), confidence, score, area, doubt), _groups(record))
+    return path, capsule, _label(record), confidence, score, area, doubt
 
 
 def _groups(record: Record) -> tuple[str, ...]:

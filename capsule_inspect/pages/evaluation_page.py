@@ -257,7 +257,7 @@ def _galleries(evaluation: Evaluation, illustrate: Illustrate) -> Iterator[_Gall
             "alarms",
             "Worst false alarms",
             examples.false_alarms,
-            "No good capsule was called defective.",
+            "No good picture was called defective.",
         ),
         (
             "confused",

@@ -59,7 +59,7 @@ def load_model(
     return LoadedModel(trained.inspector, trained.rule.training_data_sha256, hash_file(file))
 
 
-_WORDS = {"false_alarm_rate": "of good capsules called defective", "miss_rate": "of defects missed"}
+_WORDS = {"false_alarm_rate": "of good pictures called defective", "miss_rate": "of defects missed"}
 
 
 def describe_expected(point: "OperatingPoint") -> str:

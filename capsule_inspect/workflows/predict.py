@@ -229,4 +229,4 @@ def _write_report(
     from capsule_inspect.pages.batch_page import write_batch_page  # Jinja, which few runs need
 
     about = f"Model {model.name}, threshold {inspector.point.threshold:.3g}."
-    write_batch_page(results, about, summary.drift or (), options.max_pixels)
+    write_batch_page(results, about, summary, options.max_pixels)

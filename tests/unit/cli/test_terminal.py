@@ -60,7 +60,7 @@ def test_a_bar_is_drawn_on_a_terminal_and_leaves_nothing_behind(
     arguments = ("predict", tmp_path / "pictures", "-o", tmp_path / "out", "--model", tiny_model)
     shown = on_terminal(*arguments, TERM="xterm", COLUMNS="80", NO_COLOR="1")
     assert "Inspecting" in shown
-    _, last = shown.split("1 picture, 1 capsule")
+    _, last = shown.split("1 picture: 1 ")
     assert "Inspecting" not in last
     # Lines are broken between words, but for a path that is longer than they are.
     assert "Results:" in last

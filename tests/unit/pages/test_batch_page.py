@@ -84,6 +84,14 @@ def test_facts_count_pictures_and_capsules(folder):
     ]
 
 
+def test_a_model_of_whole_pictures_speaks_of_pictures(folder):
+    whole = make_batch_page(folder, ROWS[:4], "", subject="picture")
+    assert "capsule" not in re.sub("capsule-inspect|Written by.*", "", whole.split("<body")[1])
+    assert "50.0 % of pictures" in whole
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", section(whole, "rows").split("<tr ")[2])
+    assert cells[:3] == ["b.png", "crack", "0.700"]
+
+
 def test_scores_are_drawn_with_the_threshold(folder):
     page = make_batch_page(folder, ROWS, "")
     titles = re.findall(r"<figcaption>([^<]*)</figcaption>\s*<svg", page)

@@ -10,7 +10,7 @@ def test_rates_are_told_with_their_intervals():
         )
     )
     assert describe_expected(point) == (
-        "1.5% (0.5% to 4.2%) of good capsules called defective, 0.0% of defects missed"
+        "1.5% (0.5% to 4.2%) of good pictures called defective, 0.0% of defects missed"
     )
 
 

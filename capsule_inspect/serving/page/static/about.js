@@ -3,7 +3,7 @@
 import { make } from "./dom.js";
 
 const RATES = {
-  false_alarm_rate: "of good capsules called defective",
+  false_alarm_rate: "of good pictures called defective",
   miss_rate: "of defects missed",
 };
 

@@ -61,13 +61,14 @@ export class Session {
   summary() {
     const rows = this.rows();
     const count = (test) => rows.filter(test).length;
+    const seesCapsules = this.model?.metadata.roi.mode === "capsule";
     const facts = [
-      counted(count((row) => row.status === "ok"), "capsule"),
+      ...(seesCapsules ? [counted(count((row) => row.status === "ok"), "capsule")] : []),
       `${count(isDefect)} defective`,
       `${count((row) => row.status === "no_capsule")} without a capsule`,
       `${count((row) => row.status === "error")} not inspected`,
     ];
-    const told = facts.filter((fact, i) => i < 2 || !fact.startsWith("0 "));
+    const told = facts.filter((fact, i) => i < facts.length - 2 || !fact.startsWith("0 "));
     return `${counted(this.pictures.length, "picture")}: ${told.join(", ")}`;
   }
 }
