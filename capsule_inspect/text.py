@@ -1,12 +1,13 @@
 """Short texts for people: counts, suggestions, command lines and safe file names."""
 
+import os
 import re
 import shlex
 import unicodedata
 from collections.abc import Callable, Iterable
 from itertools import islice
-from os import scandir
 from pathlib import Path
+from subprocess import list2cmdline
 
 
 def counted(number: int, noun: str) -> str:
@@ -106,7 +107,7 @@ def suggest_path(path: Path, fits: Callable[[Path], bool] = lambda _: True) -> s
 
 def _entries(folder: Path) -> list[str]:
     """Returns the names in a folder, without hidden ones."""
-    with scandir(folder) as entries:
+    with os.scandir(folder) as entries:
         names = [entry.name for entry in islice(entries, _MOST_SIBLINGS)]
     return [name for name in names if not name.startswith(".")]
 
@@ -115,10 +116,31 @@ def command_line(*words: object) -> str:
     """Returns a command line of this program, such as `capsule-inspect info model.tflite`.
 
     Args:
-        words: The words after `capsule-inspect`; quoted where a shell would split one.
+        words: The words after `capsule-inspect`; quoted where a shell would split one. A path that
+            begins with a dash begins with `./` instead, since it is no option.
 
     Example:
         >>> command_line("predict", "my pictures", "-o", "out")
         "capsule-inspect predict 'my pictures' -o out"
     """
-    return shlex.join(["capsule-inspect", *map(str, words)])
+    arguments = ["capsule-inspect", *map(_as_argument, words)]
+    return list2cmdline(arguments) if os.name == "nt" else " ".join(map(_quote, arguments))
+
+
+_UNPRINTABLE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\udc80-\udcff]")
+"""Control characters but the end of a line, and bytes that are not UTF-8."""
+
+
+def _quote(word: str) -> str:
+    """Quotes a word for a POSIX shell; `printf` writes what a terminal must not be sent."""
+    if not _UNPRINTABLE.search(word):
+        return shlex.quote(word)
+    kept = word.rstrip("\n")  # a substitution drops the ends of lines behind it
+    octal = "".join(f"\\{byte:03o}" for byte in os.fsencode(kept))
+    rest = word[len(kept) :]
+    return f"\"$(printf '{octal}')\"" + (shlex.quote(rest) if rest else "")
+
+
+def _as_argument(word: object) -> str:
+    text = str(word)
+    return f"{os.curdir}{os.sep}{text}" if isinstance(word, Path) and text[0] == "-" else text

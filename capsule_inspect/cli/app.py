@@ -19,6 +19,7 @@ from capsule_inspect.cli.predict import predict
 from capsule_inspect.cli.prepare import prepare
 from capsule_inspect.cli.runs import runs
 from capsule_inspect.cli.serve import serve
+from capsule_inspect.cli.signals import answer_signals
 from capsule_inspect.cli.streams import make_patient
 from capsule_inspect.cli.train import train
 from capsule_inspect.cli.tune import tune
@@ -116,6 +117,16 @@ _add(info, "Inspection")
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line and ends the process with its exit code (see `errors`)."""
     make_patient()
+    with answer_signals() as stops:
+        try:
+            _run(arguments)
+        except SystemExit as ended:
+            if ended.code == InterruptedRunError.exit_code:
+                sys.exit(stops.exit_code)
+            raise
+
+
+def _run(arguments: Sequence[str] | None) -> NoReturn:
     try:
         # Typer would show errors in a box, which cannot be searched for or copied whole.
         exit_code = app(arguments, prog_name=app.info.name, standalone_mode=False)

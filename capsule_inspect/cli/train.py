@@ -79,4 +79,5 @@ def _conclusion(result: "TrainResult") -> str:
         return f"All runs are finished. Next: {evaluating}"
     exporting = export_next(result.folder, result.data)
     done = "" if result.was_finished else f"Wrote {result.model}. "
-    return f"{done}Next: {evaluating}, or: {exporting}"
+    # A line each, so that each can be copied as it is.
+    return f"{done}Next: {evaluating}\nOr: {exporting}"

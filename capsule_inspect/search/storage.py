@@ -32,7 +32,7 @@ def open_search(settings: TuneSettings, run: RunFolder) -> optuna.Study:
 
     Raises:
         ConfigError: The storage is not a URL, needs a driver, or holds a study of that name that
-            cannot be resumed.
+            cannot be resumed or read.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     url = _url(settings, run)
@@ -45,10 +45,19 @@ def open_search(settings: TuneSettings, run: RunFolder) -> optuna.Study:
             load_if_exists=bool(settings.resume) or not settings.storage,
             pruner=_pruner(settings),
         )
+        study.get_trials(deepcopy=False)  # so that a damaged one is found here
     except DuplicatedStudyError as error:
         raise ConfigError(
             f"There is a study '{settings.study}' in {_masked(url)} already. Choose another "
             "tune.study, or resume that one with --resume RUN, its run folder."
+        ) from error
+    except (ConfigError, SQLAlchemyError, StorageInternalError):
+        raise
+    except Exception as error:  # Optuna raises whatever the values of a damaged row raise
+        reason = next(iter(str(error).splitlines()), "").rstrip(".") or type(error).__name__
+        raise ConfigError(
+            f"The study '{settings.study}' in {_masked(url)} is damaged: {reason}. Restore the "
+            "database, or begin a new search."
         ) from error
     if study.directions != [StudyDirection.MAXIMIZE]:
         raise ConfigError(

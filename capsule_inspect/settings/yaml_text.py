@@ -4,10 +4,12 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import reduce
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from capsule_inspect.errors import ConfigError
+from capsule_inspect.files import read_text
 from capsule_inspect.settings.groups import Settings
 from capsule_inspect.settings.keys import keys, plain_type, suggest_key
 
@@ -48,10 +50,10 @@ def read_settings(path: Path) -> Settings:
     from yaml import YAMLError
 
     try:
-        if config := OmegaConf.load(path):
+        if config := OmegaConf.load(StringIO(read_text(path))):
             return typed_settings(config)
     except (OSError, OmegaConfBaseException, YAMLError, ValueError, ConfigError) as error:
-        raise ConfigError(f"'{path}' holds no settings: {one_line(error)}") from error
+        raise ConfigError(f"'{path}' holds no settings: {one_line(error).rstrip('.')}.") from error
     raise ConfigError(f"'{path}' holds no settings: it is empty.")
 
 

@@ -1,8 +1,11 @@
 """decision.json: the classes, window and operating point of a Keras network."""
 
 import dataclasses
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 from capsule_inspect.errors import DataError, ModelFileError
 from capsule_inspect.files import write_json
@@ -41,8 +44,23 @@ class DecisionRule:
 
 
 def write_decision(path: Path, rule: DecisionRule) -> None:
-    """Writes decision.json."""
-    write_json(path, dataclasses.asdict(rule))
+    """Writes decision.json, with a checksum of the rest."""
+    document = dataclasses.asdict(rule)
+    write_json(path, {**document, _CHECKSUM: _checksum(document)})
+
+
+_CHECKSUM: Final = "checksum"
+"""The key of what `_checksum` returns; files of older versions lack it."""
+
+
+def _checksum(document: dict[str, Any]) -> str:
+    """Returns the SHA-256 of a document without its checksum, as compact JSON with sorted keys.
+
+    A single wrong bit could otherwise move a threshold without a word.
+    """
+    rest = {key: value for key, value in document.items() if key != _CHECKSUM}
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_decision(path: Path) -> DecisionRule:
@@ -54,8 +72,9 @@ def read_decision(path: Path) -> DecisionRule:
     try:
         keys = frozenset(field.name for field in dataclasses.fields(DecisionRule))
         document = {"network_sha256": "", **parse_object(path.read_bytes())}
+        told, checksum = document.pop(_CHECKSUM, None), _checksum(document)
         fields = StrictObject(document, "", keys)
-        return DecisionRule(
+        rule = DecisionRule(
             classes=read_classes(fields),
             roi=read_roi(fields["roi"]),
             operating_point=read_operating_point(fields["operating_point"]),
@@ -65,6 +84,9 @@ def read_decision(path: Path) -> DecisionRule:
             if document["network_sha256"] == ""
             else fields.sha256("network_sha256"),
         )
+        if told not in (None, checksum):
+            raise ValueError("its checksum is not that of its content")
+        return rule
     except OSError as error:
         raise DataError(
             f"'{path}' cannot be read ({error.strerror}). The .keras file needs it in the same "

@@ -6,30 +6,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from damage import damage
 
 from capsule_inspect.drawing.capsules import draw_capsule
 from capsule_inspect.inference.records import read_records
 
 COUNT = 1000
-
-
-def damage(data: bytes, random: np.random.Generator) -> bytes:
-    """Flips, cuts, repeats or overwrites a few bytes."""
-    damaged = bytearray(data)
-    for _ in range(random.integers(1, 9)):
-        at = int(random.integers(len(damaged)))
-        match random.integers(8):
-            case 0:
-                del damaged[at : at + int(random.integers(1, 64))]
-            case 1:
-                damaged[at:at] = damaged[at : at + int(random.integers(1, 64))]
-            case 2:
-                damaged[at : at + 4] = random.bytes(4)
-            case _:
-                damaged[at] ^= 1 << int(random.integers(8))
-        if not damaged:
-            break
-    return bytes(damaged)
 
 
 def test_damaged_pictures_are_read_or_refused(tmp_path, tiny_capsule_model):

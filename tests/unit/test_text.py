@@ -1,4 +1,6 @@
 import os
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 
 from capsule_inspect.text import (
     closest,
+    command_line,
     counted,
     mask_passwords,
     on_one_line,
@@ -126,3 +129,24 @@ def test_what_exists_needs_no_suggestion(folder):
 def test_names_that_no_file_can_have_are_left_alone(folder):
     assert suggest_path(folder / ("x" * 5000)) == ""
     assert suggest_path(folder / "a\0b") == ""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
+@given(
+    st.lists(
+        st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12),
+        min_size=1,
+    )
+)
+def test_a_shell_reads_a_command_line_as_it_was(words):
+    names = [word.encode() for word in words]
+    line = command_line(*words).removeprefix("capsule-inspect")
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", line)
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"printf '%s\\0' x{line}"], capture_output=True, check=True, timeout=10
+    )
+    assert done.stdout.split(b"\0")[1:-1] == names
+
+
+def test_a_path_that_begins_with_a_dash_is_no_option():
+    assert command_line("predict", Path("-x"), "-o") == "capsule-inspect predict ./-x -o"

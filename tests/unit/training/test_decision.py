@@ -60,9 +60,16 @@ def test_a_rule_comes_back_as_it_was_written(file):
 
 def test_the_file_of_an_older_version_names_no_network(file):
     content = json.loads(file.read_text(encoding="utf-8"))
-    del content["network_sha256"]
+    del content["network_sha256"], content["checksum"]
     file.write_text(json.dumps(content), encoding="utf-8")
     assert read_decision(file).network_sha256 == ""
+
+
+def test_a_changed_value_is_noticed(file):
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace('"threshold": 0.4', '"threshold": 0.8'), encoding="utf-8")
+    with pytest.raises(DataError, match="its checksum is not that of its content"):
+        read_decision(file)
 
 
 def test_the_file_is_plain_json_that_always_comes_out_the_same(file, tmp_path):
