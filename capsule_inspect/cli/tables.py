@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _WIDE = 75
 """Characters per line that a table of six classes needs with padding."""
+_UNLIMITED = 100_000
+"""Characters per line that every table fits in."""
 
 
 def print_evaluation(
@@ -107,23 +109,42 @@ def print_classes(results: Console, per_class: "Sequence[ClassMetrics]") -> None
 def print_confusion(results: Console, confusion: "ConfusionMatrix", seeds: int = 1) -> None:
     """Prints the confusion matrix; a count of 0 is a dot.
 
+    Where the names do not fit into the heading, the classes are numbered.
+
     Args:
         results: Where to print.
         confusion: The matrix.
         seeds: The number of seeds that it sums.
     """
-    table = _dense_table(results)
-    table.add_column("", overflow="fold")
-    for name in confusion.columns:
-        table.add_column(Text(name), justify="right", overflow="fold")
-    never = "." if results.options.ascii_only else "·"
-    for name, counts in zip(confusion.rows, confusion.counts, strict=True):
-        table.add_row(Text(name), *(str(count) if count else never for count in counts))
+    table = _confusion_table(results, confusion, confusion.columns, confusion.rows)
+    unlimited = results.options.update(max_width=_UNLIMITED)
+    if results.measure(table, options=unlimited).maximum > results.width:
+        numbers = [f"{number}" for number, _ in enumerate(confusion.columns, 1)]
+        named = [f"{number} {name}" for number, name in zip(numbers, confusion.rows, strict=False)]
+        table = _confusion_table(results, confusion, numbers, named)
+        others = zip(numbers[len(named) :], confusion.columns[len(named) :], strict=True)
+        table.caption = Text(", ".join(f"{number}: {name}" for number, name in others))
     results.print()
     heading = "Pictures by true class (rows) and decided class (columns)"
     summed = f", summed over {seeds} seeds" if seeds > 1 else ""
     results.print(f"{heading}{summed}", soft_wrap=False)
     results.print(table, soft_wrap=False)
+
+
+def _confusion_table(
+    results: Console,
+    confusion: "ConfusionMatrix",
+    columns: Sequence[str],
+    rows: Sequence[str],
+) -> Table:
+    table = _dense_table(results)
+    table.add_column("", overflow="fold")
+    for name in columns:
+        table.add_column(Text(name), justify="right", overflow="fold")
+    never = "." if results.options.ascii_only else "·"
+    for name, counts in zip(rows, confusion.counts, strict=True):
+        table.add_row(Text(name), *(str(count) if count else never for count in counts))
+    return table
 
 
 def _dense_table(console: Console) -> Table:

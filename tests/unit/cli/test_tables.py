@@ -18,6 +18,10 @@ class Printed:
         self._text = StringIO()
         self.results = Console(file=self._text, width=width, highlight=False, soft_wrap=True)
 
+    def words(self):
+        """The words of each line."""
+        return [line.split() for line in self._text.getvalue().splitlines()]
+
     def __call__(self):
         text = self._text.getvalue()
         assert max(map(len, text.splitlines())) <= self.results.width
@@ -90,3 +94,14 @@ def test_a_file_name_in_a_table_tells_the_terminal_nothing(printed):
     assert "no?[31m.png" in text
     assert "'no?[31m.png'is?empty." in text
     assert "\x1b" not in text
+
+
+def test_classes_are_numbered_where_their_names_do_not_fit():
+    printed = Printed(80)
+    names = ("good", *(f"MT_Blowhole_{letter * 6}" for letter in "abcdef"))
+    counts = tuple(tuple(10 * i + j for j in range(8)) for i in range(7))
+    tables.print_confusion(printed.results, ConfusionMatrix(names, (*names, "no_capsule"), counts))
+    lines = printed.words()
+    assert ["1", "2", "3", "4", "5", "6", "7", "8"] in lines
+    assert ["2", "MT_Blowhole_aaaaaa", *map(str, range(10, 18))] in lines
+    assert ["8:", "no_capsule"] in lines
