@@ -37,6 +37,11 @@ WHOLE_PICTURE: Final = "experiment=whole_picture"
 
 MASK_FOLDERS: Final = ("ground_truth", "masks")
 """The names of folders that hold the masks of the pictures beside them."""
+SYSTEM_FOLDERS: Final = frozenset(
+    {"@eaDir", "@Recycle", "#recycle", "$RECYCLE.BIN", "System Volume Information", "__MACOSX"}
+)
+"""Folders of thumbnails and waste of network drives, Windows and macOS; no one's pictures."""
+
 MASK_ENDING: Final = "_mask"
 """How the name of a mask may end that is otherwise that of its picture."""
 

@@ -18,6 +18,9 @@ from typing import Any, TypeAlias
 DISK_ERRORS = frozenset({errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EPERM, errno.EROFS})
 """The errors of a full disk, or of one that the user may not write to."""
 
+DISK_FULL = frozenset({errno.EDQUOT, errno.ENOSPC, errno.EFBIG})
+"""Those that room on the disk mends."""
+
 StrPath: TypeAlias = str | os.PathLike[str]
 """A path as Python's own functions take it."""
 

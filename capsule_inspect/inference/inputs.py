@@ -2,16 +2,17 @@
 
 import glob
 import os
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Protocol
 
 from capsule_inspect.choices import PICTURE_EXTENSIONS, PICTURE_FORMATS
-from capsule_inspect.errors import UsageError
+from capsule_inspect.errors import PictureError, UsageError
 from capsule_inspect.imaging.picture import read_picture_file
+from capsule_inspect.inference.input_lists import is_list, read_list
 from capsule_inspect.inference.mask_trees import split_masks
 from capsule_inspect.inference.results_folder import (
     PICTURE_FOLDERS,
@@ -19,6 +20,7 @@ from capsule_inspect.inference.results_folder import (
     mark_name,
     safe_name,
 )
+from capsule_inspect.inference.walk import walk
 from capsule_inspect.text import counted, printable, suggest_path
 
 
@@ -88,35 +90,21 @@ class _Renamed:
         return self.picture.read(max_pixels)
 
 
-def is_list(text: str) -> bool:
-    """Tells whether an input is a list: `-` for that from stdin, `@LIST` for that in a file."""
-    return text == "-" or text.startswith("@")
+@dataclass(frozen=True)
+class _ClosedFolder:
+    """A folder that cannot be listed: a row says so, and the other pictures are inspected."""
 
+    folder: Path
+    name: str
+    reason: str
 
-def read_list(text: str) -> list[str]:
-    """Returns the inputs in a list, one per line.
+    @property
+    def path(self) -> str:
+        return printable(str(self.folder))
 
-    File names need not be text: bytes that are not UTF-8 are kept, as Python does with arguments.
-
-    Args:
-        text: `-` or `@LIST`.
-
-    Raises:
-        UsageError: The list cannot be read or is empty.
-    """
-    if text == "-" and sys.stdin is None:
-        raise UsageError("There is no stdin to read a list from.")
-    try:
-        data = sys.stdin.buffer.read() if text == "-" else Path(text[1:]).read_bytes()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        hint = suggest_path(Path(text[1:])) if isinstance(error, FileNotFoundError) else ""
-        raise UsageError(f"The list '{text[1:]}' cannot be read: {reason}.{hint}") from None
-    lines = [line.removesuffix(b"\r") for line in data.split(b"\n")]
-    if not any(lines):
-        name = "stdin" if text == "-" else f"'{text[1:]}'"
-        raise UsageError(f"The list from {name} is empty: it should hold a path per line.")
-    return [os.fsdecode(line) for line in lines if line]
+    def read(self, max_pixels: int) -> bytes:
+        del max_pixels
+        raise PictureError(f"The folder '{self.path}' cannot be listed: {self.reason}.")
 
 
 def expand_inputs(
@@ -137,10 +125,12 @@ def expand_inputs(
             are.
         recursive: Whether to look into subfolders.
         leave_out: Tells which files of folders and patterns to leave out.
-        say: Told in a sentence of the masks in a folder, which are left out, too.
+        say: Told in a sentence what else is left out: masks, and files that systems keep for
+            themselves.
 
     Returns:
-        Each picture once, sorted by `path`.
+        Each picture once, sorted by `path`. A folder that links lead to is one folder, and has its
+        own name if that is found, too; a link to a file is a file of its own.
 
     Raises:
         UsageError: There are no inputs, none of them exists, a folder or pattern names no picture,
@@ -149,8 +139,11 @@ def expand_inputs(
     if not inputs:
         raise UsageError("Nothing to inspect: give picture files, folders or patterns.")
     found: dict[str, InputPicture] = {}
+    real_folder = cache(os.path.realpath)
     for picture in _expand_all(inputs, recursive, leave_out, say):
-        found.setdefault(_identity(picture), picture)
+        identity, is_own_name = _identity(picture, real_folder)
+        if is_own_name or identity not in found:
+            found[identity] = picture
     if not found:
         raise UsageError("There is nothing to inspect but the run's own overlays and masks.")
     files = [picture.file for picture in found.values() if isinstance(picture, PictureFile)]
@@ -169,15 +162,20 @@ def _expand_all(
         if not isinstance(each, str):
             yield each
             continue
-        for text in read_list(each) if is_list(each) else (each,):
+        for text in read_list(each, say) if is_list(each) else (each,):
             yield from _expand(text, recursive, leave_out, say)
 
 
-def _identity(picture: InputPicture) -> str:
-    """Returns what tells a picture from others: the absolute path of a file, links as they are."""
-    if isinstance(picture, PictureFile):
-        return os.path.abspath(picture.file)  # noqa: PTH100  (resolve() follows links)
-    return f"{type(picture).__qualname__}: {picture.path}"
+def _identity(picture: InputPicture, real_folder: Callable[[str], str]) -> tuple[str, bool]:
+    """Returns what tells a picture from others, and whether its path is spelled without links.
+
+    That is the name of a file in its real folder; a link to a file stays a file of its own.
+    """
+    if not isinstance(picture, PictureFile):
+        return f"{type(picture).__qualname__}: {picture.path}", True
+    folder, name = os.path.split(os.path.abspath(picture.file))  # noqa: PTH100  (resolve() follows links)
+    real = real_folder(folder)
+    return os.path.join(real, name), real == folder  # noqa: PTH118
 
 
 def _nothing_there(paths: Sequence[Path]) -> UsageError:
@@ -191,22 +189,25 @@ def _nothing_there(paths: Sequence[Path]) -> UsageError:
 
 def _expand(
     text: str, recursive: bool, leave_out: Callable[[Path], bool], say: Callable[[str], None]
-) -> Iterator[PictureFile]:
+) -> Iterator[InputPicture]:
     if not text:
         raise UsageError("One of the inputs is empty. Check the variable that should hold it.")
     path = Path(text)
     if os.path.isdir(path):  # noqa: PTH112  (Path's raises for names that are too long)
-        yield from (p for p in _in_folder(path, recursive, say) if not leave_out(p.file))
+        yield from _in_folder(path, recursive, leave_out, say)
     elif not os.path.lexists(path) and glob.has_magic(text):
-        yield from (p for p in _matching(text) if not leave_out(p.file))
+        yield from _matching(text, leave_out)
     else:
         yield PictureFile(path, safe_name(PurePath(path.name)))
 
 
-def _in_folder(folder: Path, recursive: bool, say: Callable[[str], None]) -> Iterator[PictureFile]:
-    files = [file for file in _walk(folder, recursive) if _is_picture(file)]
-    if not files:
-        deeper = not recursive and any(_is_picture(file) for file in _walk(folder, True))
+def _in_folder(
+    folder: Path, recursive: bool, leave_out: Callable[[Path], bool], say: Callable[[str], None]
+) -> Iterator[InputPicture]:
+    walked = walk(folder, recursive)
+    files = [file for file in walked.files if _is_picture(file)]
+    if not files and not walked.closed:
+        deeper = not recursive and any(map(_is_picture, walk(folder, True).files))
         hint = "only its subfolders do: use -r" if deeper else "check the path"
         known = ", ".join(sorted(PICTURE_EXTENSIONS))
         raise UsageError(f"The folder '{folder}' holds no picture ({known}); {hint}.")
@@ -216,11 +217,20 @@ def _in_folder(folder: Path, recursive: bool, say: Callable[[str], None]) -> Ite
             f"Left out {counted(len(masks), 'mask')} of pictures in '{folder}', such as "
             f"'{masks[0].relative_to(folder)}'."
         )
+    kept = [file for file in walked.kept_by_systems if _is_picture(file)]
+    if kept:
+        say(
+            f"Left out {counted(len(kept), 'picture')} in folders that systems keep for "
+            f"themselves, such as '{kept[0].relative_to(folder)}'."
+        )
     for file in pictures:
-        yield PictureFile(file, safe_name(file.relative_to(folder)))
+        if not leave_out(file):
+            yield PictureFile(file, safe_name(file.relative_to(folder)))
+    for closed, reason in walked.closed:
+        yield _ClosedFolder(closed, safe_name(closed.relative_to(folder)), reason)
 
 
-def _matching(pattern: str) -> Iterator[PictureFile]:
+def _matching(pattern: str, leave_out: Callable[[Path], bool]) -> Iterator[PictureFile]:
     if "\0" in pattern:
         raise UsageError(f"The pattern {pattern!r} cannot be used: it holds a null character.")
     files = [Path(match) for match in glob.glob(pattern, recursive=True)]  # noqa: PTH207  (takes absolute patterns)
@@ -229,7 +239,8 @@ def _matching(pattern: str) -> Iterator[PictureFile]:
         raise UsageError(f"The pattern '{pattern}' matches no picture. Check it, and its quotes.")
     base = _fixed_part(Path(pattern))
     for file in files:
-        yield PictureFile(file, safe_name(file.relative_to(base)))
+        if not leave_out(file):
+            yield PictureFile(file, safe_name(file.relative_to(base)))
 
 
 def _fixed_part(pattern: Path) -> Path:
@@ -237,25 +248,6 @@ def _fixed_part(pattern: Path) -> Path:
     parts = pattern.parts[:-1]
     fixed = next((i for i, part in enumerate(parts) if glob.has_magic(part)), len(parts))
     return Path(*parts[:fixed])
-
-
-def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
-    """Yields the files of a folder; it follows links, but none twice.
-
-    A subfolder that it does not enter counts as a file: if its name is a picture's, reading it says
-    what it is.
-    """
-    seen: set[str] = set()
-    for root, folders, files in os.walk(folder, followlinks=True, onerror=_refuse):
-        seen.add(os.path.realpath(root))
-        yield from (Path(root, file) for file in files)
-        yield from (Path(root, folder) for folder in folders if not recursive)
-        visible = sorted(name for name in folders if recursive and not name.startswith("."))
-        folders[:] = [n for n in visible if os.path.realpath(Path(root, n)) not in seen]
-
-
-def _refuse(error: OSError) -> None:
-    raise UsageError(f"The folder '{error.filename}' cannot be listed: {error.strerror}.")
 
 
 def _is_picture(file: Path) -> bool:

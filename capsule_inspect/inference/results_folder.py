@@ -4,14 +4,15 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
 
 from capsule_inspect.choices import DEFAULT_ON_EXISTING, OnExisting, PictureFormat
 from capsule_inspect.errors import UsageError
-from capsule_inspect.files import UNFINISHED, write_bytes
+from capsule_inspect.files import DISK_ERRORS, DISK_FULL, UNFINISHED, write_bytes
+from capsule_inspect.folder_lock import LOCK, FolderLock, HeldError
 from capsule_inspect.text import printable
 
 
@@ -29,10 +30,14 @@ def sentences_for(out: Path) -> Iterator[None]:
         yield
     except OSError as error:
         where, reason = error.filename or out, error.strerror or error
-        raise UsageError(
-            f"'{where}' cannot be written: {reason}. Make room and continue with --resume, or name "
-            "another folder with -o; rows written so far are whole."
-        ) from error
+        room = "Make room and continue" if error.errno in DISK_FULL else "Continue"
+        advice = (
+            "Name a folder that you can write to with -o."
+            if error.errno in DISK_ERRORS - DISK_FULL
+            else f"{room} with --resume, or name another folder with -o; rows written so far are "
+            "whole."
+        )
+        raise UsageError(f"'{where}' cannot be written: {reason}. {advice}") from error
 
 
 MADE_BY = "capsule-inspect predict"
@@ -180,9 +185,6 @@ class OpenResults(ResultsFolder):
         self.write(self.run_file.name, _to_json({**self.read_run(), DRIFT: shifts}))
 
 
-_LOCK = ".lock"
-
-
 def check_results(path: Path, on_existing: OnExisting) -> None:
     """Makes sure that a folder can take results as asked, before any work is done.
 
@@ -212,7 +214,10 @@ def check_results(path: Path, on_existing: OnExisting) -> None:
 
 @contextmanager
 def open_results(
-    path: Path, settings: RunSettings, on_existing: OnExisting = DEFAULT_ON_EXISTING
+    path: Path,
+    settings: RunSettings,
+    on_existing: OnExisting = DEFAULT_ON_EXISTING,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> Iterator[OpenResults]:
     """Locks a results folder for this process and makes it ready.
 
@@ -223,6 +228,7 @@ def open_results(
         path: The folder; made if need be.
         settings: The settings of the run.
         on_existing: What to do with a folder that already holds something.
+        warn: Told in a sentence if the file system has no locks.
 
     Yields:
         The folder, until the lock is released.
@@ -231,19 +237,19 @@ def open_results(
         UsageError: As for `check_results`; another run uses the folder; the run to resume had other
             settings.
     """
-    from filelock import FileLock, Timeout  # a list of runs does without
-
     check_results(path, on_existing)
     with sentences_for(path):
         path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path / _LOCK, blocking=False)
+        lock = FolderLock(path)
         try:
             lock.acquire()
-        except Timeout:
+        except HeldError:
             raise UsageError(
                 f"Another run writes to '{path}' now. Wait for it, or name another folder with -o."
             ) from None
     try:
+        if lock.warning:
+            warn(lock.warning)
         results = OpenResults(path)
         with sentences_for(path):
             _make_ready(results, settings, on_existing)
@@ -286,7 +292,7 @@ def _require_same(folder: ResultsFolder, settings: RunSettings) -> None:
 
 def _is_ours_and_empty(name: str) -> bool:
     """Tells whether a run can leave this file before it writes any results."""
-    return name == _LOCK or name.startswith(UNFINISHED)
+    return name == LOCK or name.startswith(UNFINISHED)
 
 
 def _remove_unfinished(folder: ResultsFolder) -> None:

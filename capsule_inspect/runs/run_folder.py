@@ -11,10 +11,8 @@ from typing import Final
 
 from capsule_inspect.choices import RESUMABLE
 from capsule_inspect.errors import UsageError
+from capsule_inspect.folder_lock import LOCK
 from capsule_inspect.text import command_line
-
-LOCK: Final = ".lock"
-"""The name of the file that a process locks while it trains; it stays when the lock is gone."""
 
 MEMBER = r"seed-\d+-fold-\d+"
 """Pattern for the folder names of a study's runs."""
@@ -143,7 +141,11 @@ def new_run_folder(command: str, about: str, wanted: Path | None = None) -> Path
             return wanted
         folder = _new_folder(RUNS / command, slug(about))
     except OSError as error:
-        raise UsageError(f"The run folder cannot be created: {error}.") from error
+        place = error.filename or wanted or RUNS
+        raise UsageError(
+            f"The run folder '{place}' cannot be created: {error.strerror or error}. Name a folder "
+            "that you can write to with -o."
+        ) from error
     with suppress(OSError):  # not every file system has links, not every user may create them
         _point_latest(folder)
     return folder

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import optuna
-from filelock import FileLock, Timeout
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
-from capsule_inspect.runs.run_folder import LOCK, RunFolder
+from capsule_inspect.folder_lock import FolderLock, HeldError
+from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.search.sampling import distributions
 from capsule_inspect.settings.groups import Settings, TuneSettings
 from capsule_inspect.settings.keys import Value
@@ -51,7 +51,7 @@ class ClaimedTrial:
 
     trial: optuna.Trial
     folder: RunFolder
-    lock: FileLock
+    lock: FolderLock
 
     @property
     def drawn(self) -> Mapping[str, Value]:
@@ -59,9 +59,9 @@ class ClaimedTrial:
         return self.trial.params
 
 
-def run_lock(run: RunFolder) -> FileLock:
+def run_lock(run: RunFolder) -> FolderLock:
     """Returns the lock that workers hold while they change shared files; a context manager."""
-    return FileLock(run.path / LOCK)
+    return FolderLock(run.path, wait=True)
 
 
 def claim_trial(study: optuna.Study, run: RunFolder, settings: Settings) -> ClaimedTrial | None:
@@ -83,7 +83,7 @@ def claim_trial(study: optuna.Study, run: RunFolder, settings: Settings) -> Clai
         trial = study.ask(distributions(settings))
         folder = RunFolder(_folder(run, trial.number))
         folder.path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder.path / LOCK)
+        lock = FolderLock(folder.path, wait=True)
         lock.acquire()
         trial.set_user_attr(_WORKER, [platform.node(), str(folder.path.resolve())])
         return ClaimedTrial(trial, folder, lock)
@@ -111,10 +111,10 @@ def _give_back_dead(study: optuna.Study, run: RunFolder) -> None:
         if folder is None:
             continue
         try:
-            with FileLock(folder / LOCK).acquire(timeout=0):
+            with FolderLock(folder):
                 give_back(study, trial.number)
                 study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
-        except Timeout:  # its worker is alive
+        except HeldError:  # its worker is alive
             continue
 
 

@@ -1,13 +1,12 @@
 """Training of a study's runs, by one or several processes."""
 
 import keras
-from filelock import FileLock, Timeout
 
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.errors import InterruptedRunError
 from capsule_inspect.files import write_text
+from capsule_inspect.folder_lock import FolderLock, HeldError
 from capsule_inspect.reporter import Prefixed, Reporter
-from capsule_inspect.runs.run_folder import LOCK
 from capsule_inspect.settings.yaml_text import to_yaml
 from capsule_inspect.text import command_line
 from capsule_inspect.training.fit import fit_and_show
@@ -34,9 +33,11 @@ def fit_members(study: CrossValidationRun, data: DataSet, reporter: Reporter) ->
             continue
         member.run.path.mkdir(parents=True, exist_ok=True)
         try:
-            with FileLock(member.run.path / LOCK, blocking=False):
+            with FolderLock(member.run.path) as lock:
+                if lock.warning:
+                    reporter.warn(lock.warning)
                 _fit_member(study, member, data, Prefixed(reporter, member.run.path.name))
-        except Timeout:
+        except HeldError:
             elsewhere.append(member)
         except InterruptedRunError:
             raise InterruptedRunError(

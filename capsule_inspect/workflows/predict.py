@@ -29,7 +29,8 @@ from capsule_inspect.inference.batch import (
     inspect_batch,
     run_settings,
 )
-from capsule_inspect.inference.inputs import InputPicture, expand_inputs, is_list, is_result
+from capsule_inspect.inference.input_lists import is_list
+from capsule_inspect.inference.inputs import InputPicture, expand_inputs, is_result
 from capsule_inspect.inference.inspect_picture import InspectOptions
 from capsule_inspect.inference.inspector import LoadedInspector, load
 from capsule_inspect.inference.records import Record
@@ -147,7 +148,8 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
                 reporter.note(f"{row.path}: {row.error or row.warning}")
         advance()
 
-    with open_results(folder, run_settings(inspector, options), on_existing) as results:
+    settled = run_settings(inspector, options)
+    with open_results(folder, settled, on_existing, reporter.warn) as results:
         with reporter.progress(len(pictures), "Inspecting") as advance:
             summary = inspect_batch(
                 inspector,

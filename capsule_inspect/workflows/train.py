@@ -8,11 +8,11 @@ from capsule_inspect.dataset.data_set import DataSet, read_dataset
 from capsule_inspect.dataset.window import settle_window
 from capsule_inspect.errors import UsageError
 from capsule_inspect.files import StrPath, write_text
+from capsule_inspect.folder_lock import FolderLock, HeldError
 from capsule_inspect.model.encoders.registry import require_encoder
 from capsule_inspect.modelfile.metadata import Metric
 from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.runs.environment import look_around, require_same_data, write_environment
-from capsule_inspect.runs.lock import only_process
 from capsule_inspect.runs.run_folder import RunFolder, base_name, new_run_folder
 from capsule_inspect.settings.groups import Settings
 from capsule_inspect.settings.keys import OPTIONS, value_of, with_value
@@ -109,8 +109,15 @@ def _train_one(
 ) -> TrainResult:
     from capsule_inspect.training.fit import fit_and_show
 
-    with only_process(run.path):
-        metrics = fit_and_show(settings, data, run, reporter)
+    try:
+        with FolderLock(run.path) as lock:
+            if lock.warning:
+                reporter.warn(lock.warning)
+            metrics = fit_and_show(settings, data, run, reporter)
+    except HeldError:
+        raise UsageError(
+            f"Another process is training in '{run.path}'. Wait until it is done, or stop it first."
+        ) from None
     return TrainResult(run.path, Path(settings.data.dir), run.model, metrics)
 
 

@@ -21,7 +21,7 @@ def test_a_folder_gives_rows_overlays_and_a_last_line(predict, pictures, tmp_pat
     assert all((out / record.overlay).is_file() for record in records)
     assert {record.threshold for record in records} == {0.4}
     assert re.fullmatch(
-        r"4 pictures, 4 capsules: 2 good, 1 crack, 1 scratch in \d+\.\d s\. "
+        r"4 pictures: 2 good, 1 crack, 1 scratch in \d+\.\d s\. "
         rf"Results: {re.escape(str(out))}/predictions\.csv "
         r"\(for a report: the same command with --resume --report\)\n",
         result.err,
@@ -139,8 +139,8 @@ class TestFailOnDefect:
     def test_fails_on_a_defect_and_still_ends_with_the_counts(self, predict, pictures, tmp_path):
         result = predict(pictures, "-o", tmp_path / "out", "--fail-on-defect")
         assert result.exit_code == 1
-        assert "2 defective capsules" in result.err
-        assert result.err.splitlines()[-1].startswith("4 pictures, 4 capsules: 2 good")
+        assert "2 defective pictures" in result.err
+        assert result.err.splitlines()[-1].startswith("4 pictures: 2 good")
 
     def test_fails_on_a_picture_without_capsule(
         self, invoke, pictures, tmp_path, tiny_capsule_model

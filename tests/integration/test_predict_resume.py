@@ -11,7 +11,7 @@ def test_resuming_goes_on_and_says_the_whole(predict, pictures, tmp_path):
     again = predict(pictures, "-o", out, "--json", "--resume")
     assert again.exit_code == 0
     assert again.out == whole.out
-    assert "4 pictures, 4 capsules" in again.err
+    assert "4 pictures: " in again.err
     assert (out / "predictions.csv").read_bytes() == rows
 
 

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capsule_inspect.errors import UsageError
-from capsule_inspect.inference.inputs import expand_inputs, is_list, is_result, read_list
+from capsule_inspect.inference.input_lists import is_list, read_list
+from capsule_inspect.inference.inputs import expand_inputs, is_result
 from capsule_inspect.inference.results_folder import MADE_BY, ResultsFolder
 
 
