@@ -52,8 +52,12 @@ def prepare(
 ) -> None:
     """Check pictures and masks, split them, and write manifest.csv and dataset.json.
 
-    Your pictures stay where they are, unchanged. If SOURCE is `drawn`, the command draws sample
-    capsules into OUT: data.count sets their number, data.seed how they look.
+    Your pictures stay where they are, unchanged. data.good names the class without a defect if the
+    name does not tell; data.group finds the part that a picture shows, so that its pictures stay in
+    one split; data.val and data.test are the shares of the splits.
+
+    If SOURCE is `drawn`, the command draws sample capsules into OUT: data.count sets their number,
+    data.seed how they look.
 
     Examples:
         capsule-inspect prepare mvtec_ad/capsule data/capsule
@@ -87,6 +91,9 @@ def prepare(
         terminal.results.print(f"Pictures per fold: {counts}")
     page = f", and the page {result.page}," if result.page else ""
     pictures = counted(len(result.data.samples), "picture")
+    parts = {sample.group for sample in result.data.samples if sample.group}
+    if parts:
+        pictures += f" of {counted(len(parts), 'part')}"
     terminal.say(
         f"Wrote {pictures} to {out / 'manifest.csv'}{page} in {result.seconds:.1f} s. "
         f"Next: {train_next(out, *(() if result.shows_capsules else (WHOLE_PICTURE,)))}"

@@ -45,7 +45,7 @@ def print_evaluation(
     """
     print_metrics(results, evaluation.metrics, pictures, spread)
     print_classes(results, evaluation.per_class)
-    print_confusion(results, evaluation.confusion, evaluation.seeds)
+    print_confusion(results, evaluation.confusion.for_people(), evaluation.seeds)
 
 
 def print_metrics(

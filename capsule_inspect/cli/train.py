@@ -16,6 +16,9 @@ from capsule_inspect.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from capsule_inspect.modelfile.metadata import Metric
     from capsule_inspect.workflows.train import TrainResult
 
 
@@ -67,7 +70,28 @@ def train(
     if result.metrics:
         pictures = "the validation split, on which the operating point was chosen"
         print_metrics(terminal.results, result.metrics, pictures)
+        for sentence in find_doubts(result.metrics):
+            terminal.warn(sentence)
     terminal.say(_conclusion(result))
+
+
+_DOUBTFUL = 0.5
+"""Rates of errors from which a network is of no use."""
+_ERRORS = {
+    "false_alarm_rate": "calls {share:.0%} of the good pictures defective",
+    "miss_rate": "misses {share:.0%} of the defects",
+}
+
+
+def find_doubts(metrics: "Iterable[Metric]") -> "Iterator[str]":
+    """Yields a sentence for each kind of error that makes a network useless."""
+    for metric in metrics:
+        if metric.name in _ERRORS and metric.value >= _DOUBTFUL:
+            fault = _ERRORS[metric.name].format(share=metric.value)
+            yield (
+                f"At its threshold, the network {fault}. Train longer, or see 'My product is not "
+                "good enough yet' in the docs."
+            )
 
 
 def _conclusion(result: "TrainResult") -> str:

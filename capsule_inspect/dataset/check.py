@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from capsule_inspect.choices import GOOD, NO_CAPSULE, WHOLE_PICTURE
 from capsule_inspect.dataset.data_set import MASKS, class_order
 from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture
-from capsule_inspect.dataset.manifest import leaves_root
+from capsule_inspect.dataset.manifest import Sample, leaves_root
 from capsule_inspect.dataset.pixel_hash import hash_mask, hash_picture
 from capsule_inspect.dataset.problems import Problem
 from capsule_inspect.dataset.split import MIN_TO_SPLIT
@@ -83,6 +83,18 @@ def _capsule_problems(fit: Collection[CheckedPicture]) -> Iterator[Problem]:
         else:
             message += f", such as {missing[0]}; training leaves them out."
         yield Problem("", message, fatal=False)
+
+
+def group_problems(samples: Collection[Sample]) -> Iterator[Problem]:
+    """Finds pictures without a part, where others have one; none is fatal."""
+    without = [sample.path for sample in samples if not sample.group]
+    if 0 < len(without) < len(samples):
+        yield Problem(
+            "",
+            f"data.group finds no part in {len(without)} of {len(samples)} paths, such as "
+            f"{without[0]}; each is a part of its own.",
+            fatal=False,
+        )
 
 
 def copy_problems(pictures: Iterable[CheckedPicture]) -> list[Problem]:

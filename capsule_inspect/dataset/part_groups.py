@@ -38,13 +38,18 @@ def group_pictures(paths: Iterable[str], pattern: str, gap: int) -> dict[str, st
         The name of the part, by path; empty where the pattern does not match.
 
     Raises:
-        DataError: There is a gap, and a part is no whole number.
+        DataError: The pattern matches no path; there is a gap, and a part is no whole number.
 
     Example:
         >>> group_pictures(["f1.png", "f3.png", "f9.png"], r"\d+", 2)
         {'f1.png': '1', 'f3.png': '1', 'f9.png': '9'}
     """
     groups = {path: group_of_path(path, pattern) for path in paths}
+    if pattern and groups and not any(groups.values()):
+        raise DataError(
+            f"data.group={pattern} finds no part in any of the {len(groups)} paths, such as "
+            f"'{next(iter(groups))}'."
+        )
     if not gap:
         return groups
     numbers = {path: _number(path, group) for path, group in groups.items() if group}

@@ -14,6 +14,7 @@ from capsule_inspect.choices import GOOD
 from capsule_inspect.dataset.check import (
     CheckedPicture,
     check_pictures,
+    group_problems,
     set_problems,
 )
 from capsule_inspect.dataset.data_set import (
@@ -162,6 +163,7 @@ def prepare_dataset(
         version=__version__,
         mask_root=out.resolve() if any(picture.mask_png for picture in pictures) else None,
     )
+    problems = (*group_problems(data.samples), *problems)
     with _all_or_nothing(out):
         _write_masks(out, pictures)
         write_dataset(out, data)

@@ -293,6 +293,13 @@ class ConfusionMatrix:
     columns: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
 
+    def for_people(self) -> "ConfusionMatrix":
+        """Returns the matrix without the column `NO_CAPSULE` if no picture got that label."""
+        if self.columns[-1] != NO_CAPSULE or any(counts[-1] for counts in self.counts):
+            return self
+        counts = tuple(each[:-1] for each in self.counts)
+        return ConfusionMatrix(self.rows, self.columns[:-1], counts)
+
 
 def confusion_matrix(judgements: Sequence[Judgement], classes: tuple[str, ...]) -> ConfusionMatrix:
     """Counts the confusion matrix.

@@ -69,6 +69,7 @@ def make_dataset_page(data: DataSet, surveyed: Survey, problems: Sequence[Proble
         PictureError: A picture or mask cannot be read.
     """
     missing, remarks = surveyed.without_capsule, remark_on(problems)
+    sees = surveyed.roi.mode == "capsule"
     page = _Page(
         title=f"Data set of {counted(len(data.samples), 'picture')}",
         about=f"Source: {data.source}. Licence: {data.licence}. Split by seed {data.seed}.",
@@ -79,10 +80,10 @@ def make_dataset_page(data: DataSet, surveyed: Survey, problems: Sequence[Proble
         remarks_left_out=max(0, len(remarks) - _MOST_LISTED),
         without_capsule=missing[:_MOST_LISTED],
         without_capsule_count=len(missing),
-        sees_capsules=surveyed.roi.mode == "capsule",
+        sees_capsules=sees,
         charts=tuple(_charts(surveyed)),
         heat=tuple(_heat_maps(surveyed)),
-        samples=tuple(_Samples(name, tuple(_cards(data, name))) for name in data.classes),
+        samples=tuple(_Samples(name, tuple(_cards(data, name, sees))) for name in data.classes),
     )
     return render("dataset.html", page=page)
 
@@ -95,6 +96,8 @@ def _facts(data: DataSet, without_capsule: Sequence[str]) -> Iterator[Fact]:
     yield Fact("classes of defects", str(len(data.classes) - 1))
     yield Fact("with a mask", str(sum(bool(sample.mask) for sample in data.samples)))
     yield Fact("without a capsule", str(len(without_capsule)))
+    if parts := {sample.group for sample in data.samples if sample.group}:
+        yield Fact("parts", str(len(parts)))
     yield Fact("distinct pictures", str(len({sample.sha256 for sample in data.samples})))
     sizes = sorted({(sample.width, sample.height) for sample in data.samples})
     detail = "" if len(sizes) == 1 else f"to {sizes[-1][0]} x {sizes[-1][1]}"
@@ -118,7 +121,11 @@ def _charts(surveyed: Survey) -> Iterator[Chart]:
         yield histogram("Length", "length, pixels", [look.length for look in looks])
         yield histogram("Width", "width, pixels", widths)
     yield histogram("Sharpness", "variance of the Laplacian", [look.sharpness for look in looks])
-    for colour in ("red", "green", "blue"):
+    colours = ("red", "green", "blue")
+    if all(look.red == look.green == look.blue for look in looks):
+        yield histogram("Mean grey", "grey levels of 255", [look.red for look in looks])
+        return
+    for colour in colours:
         values = [getattr(look, colour) for look in looks]
         yield histogram(f"Mean {colour}", "grey levels of 255", values)
 
@@ -130,10 +137,10 @@ def _heat_maps(surveyed: Survey) -> Iterator[Card]:
         yield Card((shown,), name, "", False, detail)
 
 
-def _cards(data: DataSet, label: str) -> Iterator[Card]:
+def _cards(data: DataSet, label: str, sees_capsules: bool) -> Iterator[Card]:
     members = [sample for sample in data.samples if sample.label == label]
     for sample in _spread(members):
-        yield Card((show_truth(data, sample),), label, sample.path, label == GOOD)
+        yield Card((show_truth(data, sample, sees_capsules),), label, sample.path, label == GOOD)
 
 
 def _spread(samples: Sequence[Sample]) -> Iterator[Sample]:

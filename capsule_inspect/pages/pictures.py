@@ -78,18 +78,20 @@ def illustrate(data: DataSet, sample: Sample, inspector: Inspector) -> tuple[Sho
     )
 
 
-def show_truth(data: DataSet, sample: Sample) -> Shown:
+def show_truth(data: DataSet, sample: Sample, sees_capsules: bool = True) -> Shown:
     """Draws the true label and mask on a picture.
 
     Args:
         data: The data set the sample is of.
         sample: The picture.
+        sees_capsules: Whether to outline and cut out capsules; other products are shown whole.
 
     Raises:
         PictureError: The picture or its mask cannot be read.
     """
     picture, mask = data.read(sample)
-    boxes = find_capsules(picture) or [CapsuleBox.of_whole(picture)]
+    found = find_capsules(picture) if sees_capsules else ()
+    boxes = found or [CapsuleBox.of_whole(picture)]
     return Shown(_cut(_draw_truth(sample, picture, mask, boxes), boxes))
 
 

@@ -69,18 +69,22 @@ def _draw(axes: Axes, name: str, values: Iterable[tuple[int, float | None]]) -> 
         line = len(axes.get_lines())
         style = _LINE_STYLES[line // len(_COLOURS) % len(_LINE_STYLES)]
         colour = _COLOURS[line % len(_COLOURS)]
-        axes.plot(*zip(*points, strict=True), style, color=colour, marker=".", label=name)
+        marker = _MARKERS[line // len(_COLOURS) % len(_MARKERS)]
+        axes.plot(*zip(*points, strict=True), style, color=colour, marker=marker, label=name)
 
 
 _COLOURS = tuple(f"C{number}" for number in range(10))
-_LINE_STYLES = ("-", "--", ":")
-"""There are more metrics than colours."""
+_LINE_STYLES, _MARKERS = ("-", "--", ":"), (".", "x", "^")
+"""There are more metrics than colours; one epoch alone has no line."""
 
 
 def _finish(axes: Axes) -> None:
     """Adds axes and a legend beside the curves, or says that there are none."""
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    left, right = axes.get_xlim()
+    if right - left < 1:  # a single epoch
+        axes.set_xlim(left - 1, right + 1)
     axes.grid(color="0.9")
     if axes.get_lines():
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize="small")

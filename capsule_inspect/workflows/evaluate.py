@@ -15,7 +15,11 @@ from capsule_inspect.evaluation.cross_validation import (
     pool_predictions,
     read_out_of_fold,
 )
-from capsule_inspect.evaluation.evaluate import Evaluation, choose_samples
+from capsule_inspect.evaluation.evaluate import (
+    Evaluation,
+    choose_samples,
+    require_known_classes,
+)
 from capsule_inspect.evaluation.evaluate import evaluate as evaluate_split
 from capsule_inspect.evaluation.evaluation_folder import (
     StudyFacts,
@@ -197,6 +201,7 @@ def evaluate_model(request: EvaluationRequest, split: str, reporter: Reporter) -
     file = RunFolder(model).model if model.is_dir() else model
     loaded = load_model(file, request.runtime, request.settings.predict.threads, reporter)
     samples = choose_samples(data, split)
+    require_known_classes(samples, loaded.inspector.classes)
     cautious = caution(data, samples, loaded.training_data_sha256)
     if cautious:
         reporter.warn(cautious)

@@ -12,7 +12,7 @@ from capsule_inspect.dataset.layouts.folders import FolderPerClass, folders_in, 
 from capsule_inspect.dataset.layouts.mvtec import MvtecAd
 from capsule_inspect.dataset.layouts.sound_class import HOW_TO_NAME, call_good, find_sound_class
 from capsule_inspect.errors import DataError, UsageError
-from capsule_inspect.text import suggest_path
+from capsule_inspect.text import suggest, suggest_path
 
 
 class Layout(Protocol):
@@ -94,8 +94,14 @@ def _find_layout(root: Path, source: Path, good: str) -> Layout:
     if layout is not None:
         return layout
     folders = folders_in(root)
-    if good in {folder.name for folder in folders}:
+    names = [folder.name for folder in folders if has_pictures(folder)] if good else []
+    if good in names:
         return FolderPerClass()
+    if names:
+        raise DataError(
+            f"'{source}' has no folder '{good}' with pictures, as data.good says."
+            f"{suggest(good, names)} It has {', '.join(names)}."
+        )
     inner = next((folder.name for folder in folders if _layout_of(folder)), None)
     if inner is not None:
         raise DataError(
@@ -107,7 +113,7 @@ def _find_layout(root: Path, source: Path, good: str) -> Layout:
     raise DataError(
         f"'{source}' has {', '.join(signs[:-1])} and {signs[-1]}. "
         + (
-            f"Folders with pictures in it: {listed}. {HOW_TO_NAME}"
+            f"It has folders with pictures: {listed}. {HOW_TO_NAME}"
             if listed
             else "It has no folders with pictures."
         )

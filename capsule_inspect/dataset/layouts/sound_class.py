@@ -9,13 +9,14 @@ from typing import Final
 from capsule_inspect.choices import GOOD
 from capsule_inspect.dataset.layouts.discovery import Discovery
 from capsule_inspect.errors import DataError
+from capsule_inspect.text import suggest
 
 _NAMES: Final = frozenset(
     {GOOD, "goods", "ok", "okay", "normal", "pass", "passed", "nodefect", "nodefects", "defectfree"}
 )
 """Names that mean nothing else, in lower case and without what separates words."""
 
-HOW_TO_NAME: Final = "If another class holds the parts without a defect, name it: data.good=NAME."
+HOW_TO_NAME: Final = "Say which one holds the parts without a defect: data.good=NAME."
 
 
 def means_good(name: str) -> bool:
@@ -43,7 +44,10 @@ def find_sound_class(labels: Iterable[str], wanted: str, source: Path) -> str:
     listed = f" It has pictures of {', '.join(sorted(present))}." if present else ""
     if wanted and wanted != GOOD:
         if wanted not in present:
-            raise DataError(f"'{source}' has no class `{wanted}`, as data.good says.{listed}")
+            raise DataError(
+                f"'{source}' has no class `{wanted}`, as data.good says."
+                f"{suggest(wanted, present)}{listed}"
+            )
         if GOOD in present:
             raise DataError(
                 f"'{source}' has a class `{GOOD}` beside `{wanted}`, which data.good names. "

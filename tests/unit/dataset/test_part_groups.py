@@ -57,6 +57,11 @@ def test_a_gap_needs_numbers_and_leaves_other_pictures_alone():
         DataSettings(group_gap=5)
 
 
+def test_a_pattern_that_finds_nothing_is_refused():
+    with pytest.raises(DataError, match=r"data\.group=part\(\\d\) finds no part in .* 2 paths"):
+        group_pictures(["good/a.png", "crack/b.png"], r"part(\d)", 0)
+
+
 def test_copies_join_parts_and_a_picture_without_a_group_is_a_part_of_its_own():
     listed = [("a", "x"), ("b", "x"), ("b", "y"), ("c", "y"), ("d", "z"), ("e", ""), ("f", "")]
     parts = parts_of(

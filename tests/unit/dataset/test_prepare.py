@@ -318,3 +318,11 @@ def test_progress_is_told_after_every_picture(tmp_path: Path) -> None:
     recorder = Recorder()
     draw_set(tmp_path, SETTINGS, recorder)
     assert recorder.counted == [("Drawing", i, 5) for i in range(1, 6)]
+
+
+def test_pictures_without_a_part_are_told(drawn_folder, tmp_path):
+    settings = DataSettings(group=r"good/(\d)")
+    prepared = prepare_dataset(drawn_folder, tmp_path / "out", settings)
+    said = [each.message for each in prepared.problems if "data.group" in each.message]
+    assert len(said) == 1
+    assert "finds no part in 20 of 32 paths" in said[0]

@@ -435,3 +435,15 @@ def test_pictures_are_counted_by_what_they_are_and_what_they_were_taken_for():
         columns=("good", "crack", "poke", "no_capsule"),
         counts=((3, 0, 1, 0), (0, 1, 2, 0), (0, 0, 0, 1)),
     )
+
+
+@pytest.mark.parametrize(
+    ("count", "columns"), [(0, ("good", "crack")), (1, ("good", "crack", "no_capsule"))]
+)
+def test_people_see_no_empty_column_of_pictures_without_a_capsule(count, columns):
+    matrix = ConfusionMatrix(
+        ("good", "crack"), ("good", "crack", "no_capsule"), ((3, 0, 0), (0, 2, count))
+    )
+    shown = matrix.for_people()
+    assert shown.columns == columns
+    assert shown.counts == tuple(row[: len(columns)] for row in matrix.counts)

@@ -214,8 +214,8 @@ def test_a_folder_in_no_layout_is_told_what_each_looks_for(tmp_path: Path, touch
     assert str(refusal.value) == (
         f"'{tmp_path}' has no file `polygons.json` (polygons), no file `labels.csv` (CSV list), no "
         "folder `good` (folder per class) and no folder `train` or `test` (MVTec AD). "
-        "Folders with pictures in it: fine. If another class holds the parts without a defect, "
-        "name it: data.good=NAME."
+        "It has folders with pictures: fine. Say which one holds the parts without a defect: "
+        "data.good=NAME."
     )
 
 

@@ -36,6 +36,12 @@ def test_data_good_names_the_class(tmp_path, touch, place):
     assert labels == ["MT_Crack", "good"]
 
 
+def test_a_name_that_is_nearly_right_is_proposed(tmp_path, touch):
+    touch(tmp_path, "MT_Free/a.png", "MT_Crack/a.png")
+    with pytest.raises(DataError, match=r"no folder 'MT_Fre'.* Did you mean 'MT_Free'\?"):
+        discover(tmp_path, "MT_Fre")
+
+
 def test_good_itself_comes_before_other_names(tmp_path, touch):
     touch(tmp_path, "good/a.png", "ok/a.png")
     assert [each.label for each in discover(tmp_path).pictures] == ["good", "ok"]
