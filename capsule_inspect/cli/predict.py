@@ -29,6 +29,7 @@ from capsule_inspect.cli.options import (
     print_settings,
     split_arguments,
 )
+from capsule_inspect.cli.streams import without_library_lines
 from capsule_inspect.errors import (
     ConditionNotMetError,
     InterruptedRunError,
@@ -128,8 +129,8 @@ Jobs = Annotated[
         "-j",
         "--jobs",
         min=1,
-        help="Pictures to inspect at the same time. The default is the number of cores divided "
-        "by predict.threads.",
+        help="Pictures to inspect at the same time. The default is the number of cores, or what a "
+        "container's cgroup leaves of them and of memory, divided by predict.threads.",
         show_default=False,
         rich_help_panel=SPEED,
     ),
@@ -210,7 +211,7 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
             if as_json:
                 _print_json(rows, classes)
 
-        with open_terminal(quiet, log_file) as terminal:
+        with open_terminal(quiet, log_file) as terminal, without_library_lines():
             result = workflow.predict(
                 named,
                 out=out,

@@ -9,6 +9,7 @@ import typer
 from capsule_inspect.choices import WHOLE_PICTURE
 from capsule_inspect.cli.next_steps import train_next
 from capsule_inspect.cli.options import ConfigDir, PrintConfig, print_settings, settings_argument
+from capsule_inspect.cli.streams import without_library_lines
 from capsule_inspect.dataset.layouts.registry import layouts
 from capsule_inspect.text import counted
 
@@ -71,15 +72,16 @@ def prepare(
 
     terminal = Terminal()
     try:
-        result = workflow.prepare(
-            source,
-            out,
-            skip_bad=skip_bad,
-            page=not no_page,
-            overrides=overrides or (),
-            config_dir=config_dir,
-            reporter=terminal,
-        )
+        with without_library_lines():
+            result = workflow.prepare(
+                source,
+                out,
+                skip_bad=skip_bad,
+                page=not no_page,
+                overrides=overrides or (),
+                config_dir=config_dir,
+                reporter=terminal,
+            )
     except UnfitDataError as error:
         _list(terminal, error.problems, "Problem")
         raise

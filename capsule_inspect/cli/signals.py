@@ -34,7 +34,7 @@ class Stops:
         if self._first is not None:
             if time.monotonic() - self._began < _ONE_WISH:
                 return
-            os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, b"Stopped at once.\n")
+            os.write(sys.stderr.fileno() if sys.stderr else 2, b"Stopped at once.\n")
             os._exit(128 + number)
         self._first, self._began = number, time.monotonic()
         raise KeyboardInterrupt

@@ -2,7 +2,12 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
+
+_STDERR = 2
+"""The number that C libraries write to."""
 
 
 class PatientStream(TextIOWrapper):
@@ -46,3 +51,35 @@ def make_patient() -> None:
             )
             setattr(sys, name, patient)
             setattr(sys, f"__{name}__", patient)
+
+
+@contextmanager
+def without_library_lines() -> Iterator[None]:
+    """Keeps off stderr what C libraries print there, such as libpng's warnings of odd profiles.
+
+    What this program says still appears. Pictures that a library cannot read are told in their row.
+    """
+    before = sys.stderr
+    if not _is_stderr(before):  # a test or a notebook has put its own
+        yield
+        return
+    before.flush()
+    ours, nowhere = os.dup(_STDERR), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, _STDERR)
+    os.close(nowhere)
+    own = PatientStream(os.fdopen(ours, "wb"), before.encoding, before.errors, line_buffering=True)
+    sys.stderr = own
+    try:
+        yield
+    finally:
+        own.flush()
+        os.dup2(ours, _STDERR)
+        sys.stderr = before
+        own.close()
+
+
+def _is_stderr(stream: object) -> bool:
+    try:
+        return isinstance(stream, TextIOWrapper) and stream.fileno() == _STDERR
+    except OSError:
+        return False

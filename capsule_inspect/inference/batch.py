@@ -1,6 +1,5 @@
 """Inspect many pictures in parallel, in order, and count the results."""
 
-import os
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -268,10 +267,3 @@ def _saved(folder: ResultsFolder, classes: Sequence[str]) -> RecoveredRecords:
     if not folder.records.exists():
         return RecoveredRecords()
     return recover_records(folder.records, classes)
-
-
-def available_cores() -> int:
-    """Returns the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -2,6 +2,7 @@
 
 import glob
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -258,21 +259,28 @@ def _name_apart(pictures: Iterable[InputPicture]) -> Iterator[InputPicture]:
     """Renames pictures of different inputs whose results would have the same name.
 
     Results add an extension to the name, so `a.png` clashes with `a.png.png/b.png` too. Masks are
-    named like overlays in PNG, so they need no check.
+    named like overlays in PNG, so they need no check. Some file systems fold case and accents, so
+    `A.png` clashes with `a.png`.
     """
     pictures = tuple(pictures)
-    count = Counter(picture.name for picture in pictures)
+    names = [_folded(picture.name) for picture in pictures]
+    count = Counter(names)
     folders = {
         str(folder)
         for name in count
         for folder in PurePosixPath(ResultsFolder.overlay_name(name, "png")).parents
     }
-    for picture in pictures:
-        results = {ResultsFolder.overlay_name(picture.name, each) for each in PICTURE_FORMATS}
-        if count[picture.name] > 1 or results & folders:
+    for picture, name in zip(pictures, names, strict=True):
+        results = {ResultsFolder.overlay_name(name, each) for each in PICTURE_FORMATS}
+        if count[name] > 1 or results & folders:
             yield _Renamed(picture, mark_name(picture.name, picture.path))
         else:
             yield picture
+
+
+def _folded(name: str) -> str:
+    """Returns a name as file systems that fold case and accents compare it."""
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def is_result(file: Path) -> bool:

@@ -3,11 +3,13 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
+from typing import Final
 
 from capsule_inspect.choices import DEFAULT_ON_EXISTING, OnExisting, PictureFormat
 from capsule_inspect.errors import UsageError
@@ -308,7 +310,9 @@ _MAX_NAME_BYTES = 1024
 
 
 def safe_name(path: PurePath) -> str:
-    """Makes a path safe to join to a folder: it cannot lead out of it.
+    """Makes a path safe to join to a folder: it cannot lead out of it, and any system can write it.
+
+    Shares and sticks of Windows' kind refuse some characters, and names that end in a dot or space.
 
     Args:
         path: A path, absolute or relative, of any length.
@@ -317,10 +321,21 @@ def safe_name(path: PurePath) -> str:
         A relative POSIX path of UTF-8 text, short enough for any file system.
     """
     parts = [part for part in path.parts if part not in {path.anchor, "..", "."}]
-    safe = "/".join(_shorten(printable(part)) for part in parts)
+    safe = "/".join(_shorten(_portable(printable(part))) for part in parts)
     if len(safe.encode()) <= _MAX_NAME_BYTES:
         return safe
-    return mark_name(_shorten(printable(path.name)), printable(str(path)))
+    return mark_name(_shorten(_portable(printable(path.name))), printable(str(path)))
+
+
+_NOT_PORTABLE: Final = re.compile(r'[<>:"|?*\x00-\x1f\x7f]|\\(?!udc[0-9a-f]{2})|[. ]+$')
+"""`printable` spells bytes that are not text with a backslash, which stays."""
+_DEVICE: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+"""Names that Windows keeps for devices, whatever extension follows."""
+
+
+def _portable(component: str) -> str:
+    component = _NOT_PORTABLE.sub(lambda found: "_" * len(found[0]), component)
+    return f"_{component}" if _DEVICE.fullmatch(component) else component
 
 
 def mark_name(name: str, source: str) -> str:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.errors import ConfigError
-from capsule_inspect.inference.batch import available_cores
+from capsule_inspect.inference.cores import available_cores
 from capsule_inspect.model.encoders.encoder import PREFIX
 from capsule_inspect.modelfile.runtime import MASK_LOGITS
 from capsule_inspect.reporter import SILENT, Reporter

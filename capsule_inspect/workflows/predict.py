@@ -25,10 +25,10 @@ from capsule_inspect.files import StrPath
 from capsule_inspect.imaging.find_capsules import shows_another_product
 from capsule_inspect.inference.batch import (
     BatchSummary,
-    available_cores,
     inspect_batch,
     run_settings,
 )
+from capsule_inspect.inference.cores import available_cores, jobs_that_fit
 from capsule_inspect.inference.input_lists import is_list
 from capsule_inspect.inference.inputs import InputPicture, expand_inputs, is_result
 from capsule_inspect.inference.inspect_picture import InspectOptions
@@ -204,8 +204,8 @@ def _as_input(each: Input) -> str | InputPicture:
 
 
 def default_jobs(threads: int) -> int:
-    """Returns how many jobs of so many threads the cores of this process can take."""
-    return max(1, available_cores() // threads)
+    """Returns how many jobs of so many threads the cores and memory of this process can take."""
+    return jobs_that_fit(max(1, available_cores() // threads))
 
 
 def _load(

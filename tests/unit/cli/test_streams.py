@@ -40,3 +40,26 @@ def test_what_comes_after_the_reader_goes_nowhere():
         stream.flush()
         assert stream.write("x" * 100_000) == 100_000
         stream.flush()
+
+
+LIBRARY = """
+import os, sys
+from capsule_inspect.cli.streams import make_patient, without_library_lines
+make_patient()
+print("before", file=sys.stderr)
+with without_library_lines():
+    os.write(2, b"a line of a library\\n")
+    print("ours \\u54c1", file=sys.stderr)
+os.write(2, b"after\\n")
+print("last", file=sys.stderr)
+"""
+
+
+def test_lines_of_libraries_are_kept_off_and_ours_appear():
+    done = subprocess.run(
+        [sys.executable, "-c", LIBRARY],
+        capture_output=True,
+        check=True,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    )
+    assert done.stderr.decode().splitlines() == ["before", "ours 品", "after", "last"]

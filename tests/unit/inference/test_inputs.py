@@ -1,11 +1,12 @@
 import os
+import unicodedata
 from pathlib import Path, PurePosixPath
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capsule_inspect.errors import UsageError
+from capsule_inspect.errors import PictureError, UsageError
 from capsule_inspect.inference.input_lists import is_list, read_list
 from capsule_inspect.inference.inputs import expand_inputs, is_result
 from capsule_inspect.inference.results_folder import MADE_BY, ResultsFolder
@@ -300,3 +301,92 @@ def test_results_are_known_from_other_files(tmp_path, monkeypatch):
     assert is_result(folder.path.parent / "drawn/x.png")
     assert not is_result(folder.path / "notes.txt")
     assert not is_result(folder.path.parent / "overlays/x.png")
+
+
+def test_names_that_a_share_would_fold_get_a_digest(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.png", "A.png", "b:1.png", "b_1.png", "c.png", "Größe.png", "Gro\u0308ße.png"):
+        (tmp_path / name).touch()
+    found = names(".")
+    folded = {unicodedata.normalize("NFC", name).casefold() for name in found}
+    assert len(folded) == len(found) == 7
+    assert "c.png" in found
+    assert not any(":" in name for name in found)
+
+
+class TestListsAndFolders:
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+    def test_lists_may_have_a_byte_order_mark(self, tmp_path, encoding):
+        mark = {"utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff"}.get(encoding, b"")
+        text = "a.png\r\nPrüfung 品.png\r\n"
+        (tmp_path / "list.txt").write_bytes(mark + text.encode(encoding))
+        assert read_list(f"@{tmp_path}/list.txt") == ["a.png", "Prüfung 品.png"]
+
+    def test_a_list_that_is_no_utf16_is_refused(self, tmp_path):
+        (tmp_path / "list.txt").write_bytes(b"\xff\xfea\x00\x00\xd8")
+        with pytest.raises(UsageError, match="begins as UTF-16, but is damaged"):
+            read_list(f"@{tmp_path}/list.txt")
+
+    def test_paths_start_from_the_list_if_only_there_something_lies(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "far").mkdir()
+        (tmp_path / "far/a.png").touch()
+        (tmp_path / "far/list.txt").write_text("a.png\nb.png\n")
+        said = []
+        (first, second) = expand_inputs(["@far/list.txt"], say=said.append)
+        assert (first.path, second.path) == ("far/a.png", "far/b.png")
+        (sentence,) = said
+        assert sentence.startswith("The paths in 'far/list.txt' start from its folder")
+        (tmp_path / "b.png").touch()
+        assert paths("@far/list.txt") == ["a.png", "b.png"]
+
+    def test_a_folder_named_like_a_list_is_explained(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "@eaDir").mkdir()
+        with pytest.raises(UsageError, match=r"write '\./@eaDir'"):
+            read_list("@eaDir")
+
+    def test_a_linked_folder_is_one_folder_under_its_own_name(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        for day in ("24", "25"):
+            (tmp_path / f"line/{day}").mkdir(parents=True)
+            (tmp_path / f"line/{day}/{day}.png").touch()
+        (tmp_path / "line/a-latest").symlink_to(tmp_path / "line/25")
+        (tmp_path / "line/24/next").symlink_to(tmp_path / "line/25")
+        own = ["line/24/24.png", "line/25/25.png"]
+        assert paths("line", recursive=True) == own
+        assert paths("line/a-latest", "line/24", "line/25") == own
+        assert paths("line/**/*.png") == own
+        (tmp_path / "line/24/link.png").symlink_to("24.png")  # a file of its own
+        assert paths("line/24") == ["line/24/24.png", "line/24/link.png"]
+
+    def test_folders_of_thumbnails_are_left_out_and_counted(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        for name in ("a.png", "@eaDir/a.png/THUMB.jpg", "b/#recycle/b.png", "b/__MACOSX/._c.png"):
+            (tmp_path / "nas" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "nas" / name).touch()
+        said = []
+        (picture,) = expand_inputs(["nas"], recursive=True, say=said.append)
+        assert picture.path == "nas/a.png"
+        (sentence,) = said
+        assert sentence.startswith("Left out 2 pictures in folders that systems keep")
+
+    def test_a_closed_subfolder_is_a_row_of_its_own(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        for name in ("in/a.png", "in/shut/b.png"):
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).touch()
+        scandir = os.scandir
+
+        def refuse(folder):
+            if str(folder).endswith("shut"):
+                raise PermissionError(13, "Permission denied", str(folder))
+            return scandir(folder)
+
+        monkeypatch.setattr(os, "scandir", refuse)
+        picture, closed = expand_inputs(["in"], recursive=True)
+        assert (picture.path, closed.path) == ("in/a.png", "in/shut")
+        with pytest.raises(PictureError, match="'in/shut' cannot be listed: Permission denied"):
+            closed.read(10)
+        with pytest.raises(UsageError, match="'in/shut' cannot be listed"):
+            expand_inputs(["in/shut"])

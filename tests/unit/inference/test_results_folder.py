@@ -306,3 +306,21 @@ def test_errors_of_writing_say_where_and_why_and_what_to_do(error, start):
 def test_other_errors_pass(tmp_path):
     with pytest.raises(KeyError), sentences_for(tmp_path):
         raise KeyError("x")
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("2026-11-25T08:17:31.png", "2026-11-25T08_17_31.png"),
+        ('a<b>"c|d?e*.png', "a_b__c_d_e_.png"),
+        ("back\\slash.png", "back_slash.png"),
+        ("ends. ./a.png", "ends___/a.png"),
+        ("line\nbreak.png", "line_break.png"),
+        ("con.png", "_con.png"),
+        ("COM1/nul", "_COM1/_nul"),
+        ("console.png", "console.png"),
+        ("Prüfung 3 (neu).png", "Prüfung 3 (neu).png"),
+    ],
+)
+def test_names_can_be_written_on_any_share(name, safe):
+    assert safe_name(PurePosixPath(name)) == safe
