@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 from typing import TypeVar
 
 from capsule_inspect import __version__
@@ -173,7 +173,8 @@ def inspect_batch(
 
     A picture that cannot be read becomes a row, and the batch continues. Rows are on disk, in the
     order of the pictures, as soon as their picture is done; its overlay and mask are there before.
-    Pictures that an earlier run finished are not inspected again.
+    Pictures that an earlier run finished are not inspected again, but for those that it could not
+    read: they may have been mended.
 
     Args:
         inspector: Judges one picture; for several jobs, from several threads.
@@ -191,8 +192,11 @@ def inspect_batch(
         UsageError: The rows of a resumed run are of other pictures; the folder cannot be written.
         InterruptedRunError: The user stopped the batch.
     """
+    kept: dict[str, tuple[Record, ...]] = {}
 
     def inspect_and_write(source: InputPicture) -> InspectedPicture:
+        if source.path in kept:
+            return InspectedPicture(kept[source.path])
         inspected = inspect_input(inspector, source, options)
         for name, data in inspected.files.items():
             results.write(name, data)
@@ -200,7 +204,9 @@ def inspect_batch(
 
     tally = Tally(inspector.training_statistics, inspector.roi.subject)
     try:
-        before = _recover(results, inspector.classes, pictures)
+        saved = _recover(results, inspector.classes, pictures)
+        before = saved.first(_until_error(saved.pictures))
+        kept.update((records[0].path, records) for records in saved.pictures if _was_read(records))
         for records in before.pictures:
             tally.add(InspectedPicture(records))
             on_picture(records)
@@ -223,6 +229,15 @@ def inspect_batch(
         ) from None
     summary = tally.summary()
     return replace(summary, drift=_keep_drift(results, summary.drift))
+
+
+def _was_read(records: Sequence[Record]) -> bool:
+    return records[0].status != "error"
+
+
+def _until_error(pictures: Sequence[Sequence[Record]]) -> int:
+    """Returns how many pictures come before the first that could not be read."""
+    return sum(1 for _ in takewhile(_was_read, pictures))
 
 
 def _keep_drift(

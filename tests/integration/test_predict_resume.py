@@ -2,6 +2,8 @@
 
 import pytest
 
+from capsule_inspect.inference.records import read_records
+
 
 def test_resuming_goes_on_and_says_the_whole(predict, pictures, tmp_path):
     out = tmp_path / "out"
@@ -74,3 +76,20 @@ def test_resuming_is_not_overwriting(predict, pictures, tmp_path):
     refused = predict(pictures, "-o", tmp_path / "out", "--resume", "--overwrite")
     assert refused.exit_code == 2
     assert "--resume and --overwrite contradict each other" in refused.err
+
+
+def test_resuming_inspects_again_what_could_not_be_read(predict, pictures, paint, tmp_path):
+    (pictures / "b.png").write_bytes(b"cut short")
+    first = predict(pictures, "-o", tmp_path / "out")
+    assert first.exit_code == 3
+    paint(pictures / "b.png", "crack")
+    again = predict(pictures, "-o", tmp_path / "out", "--resume")
+    assert again.exit_code == 0, again.err
+    rows = read_records(tmp_path / "out/predictions.csv")
+    assert [(row.path[-5:], row.status, row.label) for row in rows] == [
+        ("a.png", "ok", "good"),
+        ("b.png", "ok", "crack"),
+        ("c.png", "ok", "scratch"),
+        ("d.png", "ok", "good"),
+    ]
+    assert (tmp_path / "out/overlays/b.png.png").is_file()
