@@ -18,6 +18,9 @@ SPLITS: Final = ("train", "val", "test")
 ALL: Final = "all"
 """The pictures of every split."""
 
+SplitChoice: TypeAlias = Literal["keep", "new"]
+"""What `prepare` does with the split that a folder has."""
+
 SPLITS_AND_ALL: Final = (*SPLITS, ALL)
 """What can be evaluated."""
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from capsule_inspect.choices import WHOLE_PICTURE
+from capsule_inspect.choices import WHOLE_PICTURE, SplitChoice
 from capsule_inspect.cli.next_steps import train_next
 from capsule_inspect.cli.options import ConfigDir, PrintConfig, print_settings, settings_argument
 from capsule_inspect.cli.streams import without_library_lines
@@ -44,6 +44,15 @@ def prepare(
         bool,
         typer.Option("--skip-bad", help="Leave out pictures with problems instead of stopping."),
     ] = False,
+    split: Annotated[
+        SplitChoice | None,
+        typer.Option(
+            "--split",
+            help="Keep the split of the folders, or draw a new one. By default that of folders "
+            "such as `train/crack` and `val/crack` is kept, but not MVTec AD's.",
+            show_default=False,
+        ),
+    ] = None,
     no_page: Annotated[
         bool,
         typer.Option("--no-page", help="Do not write dataset.html. This halves the time."),
@@ -78,6 +87,7 @@ def prepare(
                 out,
                 skip_bad=skip_bad,
                 page=not no_page,
+                split=split,
                 overrides=overrides or (),
                 config_dir=config_dir,
                 reporter=terminal,

@@ -1,7 +1,7 @@
 """Check pictures and masks, and report all their problems at once."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,6 +95,23 @@ def group_problems(samples: Collection[Sample]) -> Iterator[Problem]:
             f"{without[0]}; each is a part of its own.",
             fatal=False,
         )
+
+
+def split_problems(
+    pictures: Iterable[CheckedPicture], splits: Mapping[str, str]
+) -> Iterator[Problem]:
+    """Finds copies in two splits, which make every figure too good; they are fatal.
+
+    Args:
+        pictures: The pictures.
+        splits: The split of each that is kept, by its path.
+    """
+    first: dict[str, str] = {}
+    for picture in pictures:
+        other = first.setdefault(picture.sha256, picture.path)
+        if splits.get(other) != splits.get(picture.path):
+            message = f"It is the same picture as {other}, in another split. Take one of them out."
+            yield Problem(picture.path, message, fatal=True)
 
 
 def copy_problems(pictures: Iterable[CheckedPicture]) -> list[Problem]:

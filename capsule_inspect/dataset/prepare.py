@@ -1,7 +1,7 @@
 """Prepare a data set folder from pictures, or from drawn capsules."""
 
 import shutil
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,12 +10,13 @@ from typing import Final
 import numpy as np
 
 from capsule_inspect import __version__
-from capsule_inspect.choices import GOOD
+from capsule_inspect.choices import GOOD, SplitChoice
 from capsule_inspect.dataset.check import (
     CheckedPicture,
     check_pictures,
     group_problems,
     set_problems,
+    split_problems,
 )
 from capsule_inspect.dataset.data_set import (
     DESCRIPTION,
@@ -24,6 +25,7 @@ from capsule_inspect.dataset.data_set import (
     class_order,
     write_dataset,
 )
+from capsule_inspect.dataset.layouts.discovery import Discovery
 from capsule_inspect.dataset.layouts.registry import discover
 from capsule_inspect.dataset.manifest import MANIFEST, Sample
 from capsule_inspect.dataset.part_groups import group_pictures, parts_of
@@ -31,7 +33,7 @@ from capsule_inspect.dataset.pixel_hash import hash_mask, hash_picture
 from capsule_inspect.dataset.problems import Problem, UnfitDataError
 from capsule_inspect.dataset.split import split_pictures
 from capsule_inspect.drawing.capsules import draw_capsule, draw_labels
-from capsule_inspect.errors import UsageError
+from capsule_inspect.errors import DataError, UsageError
 from capsule_inspect.imaging.encode import encode_mask, encode_picture
 from capsule_inspect.imaging.find_capsules import shows_another_product
 from capsule_inspect.reporter import SILENT, Reporter
@@ -119,6 +121,7 @@ def prepare_dataset(
     settings: DataSettings,
     skip_bad: bool = False,
     reporter: Reporter = SILENT,
+    split: SplitChoice | None = None,
 ) -> Prepared:
     """Checks and splits pictures, and writes a data set folder; the pictures stay in place.
 
@@ -128,6 +131,8 @@ def prepare_dataset(
         settings: Seed, shares and folds; for `drawn` also number and size.
         skip_bad: Leave out pictures with fatal problems instead of refusing.
         reporter: Follows the progress.
+        split: Whether to keep the split that the folder has, or to draw a new one; None keeps that
+            of the layouts that are made for it.
 
     Raises:
         UsageError: `source` is not a folder, or `out` is not empty or cannot be written to.
@@ -139,7 +144,14 @@ def prepare_dataset(
     if source == DRAWN:
         return _draw(out, settings, reporter)
     found = discover(Path(source), settings.good)
+    own = _own_splits(found, split)
     pictures, problems = check_pictures(found, reporter)
+    problems = (*problems, *split_problems(pictures, own))
+    if own:
+        crossing = {problem.path for problem in problems if problem.fatal}
+        pictures = tuple(each for each in pictures if each.path not in crossing)
+        message = "The split of its folders is kept; --split new draws another."
+        problems = (Problem("", message, fatal=False), *problems)
     if found.sound_class not in (GOOD, settings.good):
         message = f"The class `{found.sound_class}` is taken as `{GOOD}`."
         problems = (Problem("", message, fatal=False), *problems)
@@ -156,7 +168,7 @@ def prepare_dataset(
     data = DataSet(
         root=found.root,
         classes=class_order(labels),
-        samples=_samples(pictures, settings),
+        samples=_with_splits(_samples(pictures, settings), own),
         seed=settings.seed,
         source=on_one_line(f"{found.root.name} ({found.layout})"),
         licence=_licence(found.root),
@@ -169,6 +181,22 @@ def prepare_dataset(
         write_dataset(out, data)
     missing = sum(not picture.has_capsule for picture in pictures)
     return Prepared(out, data, problems, not shows_another_product(missing, len(pictures)))
+
+
+def _own_splits(found: Discovery, split: SplitChoice | None) -> dict[str, str]:
+    """Returns the split of each picture that is to be kept, by its path; empty for a new split."""
+    if split == "new" or (split is None and not found.is_split):
+        return {}
+    own = {each.path: each.split for each in found.pictures if each.split}
+    if not own:
+        raise DataError(
+            f"'{found.root}' ({found.layout}) has no split of its own to keep. Leave --split."
+        )
+    return own
+
+
+def _with_splits(samples: tuple[Sample, ...], own: Mapping[str, str]) -> tuple[Sample, ...]:
+    return tuple(replace(each, split=own.get(each.path, each.split)) for each in samples)
 
 
 def _write_masks(out: Path, pictures: Iterable[CheckedPicture]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from capsule_inspect.choices import SplitChoice
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.prepare import Prepared, prepare_dataset
 from capsule_inspect.dataset.problems import Problem
@@ -41,6 +42,7 @@ def prepare(
     *,
     skip_bad: bool = False,
     page: bool = True,
+    split: SplitChoice | None = None,
     overrides: Sequence[str] = (),
     config_dir: StrPath | None = None,
     reporter: Reporter = SILENT,
@@ -52,6 +54,8 @@ def prepare(
         out: The data set folder to write; new or empty.
         skip_bad: Leave out pictures that have problems instead of refusing.
         page: Write dataset.html, too; this doubles the time.
+        split: Whether to keep the split of the folders, or to draw a new one; None keeps that of
+            folders such as `train/crack` and `val/crack`, but not MVTec AD's.
         overrides: Settings to change, such as `data.seed=3`.
         config_dir: A folder of your own config groups.
         reporter: Follows the progress.
@@ -65,7 +69,7 @@ def prepare(
     settings = compose_settings(overrides, config_dir, light=True, reporter=reporter)
     # Only the word stands for drawn capsules: a path of that name is a folder.
     where = source if isinstance(source, str) else Path(source)
-    prepared = prepare_dataset(where, Path(out), settings.data, skip_bad, reporter)
+    prepared = prepare_dataset(where, Path(out), settings.data, skip_bad, reporter, split)
     return PrepareResult(
         folder=prepared.folder,
         data=prepared.data,

@@ -31,12 +31,14 @@ class FoundPicture:
         masks: POSIX paths, relative to the root, of the files that could be its mask. More than one
             is a problem.
         make_mask: Makes its mask, where annotations take the place of mask files.
+        split: `train`, `val` or `test`, where the folder says which; else empty.
     """
 
     path: str
     labels: tuple[str, ...]
     masks: tuple[str, ...] = ()
     make_mask: MakeMask | None = None
+    split: str = ""
 
     @property
     def label(self) -> str:
@@ -60,6 +62,7 @@ class Discovery:
         stray_masks: POSIX paths of masks without a picture.
         stray_pictures: POSIX paths of pictures without a label.
         sound_class: What the folder calls the class `good`.
+        is_split: Whether the splits of the pictures are kept unless another is asked for.
     """
 
     root: Path
@@ -68,3 +71,4 @@ class Discovery:
     stray_masks: tuple[str, ...] = ()
     stray_pictures: tuple[str, ...] = ()
     sound_class: str = GOOD
+    is_split: bool = False

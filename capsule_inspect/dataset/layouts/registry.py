@@ -11,6 +11,7 @@ from capsule_inspect.dataset.layouts.discovery import Discovery
 from capsule_inspect.dataset.layouts.folders import FolderPerClass, folders_in, has_pictures
 from capsule_inspect.dataset.layouts.mvtec import MvtecAd
 from capsule_inspect.dataset.layouts.sound_class import HOW_TO_NAME, call_good, find_sound_class
+from capsule_inspect.dataset.layouts.split_folders import SplitFolders
 from capsule_inspect.errors import DataError, UsageError
 from capsule_inspect.text import suggest, suggest_path
 
@@ -45,7 +46,7 @@ class Layout(Protocol):
         ...
 
 
-_LAYOUTS: list[Layout] = [FolderPerClass(), MvtecAd()]
+_LAYOUTS: list[Layout] = [FolderPerClass(), SplitFolders(), MvtecAd()]
 
 
 def layouts() -> tuple[Layout, ...]:
