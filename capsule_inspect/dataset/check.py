@@ -342,6 +342,9 @@ def _unreadable(path: str, full: Path, error: PictureError | DataError) -> Probl
 def _stray_problems(found: Discovery) -> Iterator[Problem]:
     for path in found.stray_masks:
         yield Problem(on_one_line(path), "The mask has no picture.", fatal=True)
+    for path in found.kept_by_systems:
+        message = "It lies in a folder that systems keep for themselves, and is left out."
+        yield Problem(on_one_line(path), message, fatal=False)
     for path in found.stray_pictures:
         message = "It belongs to no class and is left out."
         yield Problem(on_one_line(path), message, fatal=False)

@@ -61,6 +61,7 @@ class Discovery:
         pictures: The pictures; a layout may give them in any order.
         stray_masks: POSIX paths of masks without a picture.
         stray_pictures: POSIX paths of pictures without a label.
+        kept_by_systems: POSIX paths of pictures in folders such as `@eaDir`, which are left out.
         sound_class: What the folder calls the class `good`.
         is_split: Whether the splits of the pictures are kept unless another is asked for.
     """
@@ -70,5 +71,6 @@ class Discovery:
     pictures: tuple[FoundPicture, ...]
     stray_masks: tuple[str, ...] = ()
     stray_pictures: tuple[str, ...] = ()
+    kept_by_systems: tuple[str, ...] = ()
     sound_class: str = GOOD
     is_split: bool = False

@@ -4,7 +4,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from capsule_inspect.choices import GOOD, MASK_ENDING, MASK_FOLDERS, PICTURE_EXTENSIONS
+from capsule_inspect.choices import (
+    GOOD,
+    MASK_ENDING,
+    MASK_FOLDERS,
+    PICTURE_EXTENSIONS,
+    SYSTEM_FOLDERS,
+)
 from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture
 from capsule_inspect.dataset.layouts.sound_class import means_good
 
@@ -39,8 +45,8 @@ class FolderPerClass:
 def discover_class_folders(root: Path, layout: str, parts: Mapping[str, bool]) -> Discovery:
     """Finds the pictures and masks of a folder that has folders named after classes.
 
-    Files count by their extension, in any case. Hidden files and folders are left out, and so is a
-    link to a folder that it lies in.
+    Files count by their extension, in any case. Hidden files and folders are left out, and so are a
+    link to a folder that it lies in, and folders of thumbnails and waste.
 
     Args:
         root: The folder, absolute.
@@ -63,7 +69,16 @@ def discover_class_folders(root: Path, layout: str, parts: Mapping[str, bool]) -
         pictures=pictures,
         stray_masks=tuple(sorted({mask for own in masks.values() for mask in own} - claimed)),
         stray_pictures=tuple(sorted(path.relative_to(root).as_posix() for path in strays)),
+        kept_by_systems=tuple(_kept_by_systems(root)),
     )
+
+
+def _kept_by_systems(root: Path) -> Iterator[str]:
+    for name in sorted(SYSTEM_FOLDERS):
+        for folder in sorted(root.rglob(name)):
+            for path in sorted(folder.rglob("*")):
+                if _is_picture(path) and not path.name.startswith("."):
+                    yield path.relative_to(root).as_posix()
 
 
 def folders_in(folder: Path) -> list[Path]:
@@ -112,8 +127,12 @@ def _masks_of(picture: Path, folder: Path, masks: _Masks) -> tuple[str, ...]:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """Lists what is not hidden, sorted."""
-    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    """Lists what is neither hidden nor kept by systems, sorted."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if not path.name.startswith(".") and path.name not in SYSTEM_FOLDERS
+    )
 
 
 def _is_picture(path: Path) -> bool:

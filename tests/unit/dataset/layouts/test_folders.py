@@ -57,3 +57,10 @@ def test_all_masks_that_fit_a_picture_are_named(tmp_path: Path, touch) -> None:
     touch(tmp_path, "good/a.png", "crack/a.png", "masks/crack/a.png", "masks/crack/a_mask.png")
     masks = discover(tmp_path).pictures[0].masks
     assert masks == ("masks/crack/a.png", "masks/crack/a_mask.png")
+
+
+def test_folders_of_thumbnails_are_left_out_and_listed(tmp_path, touch):
+    touch(tmp_path, "good/a.png", "crack/b.png", "good/@eaDir/a.png/THUMB.jpg", "@eaDir/good/c.png")
+    found = discover(tmp_path)
+    assert [picture.path for picture in found.pictures] == ["crack/b.png", "good/a.png"]
+    assert found.kept_by_systems == ("@eaDir/good/c.png", "good/@eaDir/a.png/THUMB.jpg")
