@@ -50,7 +50,7 @@ def read_bmp_header(data: bytes) -> Header:
 
 _MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")
 """A marker, but no stuffed zero, TEM, restart marker or fill byte."""
-_SOI, _EOI, _SOS, _APP1 = 0xD8, 0xD9, 0xDA, 0xE1
+_SOI, _EOI, _SOS, _APP1, _JPEG_LS = 0xD8, 0xD9, 0xDA, 0xE1, 0xF7
 _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """Start of frame, C0 to CF without DHT (C4), JPG (C8) and DAC (CC): table B.1."""
 
@@ -67,6 +67,7 @@ def read_jpeg_header(data: bytes) -> Header:
     """
     size: tuple[int, int] | None = None
     orientation, scan_seen, end_seen, position = 0, False, False, 2
+    is_lossless = False
     while match := _MARKER.search(data, position):
         marker, position = match[1][0], match.end()
         if marker == _EOI:
@@ -83,10 +84,13 @@ def read_jpeg_header(data: bytes) -> Header:
         elif marker == _APP1 and data.startswith(EXIF_PREFIX, position + 2):
             # Skipped as a whole, so the markers of a thumbnail inside are not seen.
             orientation = orientation or exif_orientation(data[position + 2 : end])
+        is_lossless |= marker == _JPEG_LS
         scan_seen |= marker == _SOS
         position = end
     if not (end_seen and scan_seen):
         raise Refusal("is truncated: the JPEG ends before its end-of-image marker")
+    if size is None and is_lossless:
+        raise Refusal("is a JPEG-LS file", "convert it to PNG")
     if size is None:
         raise Refusal("is damaged: the JPEG declares no size")
     return Header("jpeg", size[1], size[0], orientation or 1)
@@ -197,10 +201,26 @@ _FOREIGN = (
     (0, b"8BPS", "Photoshop"),
     (0, b"II+\0", "BigTIFF"),
     (0, b"MM\0+", "BigTIFF"),
+    (4, b"ftypcrx ", "camera raw"),
     (4, b"ftyp", "HEIC, AVIF or video"),
     (4, b"jP  ", "JPEG 2000"),
+    (0, b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (4, b"JXL \r\n\x87\n", "JPEG XL"),
+    (0, b"\xff\x0a", "JPEG XL"),
+    (0, b"II\xbc\x01", "JPEG XR"),
+    (128, b"DICM", "DICOM"),
+    (0, b"FUJIFILMCCD-RAW", "camera raw"),
+    (0, b"IIRO", "camera raw"),
+    (0, b"IIU\0", "camera raw"),
+    (0, b"\x76\x2f\x31\x01", "OpenEXR"),
+    (0, b"#?RADIANCE", "Radiance HDR"),
+    (0, b"SIMPLE  =", "FITS"),
+    (0, b"qoif", "QOI"),
+    (0, b"PK\x03\x04", "ZIP or Office"),
 )
 """The place of a foreign format's mark, the mark, and the format's common name."""
+_NETPBM = re.compile(rb"P[1-7]\s+(?:#[^\n]*\n\s*)*(?:\d|WIDTH)")
+"""Two letters that a text may begin with as well, and the width."""
 
 
 def read_header(data: bytes, name: str) -> Header:
@@ -261,6 +281,8 @@ def _tell_format(data: bytes) -> str:
     for position, mark, foreign in _FOREIGN:
         if data.startswith(mark, position):
             raise Refusal(f"is a {foreign} file", "convert it to PNG or JPEG")
+    if _NETPBM.match(data):
+        raise Refusal("is a PGM, PPM or PBM file", "convert it to PNG")
     raise Refusal(
         "is not a picture: its content is no PNG, JPEG, BMP, TIFF or WebP",
         "leave it out, or convert it to PNG",

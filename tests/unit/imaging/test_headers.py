@@ -268,3 +268,39 @@ def test_a_chunk_that_is_longer_than_the_file_is_damage():
     data[34] += 1
     with pytest.raises(Refusal, match="longer than the file"):
         read_webp_header(bytes(data))
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (bytes(128) + b"DICM" + bytes(99), "DICOM"),
+        (b"\xff\x4f\xff\x51" + bytes(99), "JPEG 2000"),
+        (bytes([0, 0, 0, 12]) + b"jP  \r\n\x87\n" + bytes(99), "JPEG 2000"),
+        (b"\xff\x0a" + bytes(99), "JPEG XL"),
+        (bytes([0, 0, 0, 12]) + b"JXL \r\n\x87\n" + bytes(99), "JPEG XL"),
+        (b"II\xbc\x01" + bytes(99), "JPEG XR"),
+        (b"P5 4 2 255\n" + bytes(8), "PGM, PPM or PBM"),
+        (b"P6\n# a camera\n4 2\n65535\n" + bytes(48), "PGM, PPM or PBM"),
+        (b"P7\nWIDTH 4\nHEIGHT 2\n", "PGM, PPM or PBM"),
+        (bytes([0, 0, 0, 24]) + b"ftypheic" + bytes(99), "HEIC, AVIF or video"),
+        (bytes([0, 0, 0, 24]) + b"ftypcrx " + bytes(99), "camera raw"),
+        (b"FUJIFILMCCD-RAW 0201" + bytes(99), "camera raw"),
+        (b"\x76\x2f\x31\x01" + bytes(99), "OpenEXR"),
+        (b"SIMPLE  =                    T" + bytes(99), "FITS"),
+        (b"qoif" + bytes(99), "QOI"),
+        (
+            b"\xff\xd8\xff\xf7\0\x0b\x08\0\2\0\2\1\1\x11\0"
+            b"\xff\xda\0\x08\1\1\0\0\0\0\x55\x55\xff\xd9",
+            "JPEG-LS",
+        ),
+    ],
+)
+def test_a_format_that_is_not_read_is_called_by_its_name(data, kind):
+    with pytest.raises(PictureError, match=f"is a {kind} file; convert it to PNG"):
+        read_header(data, "It")
+
+
+@pytest.mark.parametrize("text", [b"P5 is the fifth plan", b"PK", b"II", b"#?", b"P5"])
+def test_a_text_that_begins_like_a_format_is_no_picture(text):
+    with pytest.raises(PictureError, match="is not a picture"):
+        read_header(text, "It")
