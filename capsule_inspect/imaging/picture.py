@@ -100,6 +100,9 @@ class Header:
         height: Height of the stored pixels, before the orientation is applied.
         orientation: EXIF orientation, 1 to 8; 1 where the file has none or an invalid one.
         more: Whether more pictures follow the first: frames of an animation, or pages.
+        fourth_is_alpha: Whether the fourth of four channels is transparency, not another quantity
+            such as infrared.
+        white_is_zero: Whether values have to be inverted after decoding.
     """
 
     format: str
@@ -107,3 +110,5 @@ class Header:
     height: int
     orientation: int = 1
     more: bool = False
+    fourth_is_alpha: bool = True
+    white_is_zero: bool = False

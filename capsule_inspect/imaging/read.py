@@ -74,6 +74,10 @@ def decode_upright(data: bytes, name: str, max_pixels: int) -> tuple[Header, Dec
         )
     if decoded.ndim == 3 and decoded.shape[2] not in {3, 4}:
         raise PictureError(f"{name} has {decoded.shape[2]} channels; save it as RGB.")
+    if header.white_is_zero:
+        decoded = np.asarray(np.iinfo(decoded.dtype).max - decoded, decoded.dtype)
+    if decoded.ndim == 3 and decoded.shape[2] == 4 and not header.fourth_is_alpha:
+        decoded = np.ascontiguousarray(decoded[..., :3])
     return header, decoded if header.format == "tiff" else _turn(decoded, header.orientation)
 
 

@@ -148,15 +148,35 @@ def test_alpha_in_other_shapes():
 
 
 @pytest.mark.parametrize(
-    ("extra_samples", "stored"),
-    [(1, (20, 0, 51, 51)), (2, (100, 0, 255, 51)), (0, (100, 0, 255, 51))],
+    ("extra_samples", "stored", "shown"),
+    [
+        (1, (20, 0, 51, 51), (224, 204, 255)),
+        (2, (100, 0, 255, 51), (224, 204, 255)),
+        (0, (100, 0, 255, 51), (100, 0, 255)),  # not said to be alpha: infrared, depth
+    ],
 )
-def test_alpha_of_a_tiff_multiplied_or_not(extra_samples, stored):
+def test_alpha_of_a_tiff_multiplied_or_not(extra_samples, stored, shown):
     pixels = np.array([[stored] * 4] * 4, np.uint8)
 
     picture = decode(tiff(pixels, extra={338: extra_samples}))
 
-    np.testing.assert_array_equal(picture, np.full((4, 4, 3), (224, 204, 255)))
+    np.testing.assert_array_equal(picture, np.full((4, 4, 3), shown))
+
+
+def test_white_may_be_zero_whatever_the_bits():
+    for dtype, most in ((np.uint8, 255), (np.uint16, 65535)):
+        pixels = np.array([[0, 100, most]] * 4, dtype)
+        plain = decode(tiff(pixels))
+        inverted = decode(tiff((most - pixels).astype(dtype), extra={262: 0}))
+        np.testing.assert_array_equal(plain, inverted)
+
+
+def test_planes_apart_of_16_bits_are_refused_by_name():
+    pixels = np.zeros((4, 5, 3), np.uint16)
+    with pytest.raises(PictureError, match="is a TIFF of 16 bits with planes apart"):
+        decode(tiff(pixels, extra={284: 2}))
+    with pytest.raises(PictureError, match="is a TIFF of 16 bits of CIELab"):
+        decode(tiff(pixels, extra={262: 8}))
 
 
 def test_a_palette_is_looked_up():
