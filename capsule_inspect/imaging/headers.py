@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable
 
 from capsule_inspect.errors import PictureError
+from capsule_inspect.imaging.bmp import is_bmp, read_bmp_header
 from capsule_inspect.imaging.picture import Header, Refusal
 from capsule_inspect.imaging.tiff import (
     EXIF_PREFIX,
@@ -17,36 +18,6 @@ from capsule_inspect.imaging.tiff import (
     exif_orientation,
     read_tiff_header,
 )
-
-_CORE_HEADER_SIZE = 12
-"""Of OS/2's BITMAPCOREHEADER, whose sides have 16 bits; all later headers begin alike."""
-_RUN_LENGTHS = {1, 2}
-"""BI_RLE8 and BI_RLE4. Only the header says how many bytes their pixels take."""
-
-
-def read_bmp_header(data: bytes) -> Header:
-    """Reads the header of a BMP, and checks that its pixels are all there.
-
-    Args:
-        data: The whole file. It begins with BM.
-
-    Raises:
-        Refusal: The file is truncated.
-        struct.error: The file ends inside its header.
-    """
-    pixels, header_size = struct.unpack_from("<II", data, 10)
-    compression, declared = 0, 0
-    if header_size == _CORE_HEADER_SIZE:
-        width, height, _, bits = struct.unpack_from("<HHHH", data, 18)
-    else:
-        width, height, _, bits, compression, declared = struct.unpack_from("<iiHHII", data, 18)
-    height = abs(height)  # negative if the rows run from top to bottom
-    row_bytes = (width * bits + 31) // 32 * 4
-    end = pixels + (declared if compression in _RUN_LENGTHS else row_bytes * height)
-    if end > len(data):
-        raise Refusal(f"is truncated: {len(data)} of the {end} bytes its BMP header declares")
-    return Header("bmp", width, height)
-
 
 _MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")
 """A marker, but no stuffed zero, TEM, restart marker or fill byte."""
@@ -192,9 +163,6 @@ _READERS: dict[str, Callable[[bytes], Header]] = {
     "webp": read_webp_header,
 }
 
-_BMP_HEADER_SIZES = {12, 40, 52, 56, 64, 108, 124}
-"""Bytes of the information header in every published version of BMP."""
-
 _FOREIGN = (
     (0, b"GIF8", "GIF"),
     (0, b"%PDF", "PDF"),
@@ -275,8 +243,7 @@ def _tell_format(data: bytes) -> str:
         return "tiff"
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return "webp"
-    # A text may begin with the same two letters, so the header's size must fit as well.
-    if data.startswith(b"BM") and int.from_bytes(data[14:18], "little") in _BMP_HEADER_SIZES:
+    if is_bmp(data):
         return "bmp"
     for position, mark, foreign in _FOREIGN:
         if data.startswith(mark, position):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from capsule_inspect.errors import PictureError
 from capsule_inspect.files import StrPath
+from capsule_inspect.imaging.bmp import with_long_header
 from capsule_inspect.imaging.defect_mask import CLASS_NUMBERS
 from capsule_inspect.imaging.headers import read_header
 from capsule_inspect.imaging.picture import (
@@ -59,7 +60,7 @@ def decode_upright(data: bytes, name: str, max_pixels: int) -> tuple[Header, Dec
             f"{name} has {header.width} x {header.height} pixels, more than "
             f"{describe_limit(max_pixels)}; scale it down or cut it."
         )
-    decoded = _imdecode(data, name)
+    decoded = _imdecode(with_long_header(data) if header.format == "bmp" else data, name)
     # OpenCV turns a TIFF upright, even where a flag tells it to ignore the orientation.
     sideways = header.format == "tiff" and header.orientation >= 5
     stored = (header.width, header.height) if sideways else (header.height, header.width)
@@ -76,7 +77,8 @@ def decode_upright(data: bytes, name: str, max_pixels: int) -> tuple[Header, Dec
         raise PictureError(f"{name} has {decoded.shape[2]} channels; save it as RGB.")
     if header.white_is_zero:
         decoded = np.asarray(np.iinfo(decoded.dtype).max - decoded, decoded.dtype)
-    if decoded.ndim == 3 and decoded.shape[2] == 4 and not header.fourth_is_alpha:
+    is_alpha = header.fourth_is_alpha and header.format != "bmp"  # there, most readers ignore it
+    if decoded.ndim == 3 and decoded.shape[2] == 4 and not is_alpha:
         decoded = np.ascontiguousarray(decoded[..., :3])
     return header, decoded if header.format == "tiff" else _turn(decoded, header.orientation)
 

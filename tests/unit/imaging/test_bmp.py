@@ -1,0 +1,66 @@
+"""Forms of BMP, written here byte by byte, and what each must show."""
+
+import struct
+
+import numpy as np
+import pytest
+
+from capsule_inspect.errors import PictureError
+from capsule_inspect.imaging.bmp import is_bmp
+from capsule_inspect.imaging.read import decode_picture
+
+RGB = np.random.default_rng(0).integers(0, 256, (5, 6, 3)).astype(np.uint8)
+HEIGHT, WIDTH, _ = RGB.shape
+PALETTE = np.random.default_rng(1).integers(0, 256, (256, 3)).astype(np.uint8)
+
+
+def rows(pixels: np.ndarray, from_below: bool = True) -> bytes:
+    """The rows of a BMP, each padded to four bytes."""
+    packed = [row.tobytes() for row in (pixels[::-1] if from_below else pixels)]
+    return b"".join(row + bytes(-len(row) % 4) for row in packed)
+
+
+def bmp(header: bytes, pixels: bytes, palette: bytes = b"") -> bytes:
+    start = 14 + len(header) + len(palette)
+    file = struct.pack("<2sIHHI", b"BM", start + len(pixels), 0, 0, start)
+    return file + header + palette + pixels
+
+
+def os2(bits: int) -> bytes:
+    return struct.pack("<IHHHH", 12, WIDTH, HEIGHT, 1, bits)
+
+
+def info(bits: int, compression: int = 0, height: int = HEIGHT, size: int = 40) -> bytes:
+    header = struct.pack("<IiiHHIIiiII", size, WIDTH, height, 1, bits, compression, 0, 0, 0, 0, 0)
+    return header + bytes(size - 40)
+
+
+BGR = RGB[..., ::-1]
+INDEX = RGB[..., 0]
+BGRX = np.dstack([BGR, np.full((HEIGHT, WIDTH), 77, np.uint8)])
+MASKS = struct.pack("<III", 0xFF0000, 0xFF00, 0xFF)
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        pytest.param(bmp(os2(24), rows(BGR)), RGB, id="OS/2, 24 bits"),
+        pytest.param(
+            bmp(os2(8), rows(INDEX), PALETTE[:, ::-1].tobytes()), PALETTE[INDEX], id="OS/2, 8 bits"
+        ),
+        pytest.param(bmp(info(24, size=64), rows(BGR)), RGB, id="OS/2 version 2"),
+        pytest.param(bmp(info(24), rows(BGR)), RGB, id="from below"),
+        pytest.param(bmp(info(24, height=-HEIGHT), rows(BGR, False)), RGB, id="from the top"),
+        pytest.param(bmp(info(32), rows(BGRX)), RGB, id="32 bits"),
+        pytest.param(bmp(info(32, 3), rows(BGRX), MASKS), RGB, id="bit fields"),
+    ],
+)
+def test_each_form_shows_its_colours(data, shown):
+    assert is_bmp(data)
+    assert np.array_equal(decode_picture(data, "x").pixels, shown)
+
+
+def test_another_order_of_channels_is_refused_by_name():
+    masks = struct.pack("<III", 0xFF, 0xFF00, 0xFF0000)
+    with pytest.raises(PictureError, match="is a BMP with channels in a rare order"):
+        decode_picture(bmp(info(32, 3), rows(np.dstack([RGB, INDEX])), masks), "x")
