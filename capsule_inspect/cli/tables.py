@@ -45,7 +45,7 @@ def print_evaluation(
     """
     print_metrics(results, evaluation.metrics, pictures, spread)
     print_classes(results, evaluation.per_class)
-    print_confusion(results, evaluation.confusion.for_people(), evaluation.seeds)
+    print_confusion(results, evaluation.confusion, evaluation.seeds)
 
 
 def print_metrics(
@@ -109,7 +109,8 @@ def print_classes(results: Console, per_class: "Sequence[ClassMetrics]") -> None
 def print_confusion(results: Console, confusion: "ConfusionMatrix", seeds: int = 1) -> None:
     """Prints the confusion matrix; a count of 0 is a dot.
 
-    Where the names do not fit into the heading, the classes are numbered.
+    Where the names do not fit into the heading, an empty column `no_capsule` is left out, and if
+    that is not enough, the classes are numbered.
 
     Args:
         results: Where to print.
@@ -117,8 +118,10 @@ def print_confusion(results: Console, confusion: "ConfusionMatrix", seeds: int =
         seeds: The number of seeds that it sums.
     """
     table = _confusion_table(results, confusion, confusion.columns, confusion.rows)
-    unlimited = results.options.update(max_width=_UNLIMITED)
-    if results.measure(table, options=unlimited).maximum > results.width:
+    if not _fits(results, table):
+        confusion = confusion.without_empty_column()
+        table = _confusion_table(results, confusion, confusion.columns, confusion.rows)
+    if not _fits(results, table):
         numbers = [f"{number}" for number, _ in enumerate(confusion.columns, 1)]
         named = [f"{number} {name}" for number, name in zip(numbers, confusion.rows, strict=False)]
         table = _confusion_table(results, confusion, numbers, named)
@@ -129,6 +132,11 @@ def print_confusion(results: Console, confusion: "ConfusionMatrix", seeds: int =
     summed = f", summed over {seeds} seeds" if seeds > 1 else ""
     results.print(f"{heading}{summed}", soft_wrap=False)
     results.print(table, soft_wrap=False)
+
+
+def _fits(results: Console, table: Table) -> bool:
+    unlimited = results.options.update(max_width=_UNLIMITED)
+    return results.measure(table, options=unlimited).maximum <= results.width
 
 
 def _confusion_table(

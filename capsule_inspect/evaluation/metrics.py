@@ -293,7 +293,7 @@ class ConfusionMatrix:
     columns: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
 
-    def for_people(self) -> "ConfusionMatrix":
+    def without_empty_column(self) -> "ConfusionMatrix":
         """Returns the matrix without the column `NO_CAPSULE` if no picture got that label."""
         if self.columns[-1] != NO_CAPSULE or any(counts[-1] for counts in self.counts):
             return self

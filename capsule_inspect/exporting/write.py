@@ -73,7 +73,7 @@ def write_verified(
     complaints = (*converted.doubts, *limits)
     if complaints and not force:
         is_coarse = converted.bundle.metadata.quantization in {"int8", "dynamic"}
-        mend = "Export with export=float16, train longer," if is_coarse else "Train longer,"
+        mend = "Export as float16, train longer," if is_coarse else "Train longer,"
         raise ModelFileError(
             f"{' '.join(complaints)} Nothing was written. {mend} or write it anyway with --force."
         )

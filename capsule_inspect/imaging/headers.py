@@ -104,6 +104,29 @@ def read_png_header(data: bytes) -> Header:
     return Header("png", width, height, orientation, more)
 
 
+_ANIMATION = {b"acTL", b"fcTL", b"fdAT"}
+
+
+def without_animation(data: bytes) -> bytes:
+    """Returns a PNG without the chunks of an animation, so that its default picture is decoded.
+
+    Decoders take the first frame, which can show something else.
+
+    Args:
+        data: The whole file; `read_png_header` takes it.
+    """
+    kept, position = [data[: len(PNG_SIGNATURE)]], len(PNG_SIGNATURE)
+    while position + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        end = position + 12 + length
+        if kind not in _ANIMATION:
+            kept.append(data[position:end])
+        position = end
+        if kind == b"IEND":
+            break
+    return b"".join(kept)
+
+
 def read_webp_header(data: bytes) -> Header:
     """Walks the chunks of a WebP to its declared end.
 

@@ -12,7 +12,7 @@ from capsule_inspect.errors import PictureError
 from capsule_inspect.files import StrPath
 from capsule_inspect.imaging.bmp import with_long_header
 from capsule_inspect.imaging.defect_mask import CLASS_NUMBERS
-from capsule_inspect.imaging.headers import read_header
+from capsule_inspect.imaging.headers import read_header, without_animation
 from capsule_inspect.imaging.picture import (
     COPY_AGAIN,
     MAX_PIXELS,
@@ -60,7 +60,7 @@ def decode_upright(data: bytes, name: str, max_pixels: int) -> tuple[Header, Dec
             f"{name} has {header.width} x {header.height} pixels, more than "
             f"{describe_limit(max_pixels)}; scale it down or cut it."
         )
-    decoded = _imdecode(with_long_header(data) if header.format == "bmp" else data, name)
+    decoded = _imdecode(_for_opencv(data, header), name)
     # OpenCV turns a TIFF upright, even where a flag tells it to ignore the orientation.
     sideways = header.format == "tiff" and header.orientation >= 5
     stored = (header.width, header.height) if sideways else (header.height, header.width)
@@ -81,6 +81,13 @@ def decode_upright(data: bytes, name: str, max_pixels: int) -> tuple[Header, Dec
     if decoded.ndim == 3 and decoded.shape[2] == 4 and not is_alpha:
         decoded = np.ascontiguousarray(decoded[..., :3])
     return header, decoded if header.format == "tiff" else _turn(decoded, header.orientation)
+
+
+def _for_opencv(data: bytes, header: Header) -> bytes:
+    """Returns a file with the same picture in a form that OpenCV reads rightly."""
+    if header.format == "bmp":
+        return with_long_header(data)
+    return without_animation(data) if header.format == "png" and header.more else data
 
 
 def _imdecode(data: bytes, name: str) -> Decoded:
@@ -129,8 +136,9 @@ def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Load
 
     It applies the EXIF orientation once and scales 16-bit values to round(x / 257). Grey, palette,
     1-bit and CMYK pictures become RGB; alpha is blended with white. Of an animation or a file with
-    several pages it takes the first picture. Like OpenCV, it ignores the one transparent level of a
-    grey PNG and the alpha of a BMP. `read_header` lists the damage that goes unnoticed.
+    several pages it takes the first picture; of an animated PNG, the default picture. Like OpenCV,
+    it ignores the one transparent level of a grey PNG and the alpha of a BMP.
+    `read_header` lists the damage that goes unnoticed.
 
     Args:
         data: The whole file.
@@ -143,6 +151,7 @@ def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Load
     """
     header, decoded = decode_upright(data, name, max_pixels)
     warnings = ["The file holds several pictures; this is the first."] if header.more else []
+    warnings += _unused_bits(decoded)
     values = _to_8_bit(decoded)
     if values.ndim == 2:
         rgb = cv2.cvtColor(values, cv2.COLOR_GRAY2RGB)
@@ -154,6 +163,22 @@ def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Load
         if (values[:, :, 3] < 255).any():
             warnings.append("Its transparent parts were put on white.")
     return LoadedPicture(np.ascontiguousarray(rgb, dtype=np.uint8), tuple(warnings))
+
+
+_USED = 12
+"""Bits of 16 at most that make a picture look black; cameras have 10 and 12."""
+
+
+def _unused_bits(decoded: Decoded) -> list[str]:
+    """Returns a sentence if 16-bit values use so few bits that the picture looks black."""
+    if decoded.dtype != np.uint16:
+        return []
+    bits = int(decoded[..., :3].max() if decoded.ndim == 3 else decoded.max()).bit_length()
+    if not 0 < bits <= _USED:
+        return []
+    return [
+        f"It uses only {bits} of 16 bits, so it looks black: save it with values scaled to 16 bits."
+    ]
 
 
 def _to_8_bit(values: Decoded) -> Picture:

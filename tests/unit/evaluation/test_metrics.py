@@ -440,10 +440,10 @@ def test_pictures_are_counted_by_what_they_are_and_what_they_were_taken_for():
 @pytest.mark.parametrize(
     ("count", "columns"), [(0, ("good", "crack")), (1, ("good", "crack", "no_capsule"))]
 )
-def test_people_see_no_empty_column_of_pictures_without_a_capsule(count, columns):
+def test_the_column_of_pictures_without_a_capsule_can_be_left_out_if_empty(count, columns):
     matrix = ConfusionMatrix(
         ("good", "crack"), ("good", "crack", "no_capsule"), ((3, 0, 0), (0, 2, count))
     )
-    shown = matrix.for_people()
+    shown = matrix.without_empty_column()
     assert shown.columns == columns
     assert shown.counts == tuple(row[: len(columns)] for row in matrix.counts)

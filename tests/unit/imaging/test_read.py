@@ -1,5 +1,6 @@
 import os
 import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -452,3 +453,24 @@ def test_a_mask_is_turned_like_its_picture(tmp_path):
 def test_a_folder_in_place_of_a_mask_is_named(tmp_path):
     with pytest.raises(PictureError, match=f"^The file '{tmp_path}' is a folder"):
         read_mask(tmp_path)
+
+
+def test_an_animated_png_shows_its_default_picture():
+    still = np.full((4, 5, 3), (10, 20, 30), np.uint8)
+    data = encode(".png", still[..., ::-1])
+    control = png_chunk(b"acTL", bytes([0, 0, 0, 2, 0, 0, 0, 0]))
+    frame = png_chunk(b"fcTL", bytes(4) + bytes([0, 0, 0, 5, 0, 0, 0, 4]) + bytes(14))
+    other = zlib.compress((b"\0" + bytes([200] * 15)) * 4)
+    frame += png_chunk(b"fdAT", bytes([0, 0, 0, 1]) + other)
+    animated = data[:33] + control + data[33:-12] + frame + data[-12:]
+    loaded = decode_picture(animated, "x")
+    np.testing.assert_array_equal(loaded.pixels, still)
+    assert loaded.warnings == ("The file holds several pictures; this is the first.",)
+
+
+@pytest.mark.parametrize(("most", "bits"), [(1023, 10), (4095, 12), (4096, 0), (65535, 0), (0, 0)])
+def test_a_picture_of_few_bits_is_told(most, bits):
+    pixels = np.zeros((4, 5, 3), np.uint16)
+    pixels[1, 2] = most
+    warnings = decode_picture(encode(".png", pixels), "x").warnings
+    assert [f"only {bits} of 16 bits" in each for each in warnings] == [True] * (bits > 0)
