@@ -74,11 +74,11 @@ def discover_class_folders(root: Path, layout: str, parts: Mapping[str, bool]) -
 
 
 def _kept_by_systems(root: Path) -> Iterator[str]:
-    for name in sorted(SYSTEM_FOLDERS):
-        for folder in sorted(root.rglob(name)):
-            for path in sorted(folder.rglob("*")):
-                if _is_picture(path) and not path.name.startswith("."):
-                    yield path.relative_to(root).as_posix()
+    for path in sorted(root.rglob("*")):
+        within = path.relative_to(root)
+        is_theirs = not SYSTEM_FOLDERS.isdisjoint(within.parts[:-1])
+        if is_theirs and not path.name.startswith(".") and _is_picture(path):
+            yield within.as_posix()
 
 
 def folders_in(folder: Path) -> list[Path]:
