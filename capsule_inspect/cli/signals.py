@@ -13,7 +13,6 @@ from typing import Final
 _STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 """Process managers, `docker stop` and `timeout` send the second."""
 
-
 _ONE_WISH: Final = 0.5
 """Seconds within which further signals are the first again: a key pressed twice in a hurry, or a
 launcher that hands on what the terminal has sent to all."""

@@ -121,11 +121,10 @@ def _charts(surveyed: Survey) -> Iterator[Chart]:
         yield histogram("Length", "length, pixels", [look.length for look in looks])
         yield histogram("Width", "width, pixels", widths)
     yield histogram("Sharpness", "variance of the Laplacian", [look.sharpness for look in looks])
-    colours = ("red", "green", "blue")
     if all(look.red == look.green == look.blue for look in looks):
         yield histogram("Mean grey", "grey levels of 255", [look.red for look in looks])
         return
-    for colour in colours:
+    for colour in ("red", "green", "blue"):
         values = [getattr(look, colour) for look in looks]
         yield histogram(f"Mean {colour}", "grey levels of 255", values)
 
