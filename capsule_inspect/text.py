@@ -144,3 +144,13 @@ def _quote(word: str) -> str:
 def _as_argument(word: object) -> str:
     text = str(word)
     return f"{os.curdir}{os.sep}{text}" if isinstance(word, Path) and text[0] == "-" else text
+
+
+def as_written(score: float) -> float:
+    """Rounds a score to the six significant digits that rows hold and decisions are made on.
+
+    Example:
+        >>> as_written(0.12345678)
+        0.123457
+    """
+    return float(f"{score:.6g}")

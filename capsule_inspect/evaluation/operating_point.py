@@ -12,6 +12,7 @@ from capsule_inspect.evaluation.metrics import estimate_share
 from capsule_inspect.inference.decide import softmax
 from capsule_inspect.modelfile.metadata import Metric, OperatingPoint
 from capsule_inspect.settings.groups import ThresholdSettings
+from capsule_inspect.text import as_written
 
 _TEMPERATURES = np.geomspace(0.25, 4.0, 81)
 """The temperatures to try, 3.5 % apart."""
@@ -76,7 +77,8 @@ def choose_operating_point(
 
 def is_alarm(evidence: Evidence, point: OperatingPoint) -> bool:
     """Returns whether a picture is called defective at an operating point, as in `decide`."""
-    return bool(1 - softmax(evidence.log_probabilities / point.temperature)[0] >= point.threshold)
+    p_good = softmax(evidence.log_probabilities / point.temperature)[0]
+    return as_written(1 - p_good) >= point.threshold
 
 
 def _caveat(missed: int, defects: int, wanted: float) -> str:

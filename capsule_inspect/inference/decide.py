@@ -11,6 +11,7 @@ from capsule_inspect.imaging.crop import Crop
 from capsule_inspect.imaging.region import Region
 from capsule_inspect.modelfile.metadata import OperatingPoint
 from capsule_inspect.modelfile.runtime import Outputs
+from capsule_inspect.text import as_written
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Decision:
     Attributes:
         label: `good` or a defect class.
         confidence: Probability of the label; for `good`, 1 - defect_score. In [0, 1].
-        defect_score: 1 - p(good) at the stored temperature, in [0, 1].
+        defect_score: 1 - p(good) at the stored temperature, in [0, 1], with the six significant
+            digits that rows hold. Processors differ in the last digits of an exponential.
         probabilities: float64 [classes], summing to 1.
         region: The defect's pixels at native resolution, none for a capsule labelled good; None for
             a model without a mask head.
@@ -73,7 +75,7 @@ def decide(
     """
     scaled = outputs.logits.astype(np.float64) / point.temperature
     probabilities = np.asarray(softmax(scaled), np.float64)
-    defect_score = float(1 - probabilities[0])
+    defect_score = as_written(1 - probabilities[0])
     if defect_score < point.threshold:
         label, confidence = GOOD, 1 - defect_score
     else:

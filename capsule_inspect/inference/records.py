@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from capsule_inspect.choices import Status
 from capsule_inspect.errors import DataError
 from capsule_inspect.inference.results_folder import sentences_for
-from capsule_inspect.text import printable
+from capsule_inspect.text import as_written, printable
 
 if TYPE_CHECKING:
     from capsule_inspect.inference.inspector import Finding
@@ -157,8 +157,9 @@ def record_finding(
 ) -> Record:
     """Makes the row of one capsule.
 
-    Scores keep every digit, so that comparing them with the threshold gives the label. Lengths and
-    the angle are rounded to hundredths, the share of area to ten-thousandths.
+    Scores have six significant digits; the decision was made on such a score, so comparing it with
+    the threshold gives the label. Lengths and the angle are rounded to hundredths, the share of
+    area to ten-thousandths.
 
     Args:
         path: The path of the picture, spelled by `printable`.
@@ -177,10 +178,10 @@ def record_finding(
         status="ok",
         capsule=capsule,
         label=decision.label,
-        confidence=decision.confidence,
+        confidence=as_written(decision.confidence),
         defect_score=decision.defect_score,
         threshold=threshold,
-        probabilities=tuple(float(value) for value in decision.probabilities),
+        probabilities=tuple(map(as_written, decision.probabilities)),
         defect_area_px=area,
         defect_area_pct=None if area is None else round(100 * area / box.area, 4),
         x=round(box.x, 2),

@@ -150,3 +150,11 @@ def test_without_a_threshold_the_point_stays():
 def test_a_threshold_that_is_no_share_is_refused(threshold):
     with pytest.raises(UsageError, match=r"The threshold is .*between 0 and 1"):
         override_threshold(OWN, threshold)
+
+
+@given(st.floats(-30, 30))
+def test_a_score_has_six_significant_digits(logit):
+    score = judge([0.0, logit, -math.inf]).defect_score
+    exact = 1 / (1 + math.exp(-float(np.float32(logit))))
+    assert float(f"{score:.5e}") == score
+    assert score == pytest.approx(exact, rel=6e-6)
