@@ -6,6 +6,7 @@ from math import inf
 from operator import ge, gt, le, lt
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from capsule_inspect.choices import CAMERA_BITS, FILE_BITS
 from capsule_inspect.text import suggest
 
 if TYPE_CHECKING:
@@ -133,6 +134,24 @@ def require_choice(
     """
     if value not in known:
         raise error(f"{key} cannot be '{value}'.{suggest(value, known)} Known: {', '.join(known)}.")
+
+
+def require_bits(key: str, bits: int | None, error: type[Exception] = ValueError) -> None:
+    """Checks that a camera can use so many bits of files of 16; None is what each file says.
+
+    Args:
+        key: The setting that gets the number, such as `data.bits`.
+        bits: The number.
+        error: The type of exception to raise.
+
+    Raises:
+        ValueError: It is none of `CAMERA_BITS`; or the type that `error` gives.
+    """
+    if bits is not None and bits not in CAMERA_BITS:
+        raise error(
+            f"{key} is {bits}, but must be from {CAMERA_BITS[0]} to {CAMERA_BITS[-1]}: the bits "
+            f"that a camera uses of {FILE_BITS}. Pictures of 8 bits need none."
+        )
 
 
 def require_range(

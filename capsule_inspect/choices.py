@@ -29,7 +29,9 @@ RuntimeName: TypeAlias = Literal["auto", "ai-edge-litert", "tflite-runtime"]
 
 DEFAULT_RUNTIME: Final[RuntimeName] = "auto"
 
-PICTURE_EXTENSIONS: Final = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
+PICTURE_EXTENSIONS: Final = frozenset(
+    {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".pnm", ".avif"}
+)
 """The extensions, in lower case, that make a file in a folder a picture."""
 
 NO_CAPSULE: Final = "no_capsule"
@@ -117,3 +119,8 @@ RESUMABLE: Final[tuple[RunCommand, ...]] = ("train", "tune")
 
 RunState: TypeAlias = Literal["finished", "unfinished", "damaged"]
 """The progress of a run."""
+
+FILE_BITS: Final = 16
+"""The bits of the values in a file of more than 8 bits."""
+CAMERA_BITS: Final = range(9, FILE_BITS + 1)
+"""The bits of such a file that a camera can use; values of 8 bits are stored in files of 8."""

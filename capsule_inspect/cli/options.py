@@ -133,6 +133,16 @@ Threshold = Annotated[
         rich_help_panel=DECISION,
     ),
 ]
+Bits = Annotated[
+    int | None,
+    typer.Option(
+        metavar="9..16",
+        help="The bits that the camera uses of pictures of 16. The default is what a file says, or "
+        "16.",
+        show_default=False,
+        rich_help_panel=DECISION,
+    ),
+]
 ModelRuntime = Annotated[
     RuntimeName,
     typer.Option(

@@ -20,6 +20,7 @@ from capsule_inspect.choices import (
 from capsule_inspect.cli.options import (
     DECISION,
     SPEED,
+    Bits,
     ConfigDir,
     Model,
     ModelRuntime,
@@ -169,6 +170,7 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
     report: Report = False,
     as_json: AsJson = False,
     as_table: AsTable = False,
+    bits: Bits = None,
     model: Model = None,
     threshold: Threshold = None,
     fail_on_defect: FailOnDefect = False,
@@ -220,6 +222,7 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
                 overlay_format=overlay_format,
                 masks=masks,
                 report=report,
+                bits=bits,
                 model=model,
                 threshold=threshold,
                 on_existing=on_existing,

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from capsule_inspect.choices import DEFAULT_RUNTIME
-from capsule_inspect.cli.options import SPEED, Model, ModelRuntime, Threshold
+from capsule_inspect.cli.options import SPEED, Bits, Model, ModelRuntime, Threshold
 from capsule_inspect.errors import UsageError
 from capsule_inspect.serving.options import (
     DEFAULT_HOST,
@@ -120,6 +120,7 @@ def serve(  # noqa: PLR0913, PLR0917  (each option of the command is a parameter
             help="Larger pictures are refused before they are decoded.", rich_help_panel=_LIMITS
         ),
     ] = DEFAULT_MAX_MEGAPIXELS,
+    bits: Bits = None,
     timeout: Annotated[
         float,
         typer.Option(
@@ -156,6 +157,7 @@ def serve(  # noqa: PLR0913, PLR0917  (each option of the command is a parameter
         queue=queue,
         max_mb=max_mb,
         max_megapixels=max_megapixels,
+        bits=bits,
         timeout=timeout,
         root_path=root_path,
         allowed_hosts=tuple(allow_host or ()),

@@ -19,8 +19,8 @@ from capsule_inspect.errors import DataError, PictureError
 from capsule_inspect.imaging.defect_mask import describe_values, is_defect
 from capsule_inspect.imaging.encode import encode_mask
 from capsule_inspect.imaging.find_capsules import find_capsules, shows_another_product
-from capsule_inspect.imaging.picture import name_file
-from capsule_inspect.imaging.read import read_mask, read_picture
+from capsule_inspect.imaging.picture import MAX_PIXELS, name_file, read_picture_file
+from capsule_inspect.imaging.read import decode_picture, read_mask
 from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.text import on_one_line
 
@@ -134,7 +134,7 @@ def copy_problems(pictures: Iterable[CheckedPicture]) -> list[Problem]:
 
 
 def check_pictures(
-    found: Discovery, reporter: Reporter = SILENT
+    found: Discovery, reporter: Reporter = SILENT, bits: int | None = None
 ) -> tuple[tuple[CheckedPicture, ...], tuple[Problem, ...]]:
     """Reads each picture and mask once and checks them.
 
@@ -149,18 +149,19 @@ def check_pictures(
     - a path leaves the folder, or a name cannot be written to a manifest;
     - copies of one picture have different labels.
 
-    These are warnings: copies with the same label, several defect labels, a mask of more than two
-    values, pictures without a class, classes too small to split, and a set without masks or
-    defects.
+    These are warnings: those of decoding, copies with the same label, several defect labels, a mask
+    of more than two values, pictures without a class, classes too small to split, and a set without
+    masks or defects.
 
     Args:
         found: The pictures to check.
         reporter: Follows the progress.
+        bits: The bits of 16 that the camera uses; None for what each file says, or 16.
 
     Returns:
         The pictures without a fatal problem, sorted by path, and all problems, sorted by path.
     """
-    overview = _Overview.of(found)
+    overview = _Overview.of(found, bits)
     fit: list[CheckedPicture] = []
     problems = [*_stray_problems(found)]
     with reporter.progress(len(found.pictures), "Checking") as advance:
@@ -188,6 +189,7 @@ class _Overview:
         makes_masks: Some mask is made, so all masks go into the data set folder.
         paths: How often each picture is listed.
         masks: How many pictures claim each mask.
+        bits: The bits of 16 that the camera uses.
     """
 
     root: Path
@@ -195,9 +197,10 @@ class _Overview:
     makes_masks: bool
     paths: Counter[str]
     masks: Counter[str]
+    bits: int | None
 
     @staticmethod
-    def of(found: Discovery) -> "_Overview":
+    def of(found: Discovery, bits: int | None) -> "_Overview":
         return _Overview(
             root=found.root,
             # The masks of good pictures do not count: they are empty.
@@ -205,6 +208,7 @@ class _Overview:
             makes_masks=any(each.make_mask is not None for each in found.pictures),
             paths=Counter(each.path for each in found.pictures),
             masks=Counter(mask for each in found.pictures for mask in each.masks),
+            bits=bits,
         )
 
 
@@ -214,10 +218,14 @@ def _check_picture(
     problems = [*_path_problems(found, overview), *_label_problems(found)]
     if any(leaves_root(path) for path in (found.path, *found.masks)):
         return None, problems
+    file = overview.root / found.path
     try:
-        pixels = read_picture(overview.root / found.path)
+        data = read_picture_file(file, MAX_PIXELS)
+        loaded = decode_picture(data, name_file(file), bits=overview.bits)
     except PictureError as error:
-        return None, [*problems, _unreadable(found.path, overview.root / found.path, error)]
+        return None, [*problems, _unreadable(found.path, file, error)]
+    pixels = loaded.pixels
+    problems += [Problem(found.path, warning, fatal=False) for warning in loaded.warnings]
     height, width, _ = pixels.shape
     problems += _claim_problems(found, overview)
     try:

@@ -1,7 +1,7 @@
 """The data set folder that `prepare` writes and all other commands read."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from capsule_inspect.checks import require_bits
 from capsule_inspect.choices import GOOD, SPLITS
 from capsule_inspect.dataset.manifest import MANIFEST, Sample, read_manifest, write_manifest
 from capsule_inspect.dataset.pixel_hash import hash_mask, hash_picture
@@ -34,6 +35,7 @@ class DataSet:
         licence: Licence note of the pictures.
         version: Version of the tool that wrote the folder.
         mask_root: Folder that the paths of masks are relative to; None if it is `root`.
+        bits: The bits of 16 that the camera uses; None for what each file says, or 16.
         checks_pixels: Whether pictures and masks are held against their hashes when they are read.
             Those that `read_dataset` returns are; not those that have just been hashed.
     """
@@ -46,6 +48,7 @@ class DataSet:
     licence: str
     version: str
     mask_root: Path | None = None
+    bits: int | None = None
     checks_pixels: bool = field(default=False, compare=False)
 
     def of_split(self, split: str) -> tuple[Sample, ...]:
@@ -68,7 +71,7 @@ class DataSet:
                 f"The picture '{sample.path}' of the data set is not in '{self.root}'. If the "
                 "pictures have moved, name their folder with --data-root."
             )
-        picture = read_picture(self.root / sample.path)
+        picture = read_picture(self.root / sample.path, bits=self.bits)
         if self.checks_pixels and hash_picture(picture) != sample.sha256:
             raise _changed(f"The picture '{sample.path}'")
         return picture
@@ -174,6 +177,7 @@ def _describe(folder: Path, data: DataSet) -> dict[str, Any]:
         "source": data.source,
         "licence": data.licence,
         "tool_version": data.version,
+        **({} if data.bits is None else {"bits": data.bits}),
     }
 
 
@@ -264,6 +268,7 @@ def _read_description(path: Path, samples: tuple[Sample, ...]) -> DataSet:
             licence=fields.text("licence"),
             version=fields.text("tool_version"),
             mask_root=None if mask_root is None else _root(path, "mask_root", mask_root),
+            bits=None if document.get("bits") is None else _bits(document),
             checks_pixels=True,
         )
     except OSError as error:
@@ -277,6 +282,12 @@ def _root(description: Path, key: str, value: object) -> Path:
     if not isinstance(value, str):
         raise ValueError(f"`{key}` is not a text")
     return (description.parent / value).resolve()
+
+
+def _bits(document: Mapping[str, object]) -> int:
+    bits = StrictObject({"bits": document["bits"]}, "", frozenset({"bits"})).count("bits", low=0)
+    require_bits("`bits`", bits)
+    return bits
 
 
 def _classes(fields: StrictObject) -> tuple[str, ...]:

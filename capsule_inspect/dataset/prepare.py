@@ -145,7 +145,8 @@ def prepare_dataset(
         return _draw(out, settings, reporter)
     found = discover(Path(source), settings.good)
     own = _own_splits(found, split)
-    pictures, problems = check_pictures(found, reporter)
+    bits = settings.bits or None
+    pictures, problems = check_pictures(found, reporter, bits)
     problems = (*problems, *split_problems(pictures, own))
     if own:
         crossing = {problem.path for problem in problems if problem.fatal}
@@ -174,6 +175,7 @@ def prepare_dataset(
         licence=_licence(found.root),
         version=__version__,
         mask_root=out.resolve() if any(picture.mask_png for picture in pictures) else None,
+        bits=bits,
     )
     problems = (*group_problems(data.samples), *problems)
     with _all_or_nothing(out):

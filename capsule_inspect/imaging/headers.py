@@ -9,8 +9,11 @@ import struct
 import zlib
 from collections.abc import Callable
 
+from capsule_inspect.choices import CAMERA_BITS, FILE_BITS
 from capsule_inspect.errors import PictureError
+from capsule_inspect.imaging.avif import is_avif, read_avif_header
 from capsule_inspect.imaging.bmp import is_bmp, read_bmp_header
+from capsule_inspect.imaging.netpbm import is_netpbm, read_netpbm_header
 from capsule_inspect.imaging.picture import Header, Refusal
 from capsule_inspect.imaging.tiff import (
     EXIF_PREFIX,
@@ -82,6 +85,8 @@ def read_png_header(data: bytes) -> Header:
     """
     view = memoryview(data)
     position, orientation, pixels_seen, more = len(PNG_SIGNATURE), 1, False, False
+    bits: int | None = None
+    clear: int | None = None
     length, kind, width, height = struct.unpack_from(">I4sII", data, position)
     if kind != b"IHDR" or length != 13:
         raise Refusal("is damaged: the PNG does not start with its header")
@@ -95,13 +100,31 @@ def read_png_header(data: bytes) -> Header:
             raise Refusal(f"is damaged: the checksum of a PNG chunk at byte {position} is wrong")
         if kind == b"eXIf":
             orientation = exif_orientation(data[position + 8 : end - 4])
+        elif kind == b"sBIT":
+            bits = _significant_bits(data, position + 8, length)
+        elif kind == b"tRNS":
+            clear = _clear_level(data, position + 8)
         elif kind == b"acTL":
             more = struct.unpack_from(">I", data, position + 8) > (1,)
         pixels_seen |= kind == b"IDAT"
         position = end
     if not pixels_seen:
         raise Refusal("is damaged: the PNG holds no pixels")
-    return Header("png", width, height, orientation, more)
+    return Header("png", width, height, orientation, more, bits=bits, clear_level=clear)
+
+
+_DEPTH_AT, _COLOUR_TYPE_AT = 24, 25
+_GREY, _HAS_ALPHA = 0, 4
+"""Colour types of a PNG: grey, and the bit that stands for alpha, whose values come last."""
+
+
+def _significant_bits(data: bytes, start: int, length: int) -> int | None:
+    """Returns what sBIT says of the colours of a PNG of 16 bits (PNG 3, 11.3.2.6)."""
+    colours = data[start : start + length]
+    if data[_COLOUR_TYPE_AT] & _HAS_ALPHA:
+        colours = colours[:-1]
+    bits = max(colours, default=0)
+    return bits if data[_DEPTH_AT] == FILE_BITS and bits in CAMERA_BITS else None
 
 
 _ANIMATION = {b"acTL", b"fcTL", b"fdAT"}
@@ -178,12 +201,26 @@ def _read_size(kind: bytes, data: bytes, body: int) -> tuple[int, int] | None:
     return None
 
 
+def _clear_level(data: bytes, start: int) -> int | None:
+    """Returns the level of a grey PNG that is transparent, as decoders scale it (PNG 3, 11.3.1.1).
+
+    They turn the transparent colour of an RGB picture into alpha, but not that of a grey one.
+    """
+    if data[_COLOUR_TYPE_AT] != _GREY:
+        return None
+    (level,) = struct.unpack_from(">H", data, start)
+    depth = data[_DEPTH_AT]
+    return int(level * 255 // (2**depth - 1) if depth < 8 else level)
+
+
 _READERS: dict[str, Callable[[bytes], Header]] = {
     "png": read_png_header,
     "jpeg": read_jpeg_header,
     "bmp": read_bmp_header,
     "tiff": read_tiff_header,
     "webp": read_webp_header,
+    "pnm": read_netpbm_header,
+    "avif": read_avif_header,
 }
 
 _FOREIGN = (
@@ -211,7 +248,7 @@ _FOREIGN = (
 )
 """The place of a foreign format's mark, the mark, and the format's common name."""
 _NETPBM = re.compile(rb"P[1-7]\s+(?:#[^\n]*\n\s*)*(?:\d|WIDTH)")
-"""Two letters that a text may begin with as well, and the width."""
+"""Two letters that a text may begin with as well, and the width; `netpbm` reads some of these."""
 
 
 def read_header(data: bytes, name: str) -> Header:
@@ -219,7 +256,8 @@ def read_header(data: bytes, name: str) -> Header:
 
     It finds truncation in every format. It walks the chunks of a PNG to IEND and checks their
     CRCs, and the markers of a JPEG to the end of the image. The sizes that a BMP, a WebP and the
-    first page of a TIFF declare must fit the file. Bytes after the end are ignored.
+    first page of a TIFF declare must fit the file, and so must the pixels of a PGM or PPM and the
+    boxes of an AVIF. Bytes after the end are ignored.
 
     It does not find:
 
@@ -256,24 +294,33 @@ def _read(data: bytes) -> Header:
 
 
 def _tell_format(data: bytes) -> str:
+    for picture_format, is_one in _FORMATS.items():
+        if is_one(data):
+            return picture_format
+    raise _refusal(data)
+
+
+_FORMATS: dict[str, Callable[[bytes], bool]] = {
+    "png": lambda data: data.startswith(PNG_SIGNATURE),
+    "jpeg": lambda data: data.startswith(b"\xff\xd8\xff"),
+    "tiff": lambda data: data.startswith(TIFF_SIGNATURES),
+    "webp": lambda data: data.startswith(b"RIFF") and data[8:12] == b"WEBP",
+    "bmp": is_bmp,
+    "avif": is_avif,
+    "pnm": is_netpbm,
+}
+
+
+def _refusal(data: bytes) -> Refusal:
+    """Returns why content of no format that can be read is refused."""
     if not data:
-        raise Refusal("is empty (0 bytes)")
-    if data.startswith(PNG_SIGNATURE):
-        return "png"
-    if data.startswith(b"\xff\xd8\xff"):
-        return "jpeg"
-    if data.startswith(TIFF_SIGNATURES):
-        return "tiff"
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return "webp"
-    if is_bmp(data):
-        return "bmp"
+        return Refusal("is empty (0 bytes)")
     for position, mark, foreign in _FOREIGN:
         if data.startswith(mark, position):
-            raise Refusal(f"is a {foreign} file", "convert it to PNG or JPEG")
+            return Refusal(f"is a {foreign} file", "convert it to PNG or JPEG")
     if _NETPBM.match(data):
-        raise Refusal("is a PGM, PPM or PBM file", "convert it to PNG")
-    raise Refusal(
-        "is not a picture: its content is no PNG, JPEG, BMP, TIFF or WebP",
+        return Refusal("is a PGM, PPM or PBM file", "convert it to PNG")
+    return Refusal(
+        "is not a picture: its content is no PNG, JPEG, BMP, TIFF, WebP, PGM, PPM or AVIF",
         "leave it out, or convert it to PNG",
     )

@@ -95,7 +95,7 @@ class Header:
     """The facts that a whole picture file declares.
 
     Attributes:
-        format: `png`, `jpeg`, `bmp`, `tiff` or `webp`, as the content says.
+        format: `png`, `jpeg`, `bmp`, `tiff`, `webp`, `pnm` or `avif`, as the content says.
         width: Width of the stored pixels, before the orientation is applied.
         height: Height of the stored pixels, before the orientation is applied.
         orientation: EXIF orientation, 1 to 8; 1 where the file has none or an invalid one.
@@ -103,6 +103,8 @@ class Header:
         fourth_is_alpha: Whether the fourth of four channels is transparency, not another quantity
             such as infrared.
         white_is_zero: Whether values have to be inverted after decoding.
+        bits: The bits that its values of 16 bits use, if the file says so.
+        clear_level: The grey level that is transparent, in the decoded values; None if none is.
     """
 
     format: str
@@ -112,3 +114,5 @@ class Header:
     more: bool = False
     fourth_is_alpha: bool = True
     white_is_zero: bool = False
+    bits: int | None = None
+    clear_level: int | None = None

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from capsule_inspect.errors import PictureError
 from capsule_inspect.files import StrPath
+from capsule_inspect.imaging.bit_depth import to_8_bit
 from capsule_inspect.imaging.bmp import with_long_header
 from capsule_inspect.imaging.defect_mask import CLASS_NUMBERS
 from capsule_inspect.imaging.headers import read_header, without_animation
@@ -27,6 +28,7 @@ Decoded: TypeAlias = NDArray[Any]
 """uint8 or uint16: grey [H, W], BGR [H, W, 3] or BGRA [H, W, 4]."""
 
 _SILENT = 0
+_ON_WHITE = "Its transparent parts were put on white."
 _TURN_TO_CV = {3: cv2.ROTATE_180, 6: cv2.ROTATE_90_CLOCKWISE, 8: cv2.ROTATE_90_COUNTERCLOCKWISE}
 _FLIP_TO_CV = {2: 1, 4: 0}
 
@@ -131,29 +133,35 @@ class LoadedPicture:
     warnings: tuple[str, ...] = ()
 
 
-def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> LoadedPicture:
+def decode_picture(
+    data: bytes, name: str, max_pixels: int = MAX_PIXELS, bits: int | None = None
+) -> LoadedPicture:
     """Decodes the bytes of a picture file as 8-bit RGB, the right way up.
 
-    It applies the EXIF orientation once and scales 16-bit values to round(x / 257). Grey, palette,
+    It applies the EXIF orientation once and scales 16-bit values as `to_8_bit` does. Grey, palette,
     1-bit and CMYK pictures become RGB; alpha is blended with white. Of an animation or a file with
-    several pages it takes the first picture; of an animated PNG, the default picture. Like OpenCV,
-    it ignores the one transparent level of a grey PNG and the alpha of a BMP.
+    several pages it takes the first picture; of an animated PNG, the default picture. Like most
+    readers, it ignores the alpha of a BMP.
     `read_header` lists the damage that goes unnoticed.
 
     Args:
         data: The whole file.
         name: The subject of messages about it, such as `The file 'a.png'`.
         max_pixels: The most pixels to decode; checked before decoding.
+        bits: The bits of 16 that the camera uses, from 9 to 16; None for what the file says, or 16.
 
     Raises:
         PictureError: The content is no whole picture, is too large, has values other than 8 or 16
-            bits, or cannot be decoded.
+            bits or of more than `bits`, or cannot be decoded.
     """
     header, decoded = decode_upright(data, name, max_pixels)
     warnings = ["The file holds several pictures; this is the first."] if header.more else []
-    warnings += _unused_bits(decoded)
-    values = _to_8_bit(decoded)
+    values, doubts = to_8_bit(decoded, name, header.bits, bits)
+    warnings += doubts
     if values.ndim == 2:
+        if header.clear_level is not None and (decoded == header.clear_level).any():
+            values = np.where(decoded == header.clear_level, np.uint8(255), values)
+            warnings.append(_ON_WHITE)
         rgb = cv2.cvtColor(values, cv2.COLOR_GRAY2RGB)
     elif values.shape[2] == 3:
         rgb = cv2.cvtColor(values, cv2.COLOR_BGR2RGB, dst=values)  # in place
@@ -161,32 +169,8 @@ def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Load
         # OpenCV multiplies most TIFF colours by their alpha, but never those of PNG and WebP.
         rgb = _on_white(values[:, :, [2, 1, 0, 3]], header.format == "tiff")
         if (values[:, :, 3] < 255).any():
-            warnings.append("Its transparent parts were put on white.")
+            warnings.append(_ON_WHITE)
     return LoadedPicture(np.ascontiguousarray(rgb, dtype=np.uint8), tuple(warnings))
-
-
-_USED = 12
-"""Bits of 16 at most that make a picture look black; cameras have 10 and 12."""
-
-
-def _unused_bits(decoded: Decoded) -> list[str]:
-    """Returns a sentence if 16-bit values use so few bits that the picture looks black."""
-    if decoded.dtype != np.uint16:
-        return []
-    bits = int(decoded[..., :3].max() if decoded.ndim == 3 else decoded.max()).bit_length()
-    if not 0 < bits <= _USED:
-        return []
-    return [
-        f"It uses only {bits} of 16 bits, so it looks black: save it with values scaled to 16 bits."
-    ]
-
-
-def _to_8_bit(values: Decoded) -> Picture:
-    # 257 is odd, so x / 257 never lies halfway and rounding is the same in every convention.
-    return np.asarray(
-        values if values.dtype == np.uint8 else cv2.convertScaleAbs(values, alpha=1 / 257),
-        dtype=np.uint8,
-    )
 
 
 def _on_white(rgba: Picture, maybe_multiplied: bool) -> Picture:
@@ -204,7 +188,7 @@ def _on_white(rgba: Picture, maybe_multiplied: bool) -> Picture:
     return ((rgb * alpha + 255 * white + 127) // 255).astype(np.uint8)
 
 
-def read_picture(path: StrPath, max_pixels: int = MAX_PIXELS) -> Picture:
+def read_picture(path: StrPath, max_pixels: int = MAX_PIXELS, bits: int | None = None) -> Picture:
     """Reads a picture file as 8-bit RGB, the right way up.
 
     The content decides the format, not the extension; see `decode_picture`.
@@ -212,6 +196,7 @@ def read_picture(path: StrPath, max_pixels: int = MAX_PIXELS) -> Picture:
     Args:
         path: A regular file.
         max_pixels: The most pixels to decode.
+        bits: The bits of 16 that the camera uses; see `decode_picture`.
 
     Returns:
         RGB uint8 [H, W, 3], C-contiguous; it belongs to the caller.
@@ -219,7 +204,8 @@ def read_picture(path: StrPath, max_pixels: int = MAX_PIXELS) -> Picture:
     Raises:
         PictureError: The file is missing, not a regular file, unreadable, or no whole picture.
     """
-    return decode_picture(read_picture_file(path, max_pixels), name_file(path), max_pixels).pixels
+    data = read_picture_file(path, max_pixels)
+    return decode_picture(data, name_file(path), max_pixels, bits).pixels
 
 
 def read_mask(path: StrPath) -> NDArray[np.uint8]:

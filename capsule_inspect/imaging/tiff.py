@@ -4,6 +4,7 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeAlias
 
+from capsule_inspect.choices import CAMERA_BITS, FILE_BITS
 from capsule_inspect.imaging.picture import CONVERT, Header, Refusal
 
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*")
@@ -127,6 +128,7 @@ _STRIPS, _TILES = (273, 279), (324, 325)
 _BITS, _PHOTOMETRIC, _PLANAR, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 258, 262, 284, 338, 339
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
 _PHOTOMETRICS = {3: "a palette", 4: "a mask", 5: "CMYK", 6: "YCbCr", 8: "CIELab"}
+_MAX_SAMPLE_VALUE = 281
 _PLANES_APART, _UNSPECIFIED, _FLOAT = 2, 0, 3
 """Values of `_PLANAR`, of `_EXTRA_SAMPLES` and of `_SAMPLE_FORMAT` (TIFF 6.0, p. 37 to 80)."""
 _COMPRESSIONS = {1, 2, 3, 4, 5, 7, 8, 32773, 32946}
@@ -168,6 +170,7 @@ def read_tiff_header(data: bytes) -> Header:
         # Without the tag, the fourth is alpha: OpenCV itself writes it so.
         fourth_is_alpha=values(_EXTRA_SAMPLES)[:1] != (_UNSPECIFIED,),
         white_is_zero=_bits(values) > 8 and values(_PHOTOMETRIC)[:1] == (_WHITE_IS_ZERO,),
+        bits=_bits_of_camera(values),
     )
 
 
@@ -208,3 +211,14 @@ def _require_known_form(values: _Values) -> None:
 
 def _bits(values: _Values) -> int:
     return max(values(_BITS) or (1,))
+
+
+def _bits_of_camera(values: _Values) -> int | None:
+    """Returns the bits that a TIFF of 16 bits uses, if its highest value is that of all of them.
+
+    Some programs write the highest value that happens to be there, which says nothing.
+    """
+    highest = max(values(_MAX_SAMPLE_VALUE), default=0)
+    bits = highest.bit_length()
+    is_known = _bits(values) == FILE_BITS and bits in CAMERA_BITS and highest == 2**bits - 1
+    return bits if is_known else None

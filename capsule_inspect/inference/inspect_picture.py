@@ -11,7 +11,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from capsule_inspect.checks import require_choice
+from capsule_inspect.checks import require_bits, require_choice
 from capsule_inspect.choices import (
     DEFAULT_OVERLAY_FORMAT,
     DEFAULT_OVERLAYS,
@@ -42,15 +42,19 @@ class InspectOptions:
         masks: Whether to make a mask of each picture: 0 for background, the class index for a
             defect.
         max_pixels: Larger pictures are refused before they are decoded.
+        bits: The bits of 16 that the camera uses, from 9 to 16; None for what each file says, or
+            16.
     """
 
     overlays: OverlayChoice = DEFAULT_OVERLAYS
     overlay_format: PictureFormat = DEFAULT_OVERLAY_FORMAT
     masks: bool = False
     max_pixels: int = MAX_PIXELS
+    bits: int | None = None
 
     def __post_init__(self) -> None:
-        """Raises UsageError if overlays or their format are none that there are."""
+        """Raises UsageError if overlays, their format or the bits are none that there are."""
+        require_bits("bits", self.bits, UsageError)
         require_choice("overlays", self.overlays, get_args(OverlayChoice), UsageError)
         require_choice("overlay_format", self.overlay_format, PICTURE_FORMATS, UsageError)
 
@@ -120,7 +124,7 @@ def inspect_picture(
     """
     path = name if path is None else path
     try:
-        loaded = decode_picture(data, name_file(path), options.max_pixels)
+        loaded = decode_picture(data, name_file(path), options.max_pixels, options.bits)
     except PictureError as error:
         return _unreadable(path, error)
     findings = inspector.inspect(loaded.pixels)

@@ -118,7 +118,7 @@ class Inspector:
         """Decodes a picture file as `predict` does, and judges every capsule on it.
 
         Args:
-            data: The whole content of a PNG, JPEG, BMP, TIFF or WebP file.
+            data: The whole content of a picture file: PNG, JPEG, BMP, TIFF, WebP, PGM, PPM or AVIF.
             name: The subject of messages about it, such as `The file 'a.png'`.
 
         Returns:

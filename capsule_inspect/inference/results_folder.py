@@ -131,6 +131,7 @@ class RunSettings:
         overlay_format: The format of overlays.
         masks: Whether masks are written.
         max_pixels: Larger pictures are refused.
+        bits: The bits of 16 that the camera uses; None for what each file says, or 16.
     """
 
     version: str
@@ -143,10 +144,14 @@ class RunSettings:
     overlay_format: str
     masks: bool
     max_pixels: int
+    bits: int | None = None
 
     def to_json(self) -> bytes:
         """Returns the content of run.json at the beginning of a run."""
-        return _to_json({"made_by": MADE_BY, **asdict(self)})
+        settings = {"made_by": MADE_BY, **asdict(self)}
+        if self.bits is None:
+            del settings["bits"]
+        return _to_json(settings)
 
 
 def _to_json(run: Mapping[str, object]) -> bytes:

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from capsule_inspect.choices import GOOD
 from capsule_inspect.errors import PictureError
-from capsule_inspect.imaging.picture import MAX_PIXELS
+from capsule_inspect.imaging.picture import MAX_PIXELS, Picture
 from capsule_inspect.imaging.read import read_picture
 from capsule_inspect.inference.batch import BatchSummary
 from capsule_inspect.inference.drift import Shift, describe_drift
@@ -68,7 +68,11 @@ class _Page:
 
 
 def write_batch_page(
-    results: OpenResults, about: str, summary: BatchSummary, max_pixels: int
+    results: OpenResults,
+    about: str,
+    summary: BatchSummary,
+    max_pixels: int,
+    bits: int | None = None,
 ) -> None:
     """Writes report.html beside the rows of a batch.
 
@@ -77,13 +81,14 @@ def write_batch_page(
         about: A sentence on the model that judged.
         summary: What the batch is about, and how it differs from the training pictures.
         max_pixels: Larger pictures are not shown.
+        bits: The bits of 16 that the camera uses; see `decode_picture`.
 
     Raises:
         UsageError: The folder cannot be written.
         DataError: Its rows cannot be read.
     """
     rows, drift = read_records(results.records), summary.drift or ()
-    page = make_batch_page(results.path, rows, about, drift, max_pixels, summary.subject)
+    page = make_batch_page(results.path, rows, about, drift, max_pixels, summary.subject, bits)
     results.write(results.report.name, page.encode())
 
 
@@ -94,6 +99,7 @@ def make_batch_page(
     drift: Sequence[Shift] = (),
     max_pixels: int = MAX_PIXELS,
     subject: str = _CAPSULE,
+    bits: int | None = None,
 ) -> str:
     """Makes the page of a batch.
 
@@ -104,6 +110,7 @@ def make_batch_page(
         drift: How the batch differs from the training pictures.
         max_pixels: Larger pictures are not shown.
         subject: What the model judges: `capsule` or `picture`.
+        bits: The bits of 16 that the camera uses; see `decode_picture`.
 
     Returns:
         An HTML document; it contains the pictures that a person looks at first.
@@ -113,7 +120,8 @@ def make_batch_page(
     good = sorted((r for r in capsules if r.label == GOOD), key=_score, reverse=True)
     doubtful = [r for r in records if r.status != "ok" or r.warning]
     place = _common_folder(records)
-    show = partial(_card, folder, place, max_pixels)
+    read = partial(read_picture, max_pixels=max_pixels, bits=bits)
+    show = partial(_card, folder, place, read)
     count = len({record.path for record in records})
     page = _Page(
         title=f"Inspection of {counted(count, 'picture')}",
@@ -175,13 +183,13 @@ def _common_folder(records: Sequence[Record]) -> str:
     return os.path.join(common, "") if common else ""  # noqa: PTH118
 
 
-def _card(folder: Path, place: str, max_pixels: int, record: Record) -> Card:
+def _card(folder: Path, place: str, read: Callable[[Path], Picture], record: Record) -> Card:
     parts = [f"Capsule {record.capsule}."] if record.capsule else []
     if record.status == "ok":
         parts.append(f"Confidence {record.confidence:.2f}, defect score {record.defect_score:.3f}.")
     parts.append(record.warning or record.error)
     return Card(
-        pictures=_pictures(folder, record, max_pixels),
+        pictures=_pictures(folder, record, read),
         title=_label(record),
         path=record.path.removeprefix(place),
         is_good=record.label == GOOD,
@@ -193,12 +201,12 @@ def _label(record: Record) -> str:
     return record.label or record.status.replace("_", " ")
 
 
-def _pictures(folder: Path, record: Record, max_pixels: int) -> tuple[Shown, ...]:
+def _pictures(folder: Path, record: Record, read: Callable[[Path], Picture]) -> tuple[Shown, ...]:
     """Returns the overlay, or else the picture itself; nothing where neither can be read."""
     files = [folder / record.overlay] if record.overlay else []
     for file in (*files, Path(record.path)):
         with suppress(PictureError):
-            return (Shown(make_thumbnail(read_picture(file, max_pixels))),)
+            return (Shown(make_thumbnail(read(file))),)
     return ()
 
 

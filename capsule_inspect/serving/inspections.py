@@ -112,6 +112,7 @@ class Inspections:
             overlay_format=PICTURES.get(media_type, DEFAULT_OVERLAY_FORMAT),
             masks=media_type == JSON and wish.mask == "png",
             max_pixels=self.options.max_pixels,
+            bits=self.options.bits,
         )
 
     async def _collect(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
-from capsule_inspect.checks import require_choice
+from capsule_inspect.checks import require_bits, require_choice
 from capsule_inspect.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class ServeOptions:
         queue: Requests that may wait beside those in work; more are refused.
         max_mb: The most megabytes of a request, and of an answer with overlays or masks.
         max_megapixels: Larger pictures are refused before they are decoded.
+        bits: The bits of 16 that the camera uses; None for what each file says, or 16.
         timeout: Seconds a client has to send its request, and the server to shut down.
         root_path: The path under which a reverse proxy shows the server; empty for none.
         allowed_hosts: Names of this server, beside its addresses and `localhost`.
@@ -56,6 +57,7 @@ class ServeOptions:
     queue: int = DEFAULT_QUEUE
     max_mb: float = DEFAULT_MAX_MB
     max_megapixels: float = DEFAULT_MAX_MEGAPIXELS
+    bits: int | None = None
     timeout: float = DEFAULT_TIMEOUT
     root_path: str = ""
     allowed_hosts: tuple[str, ...] = ()
@@ -77,6 +79,7 @@ class ServeOptions:
         for name, value, low, high in bounds:
             if not low <= value <= high:
                 raise UsageError(f"{name} is {value:g}, but must lie between {low:g} and {high:g}.")
+        require_bits("bits", self.bits, UsageError)
         if self.root_path and not _ROOT_PATH.fullmatch(self.root_path):
             raise UsageError(
                 f"The root path '{self.root_path}' must start with / and not end with it, such as "

@@ -66,7 +66,7 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
-_SENT_PICTURES = ("png", "jpeg", "webp", "tiff", "bmp")
+_SENT_PICTURES = ("png", "jpeg", "webp", "tiff", "bmp", "avif", "x-portable-anymap")
 
 INSPECT_BODY: Final[dict[str, Any]] = {
     "requestBody": {

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from capsule_inspect.checks import require_range, setting
+from capsule_inspect.checks import require_bits, require_range, setting
 from capsule_inspect.choices import (
     AUTO_POLICY,
     DECODERS,
@@ -76,6 +76,10 @@ class DataSettings:
     good: str = setting(
         "What the folder calls the class without a defect, such as `OK`; empty if the name tells."
     )
+    bits: int = setting(
+        "The bits that the camera uses of pictures of 16 bits, from 9 to 16; 0 for what a file "
+        "says, or 16."
+    )
     count: int = setting("Number of capsules that `prepare drawn` draws.", at_least=1)
     size: int = setting("Side of the drawn pictures, in pixels.", at_least=200)
 
@@ -87,6 +91,7 @@ class DataSettings:
             re.compile(self.group)
         except re.error as error:
             raise ValueError(f"data.group is no regular expression: {error}.") from None
+        require_bits("data.bits", self.bits or None)
         if self.group_gap and not self.group:
             raise ValueError("data.group_gap needs data.group, which finds the numbers.")
 

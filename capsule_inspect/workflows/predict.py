@@ -79,6 +79,7 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
     overlay_format: PictureFormat = DEFAULT_OVERLAY_FORMAT,
     masks: bool = False,
     report: bool = False,
+    bits: int | None = None,
     model: StrPath | None = None,
     threshold: float | None = None,
     on_existing: OnExisting = DEFAULT_ON_EXISTING,
@@ -104,6 +105,8 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
         overlay_format: The format of the overlays.
         masks: Write masks of the defects.
         report: Write report.html, a page to look through.
+        bits: The bits of 16 that the camera uses, from 9 to 16; by default what each file says, or
+            16.
         model: A `.tflite` file; by default the one that ships.
         threshold: Capsules with at least this defect score are defective, in [0, 1]; by default
             the model decides.
@@ -129,6 +132,7 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
         overlay_format=overlay_format,
         masks=masks,
         max_pixels=round(settings.max_megapixels * 1e6),
+        bits=bits,
     )
     named = [_as_input(each) for each in _as_sequence(inputs)]
     given = as_path(out)
@@ -231,4 +235,4 @@ def _write_report(
     from capsule_inspect.pages.batch_page import write_batch_page  # Jinja, which few runs need
 
     about = f"Model {model.name}, threshold {inspector.point.threshold:.3g}."
-    write_batch_page(results, about, summary, options.max_pixels)
+    write_batch_page(results, about, summary, options.max_pixels, options.bits)

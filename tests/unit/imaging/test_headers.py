@@ -29,7 +29,15 @@ from capsule_inspect.imaging.headers import (
 )
 from capsule_inspect.imaging.picture import Header, Refusal
 
-FORMATS = {".png": "png", ".jpg": "jpeg", ".bmp": "bmp", ".tiff": "tiff", ".webp": "webp"}
+FORMATS = {
+    ".png": "png",
+    ".jpg": "jpeg",
+    ".bmp": "bmp",
+    ".tiff": "tiff",
+    ".webp": "webp",
+    ".ppm": "pnm",
+    ".avif": "avif",
+}
 
 
 @pytest.mark.parametrize("extension", FORMATS)
@@ -279,8 +287,8 @@ def test_a_chunk_that_is_longer_than_the_file_is_damage():
         (b"\xff\x0a" + bytes(99), "JPEG XL"),
         (bytes([0, 0, 0, 12]) + b"JXL \r\n\x87\n" + bytes(99), "JPEG XL"),
         (b"II\xbc\x01" + bytes(99), "JPEG XR"),
-        (b"P5 4 2 255\n" + bytes(8), "PGM, PPM or PBM"),
-        (b"P6\n# a camera\n4 2\n65535\n" + bytes(48), "PGM, PPM or PBM"),
+        (b"P2 4 2 255\n" + b"0 " * 8, "PGM, PPM or PBM"),
+        (b"P4\n# a scanner\n4 2\n" + bytes(2), "PGM, PPM or PBM"),
         (b"P7\nWIDTH 4\nHEIGHT 2\n", "PGM, PPM or PBM"),
         (bytes([0, 0, 0, 24]) + b"ftypheic" + bytes(99), "HEIC, AVIF or video"),
         (bytes([0, 0, 0, 24]) + b"ftypcrx " + bytes(99), "camera raw"),

@@ -4,7 +4,7 @@ import { byCodePoint } from "./csv.js";
 import { byId } from "./dom.js";
 import { notice } from "./words.js";
 
-const PICTURE = /\.(png|jpe?g|bmp|tiff?|webp)$/i;
+const PICTURE = /\.(png|jpe?g|bmp|tiff?|webp|p[gnp]m|avif)$/i;
 
 let photos = 0;
 
