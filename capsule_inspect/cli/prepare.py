@@ -106,9 +106,11 @@ def prepare(
     parts = {sample.group for sample in result.data.samples if sample.group}
     if parts:
         pictures += f" of {counted(len(parts), 'part')}"
+    can_train = len(result.data.classes) > 1
+    then = train_next(out, *(() if result.shows_capsules else (WHOLE_PICTURE,)))
     terminal.say(
-        f"Wrote {pictures} to {out / 'manifest.csv'}{page} in {result.seconds:.1f} s. "
-        f"Next: {train_next(out, *(() if result.shows_capsules else (WHOLE_PICTURE,)))}"
+        f"Wrote {pictures} to {out / 'manifest.csv'}{page} in {result.seconds:.1f} s."
+        + (f" Next: {then}" if can_train else "")
     )
 
 

@@ -66,7 +66,10 @@ def set_problems(fit: Collection[CheckedPicture]) -> Iterator[Problem]:
         yield Problem("", message, fatal=False)
     if not set(counts) - {GOOD}:
         yield Problem(
-            "", "There is no class of defects, so no model can be trained on this.", fatal=False
+            "",
+            "There is no class of defects, so no model can be trained on this: add a folder for "
+            "each kind of defect. `evaluate` measures the false alarms of a model on it.",
+            fatal=False,
         )
     elif not any(picture.mask for picture in fit):
         message = "There are no masks, so a model can only learn labels, not where defects are."
@@ -319,6 +322,11 @@ def _claim_problems(found: FoundPicture, overview: _Overview) -> Iterator[Proble
             yield Problem(found.path, message, fatal=True)
 
 
+def _may_be_inverted(mask: NDArray[np.uint8]) -> bool:
+    """Tells whether a mask marks most of its picture, but not all of it."""
+    return 0.5 < is_defect(mask).mean() < 1
+
+
 def _mask_problems(
     found: FoundPicture, mask: NDArray[np.uint8], size: tuple[int, int]
 ) -> Iterator[Problem]:
@@ -338,6 +346,12 @@ def _mask_problems(
     elif found.label != GOOD and not marked:
         message = f"The mask is empty, but its picture is labelled {found.label}."
         yield Problem(path, message, fatal=True)
+    elif found.label != GOOD and _may_be_inverted(mask):
+        message = (
+            "The mask marks more than half of its picture. If black stands for defect in it, "
+            "invert it."
+        )
+        yield Problem(path, message, fatal=False)
     elif message := describe_values(mask):
         yield Problem(path, message, fatal=False)
 
@@ -347,7 +361,24 @@ def _unreadable(path: str, full: Path, error: PictureError | DataError) -> Probl
     return Problem(on_one_line(path), on_one_line(message), fatal=True)
 
 
+def _are_called_otherwise(found: Discovery) -> bool:
+    """Tells whether stray masks are called like pictures, but for an ending such as `_GT`."""
+    stems = {Path(each.path).stem for each in found.pictures}
+    strays = (Path(mask).stem for mask in found.stray_masks)
+    return any(
+        stem[:end] in stems and not stem[end].isalnum()
+        for stem in strays
+        for end in range(1, len(stem))
+    )
+
+
 def _stray_problems(found: Discovery) -> Iterator[Problem]:
+    if _are_called_otherwise(found):
+        message = (
+            "A mask has the name of its picture, or that with _mask at the end, such as b_mask.png "
+            "for b.png. Rename those that are called otherwise."
+        )
+        yield Problem("", message, fatal=False)
     for path in found.stray_masks:
         yield Problem(on_one_line(path), "The mask has no picture.", fatal=True)
     for path in found.kept_by_systems:

@@ -423,3 +423,27 @@ def test_a_copy_is_worth_a_warning_and_a_contradiction_is_fatal() -> None:
         ("dent/0.png", True),
     ]
     assert "dent/0.png" in both[0].message
+
+
+def test_masks_with_another_ending_are_told_how_they_must_be_called(root: Path) -> None:
+    for path in (root / "masks/crack").iterdir():
+        path.rename(path.with_name(f"{path.stem}_GT.png"))
+    found = problems(root)
+    (advice,) = [each.message for each in found if "with _mask at the end" in each.message]
+    assert "Rename those that are called otherwise" in advice
+    assert any(each.message == "The mask has no picture." for each in found)
+
+
+def test_an_inverted_mask_is_told(root: Path, save_picture) -> None:
+    inverted = np.full((20, 30), 255, np.uint8)
+    inverted[3:6, 4:9] = 0
+    save_picture(root / "masks/crack/1.png", inverted)
+    said = [each for each in problems(root) if "invert it" in each.message]
+    assert [(each.path, each.fatal) for each in said] == [("masks/crack/1.png", False)]
+
+
+def test_good_pictures_alone_are_for_measuring(tmp_path: Path, save_picture) -> None:
+    for number in range(3):
+        save_picture(tmp_path / f"good/{number}.png", np.full((20, 30, 3), number, np.uint8))
+    (said,) = problems(tmp_path)
+    assert "no model can be trained on this: add a folder for each kind of defect" in said.message
