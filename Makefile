@@ -50,7 +50,7 @@ test: $(DEV) ## run the fast tests
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 test-slow: $(DEV) ## run the tests that take minutes
-	$(BIN)/python -m pytest -m slow -n 2 --dist loadscope $(ARGS)
+	$(BIN)/python -m pytest -m slow -n 2 --dist loadscope --durations=25 $(ARGS)
 
 coverage: $(DEV) ## run the fast tests, and list the lines and branches that they miss
 	$(BIN)/python -m pytest -n 2 --cov $(ARGS)

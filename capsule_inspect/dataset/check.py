@@ -324,7 +324,8 @@ def _claim_problems(found: FoundPicture, overview: _Overview) -> Iterator[Proble
 
 def _may_be_inverted(mask: NDArray[np.uint8]) -> bool:
     """Tells whether a mask marks most of its picture, but not all of it."""
-    return 0.5 < is_defect(mask).mean() < 1
+    share = float(is_defect(mask).mean())
+    return 0.5 < share < 1
 
 
 def _mask_problems(
