@@ -2,6 +2,7 @@
 
 import errno
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -22,20 +23,19 @@ class HeldError(Exception):
 class FolderLock:
     """The lock of a folder, as a context manager; the system releases it if the process dies.
 
-    Where the file system has no locks, work goes on without: `warning` then says so.
+    Where the file system has no locks, work goes on without.
 
     Args:
         folder: The folder; it exists when the lock is taken.
         wait: Whether to wait for another process, rather than to raise `HeldError`.
-
-    Attributes:
-        warning: A sentence for a person; empty if the lock is one.
+        warn: Called with a sentence for a person if the file system has no locks.
     """
 
-    def __init__(self, folder: Path, wait: bool = False) -> None:
-        self._folder, self._wait = folder, wait
+    def __init__(
+        self, folder: Path, wait: bool = False, warn: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self._folder, self._wait, self._warn = folder, wait, warn
         self._lock: FileLock | None = None
-        self.warning = ""
 
     def acquire(self) -> None:
         """Takes the lock, unless this object holds it already.
@@ -59,7 +59,7 @@ class FolderLock:
         except (OSError, UserWarning) as error:
             if isinstance(error, OSError) and error.errno not in _HAS_NO_LOCKS:
                 raise
-            self.warning = (
+            self._warn(
                 f"The file system of '{self._folder}' has no locks. Make sure that no other "
                 "process writes to that folder."
             )

@@ -103,8 +103,7 @@ def prepare(
         terminal.results.print(f"Pictures per fold: {counts}")
     page = f", and the page {result.page}," if result.page else ""
     pictures = counted(len(result.data.samples), "picture")
-    parts = {sample.group for sample in result.data.samples if sample.group}
-    if parts:
+    if parts := result.data.parts:
         pictures += f" of {counted(len(parts), 'part')}"
     can_train = len(result.data.classes) > 1
     then = train_next(out, *(() if result.shows_capsules else (WHOLE_PICTURE,)))

@@ -59,6 +59,11 @@ class DataSet:
         """Counts the pictures of a class in a split."""
         return sum(sample.label == label for sample in self.of_split(split))
 
+    @property
+    def parts(self) -> frozenset[str]:
+        """The parts that pictures show, as `data.group` found them; empty if it found none."""
+        return frozenset(sample.group for sample in self.samples if sample.group)
+
     def read_picture(self, sample: Sample) -> Picture:
         """Reads the picture of a sample: uint8 RGB, [H, W, 3].
 

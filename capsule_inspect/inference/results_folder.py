@@ -247,7 +247,7 @@ def open_results(
     check_results(path, on_existing)
     with sentences_for(path):
         path.mkdir(parents=True, exist_ok=True)
-        lock = FolderLock(path)
+        lock = FolderLock(path, warn=warn)
         try:
             lock.acquire()
         except HeldError:
@@ -255,8 +255,6 @@ def open_results(
                 f"Another run writes to '{path}' now. Wait for it, or name another folder with -o."
             ) from None
     try:
-        if lock.warning:
-            warn(lock.warning)
         results = OpenResults(path)
         with sentences_for(path):
             _make_ready(results, settings, on_existing)

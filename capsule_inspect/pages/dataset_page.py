@@ -96,7 +96,7 @@ def _facts(data: DataSet, without_capsule: Sequence[str]) -> Iterator[Fact]:
     yield Fact("classes of defects", str(len(data.classes) - 1))
     yield Fact("with a mask", str(sum(bool(sample.mask) for sample in data.samples)))
     yield Fact("without a capsule", str(len(without_capsule)))
-    if parts := {sample.group for sample in data.samples if sample.group}:
+    if parts := data.parts:
         yield Fact("parts", str(len(parts)))
     yield Fact("distinct pictures", str(len({sample.sha256 for sample in data.samples})))
     sizes = sorted({(sample.width, sample.height) for sample in data.samples})

@@ -2,7 +2,7 @@
 
 import platform
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,9 +59,14 @@ class ClaimedTrial:
         return self.trial.params
 
 
-def run_lock(run: RunFolder) -> FolderLock:
-    """Returns the lock that workers hold while they change shared files; a context manager."""
-    return FolderLock(run.path, wait=True)
+def run_lock(run: RunFolder, warn: Callable[[str], None] = lambda _: None) -> FolderLock:
+    """Returns the lock that workers hold while they change shared files; a context manager.
+
+    Args:
+        run: The run folder that the workers share.
+        warn: Called with a sentence if the file system has no locks.
+    """
+    return FolderLock(run.path, wait=True, warn=warn)
 
 
 def claim_trial(study: optuna.Study, run: RunFolder, settings: Settings) -> ClaimedTrial | None:

@@ -121,9 +121,7 @@ def tune(settings: Settings, run: RunFolder, reporter: Reporter, run_trial: RunT
     """
     with explain_storage_errors(settings.tune, run):
         try:
-            with run_lock(run) as lock:
-                if lock.warning:
-                    reporter.warn(lock.warning)
+            with run_lock(run, reporter.warn):
                 study = open_search(settings.tune, run)
                 require_same_space(study, run, settings)
                 if settings.tune.start and not study.get_trials(deepcopy=False):

@@ -33,9 +33,7 @@ def fit_members(study: CrossValidationRun, data: DataSet, reporter: Reporter) ->
             continue
         member.run.path.mkdir(parents=True, exist_ok=True)
         try:
-            with FolderLock(member.run.path) as lock:
-                if lock.warning:
-                    reporter.warn(lock.warning)
+            with FolderLock(member.run.path, warn=reporter.warn):
                 _fit_member(study, member, data, Prefixed(reporter, member.run.path.name))
         except HeldError:
             elsewhere.append(member)

@@ -110,9 +110,7 @@ def _train_one(
     from capsule_inspect.training.fit import fit_and_show
 
     try:
-        with FolderLock(run.path) as lock:
-            if lock.warning:
-                reporter.warn(lock.warning)
+        with FolderLock(run.path, warn=reporter.warn):
             metrics = fit_and_show(settings, data, run, reporter)
     except HeldError:
         raise UsageError(

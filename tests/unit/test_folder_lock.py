@@ -60,10 +60,12 @@ def test_without_locks_it_says_so_and_goes_on(tmp_path, monkeypatch, number):
     monkeypatch.setattr("fcntl.flock", refuse)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with FolderLock(tmp_path) as lock:
-            assert f"The file system of '{tmp_path}' has no locks." in lock.warning
-        with FolderLock(tmp_path) as again:
-            assert again.warning
+        for _ in range(2):
+            said: list[str] = []
+            with FolderLock(tmp_path, warn=said.append):
+                assert [each.partition(".")[0] for each in said] == [
+                    f"The file system of '{tmp_path}' has no locks"
+                ]
 
 
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path):
