@@ -35,14 +35,14 @@ def test_a_second_process_is_refused_until_the_first_dies(tmp_path, holder):
         pytest.fail("two processes hold the lock")
     holder.kill()
     holder.wait()
-    with FolderLock(tmp_path) as lock:
-        assert not lock.warning
+    with FolderLock(tmp_path, warn=pytest.fail), pytest.raises(HeldError):
+        FolderLock(tmp_path).acquire()
 
 
 def test_one_that_waits_gets_it_when_the_other_ends(tmp_path, holder):
     holder.stdin.close()
-    with FolderLock(tmp_path, wait=True) as lock:
-        assert not lock.warning
+    with FolderLock(tmp_path, wait=True, warn=pytest.fail), pytest.raises(HeldError):
+        FolderLock(tmp_path).acquire()
 
 
 def test_an_error_releases_the_lock(tmp_path):
