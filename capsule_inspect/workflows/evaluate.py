@@ -29,6 +29,7 @@ from capsule_inspect.evaluation.evaluation_folder import (
 )
 from capsule_inspect.evaluation.judge import Judgement
 from capsule_inspect.evaluation.seen_in_training import caution
+from capsule_inspect.evaluation.shared_parts import caution_of_parts
 from capsule_inspect.files import StrPath, write_text
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.metadata import Metric
@@ -203,8 +204,7 @@ def evaluate_model(request: EvaluationRequest, split: str, reporter: Reporter) -
     samples = choose_samples(data, split)
     require_known_classes(samples, loaded.inspector.classes)
     cautious = caution(data, samples, loaded.training_data_sha256)
-    if cautious:
-        reporter.warn(cautious)
+    _warn(reporter, cautious, caution_of_parts(samples))
     folder = begin_evaluation(request, request.settings)
     with reporter.progress(len(samples), "Evaluating") as advance:
         measured = evaluate_split(data, split, loaded.inspector, advance)
@@ -236,6 +236,7 @@ def evaluate_study(
     """
     require_finished(study)
     files = model_files(study.members)
+    _warn(reporter, caution_of_parts(request.data.samples))
     folder = begin_evaluation(request, study.settings)
     train, count, file = study.settings.train, len(request.data.samples), files[0].name
     inspectors: dict[int, Inspector] = {}  # by fold, of the seed whose pictures the page shows
@@ -260,6 +261,11 @@ def evaluate_study(
         folder=folder,
         report=report_study(folder, measured, request.data, inspectors, study.path.name),
     )
+
+
+def _warn(reporter: Reporter, *sentences: str) -> None:
+    for sentence in filter(None, sentences):
+        reporter.warn(sentence)
 
 
 def begin_evaluation(request: EvaluationRequest, settings: Settings) -> Path:
@@ -391,10 +397,11 @@ def _write(
     from capsule_inspect.pages.pictures import illustrate
 
     samples = {sample.path: sample for sample in data.samples}
+    measured = {samples[judgement.path] for judgement in evaluation.judgements}
     page = make_evaluation_page(
         evaluation,
         title,
-        about,
+        f"{about} {caution_of_parts(measured)}".strip(),
         lambda judgement: illustrate(data, samples[judgement.path], inspector_of(judgement)),
     )
     write_text(folder / REPORT_FILE, page)
