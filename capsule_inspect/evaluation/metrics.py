@@ -93,10 +93,16 @@ def estimate_average_precision(goods: Sequence[float], defects: Sequence[float])
     if not can_resample(defective):
         return Metric("average_precision", float(value), scores.size, *NO_INTERVAL)
     samples = [
-        _average_precision(scores, defective, weights) for weights in resample(defective, RESAMPLES)
+        _average_precision(scores, defective, part)
+        for weights in resample(defective, RESAMPLES)
+        for part in np.array_split(weights, 1 + weights.size // _CELLS)
     ]
     interval = percentiles(np.concatenate(samples))
     return Metric("average_precision", float(value), scores.size, *interval)
+
+
+_CELLS = 200_000
+"""Counts of pictures in bootstrap samples that are ranked at a time; a few copies of them exist."""
 
 
 def _average_precision(scores: Floats, defective: Flags, weights: Floats) -> Floats:
