@@ -38,18 +38,18 @@ def main(counts: Annotated[list[int] | None, typer.Argument()] = None) -> None:
             folder = Path(name)
             make_pictures(folder / "in", "jpg", count)
             peaks = [
-                f"{peak(folder / 'in', folder / title, options):.0f}"
+                f"{peak('predict', folder / 'in', '-o', folder / title, '-q', *options):.0f}"
                 for title, options in kinds.items()
             ]
         table.add_row(str(count), *peaks)
     Console().print(table)
 
 
-def peak(pictures: Path, out: Path, options: tuple[str, ...]) -> float:
-    """Returns the peak memory of one run, in MiB."""
-    command = [sys.executable, "-m", "capsule_inspect", "predict", str(pictures), "-o", str(out)]
+def peak(*arguments: object) -> float:
+    """Returns the peak memory of one command, in MiB."""
+    command = [sys.executable, "-m", "capsule_inspect", *map(str, arguments)]
     # A process inherits the peak of its parent, so a small process starts it.
-    run = [sys.executable, "-c", _START_AND_MEASURE, *command, *options, "-q"]
+    run = [sys.executable, "-c", _START_AND_MEASURE, *command]
     done = subprocess.run(run, stdout=subprocess.PIPE, text=True, check=True)
     return float(done.stdout) / KIB_PER_MIB
 
