@@ -29,6 +29,9 @@ RuntimeName: TypeAlias = Literal["auto", "ai-edge-litert", "tflite-runtime"]
 
 DEFAULT_RUNTIME: Final[RuntimeName] = "auto"
 
+CHECK_SECONDS: Final = 60.0
+"""What a runtime may take to load a model and answer. It takes less than one; in emulators ten."""
+
 PICTURE_EXTENSIONS: Final = frozenset(
     {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".pnm", ".avif"}
 )

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from capsule_inspect.choices import SHIPPED_MODEL
+from capsule_inspect.choices import CHECK_SECONDS, SHIPPED_MODEL
+from capsule_inspect.errors import UsageError
+from capsule_inspect.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,13 +20,32 @@ if TYPE_CHECKING:
 
 def info(
     model: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
             metavar="MODEL",
             help="A model file from export-tflite; by default the shipped model.",
             show_default=False,
         ),
-    ] = SHIPPED_MODEL,
+    ] = None,
+    model_option: Annotated[
+        Path | None,
+        typer.Option("--model", help="The same as MODEL, as `predict` calls it."),
+    ] = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Let each installed runtime load the model in a process of its own, and tell "
+            "whether it answers rightly, answers wrongly or crashes.",
+        ),
+    ] = False,
+    time_limit: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help=f"With --check: the most that a runtime may take; {CHECK_SECONDS:g} by default.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print everything as one JSON object.")
     ] = False,
@@ -32,16 +53,37 @@ def info(
     """Show the metadata of a model file and the runtime that runs it here.
 
     Examples:
-        capsule-inspect info
         capsule-inspect info model.tflite --json
+        capsule-inspect info --check
     """
     from capsule_inspect.workflows import info as workflow
 
-    found = workflow.info(model)
+    if model and model_option:
+        raise UsageError(f"'{model}' and '{model_option}' are two models: name one.")
+    file = model or model_option or SHIPPED_MODEL
+    if check:
+        _check(file, time_limit, as_json)
+        return
+    if time_limit is not None:
+        raise UsageError("--time-limit needs --check.")
+    found = workflow.info(file)
     if as_json:
         typer.echo(json.dumps(asdict(found), indent=2))
     else:
         _print(found)
+
+
+def _check(file: Path, time_limit: float | None, as_json: bool) -> None:
+    from capsule_inspect.workflows import info as workflow
+
+    limit = CHECK_SECONDS if time_limit is None else time_limit
+    result = workflow.check(file, limit)
+    if as_json:
+        typer.echo(json.dumps(asdict(result), indent=2))
+    else:
+        for each in result.checks:
+            typer.echo(printable(each.sentence))
+    result.require_usable()
 
 
 def _print(found: "ModelInfo") -> None:

@@ -17,6 +17,11 @@ from numpy.typing import NDArray
 from capsule_inspect.errors import ModelFileError
 from capsule_inspect.modelfile.strict_json import StrictObject, field_names
 
+
+class WrongAnswerError(ModelFileError):
+    """A runtime gives another answer than the known one."""
+
+
 _MODULUS, _FACTOR = 2**31 - 1, 48271
 """Of the random numbers: Park, Miller and Stockmeyer, Comm. ACM 36 (7), 1993, p. 108."""
 _NOISE = 16
@@ -179,7 +184,8 @@ class KnownAnswer:
             runtime: Name and version of the runtime that runs it.
 
         Raises:
-            ModelFileError: The answer differs, or the known answer is that of another network.
+            WrongAnswerError: The answer differs.
+            ModelFileError: The known answer is that of another network.
         """
         outputs = run(draw_test_picture(*size, self.seed))
         try:
@@ -193,7 +199,7 @@ class KnownAnswer:
             ) from error
         wrong = [_spell(known, gap) for known, gap in apart if gap > known.tolerance]
         if wrong:
-            raise ModelFileError(
+            raise WrongAnswerError(
                 f"{runtime} on {describe_processor()} computes {name} wrongly: for its test "
                 f"picture, {' and '.join(wrong)}. Use another `--runtime`, another version of it "
                 "or another machine; if all of them say this, the file was changed: export the "

@@ -13,7 +13,7 @@ from functools import partial
 from queue import Empty, LifoQueue
 from tempfile import TemporaryFile
 from threading import RLock
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,9 @@ from capsule_inspect.choices import DEFAULT_RUNTIME, RuntimeName
 from capsule_inspect.errors import MissingExtraError, ModelFileError
 from capsule_inspect.modelfile.bundle import ModelBundle
 
-_PREFERRED: tuple[RuntimeName, ...] = ("ai-edge-litert", "tflite-runtime")
+RUNTIMES: Final[tuple[RuntimeName, ...]] = ("ai-edge-litert", "tflite-runtime")
+"""The runtimes there are, the preferred one first."""
+
 _INSTALL = {
     "ai-edge-litert": "run `pip install ai-edge-litert`",
     "tflite-runtime": "run `pip install 'capsule-inspect[tflite-runtime]'` (only on Linux with "
@@ -44,7 +46,7 @@ def choose_runtime(wanted: RuntimeName) -> tuple[Any, str]:
         MissingExtraError: The runtime is not installed, or cannot work in this installation.
     """
     problems = []
-    for name in _PREFERRED if wanted == "auto" else (wanted,):
+    for name in RUNTIMES if wanted == "auto" else (wanted,):
         problem = _reason_against(name)
         if problem is None:
             try:
@@ -52,14 +54,27 @@ def choose_runtime(wanted: RuntimeName) -> tuple[Any, str]:
             except ImportError as error:
                 problem = f"The runtime {name} is installed but does not start: {error}."
             else:
-                return module.Interpreter, f"{name} {importlib.metadata.version(name)}"
+                return module.Interpreter, with_version(name)
         problems.append(problem)
     raise MissingExtraError(" ".join(problems))
 
 
-def _reason_against(name: str) -> str | None:
+def is_installed(name: RuntimeName) -> bool:
+    """Tells whether a runtime is there, without importing it."""
+    return importlib.util.find_spec(name.replace("-", "_")) is not None
+
+
+def with_version(name: RuntimeName) -> str:
+    """Returns the name and version of a runtime, such as `ai-edge-litert 2.3.0`."""
+    try:
+        return f"{name} {importlib.metadata.version(name)}"
+    except importlib.metadata.PackageNotFoundError:  # it was copied here, not installed
+        return f"{name} of unknown version"
+
+
+def _reason_against(name: RuntimeName) -> str | None:
     """Returns a sentence on why a runtime must not be imported; None if it can be."""
-    if importlib.util.find_spec(name.replace("-", "_")) is None:
+    if not is_installed(name):
         return f"The runtime {name} is not installed: {_INSTALL[name]}."
     if name != "tflite-runtime":
         return None
@@ -198,8 +213,9 @@ class Interpreter:
 
     Raises:
         MissingExtraError: The runtime is not installed, or cannot work in this installation.
-        ModelFileError: The runtime cannot run the model, the model's inputs and outputs do not
-            match its metadata, or the runtime gives another answer than the known one.
+        WrongAnswerError: The runtime gives another answer than the known one.
+        ModelFileError: The runtime cannot run the model, or the model's inputs and outputs do not
+            match its metadata.
         ValueError: `threads` is below 1.
     """
 

@@ -124,3 +124,28 @@ def test_a_network_is_sent_to_export_tflite(invoke, tmp_path, name):
 def test_it_imports_no_heavy_package(modules_after):
     heavy = {"tensorflow", "keras", "cv2", "hydra", "sklearn"}
     assert not modules_after("info") & heavy
+
+
+def test_a_check_imports_no_runtime_in_its_own_process(modules_after, tiny_model):
+    heavy = {"ai_edge_litert", "tflite_runtime", "tensorflow", "cv2", "hydra", "sklearn"}
+    assert not modules_after("info", tiny_model, "--check") & heavy
+
+
+def test_two_models_are_too_many(invoke, tiny_model):
+    done = invoke("info", tiny_model, "--model", "other.tflite")
+    assert done.exit_code == 2
+    assert "are two models: name one." in words(done.err)
+
+
+def test_a_time_limit_belongs_to_a_check(invoke):
+    done = invoke("info", "--time-limit", "5")
+    assert done.exit_code == 2
+    assert done.err == "Error: --time-limit needs --check.\n"
+
+
+def test_a_damaged_file_is_not_given_to_any_runtime(invoke, tmp_path):
+    file = tmp_path / "cut.tflite"
+    file.write_bytes(SHIPPED_MODEL.read_bytes()[:-9])
+    done = invoke("info", file, "--check")
+    assert (done.exit_code, done.out) == (2, "")
+    assert "is truncated" in done.err

@@ -1,5 +1,6 @@
 import hashlib
 import importlib
+import importlib.metadata
 import importlib.util
 import os
 import struct
@@ -27,6 +28,7 @@ from capsule_inspect.modelfile.runtime import (
     Outputs,
     Scale,
     choose_runtime,
+    with_version,
     without_info_lines,
 )
 
@@ -405,6 +407,14 @@ def test_a_runtime_that_does_not_start_says_why(broken_package):
     broken_package("ai_edge_litert")
     with pytest.raises(MissingExtraError, match=r"does not start: GLIBC_2\.99 not found"):
         choose_runtime("ai-edge-litert")
+
+
+def test_a_runtime_that_was_copied_here_has_no_version(monkeypatch):
+    def find_nothing(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", find_nothing)
+    assert with_version("ai-edge-litert") == "ai-edge-litert of unknown version"
 
 
 @pytest.mark.parametrize("numpy", ["2.0.0", "2.4.6"])
