@@ -3,7 +3,7 @@
 import contextlib
 import io
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -12,7 +12,9 @@ from capsule_inspect.modelfile.runtime import IMAGE, without_info_lines
 
 
 def convert_to_tflite(
-    network: keras.Model, set_options: Callable[[Any], None] | None = None
+    network: keras.Model,
+    set_options: Callable[[Any], None] | None = None,
+    float_operators: Sequence[str] = (),
 ) -> bytes:
     """Converts a network to a flatbuffer that takes one uint8 window.
 
@@ -20,6 +22,8 @@ def convert_to_tflite(
         network: Keras model from `image` to a dict of outputs, whose names it keeps.
         set_options: Sets the options of a `tf.lite.TFLiteConverter`; without it, the flatbuffer
             computes in float32.
+        float_operators: TFLite operators that an int8 flatbuffer computes in float32, such as
+            `SOFTMAX`; only with options that ask for int8.
     """
     import tensorflow as tf
 
@@ -34,4 +38,17 @@ def convert_to_tflite(
         without_info_lines(),
     ):
         warnings.simplefilter("ignore")
+        if float_operators:
+            return _quantize_all_but(converter, float_operators)
         return bytes(converter.convert())
+
+
+def _quantize_all_but(converter: Any, operators: Sequence[str]) -> bytes:
+    """Quantizes to int8, but for some operators; only the debugger of TensorFlow can do that."""
+    import tensorflow as tf
+
+    options = tf.lite.experimental.QuantizationDebugOptions(denylisted_ops=list(operators))
+    debugger = tf.lite.experimental.QuantizationDebugger(
+        converter=converter, debug_dataset=converter.representative_dataset, debug_options=options
+    )
+    return bytes(debugger.get_nondebug_quantized_model())

@@ -196,3 +196,20 @@ def test_an_unknown_class_is_refused(model, data, tmp_path):
     stranger = replace(data.samples[0], label="poke")
     with pytest.raises(DataError, match="poke"):
         convert_trained(model, replace(data, samples=(stranger,)), out, ExportSettings())
+
+
+def test_int8_leaves_the_softmax_alone_in_float():
+    """ARM has a softmax of whole numbers of its own, whose scores differ from those of x86-64."""
+    from ai_edge_litert.interpreter import Interpreter as LiteRT  # noqa: PLC0415
+
+    loaded = LiteRT(model_content=convert(weighing_network(), "int8", WINDOWS))
+    loaded.allocate_tensors()
+    types = {each["index"]: each["dtype"] for each in loaded.get_tensor_details()}
+    results = {
+        op["op_name"]: {types[index] for index in op["outputs"]}
+        for op in loaded._get_ops_details()
+        if op["op_name"] in {"SOFTMAX", "CONV_2D", "BATCH_MATMUL", "FULLY_CONNECTED"}
+    }
+    assert results.pop("SOFTMAX") == {np.float32}
+    assert results
+    assert set.union(*results.values()) == {np.int8}
