@@ -16,6 +16,7 @@ collect_ignore = [] if importlib.util.find_spec("sklearn") else ["test_evaluate.
 # every line.
 SMALL = (
     "model=efficientnet_lite0",
+    "model.members=1",
     "model.roi.width=160",
     "model.roi.height=64",
     "model.roi.capsule_length=142",

@@ -13,6 +13,8 @@ from capsule_inspect.modelfile.bundle import read_bundle
 ROOT = Path(__file__).parents[2]
 STUDIES = {form: ROOT / "experiments" / f"cross_validation_{form}" for form in ("float32", "int8")}
 
+SEEDS = ("1", "2", "3")
+
 OF_PIXELS = ("pixel_auroc", "aupro")
 """Metrics that the stored predictions cannot give, since they hold no maps."""
 
@@ -38,13 +40,16 @@ def test_one_command_prints_the_table_again(form, invoke):
 
 
 @pytest.mark.parametrize("form", STUDIES)
-def test_every_picture_is_judged_once_by_the_one_network_that_has_not_seen_it(form):
+def test_every_picture_is_judged_once_a_seed_by_the_network_that_has_not_seen_it(form):
     with (STUDIES[form] / "out_of_fold.csv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
-    assert len({row["sha256"] for row in rows}) == len(rows) == 298
-    networks = {row["fold"]: row["model_sha256"] for row in rows}
-    assert len(set(networks.values())) == len(networks) == 5
-    assert all(row["model_sha256"] == networks[row["fold"]] for row in rows)
+    for seed in SEEDS:
+        of_seed = [row["sha256"] for row in rows if row["seed"] == seed]
+        assert len(set(of_seed)) == len(of_seed) == 298
+    assert len(rows) == 298 * len(SEEDS)
+    networks = {(row["seed"], row["fold"]): row["model_sha256"] for row in rows}
+    assert len(set(networks.values())) == len(networks) == 5 * len(SEEDS)
+    assert all(row["model_sha256"] == networks[row["seed"], row["fold"]] for row in rows)
 
 
 def test_quantizing_changes_no_metric_by_more_than_one_defective_picture_of_92():

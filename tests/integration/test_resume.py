@@ -17,7 +17,10 @@ from capsule_inspect.files import hash_file
 
 pytestmark = pytest.mark.slow
 
-TWO_STAGES = ("train.frozen_epochs=2", "train.epochs=1", "model.decoder_dropout=0.2")
+TWO_STAGES = (
+    *("model.members=2", "model.decoder_dropout=0.2"),
+    *("train.frozen_epochs=2", "train.epochs=1"),
+)
 
 # A shell that starts its jobs in the background has them ignore interrupts.
 INTERRUPTIBLE = """
