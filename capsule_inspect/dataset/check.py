@@ -234,15 +234,18 @@ def check_pictures(
     """
     overview = _Overview.of(found, bits)
     fit: list[CheckedPicture] = []
+    seen: list[CheckedPicture] = []
     problems = [*_stray_problems(found)]
     with reporter.progress(len(found.pictures), "Checking") as advance:
         for picture in found.pictures:
             checked, own = _check_picture(picture, overview)
             problems += own
-            if checked is not None and not any(problem.fatal for problem in own):
-                fit.append(checked)
+            if checked is not None:
+                seen.append(checked)
+                if not any(problem.fatal for problem in own):
+                    fit.append(checked)
             advance()
-    between = [*copy_problems(fit), *mask_like_problems(fit)]
+    between = [*copy_problems(fit), *mask_like_problems(seen)]
     conflicting = {problem.path for problem in between if problem.fatal}
     fit = [checked for checked in fit if checked.path not in conflicting]
     problems += [*between, *set_problems(fit)]
