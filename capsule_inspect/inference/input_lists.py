@@ -43,6 +43,7 @@ def read_list(text: str, say: Callable[[str], None] = lambda _: None) -> list[st
     Raises:
         UsageError: The list cannot be read or is empty.
     """
+    name = "from stdin" if text == "-" else f"'{text[1:]}'"
     if text == "-" and sys.stdin is None:
         raise UsageError("There is no stdin to read a list from.")
     try:
@@ -51,10 +52,9 @@ def read_list(text: str, say: Callable[[str], None] = lambda _: None) -> list[st
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         hint = _hint(text) if isinstance(error, OSError) else ""
-        raise UsageError(f"The list '{text[1:]}' cannot be read: {reason}.{hint}") from None
+        raise UsageError(f"The list {name} cannot be read: {reason}.{hint}") from None
     if not inputs:
-        name = "stdin" if text == "-" else f"'{text[1:]}'"
-        raise UsageError(f"The list from {name} is empty: it should hold a path per line.")
+        raise UsageError(f"The list {name} is empty: it should hold a path per line.")
     return inputs if text == "-" else _placed(inputs, Path(text[1:]), say)
 
 

@@ -359,6 +359,13 @@ class TestListsAndFolders:
         with pytest.raises(UsageError, match=r"has no byte order mark\. Save it as UTF-8"):
             read_list(f"@{tmp_path}/list.txt")
 
+    def test_a_list_from_stdin_is_called_so(self, tmp_path, monkeypatch):
+        (tmp_path / "list").write_bytes("a.png".encode("utf-16-le"))
+        with (tmp_path / "list").open() as stream:
+            monkeypatch.setattr("sys.stdin", stream)
+            with pytest.raises(UsageError, match="The list from stdin cannot be read: it seems"):
+                read_list("-")
+
     @pytest.mark.parametrize("data", [b"./a b.png\0./c\nd.png\0", b"./a b.png\0./c\xe9.png"])
     def test_names_may_end_with_null_characters(self, tmp_path, data):
         (tmp_path / "list").write_bytes(data)
