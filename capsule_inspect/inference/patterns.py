@@ -49,11 +49,10 @@ def match_pattern(pattern: str) -> Matched:
     folder, below = Path(*parts[:fixed]), parts[fixed:]
     named = frozenset(part.casefold() for part in below if not is_pattern(part))
     errors: list[OSError] = []
-    found: dict[Path, bool] = {}
-    if os.path.isdir(folder):  # noqa: PTH112  (Path's raises for names that are too long)
-        found.update(_match(folder, below, _reach({0}, below), frozenset(), errors))
+    found = dict(_match(folder, below, _reach({0}, below), frozenset(), errors))
     matching = frozenset(file for file, matches in found.items() if matches)
-    return Matched(folder, matching, sort_out(folder, found, errors, named))
+    shut = [each for each in errors if not isinstance(each, FileNotFoundError | NotADirectoryError)]
+    return Matched(folder, matching, sort_out(folder, found, shut, named))
 
 
 def _match(

@@ -86,7 +86,8 @@ def _walk(folder: Path, recursive: bool, errors: list[OSError]) -> Iterator[Path
             yield from (Path(root, file) for file in files)
             yield from (Path(root, folder) for folder in folders if not recursive)
             visible = sorted(name for name in folders if recursive and not name.startswith("."))
-            links = {name for name in visible if Path(root, name).is_symlink()}
+            # Path.is_symlink raises in a folder that may be listed and not entered.
+            links = {name for name in visible if os.path.islink(Path(root, name))}  # noqa: PTH114
             starts.extend(Path(root, name) for name in visible if name in links)
             own = (name for name in visible if name not in links)
             folders[:] = [n for n in own if os.path.realpath(Path(root, n)) not in seen]

@@ -1,4 +1,5 @@
 import glob
+import os
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,17 @@ def test_folders_that_cannot_match_are_not_listed(tree):
     walked = match_pattern(f"{tree}/*/*.png").walked
     assert tree / "line-1/b.png" in walked.files
     assert tree / "line-1/day/d.png" not in walked.files
+
+
+@pytest.mark.usefixtures("tree")
+def test_a_folder_that_cannot_be_listed_is_closed(monkeypatch):
+    scandir = os.scandir
+
+    def refuse(folder):
+        if str(folder).endswith("day"):
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    walked = match_pattern("**/*.png").walked
+    assert [folder.as_posix() for folder, _ in walked.closed] == ["line-1/day", "line-2/day"]

@@ -38,3 +38,12 @@ def test_folders_of_systems_are_known_in_any_case(root, name):
     walked = walk(root / "main", recursive=True)
     assert walked.files == (root / "main/a.png",)
     assert walked.kept_by_systems == (root / "main" / name / "p.png",)
+
+
+def test_a_folder_that_may_be_listed_and_not_entered_ends_no_walk(root, monkeypatch):
+    def refuse(file, *_args, **_options):
+        raise PermissionError(13, "Permission denied", str(file))
+
+    monkeypatch.setattr(Path, "lstat", refuse)
+    monkeypatch.setattr(Path, "stat", refuse)
+    assert below(root / "main") == ["a.png", "sub/p.png"]
