@@ -3,6 +3,7 @@
 Keep this module light: `--help` reads it, so nothing here imports NumPy.
 """
 
+import re
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, get_args
 
@@ -14,6 +15,25 @@ SHIPPED_MODEL: Final = Path(__file__).parent / "assets" / "capsule.tflite"
 
 SPLITS: Final = ("train", "val", "test")
 """The splits of a data set."""
+
+SPLIT_FOLDERS: Final = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+    "test_public": "test",
+}
+"""The names of folders that hold a split, in lower case, and that split."""
+
+
+def split_of(folder: str) -> str:
+    """Returns the split that a folder of this name holds; empty if it is no such name."""
+    return SPLIT_FOLDERS.get(folder.casefold(), "")
+
 
 ALL: Final = "all"
 """The pictures of every split."""
@@ -43,12 +63,48 @@ NO_CAPSULE: Final = "no_capsule"
 WHOLE_PICTURE: Final = "experiment=whole_picture"
 """The setting for products other than capsules."""
 
-MASK_FOLDERS: Final = ("ground_truth", "masks")
-"""The names of folders that hold the masks of the pictures beside them."""
+MASK_FOLDERS: Final = frozenset({"groundtruth", "gt", "mask", "masks"})
+"""The names of folders that hold the masks of the pictures beside them; see `plain_name`."""
+
 SYSTEM_FOLDERS: Final = frozenset(
-    {"@eaDir", "@Recycle", "#recycle", "$RECYCLE.BIN", "System Volume Information", "__MACOSX"}
+    {
+        "@eadir",
+        "@recently-snapshot",
+        "@recycle",
+        "@tmp",
+        "#recycle",
+        "#snapshot",
+        "~snapshot",
+        "$recycle.bin",
+        "recycled",
+        "recycler",
+        "system volume information",
+        "lost+found",
+        "__macosx",
+    }
 )
-"""Folders of thumbnails and waste of network drives, Windows and macOS; no one's pictures."""
+"""Folders of thumbnails, waste and old states on drives, in lower case; no one's pictures."""
+
+
+def is_system_folder(name: str) -> bool:
+    """Tells whether a folder of this name is one that systems keep for themselves."""
+    return name.casefold() in SYSTEM_FOLDERS
+
+
+def is_mask_folder(name: str) -> bool:
+    """Tells whether a folder of this name holds masks.
+
+    Example:
+        >>> is_mask_folder("Ground-Truth"), is_mask_folder("masked")
+        (True, False)
+    """
+    return plain_name(name) in MASK_FOLDERS
+
+
+def plain_name(name: str) -> str:
+    """Returns a name in lower case, without what separates words."""
+    return re.sub(r"[\W_]", "", name).casefold()
+
 
 MASK_ENDING: Final = "_mask"
 """How the name of a mask may end that is otherwise that of its picture."""

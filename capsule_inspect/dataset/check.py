@@ -11,14 +11,17 @@ from numpy.typing import NDArray
 from capsule_inspect.choices import GOOD, NO_CAPSULE, WHOLE_PICTURE
 from capsule_inspect.dataset.data_set import MASKS, class_order
 from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture
+from capsule_inspect.dataset.layouts.folders import holds_masks
 from capsule_inspect.dataset.manifest import Sample, leaves_root
+from capsule_inspect.dataset.mask_check import mask_problems, turn_problems
 from capsule_inspect.dataset.pixel_hash import hash_mask, hash_picture
 from capsule_inspect.dataset.problems import Problem
 from capsule_inspect.dataset.split import MIN_TO_SPLIT
 from capsule_inspect.errors import DataError, PictureError
-from capsule_inspect.imaging.defect_mask import describe_values, is_defect
+from capsule_inspect.imaging.defect_mask import is_defect
 from capsule_inspect.imaging.encode import encode_mask
 from capsule_inspect.imaging.find_capsules import find_capsules, shows_another_product
+from capsule_inspect.imaging.masks_beside import shows_black_and_white
 from capsule_inspect.imaging.picture import MAX_PIXELS, name_file, read_picture_file
 from capsule_inspect.imaging.read import decode_picture, read_mask
 from capsule_inspect.reporter import SILENT, Reporter
@@ -40,6 +43,8 @@ class CheckedPicture:
         mask_png: Content of the mask file that `prepare` writes; None if it writes none.
         mask_sha256: Hash of its mask, as `hash_mask` returns it; empty without a mask.
         has_capsule: Whether a capsule is found on it.
+        is_black_and_white: Whether it shows nothing else, as masks do.
+        mask_is_full: Whether its mask marks all of it.
     """
 
     path: str
@@ -51,6 +56,8 @@ class CheckedPicture:
     mask_png: bytes | None = None
     mask_sha256: str = ""
     has_capsule: bool = True
+    is_black_and_white: bool = False
+    mask_is_full: bool = False
 
 
 def set_problems(fit: Collection[CheckedPicture]) -> Iterator[Problem]:
@@ -75,6 +82,65 @@ def set_problems(fit: Collection[CheckedPicture]) -> Iterator[Problem]:
         message = "There are no masks, so a model can only learn labels, not where defects are."
         yield Problem("", message, fatal=False)
     yield from _capsule_problems(fit)
+    for label in class_order(counts):
+        yield from _class_problems(label, fit)
+
+
+def _class_problems(label: str, fit: Iterable[CheckedPicture]) -> Iterator[Problem]:
+    """Finds what is odd about all pictures of a class, and not about all of the others."""
+    own = [picture for picture in fit if picture.label == label]
+    others = [picture for picture in fit if picture.label != label]
+    white = all(picture.is_black_and_white for picture in own)
+    if white and not all(picture.is_black_and_white for picture in others):
+        message = (
+            f"All pictures of the class `{label}` are black and white alone. If they are masks, "
+            "put them under masks/CLASS/ with the names of their pictures."
+        )
+        yield Problem("", message, fatal=False)
+    masked = [picture for picture in own if picture.mask]
+    if masked and all(picture.mask_is_full for picture in masked):
+        message = (
+            f"Each mask of the class `{label}` marks its whole picture. If white is their ground, "
+            "save them with black where there is no defect."
+        )
+        yield Problem("", message, fatal=False)
+    alike = {other.label for other in others if other.label.casefold() == label.casefold()}
+    for other in sorted(alike):
+        if label < other:
+            message = (
+                f"The classes `{label}` and `{other}` differ in case alone; they count as two."
+            )
+            yield Problem("", message, fatal=False)
+
+
+def mask_like_problems(pictures: Iterable[CheckedPicture]) -> Iterator[Problem]:
+    """Finds pictures that look like masks of others, such as `0_GT.png` of `0.png`; fatal."""
+    pictures = tuple(pictures)
+    shown = {_place(each.path): each.path for each in pictures if not each.is_black_and_white}
+    for picture in pictures:
+        if not picture.is_black_and_white or picture.mask:
+            continue
+        folder, stem = _place(picture.path)
+        names = (name for name in _names_within(stem) if (folder, name) in shown)
+        if name := next(names, ""):
+            message = (
+                f"It looks like a mask of {shown[folder, name]}. Put masks under masks/CLASS/ with "
+                "the name of their picture."
+            )
+            yield Problem(picture.path, message, fatal=True)
+
+
+def _place(path: str) -> tuple[str, str]:
+    folder, _, name = path.rpartition("/")
+    return folder, Path(name).stem
+
+
+def _names_within(stem: str) -> Iterator[str]:
+    """Yields a name, and what stands before and behind each sign in it that separates words."""
+    yield stem
+    for at, sign in enumerate(stem):
+        if not sign.isalnum():
+            yield from (part for part in (stem[:at], stem[at + 1 :]) if part)
 
 
 def _capsule_problems(fit: Collection[CheckedPicture]) -> Iterator[Problem]:
@@ -150,11 +216,13 @@ def check_pictures(
     - a defective picture has no mask, but others have one;
     - a picture is listed twice, has no label, or is labelled both good and defective;
     - a path leaves the folder, or a name cannot be written to a manifest;
-    - copies of one picture have different labels.
+    - copies of one picture have different labels;
+    - a picture looks like the mask of another.
 
     These are warnings: those of decoding, copies with the same label, several defect labels, a mask
-    of more than two values, pictures without a class, classes too small to split, and a set without
-    masks or defects.
+    of more than two values or turned otherwise than its picture, pictures without a class, classes
+    too small to split, whose masks are all full or which look like masks, and a set without masks
+    or defects.
 
     Args:
         found: The pictures to check.
@@ -166,18 +234,21 @@ def check_pictures(
     """
     overview = _Overview.of(found, bits)
     fit: list[CheckedPicture] = []
+    seen: list[CheckedPicture] = []
     problems = [*_stray_problems(found)]
     with reporter.progress(len(found.pictures), "Checking") as advance:
         for picture in found.pictures:
             checked, own = _check_picture(picture, overview)
             problems += own
-            if checked is not None and not any(problem.fatal for problem in own):
-                fit.append(checked)
+            if checked is not None:
+                seen.append(checked)
+                if not any(problem.fatal for problem in own):
+                    fit.append(checked)
             advance()
-    copies = copy_problems(fit)
-    conflicting = {problem.path for problem in copies if problem.fatal}
+    between = [*copy_problems(fit), *mask_like_problems(seen)]
+    conflicting = {problem.path for problem in between if problem.fatal}
     fit = [checked for checked in fit if checked.path not in conflicting]
-    problems += [*copies, *set_problems(fit)]
+    problems += [*between, *set_problems(fit)]
     problems.sort(key=lambda problem: (problem.path, problem.message))
     return tuple(fit), tuple(problems)
 
@@ -237,7 +308,10 @@ def _check_picture(
         path = _place_of_mask(found)
         return None, [*problems, _unreadable(path, overview.root / path, error)]
     if mask is not None:
-        problems += _mask_problems(found, mask, (height, width))
+        path = _place_of_mask(found)
+        problems += mask_problems(path, mask, found.label, (height, width))
+    if found.masks:
+        problems += turn_problems(path, data, read_picture_file(overview.root / path, MAX_PIXELS))
     stored, png = _store_mask(found, mask, overview)
     checked = CheckedPicture(
         path=found.path,
@@ -249,6 +323,8 @@ def _check_picture(
         mask_png=png,
         mask_sha256=hash_mask(mask) if stored and mask is not None else "",
         has_capsule=bool(find_capsules(pixels)),
+        is_black_and_white=shows_black_and_white(pixels),
+        mask_is_full=mask is not None and bool(is_defect(mask).all()),
     )
     return checked, problems
 
@@ -322,41 +398,6 @@ def _claim_problems(found: FoundPicture, overview: _Overview) -> Iterator[Proble
             yield Problem(found.path, message, fatal=True)
 
 
-def _may_be_inverted(mask: NDArray[np.uint8]) -> bool:
-    """Tells whether a mask marks most of its picture, but not all of it."""
-    share = float(is_defect(mask).mean())
-    return 0.5 < share < 1
-
-
-def _mask_problems(
-    found: FoundPicture, mask: NDArray[np.uint8], size: tuple[int, int]
-) -> Iterator[Problem]:
-    path = _place_of_mask(found)
-    if mask.shape != size:
-        yield Problem(
-            path,
-            f"The mask has {mask.shape[1]} x {mask.shape[0]} pixels, "
-            f"its picture {size[1]} x {size[0]}.",
-            fatal=True,
-        )
-    marked = is_defect(mask).any()
-    if found.label == GOOD and marked:
-        yield Problem(
-            path, "The mask marks a defect, but its picture is labelled good.", fatal=True
-        )
-    elif found.label != GOOD and not marked:
-        message = f"The mask is empty, but its picture is labelled {found.label}."
-        yield Problem(path, message, fatal=True)
-    elif found.label != GOOD and _may_be_inverted(mask):
-        message = (
-            "The mask marks more than half of its picture. If black stands for defect in it, "
-            "invert it."
-        )
-        yield Problem(path, message, fatal=False)
-    elif message := describe_values(mask):
-        yield Problem(path, message, fatal=False)
-
-
 def _unreadable(path: str, full: Path, error: PictureError | DataError) -> Problem:
     message = str(error).replace(name_file(full), "It", 1)
     return Problem(on_one_line(path), on_one_line(message), fatal=True)
@@ -380,11 +421,21 @@ def _stray_problems(found: Discovery) -> Iterator[Problem]:
             "for b.png. Rename those that are called otherwise."
         )
         yield Problem("", message, fatal=False)
+    tops = {path.partition("/")[0] for path in found.stray_masks} - {"masks", "ground_truth"}
+    for top in sorted(filter(holds_masks, tops)):
+        message = f"The folder `{top}` is taken for masks. If it is a class, rename it."
+        yield Problem("", on_one_line(message), fatal=False)
     for path in found.stray_masks:
         yield Problem(on_one_line(path), "The mask has no picture.", fatal=True)
     for path in found.kept_by_systems:
         message = "It lies in a folder that systems keep for themselves, and is left out."
         yield Problem(on_one_line(path), message, fatal=False)
     for path in found.stray_pictures:
-        message = "It belongs to no class and is left out."
+        within = path.split("/")
+        message = (
+            f"The folder `{on_one_line(within[0])}` is read neither as a class nor as a split, and "
+            "is left out."
+            if len(within) > 2
+            else "It belongs to no class and is left out."
+        )
         yield Problem(on_one_line(path), message, fatal=False)

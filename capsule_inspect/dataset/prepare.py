@@ -153,6 +153,9 @@ def prepare_dataset(
         pictures = tuple(each for each in pictures if each.path not in crossing)
         message = "The split of its folders is kept; --split new draws another."
         problems = (Problem("", message, fatal=False), *problems)
+    elif split is None and any(each.split for each in found.pictures):
+        message = "The split of its folders is not taken; --split keep takes it."
+        problems = (Problem("", message, fatal=False), *problems)
     if found.sound_class not in (GOOD, settings.good):
         message = f"The class `{found.sound_class}` is taken as `{GOOD}`."
         problems = (Problem("", message, fatal=False), *problems)

@@ -8,6 +8,7 @@ import numpy as np
 
 from capsule_inspect.choices import MASK_ENDING
 from capsule_inspect.errors import PictureError
+from capsule_inspect.imaging.picture import Picture
 from capsule_inspect.imaging.read import read_picture
 
 _DARK, _BRIGHT = 32, 224
@@ -47,9 +48,13 @@ def find_masks_beside(files: Iterable[Path]) -> dict[Path, Path]:
 def is_black_and_white(file: Path) -> bool:
     """Tells whether a file shows black and white alone, with soft edges at most."""
     try:
-        picture = read_picture(file)
+        return shows_black_and_white(read_picture(file))
     except PictureError:
         return False
+
+
+def shows_black_and_white(picture: Picture) -> bool:
+    """Tells whether a picture shows black and white alone, with soft edges at most."""
     grey = picture[..., 0]
     if any(np.any(picture[..., channel] != grey) for channel in (1, 2)):
         return False

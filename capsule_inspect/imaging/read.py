@@ -218,20 +218,28 @@ def read_mask(path: StrPath) -> NDArray[np.uint8]:
         uint8 [H, W]. An 8-bit file with one channel gives the values as stored; fewer bits are
         spread to 0..255 as PNG defines. Of a 16-bit file, grey levels are scaled to 255; if none is
         above 4095, they are numbers of objects, and those above 31 become 31. A colour file gives
-        the largest of its three channels, without alpha.
+        the largest of its three channels; one of a single colour gives its alpha, if that varies.
 
     Raises:
         PictureError: As for `read_picture`.
     """
     data = read_picture_file(path, MAX_PIXELS)
     _, decoded = decode_upright(data, name_file(path), MAX_PIXELS)
-    values = decoded if decoded.ndim == 2 else decoded[:, :, :3].max(axis=2)
+    values = decoded if decoded.ndim == 2 else _shape_in(decoded)
     highest = int(values.max(initial=0))
     if highest > _MOST_OBJECTS:
         values = values.astype(np.uint32) * 255 // highest
     elif highest > 255:
         values = np.minimum(values, CLASS_NUMBERS - 1)
     return np.ascontiguousarray(values, dtype=np.uint8)
+
+
+def _shape_in(colours: Decoded) -> Decoded:
+    """Returns the grey levels of a mask in colour, [H, W]."""
+    opaque, alpha = colours[:, :, :3], colours[:, :, 3:]
+    if alpha.size and (opaque == opaque[0, 0]).all() and (alpha != alpha[0, 0]).any():
+        return alpha[:, :, 0]
+    return np.asarray(opaque.max(axis=2))
 
 
 _MOST_OBJECTS: Final = 4095

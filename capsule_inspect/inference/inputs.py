@@ -1,6 +1,5 @@
 """Inputs: a picture that can be read, and the files, folders, patterns and lists that name some."""
 
-import glob
 import os
 import unicodedata
 from collections import Counter
@@ -15,13 +14,14 @@ from capsule_inspect.errors import PictureError, UsageError
 from capsule_inspect.imaging.picture import read_picture_file
 from capsule_inspect.inference.input_lists import is_list, read_list
 from capsule_inspect.inference.mask_trees import split_masks
+from capsule_inspect.inference.patterns import is_pattern, match_pattern
 from capsule_inspect.inference.results_folder import (
     PICTURE_FOLDERS,
     ResultsFolder,
     mark_name,
     safe_name,
 )
-from capsule_inspect.inference.walk import walk
+from capsule_inspect.inference.walk import Walked, walk
 from capsule_inspect.text import counted, printable, suggest_path
 
 
@@ -117,9 +117,9 @@ def expand_inputs(
     """Finds the pictures that inputs name.
 
     A folder names its files with a picture extension, except hidden ones; a pattern such as
-    `'line-*/**/*.png'` names those of them that it matches. `@LIST` names one input in each line of
-    a file, and `-` in each line of stdin. Any other input names itself, even if it does not exist:
-    reading it says so.
+    `'line-*/**/*.png'` names those of them that it matches. It leaves out what folders do, but for
+    folders that it names in full. `@LIST` names one input in each line of a file, and `-` in each
+    line of stdin. Any other input names itself, even if it does not exist: reading it says so.
 
     Args:
         inputs: Files, folders, patterns and lists; and pictures of other kinds, which stay as they
@@ -148,7 +148,7 @@ def expand_inputs(
     if not found:
         raise UsageError("There is nothing to inspect but the run's own overlays and masks.")
     files = [picture.file for picture in found.values() if isinstance(picture, PictureFile)]
-    if len(files) == len(found) and not any(map(os.path.lexists, files)):
+    if len(files) == len(found) and all(map(_is_missing, files)):
         raise _nothing_there(files)
     return tuple(_name_apart(sorted(found.values(), key=lambda picture: picture.path)))
 
@@ -179,9 +179,20 @@ def _identity(picture: InputPicture, real_folder: Callable[[str], str]) -> tuple
     return os.path.join(real, name), real == folder  # noqa: PTH118
 
 
+def _is_missing(file: Path) -> bool:
+    """Tells whether nothing lies there; in a folder that may not be entered, nobody knows."""
+    try:
+        file.lstat()
+    except PermissionError:
+        return False
+    except (OSError, ValueError):
+        return True
+    return False
+
+
 def _nothing_there(paths: Sequence[Path]) -> UsageError:
     """Returns the error for inputs of which none exists; it names the first few."""
-    named = ", ".join(f"'{path}'" for path in paths[:3]).replace("\0", r"\0")
+    named = ", ".join(f"'{path}'" for path in paths[:3])
     more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
     verb = "does" if len(paths) == 1 else "do"
     hint = suggest_path(paths[0]) or " Check the path."
@@ -196,8 +207,11 @@ def _expand(
     path = Path(text)
     if os.path.isdir(path):  # noqa: PTH112  (Path's raises for names that are too long)
         yield from _in_folder(path, recursive, leave_out, say)
-    elif not os.path.lexists(path) and glob.has_magic(text):
-        yield from _matching(text, leave_out)
+    elif not os.path.lexists(path) and is_pattern(text):
+        yield from _matching(text, leave_out, say)
+    elif "\0" in text:
+        named = text.replace("\0", r"\0")
+        raise UsageError(f"'{named}' does not exist: no name can hold a null character.")
     else:
         yield PictureFile(path, safe_name(PurePath(path.name)))
 
@@ -213,42 +227,55 @@ def _in_folder(
         known = ", ".join(sorted(PICTURE_EXTENSIONS))
         raise UsageError(f"The folder '{folder}' holds no picture ({known}); {hint}.")
     pictures, masks = split_masks(folder, files)
+    _say_what_is_left_out(folder, masks, walked.kept_by_systems, say)
+    yield from _found(folder, pictures, walked, leave_out)
+
+
+def _matching(
+    pattern: str, leave_out: Callable[[Path], bool], say: Callable[[str], None]
+) -> Iterator[InputPicture]:
+    if "\0" in pattern:
+        raise UsageError(f"The pattern {pattern!r} cannot be used: it holds a null character.")
+    matched = match_pattern(pattern)
+    walked = matched.walked
+    # Masks are known by their pictures, whether or not the pattern matches those as well.
+    pictures, masks = split_masks(matched.folder, filter(_is_picture, walked.files))
+    pictures = [file for file in pictures if file in matched.matching]
+    masks = [file for file in masks if file in matched.matching]
+    kept = [file for file in walked.kept_by_systems if file in matched.matching]
+    _say_what_is_left_out(matched.folder, masks, kept, say)
+    if not pictures and not walked.closed:
+        others = "no picture but those left out" if [*masks, *filter(_is_picture, kept)] else ""
+        raise UsageError(
+            f"The pattern '{pattern}' matches {others or 'no picture'}. Check it, and its quotes."
+        )
+    yield from _found(matched.folder, pictures, walked, leave_out)
+
+
+def _say_what_is_left_out(
+    folder: Path, masks: Sequence[Path], kept: Iterable[Path], say: Callable[[str], None]
+) -> None:
     if masks:
         say(
             f"Left out {counted(len(masks), 'mask')} of pictures in '{folder}', such as "
             f"'{masks[0].relative_to(folder)}'."
         )
-    kept = [file for file in walked.kept_by_systems if _is_picture(file)]
+    kept = [file for file in kept if _is_picture(file)]
     if kept:
         say(
             f"Left out {counted(len(kept), 'picture')} in folders that systems keep for "
             f"themselves, such as '{kept[0].relative_to(folder)}'."
         )
+
+
+def _found(
+    folder: Path, pictures: Iterable[Path], walked: Walked, leave_out: Callable[[Path], bool]
+) -> Iterator[InputPicture]:
     for file in pictures:
         if not leave_out(file):
             yield PictureFile(file, safe_name(file.relative_to(folder)))
     for closed, reason in walked.closed:
         yield _ClosedFolder(closed, safe_name(closed.relative_to(folder)), reason)
-
-
-def _matching(pattern: str, leave_out: Callable[[Path], bool]) -> Iterator[PictureFile]:
-    if "\0" in pattern:
-        raise UsageError(f"The pattern {pattern!r} cannot be used: it holds a null character.")
-    files = [Path(match) for match in glob.glob(pattern, recursive=True)]  # noqa: PTH207  (takes absolute patterns)
-    files = [file for file in files if _is_picture(file) and not file.is_dir()]
-    if not files:
-        raise UsageError(f"The pattern '{pattern}' matches no picture. Check it, and its quotes.")
-    base = _fixed_part(Path(pattern))
-    for file in files:
-        if not leave_out(file):
-            yield PictureFile(file, safe_name(file.relative_to(base)))
-
-
-def _fixed_part(pattern: Path) -> Path:
-    """Returns the folder that a pattern starts from."""
-    parts = pattern.parts[:-1]
-    fixed = next((i for i, part in enumerate(parts) if glob.has_magic(part)), len(parts))
-    return Path(*parts[:fixed])
 
 
 def _is_picture(file: Path) -> bool:

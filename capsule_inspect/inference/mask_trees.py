@@ -3,16 +3,16 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 
-from capsule_inspect.choices import MASK_ENDING, MASK_FOLDERS
+from capsule_inspect.choices import MASK_ENDING, is_mask_folder
 from capsule_inspect.imaging.masks_beside import find_masks_beside
 
 
 def split_masks(folder: Path, files: Iterable[Path]) -> tuple[list[Path], list[Path]]:
     """Parts the pictures in a folder from their masks.
 
-    A mask lies in a folder `masks` or `ground_truth`, and a picture of its name lies beside that
-    folder, at the same place: `good/a.png` or `test/good/a.png` for `masks/good/a_mask.png`. Or it
-    lies beside its picture, as `find_masks_beside` tells.
+    A mask lies in a folder such as `masks` or `ground_truth`, and a picture of its name lies beside
+    that folder, at the same place: `good/a.png` or `test/good/a.png` for `masks/good/a_mask.png`.
+    Or it lies beside its picture, as `find_masks_beside` tells.
 
     Args:
         folder: The folder.
@@ -43,7 +43,7 @@ def split_masks(folder: Path, files: Iterable[Path]) -> tuple[list[Path], list[P
 
 def _depth(parts: Sequence[str]) -> int | None:
     """Returns the place of the folder of masks in a path, if it has one."""
-    return next((place for place, part in enumerate(parts[:-1]) if part in MASK_FOLDERS), None)
+    return next((place for place, part in enumerate(parts[:-1]) if is_mask_folder(part)), None)
 
 
 def _name(parts: Sequence[str]) -> tuple[str, ...]:

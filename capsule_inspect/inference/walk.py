@@ -1,11 +1,12 @@
 """Walking through a folder of pictures, whatever else lies in it."""
 
 import os
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from capsule_inspect.choices import SYSTEM_FOLDERS
+from capsule_inspect.choices import is_system_folder
 from capsule_inspect.errors import UsageError
 
 
@@ -17,7 +18,7 @@ class Walked:
         files: The files. A subfolder that is not entered counts as a file: if its name is a
             picture's, reading it says what it is.
         kept_by_systems: The files in folders such as `@eaDir`, which hold thumbnails and waste.
-        closed: The subfolders that cannot be listed, with the reason.
+        closed: The subfolders that cannot be listed, with the reason; none that systems keep.
     """
 
     files: tuple[Path, ...]
@@ -28,29 +29,65 @@ class Walked:
 def walk(folder: Path, recursive: bool) -> Walked:
     """Lists the files of a folder, and with `recursive` those below; hidden folders are left out.
 
-    Links are followed, but not in a circle.
+    Each folder is entered once. Links are followed last, so that a folder has its own name.
 
     Raises:
         UsageError: The folder itself cannot be listed.
     """
     errors: list[OSError] = []
-    files: list[Path] = []
+    return sort_out(folder, list(_walk(folder, recursive, errors)), errors)
+
+
+def sort_out(
+    folder: Path,
+    files: Iterable[Path],
+    errors: Iterable[OSError],
+    named: frozenset[str] = frozenset(),
+) -> Walked:
+    """Parts the files that were found in a folder.
+
+    Args:
+        folder: The folder.
+        files: The files in it.
+        errors: The errors of listing it and its subfolders.
+        named: The names, in lower case, of folders to take although systems keep them.
+
+    Raises:
+        UsageError: The folder itself cannot be listed.
+    """
+    own: list[Path] = []
     kept: list[Path] = []
-    for file in _walk(folder, recursive, errors):
-        parts = file.relative_to(folder).parts[:-1]
-        (files if SYSTEM_FOLDERS.isdisjoint(parts) else kept).append(file)
+    for file in files:
+        (kept if _is_kept(file.parent, folder, named) else own).append(file)
+    closed: list[tuple[Path, str]] = []
     for error in errors:
-        if Path(error.filename) == folder:
-            raise UsageError(f"The folder '{folder}' cannot be listed: {error.strerror}.")
-    closed = tuple((Path(error.filename), error.strerror or "unknown error") for error in errors)
-    return Walked(tuple(files), tuple(kept), closed)
+        place, reason = Path(error.filename), error.strerror or "unknown error"
+        if place == folder:
+            raise UsageError(f"The folder '{folder}' cannot be listed: {reason}.")
+        if not _is_kept(place, folder, named):
+            closed.append((place, reason))
+    return Walked(tuple(own), tuple(kept), tuple(closed))
+
+
+def _is_kept(place: Path, folder: Path, named: frozenset[str]) -> bool:
+    parts = place.relative_to(folder).parts
+    return any(is_system_folder(part) and part.casefold() not in named for part in parts)
 
 
 def _walk(folder: Path, recursive: bool, errors: list[OSError]) -> Iterator[Path]:
     seen: set[str] = set()
-    for root, folders, files in os.walk(folder, followlinks=True, onerror=errors.append):
-        seen.add(os.path.realpath(root))
-        yield from (Path(root, file) for file in files)
-        yield from (Path(root, folder) for folder in folders if not recursive)
-        visible = sorted(name for name in folders if recursive and not name.startswith("."))
-        folders[:] = [n for n in visible if os.path.realpath(Path(root, n)) not in seen]
+    starts = deque([folder])
+    while starts:
+        start = starts.popleft()
+        if os.path.realpath(start) in seen:
+            continue
+        for root, folders, files in os.walk(start, followlinks=True, onerror=errors.append):
+            seen.add(os.path.realpath(root))
+            yield from (Path(root, file) for file in files)
+            yield from (Path(root, folder) for folder in folders if not recursive)
+            visible = sorted(name for name in folders if recursive and not name.startswith("."))
+            # Path.is_symlink raises in a folder that may be listed and not entered.
+            links = {name for name in visible if os.path.islink(Path(root, name))}  # noqa: PTH114
+            starts.extend(Path(root, name) for name in visible if name in links)
+            own = (name for name in visible if name not in links)
+            folders[:] = [n for n in own if os.path.realpath(Path(root, n)) not in seen]

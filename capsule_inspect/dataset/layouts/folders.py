@@ -1,23 +1,31 @@
 """A folder per class, with or without a tree of masks that mirrors it."""
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from capsule_inspect.choices import (
     GOOD,
     MASK_ENDING,
-    MASK_FOLDERS,
     PICTURE_EXTENSIONS,
-    SYSTEM_FOLDERS,
+    is_mask_folder,
+    is_system_folder,
+    plain_name,
+    split_of,
 )
 from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture
 from capsule_inspect.dataset.layouts.sound_class import means_good
 
 _MASK_ENDINGS: Final = ("", MASK_ENDING)
+_ALSO_MASKS: Final = frozenset({"annotations", "labels"})
+"""Further names of folders of masks; among pictures that are no data set, they mean nothing."""
 
-_Masks: TypeAlias = dict[tuple[str, str], list[str]]
-"""Paths of masks by class and name; the name includes the folders below the class."""
+_Names: TypeAlias = tuple[str, ...]
+"""The parts of a path relative to the root."""
+_Masks: TypeAlias = dict[tuple[_Names, _Names], list[_Names]]
+"""Masks by the folder of their tree, and by their place in the tree, without extension."""
 
 
 class FolderPerClass:
@@ -38,47 +46,177 @@ class FolderPerClass:
         return any(means_good(folder.name) for folder in folders_in(root))
 
     def discover(self, root: Path) -> Discovery:
-        """Finds its pictures and masks; see `discover_class_folders`."""
-        return discover_class_folders(root, self.name, {".": True})
+        """Finds its pictures and masks; see `discover_class_folders`.
+
+        `good/train/a.png` has a split, which is kept if all pictures have one. Folders such as
+        `train/good` beside the classes hold none; their pictures are left out and counted.
+        """
+        found = discover_class_folders(root, self.name, {".": True})
+        splits = {folder.name for folder in folders_in(root) if _is_split_by_itself(folder)}
+        own = [each for each in found.pictures if each.path.split("/")[0] not in splits]
+        others = {each.path for each in found.pictures} - {each.path for each in own}
+        pictures = tuple(replace(each, split=split_of(each.path.split("/")[1])) for each in own)
+        return replace(
+            found,
+            pictures=pictures,
+            stray_pictures=tuple(sorted({*found.stray_pictures, *others})),
+            is_split=all(each.split for each in pictures) and trains_on_defects(pictures),
+        )
+
+
+def _is_split_by_itself(folder: Path) -> bool:
+    return bool(split_of(folder.name)) and any(means_good(sub.name) for sub in folders_in(folder))
+
+
+def trains_on_defects(pictures: Iterable[FoundPicture]) -> bool:
+    """Tells whether pictures of defects, if there are any, are among those of `train`."""
+    pictures = tuple(pictures)
+    defects = [each for each in pictures if not means_good(each.label)]
+    return not defects or len({each.label for each in pictures if each.split == "train"}) > 1
 
 
 def discover_class_folders(root: Path, layout: str, parts: Mapping[str, bool]) -> Discovery:
     """Finds the pictures and masks of a folder that has folders named after classes.
 
     Files count by their extension, in any case. Hidden files and folders are left out, and so are a
-    link to a folder that it lies in, and folders of thumbnails and waste.
+    link to a folder that it lies in, and folders of thumbnails and waste. Each other picture is one
+    of a class, a mask, or a stray.
+
+    Masks lie in a folder `masks` or the like, as their pictures do beside it: `masks/crack/a.png`,
+    `masks/train/crack/a.png` and `train/crack/masks/a.png` are masks of `train/crack/a.png`. So is
+    `masks/a.png`, if no other picture has that name.
 
     Args:
         root: The folder, absolute.
         layout: Name of its layout.
         parts: The folders that hold the class folders, relative to the root, each with whether its
-            pictures can have masks; `.` is the root itself, and a missing folder is skipped.
+            pictures can have masks; `.` is the root itself.
 
     Raises:
         OSError: A folder cannot be listed.
     """
-    present = {root / part: masked for part, masked in parts.items() if (root / part).is_dir()}
-    masks = _list_masks(root)
-    pictures = tuple(_find_pictures(root, present, masks))
-    claimed = {mask for picture in pictures for mask in picture.masks}
-    places = {root, *present}
-    strays = (path for place in places for path in _entries(place) if _is_picture(path))
+    files = [path.relative_to(root).parts for path in _walk(root)]
+    places = {Path(part).parts: masked for part, masked in parts.items()}
+    classes = frozenset(_classes_called_masks(files, places))
+    masks: _Masks = defaultdict(list)
+    pictures: dict[_Names, list[_Names]] = defaultdict(list)
+    strays: list[_Names] = []
+    for names in files:
+        depth = _mask_depth(names, classes)
+        part = _part_of(names, places)
+        if depth is not None:
+            masks[names[:depth], _without_extension(names[depth + 1 :])].append(names)
+        elif part is None or len(names) < len(part) + 2:
+            strays.append(names)
+        else:
+            pictures[names[: len(part) + 1]].append(names)
+    found = tuple(_with_masks(root, pictures, masks, places))
+    claimed = {mask for picture in found for mask in picture.masks}
     return Discovery(
         root=root,
         layout=layout,
-        pictures=pictures,
-        stray_masks=tuple(sorted({mask for own in masks.values() for mask in own} - claimed)),
-        stray_pictures=tuple(sorted(path.relative_to(root).as_posix() for path in strays)),
+        pictures=found,
+        stray_masks=tuple(sorted({*map(_posix, _all(masks))} - claimed)),
+        stray_pictures=tuple(sorted(map(_posix, strays))),
         kept_by_systems=tuple(_kept_by_systems(root)),
     )
 
 
-def _kept_by_systems(root: Path) -> Iterator[str]:
-    for path in sorted(root.rglob("*")):
-        within = path.relative_to(root)
-        is_theirs = not SYSTEM_FOLDERS.isdisjoint(within.parts[:-1])
-        if is_theirs and not path.name.startswith(".") and _is_picture(path):
-            yield within.as_posix()
+def holds_masks(folder: str) -> bool:
+    """Tells whether a folder of this name in a data set holds masks."""
+    return is_mask_folder(folder) or plain_name(folder) in _ALSO_MASKS
+
+
+def _mask_depth(names: _Names, classes: frozenset[_Names]) -> int | None:
+    """Returns the place of the folder of masks in a path, if it has one."""
+    depths = (depth for depth, name in enumerate(names[:-1]) if holds_masks(name))
+    return next((depth for depth in depths if names[: depth + 1] not in classes), None)
+
+
+def _part_of(names: _Names, places: Iterable[_Names]) -> _Names | None:
+    return next((place for place in places if names[: len(place)] == place), None)
+
+
+def _classes_called_masks(files: Iterable[_Names], places: Iterable[_Names]) -> Iterator[_Names]:
+    """Yields the folders beside the classes of a part that are classes in spite of their names.
+
+    In `test/masks`, there is neither a folder called like a class nor a file called like a picture.
+    """
+    within: dict[_Names, list[_Names]] = defaultdict(list)
+    for names in files:
+        part = _part_of(names, places)
+        if part and len(names) > len(part) + 1:
+            within[part].append(names[len(part) :])
+    for part, inner in within.items():
+        pictures = [names for names in inner if not holds_masks(names[0])]
+        known = {names[0] for names in pictures} | {Path(names[-1]).stem for names in pictures}
+        for folder in {names[0] for names in inner if holds_masks(names[0])}:
+            called = {
+                names[1] if len(names) > 2 else Path(names[1]).stem.removesuffix(MASK_ENDING)
+                for names in inner
+                if names[0] == folder
+            }
+            if not called & known:
+                yield (*part, folder)
+
+
+def _with_masks(
+    root: Path,
+    pictures: Mapping[_Names, list[_Names]],
+    masks: _Masks,
+    places: Mapping[_Names, bool],
+) -> Iterator[FoundPicture]:
+    from capsule_inspect.imaging.masks_beside import find_masks_beside  # --help needs no NumPy
+
+    masked = [folder for folder in pictures if places[folder[:-1]]]
+    loose = _masks_by_name((each for folder in masked for each in pictures[folder]), masks)
+    for folder, files in pictures.items():
+        paths = {root.joinpath(*names): names for names in files}
+        beside = find_masks_beside(paths) if folder in masked else {}
+        for path, names in paths.items():
+            if path in beside.values():
+                continue
+            own = [*_masks_of(names, len(folder) - 1, masks), *loose.get(names, [])]
+            if path in beside:
+                own.append(paths[beside[path]])
+            posix = dict.fromkeys(map(_posix, own)) if folder in masked else ()
+            yield FoundPicture(_posix(names), (folder[-1],), tuple(posix))
+
+
+def _masks_of(names: _Names, depth: int, masks: _Masks) -> Iterator[_Names]:
+    """Yields the masks that lie as a picture does, whose class is the part of that depth."""
+    own = _without_extension(names)
+    for end in _MASK_ENDINGS:
+        for above in range(len(names)):
+            for below in (above, above + 1):
+                if below < len(names) and (below <= depth or above > depth):
+                    yield from masks.get((names[:above], (*own[below:-1], own[-1] + end)), [])
+
+
+def _masks_by_name(pictures: Iterable[_Names], masks: _Masks) -> dict[_Names, list[_Names]]:
+    """Returns the masks that lie in no folder of a class, by the only pictures of their names."""
+    named: dict[str, list[_Names]] = defaultdict(list)
+    for names in pictures:
+        named[Path(names[-1]).stem].append(names)
+    found: dict[_Names, list[_Names]] = defaultdict(list)
+    for (above, place), files in masks.items():
+        stems = {place[0], place[0].removesuffix(MASK_ENDING)}
+        fitting = [names for stem in stems for names in named[stem] if names[: len(above)] == above]
+        if len(place) == 1 and len(fitting) == 1 and len(fitting[0]) > len(above) + 1:
+            found[fitting[0]] += files
+    return found
+
+
+def _without_extension(names: _Names) -> _Names:
+    return (*names[:-1], Path(names[-1]).stem)
+
+
+def _posix(names: _Names) -> str:
+    return "/".join(names)
+
+
+def _all(masks: _Masks) -> Iterator[_Names]:
+    return (names for files in masks.values() for names in files)
 
 
 def folders_in(folder: Path) -> list[Path]:
@@ -91,39 +229,12 @@ def has_pictures(folder: Path) -> bool:
     return any(_walk(folder))
 
 
-def _find_pictures(root: Path, parts: Mapping[Path, bool], masks: _Masks) -> Iterator[FoundPicture]:
-    from capsule_inspect.imaging.masks_beside import find_masks_beside  # --help needs no NumPy
-
-    for part, masked in parts.items():
-        for folder in folders_in(part):
-            if part == root and folder.name in MASK_FOLDERS:
-                continue
-            files = list(_walk(folder))
-            beside = find_masks_beside(files) if masked else {}
-            for path in files:
-                if path in beside.values():
-                    continue
-                own = _masks_of(path, folder, masks) if masked else ()
-                if path in beside:
-                    own = (*own, beside[path].relative_to(root).as_posix())
-                yield FoundPicture(path.relative_to(root).as_posix(), (folder.name,), own)
-
-
-def _list_masks(root: Path) -> _Masks:
-    masks: _Masks = {}
-    for tree in MASK_FOLDERS:
-        if not (root / tree).is_dir():
-            continue
-        for folder in folders_in(root / tree):
-            for path in _walk(folder):
-                key = folder.name, path.relative_to(folder).with_suffix("").as_posix()
-                masks.setdefault(key, []).append(path.relative_to(root).as_posix())
-    return masks
-
-
-def _masks_of(picture: Path, folder: Path, masks: _Masks) -> tuple[str, ...]:
-    name = picture.relative_to(folder).with_suffix("").as_posix()
-    return tuple(mask for end in _MASK_ENDINGS for mask in masks.get((folder.name, name + end), []))
+def _kept_by_systems(root: Path) -> Iterator[str]:
+    for path in sorted(root.rglob("*")):
+        within = path.relative_to(root)
+        is_theirs = any(map(is_system_folder, within.parts[:-1]))
+        if is_theirs and not path.name.startswith(".") and _is_picture(path):
+            yield within.as_posix()
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -131,7 +242,7 @@ def _entries(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.iterdir()
-        if not path.name.startswith(".") and path.name not in SYSTEM_FOLDERS
+        if not path.name.startswith(".") and not is_system_folder(path.name)
     )
 
 

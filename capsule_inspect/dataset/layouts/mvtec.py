@@ -1,13 +1,10 @@
 """The layout of MVTec AD (Bergmann et al., 2021)."""
 
 from pathlib import Path
-from typing import Final
 
+from capsule_inspect.choices import split_of
 from capsule_inspect.dataset.layouts.discovery import Discovery
 from capsule_inspect.dataset.layouts.folders import discover_class_folders, folders_in
-
-_PARTS: Final = {"train": False, "test": True}
-"""The folders of class folders; only those of `test` have masks."""
 
 
 class MvtecAd:
@@ -26,8 +23,10 @@ class MvtecAd:
 
     def matches(self, root: Path) -> bool:
         """Tells whether a folder has a folder `train` or `test`."""
-        return not _PARTS.keys().isdisjoint(folder.name for folder in folders_in(root))
+        return bool({split_of(folder.name) for folder in folders_in(root)} & {"train", "test"})
 
     def discover(self, root: Path) -> Discovery:
-        """Finds its pictures and masks; see `discover_class_folders`."""
-        return discover_class_folders(root, self.name, _PARTS)
+        """Finds its pictures and masks, none in `train`; see `discover_class_folders`."""
+        splits = {folder.name: split_of(folder.name) for folder in folders_in(root)}
+        parts = {name: split != "train" for name, split in splits.items() if split}
+        return discover_class_folders(root, self.name, parts)

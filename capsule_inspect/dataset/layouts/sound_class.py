@@ -1,12 +1,11 @@
 """The class of parts without a defect, which people give many names."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from capsule_inspect.choices import GOOD
+from capsule_inspect.choices import GOOD, plain_name
 from capsule_inspect.dataset.layouts.discovery import Discovery
 from capsule_inspect.errors import DataError
 from capsule_inspect.text import suggest
@@ -26,7 +25,7 @@ def means_good(name: str) -> bool:
         >>> means_good("No-Defect"), means_good("MT_Free")
         (True, False)
     """
-    return re.sub(r"[\W_]", "", name).lower() in _NAMES
+    return plain_name(name) in _NAMES
 
 
 def find_sound_class(labels: Iterable[str], wanted: str, source: Path) -> str:
@@ -54,7 +53,9 @@ def find_sound_class(labels: Iterable[str], wanted: str, source: Path) -> str:
                 "Rename one of them."
             )
         return wanted
-    named = {GOOD} & present or {label for label in present if means_good(label)}
+    named = {label for label in present if means_good(label)}
+    if wanted in named:
+        return wanted
     if len(named) > 1:
         raise DataError(
             f"'{source}' has several classes that can be without a defect: "

@@ -2,25 +2,20 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
+from capsule_inspect.choices import plain_name, split_of
 from capsule_inspect.dataset.layouts.discovery import Discovery
-from capsule_inspect.dataset.layouts.folders import discover_class_folders, folders_in
-
-_SPLITS: Final = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-    "testing": "test",
-}
-"""The names of the folders, and the split that each stands for."""
+from capsule_inspect.dataset.layouts.folders import (
+    discover_class_folders,
+    folders_in,
+    trains_on_defects,
+)
 
 
 class SplitFolders:
     """Class folders in `train` and `val`, perhaps also in `test`; this split is kept.
+
+    It is not if `train` has none of the defects, since nothing could be learned of them.
 
     ```text
     train/good/a.png
@@ -37,16 +32,18 @@ class SplitFolders:
 
     def matches(self, root: Path) -> bool:
         """Tells whether a folder is split so."""
-        parts = {_SPLITS[each.name]: each for each in folders_in(root) if each.name in _SPLITS}
+        folders = folders_in(root)
+        parts = {split_of(each.name): each for each in folders if split_of(each.name)}
         if "train" not in parts or "val" in parts:
             return "train" in parts
-        is_mvtec = "ground_truth" in {each.name for each in folders_in(root)}
+        is_mvtec = "groundtruth" in {plain_name(each.name) for each in folders}
         return len(folders_in(parts["train"])) > 1 and not is_mvtec
 
     def discover(self, root: Path) -> Discovery:
         """Finds its pictures and masks, each picture with its split."""
-        found = discover_class_folders(root, self.name, dict.fromkeys(_SPLITS, True))
+        parts = {each.name: True for each in folders_in(root) if split_of(each.name)}
+        found = discover_class_folders(root, self.name, parts)
         pictures = tuple(
-            replace(each, split=_SPLITS[each.path.partition("/")[0]]) for each in found.pictures
+            replace(each, split=split_of(each.path.partition("/")[0])) for each in found.pictures
         )
-        return replace(found, pictures=pictures, is_split=True)
+        return replace(found, pictures=pictures, is_split=trains_on_defects(pictures))

@@ -447,3 +447,55 @@ def test_good_pictures_alone_are_for_measuring(tmp_path: Path, save_picture) -> 
         save_picture(tmp_path / f"good/{number}.png", np.full((20, 30, 3), number, np.uint8))
     (said,) = problems(tmp_path)
     assert "no model can be trained on this: add a folder for each kind of defect" in said.message
+
+
+@pytest.mark.parametrize("name", ["0_GT.png", "0-seg.png", "mask_0.png", "0_label.tif"])
+def test_a_picture_that_looks_like_the_mask_of_another_is_told(root, save_picture, name) -> None:
+    save_picture(root / "crack" / name, mask(*[255] * 20))
+    without, found = problems(root)
+    assert without.message == "It has no mask, but other pictures have one."
+    assert (found.path, found.fatal) == (f"crack/{name}", True)
+    assert found.message.startswith("It looks like a mask of crack/0.png. Put masks under masks/")
+    assert f"crack/{name}" not in fit(root)
+
+
+def test_pictures_of_black_and_white_are_no_masks_where_all_are(tmp_path, save_picture) -> None:
+    for number in range(3):
+        save_picture(tmp_path / f"good/{number}.png", mask(*[255] * (number + 1)))
+        save_picture(tmp_path / f"crack/{number}_1.png", mask(*[255] * (number + 9)))
+        save_picture(tmp_path / f"crack/{number}.png", mask(*[255] * (number + 90)))
+    assert not any(each.fatal or "black and white" in each.message for each in problems(tmp_path))
+
+
+def test_a_class_of_black_and_white_alone_is_told(root: Path, save_picture) -> None:
+    for number in range(3):
+        save_picture(root / f"seg/{number}x.png", mask(*[255] * (number + 9)))
+        save_picture(root / f"masks/seg/{number}x.png", mask(255))
+    (found,) = problems(root)
+    assert found.message.startswith("All pictures of the class `seg` are black and white alone.")
+    assert not found.fatal
+
+
+def test_masks_that_are_all_full_are_told(root: Path, save_picture) -> None:
+    for number in range(3):
+        save_picture(root / f"masks/crack/{number}.png", mask(*[255] * 192))
+    (found,) = problems(root)
+    assert found.message.startswith("Each mask of the class `crack` marks its whole picture.")
+    assert not found.fatal
+
+
+def test_classes_that_differ_in_case_are_told_once(root: Path, save_picture) -> None:
+    for number in range(3):
+        save_picture(root / f"Crack/{number}.png", picture(50 + number))
+        save_picture(root / f"masks/Crack/{number}.png", mask(255))
+    (found,) = problems(root)
+    assert (
+        found.message == "The classes `Crack` and `crack` differ in case alone; they count as two."
+    )
+
+
+def test_a_folder_that_is_taken_for_masks_is_named_if_they_have_no_pictures(root, save_picture):
+    save_picture(root / "labels/9.png", picture(9))
+    first, second = problems(root)
+    assert first.message == "The folder `labels` is taken for masks. If it is a class, rename it."
+    assert (second.path, second.fatal) == ("labels/9.png", True)

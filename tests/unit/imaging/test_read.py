@@ -442,6 +442,14 @@ def test_a_colour_mask_is_its_largest_channel_without_alpha(tmp_path):
     assert read_mask(write(tmp_path, ".png", stored[:, :, :3])).tolist() == [[0, 3, 9]]
 
 
+@pytest.mark.parametrize("colour", [(255, 255, 255), (0, 0, 0), (0, 0, 255)])
+@pytest.mark.parametrize(("alpha", "read"), [([0, 128, 255], [0, 128, 255]), ([255] * 3, None)])
+def test_a_mask_of_one_colour_is_its_alpha_if_that_varies(tmp_path, colour, alpha, read):
+    stored = np.array([[(*colour, each) for each in alpha]], np.uint8)
+    expected = [read or [max(colour)] * 3]
+    np.testing.assert_array_equal(read_mask(write(tmp_path, ".png", stored)), expected)
+
+
 def test_a_mask_is_turned_like_its_picture(tmp_path):
     stored = np.arange(6, dtype=np.uint8).reshape(2, 3)
     path = tmp_path / "turned.png"

@@ -1,3 +1,4 @@
+import codecs
 import os
 import unicodedata
 from pathlib import Path, PurePosixPath
@@ -26,6 +27,27 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
     return tmp_path
+
+
+def make(*names: str, at: str = ".") -> None:
+    for name in names:
+        Path(at, name).parent.mkdir(parents=True, exist_ok=True)
+        Path(at, name).touch()
+
+
+@pytest.fixture
+def shut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder `in` of a.png and the folder `shut` with b.png, which may not be listed."""
+    monkeypatch.chdir(tmp_path)
+    make("in/a.png", "in/shut/b.png")
+    scandir = os.scandir
+
+    def refuse(folder):
+        if str(folder).endswith("shut"):
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
 
 
 def paths(*inputs: str, recursive: bool = False) -> list[str]:
@@ -315,9 +337,13 @@ def test_names_that_a_share_would_fold_get_a_digest(tmp_path, monkeypatch):
 
 
 class TestListsAndFolders:
-    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+    @pytest.mark.parametrize(
+        "encoding",
+        ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"],
+    )
     def test_lists_may_have_a_byte_order_mark(self, tmp_path, encoding):
-        mark = {"utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff"}.get(encoding, b"")
+        marks = {"utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE}
+        mark = {**marks, "utf-32-be": codecs.BOM_UTF32_BE}.get(encoding, b"")
         text = "a.png\r\nPrüfung 品.png\r\n"
         (tmp_path / "list.txt").write_bytes(mark + text.encode(encoding))
         assert read_list(f"@{tmp_path}/list.txt") == ["a.png", "Prüfung 品.png"]
@@ -326,6 +352,37 @@ class TestListsAndFolders:
         (tmp_path / "list.txt").write_bytes(b"\xff\xfea\x00\x00\xd8")
         with pytest.raises(UsageError, match="begins as UTF-16, but is damaged"):
             read_list(f"@{tmp_path}/list.txt")
+
+    @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+    def test_a_list_without_a_byte_order_mark_is_refused(self, tmp_path, encoding):
+        (tmp_path / "list.txt").write_bytes("品/a.png\r\n品/b.png\r\n".encode(encoding))
+        with pytest.raises(UsageError, match=r"has no byte order mark\. Save it as UTF-8"):
+            read_list(f"@{tmp_path}/list.txt")
+
+    def test_a_list_from_stdin_is_called_so(self, tmp_path, monkeypatch):
+        (tmp_path / "list").write_bytes("a.png".encode("utf-16-le"))
+        with (tmp_path / "list").open() as stream:
+            monkeypatch.setattr("sys.stdin", stream)
+            with pytest.raises(UsageError, match="The list from stdin cannot be read: it seems"):
+                read_list("-")
+
+    @pytest.mark.parametrize("data", [b"./a b.png\0./c\nd.png\0", b"./a b.png\0./c\xe9.png"])
+    def test_names_may_end_with_null_characters(self, tmp_path, data):
+        (tmp_path / "list").write_bytes(data)
+        named = [os.fsencode(text) for text in read_list(f"@{tmp_path}/list")]
+        assert named == [name for name in data.split(b"\0") if name]
+
+    @pytest.mark.usefixtures("tree")
+    def test_a_null_character_within_a_line_is_refused(self):
+        Path("list.txt").write_bytes(b"pics/b.png\npics/a\0.png\n")
+        with pytest.raises(UsageError, match=r"'pics/a\\0\.png' does not exist: no name can hold"):
+            expand_inputs(["@list.txt"])
+
+    def test_patterns_start_from_the_list_as_paths_do(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        make("far[1]/a.png", "far[1]/deep/b.png")
+        Path("far[1]/list.txt").write_text("**/*.png\n")
+        assert paths("@far[1]/list.txt") == ["far[1]/a.png", "far[1]/deep/b.png"]
 
     def test_paths_start_from_the_list_if_only_there_something_lies(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
@@ -362,31 +419,81 @@ class TestListsAndFolders:
 
     def test_folders_of_thumbnails_are_left_out_and_counted(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
-        for name in ("a.png", "@eaDir/a.png/THUMB.jpg", "b/#recycle/b.png", "b/__MACOSX/._c.png"):
-            (tmp_path / "nas" / name).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / "nas" / name).touch()
+        make("a.png", "@eaDir/a.png/THUMB.jpg", "b/#recycle/b.png", "b/__MACOSX/._c.png", at="nas")
         said = []
         (picture,) = expand_inputs(["nas"], recursive=True, say=said.append)
         assert picture.path == "nas/a.png"
         (sentence,) = said
         assert sentence.startswith("Left out 2 pictures in folders that systems keep")
 
-    def test_a_closed_subfolder_is_a_row_of_its_own(self, tmp_path, monkeypatch):
-        monkeypatch.chdir(tmp_path)
-        for name in ("in/a.png", "in/shut/b.png"):
-            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / name).touch()
-        scandir = os.scandir
-
-        def refuse(folder):
-            if str(folder).endswith("shut"):
-                raise PermissionError(13, "Permission denied", str(folder))
-            return scandir(folder)
-
-        monkeypatch.setattr(os, "scandir", refuse)
-        picture, closed = expand_inputs(["in"], recursive=True)
+    @pytest.mark.usefixtures("shut")
+    @pytest.mark.parametrize(("named", "recursive"), [("in", True), ("in/**/*.png", False)])
+    def test_a_closed_subfolder_is_a_row_of_its_own(self, named, recursive):
+        picture, closed = expand_inputs([named], recursive)
         assert (picture.path, closed.path) == ("in/a.png", "in/shut")
         with pytest.raises(PictureError, match="'in/shut' cannot be listed: Permission denied"):
             closed.read(10)
+
+    @pytest.mark.usefixtures("shut")
+    @pytest.mark.parametrize("named", ["in/shut", "in/shut/*.png"])
+    def test_a_closed_folder_itself_is_refused(self, named):
         with pytest.raises(UsageError, match="'in/shut' cannot be listed"):
-            expand_inputs(["in/shut"])
+            expand_inputs([named])
+
+    @pytest.mark.usefixtures("shut")
+    def test_a_pattern_that_leads_past_a_closed_folder_does_not_speak_of_it(self):
+        assert paths("in/*.png") == ["in/a.png"]
+
+    def test_a_file_in_a_closed_folder_is_a_row(self, tmp_path, monkeypatch):
+        def refuse(file):
+            raise PermissionError(13, "Permission denied", str(file))
+
+        monkeypatch.setattr(Path, "lstat", refuse)
+        monkeypatch.setattr(Path, "stat", refuse)
+        (picture,) = expand_inputs([f"{tmp_path}/a.png"])
+        with pytest.raises(PictureError, match="Permission denied"):
+            picture.read(10)
+
+
+class TestPatternsAndFolders:
+    """Patterns leave out what folders leave out."""
+
+    @pytest.fixture(autouse=True)
+    def inside(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+
+    def test_folders_of_systems_are_left_out_and_counted(self):
+        make("nas/a.png", "nas/@eaDir/a.png/T.png", "nas/b/#Recycle/b.png", "nas/@tmp/c.jpg")
+        said = []
+        (picture,) = expand_inputs(["nas/**/*.png"], say=said.append)
+        assert picture.path == "nas/a.png"
+        assert [each.split(",")[0] for each in said] == [
+            "Left out 2 pictures in folders that systems keep for themselves"
+        ]
+
+    @pytest.mark.parametrize("pattern", ["nas/#recycle/*.png", "*/#recycle/*", "**/#Recycle/*.png"])
+    def test_folders_of_systems_that_are_named_are_looked_into(self, pattern):
+        make("nas/a.png", "nas/#recycle/b.png", "nas/#Recycle/b.png")
+        said = []
+        (picture,) = expand_inputs([pattern], say=said.append)
+        assert picture.name.endswith("b.png")
+        assert not said
+
+    @pytest.mark.parametrize("pattern", ["set/**/*.png", "set/**", "s*/*/*/*"])
+    def test_masks_are_left_out_and_counted(self, pattern):
+        make("good/0.png", "crack/1.jpg", "masks/crack/1.png", at="set/x")
+        said = []
+        found = [
+            each.path for each in expand_inputs(["set/x/good/0.png", pattern], say=said.append)
+        ]
+        assert set(found) <= {"set/x/good/0.png", "set/x/crack/1.jpg"}
+        assert bool(said) == (pattern != "s*/*/*/*")
+
+    def test_masks_that_are_named_are_looked_into(self):
+        make("set/crack/1.jpg", "set/masks/crack/1.png")
+        assert paths("set/masks/*/*.png") == ["set/masks/crack/1.png"]
+
+    def test_what_matches_nothing_but_masks_says_so(self):
+        make("set/crack/1.jpg", "set/masks/crack/1.png")
+        with pytest.raises(UsageError, match="matches no picture but those left out"):
+            expand_inputs(["set/**/*.png"])

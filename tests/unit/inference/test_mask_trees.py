@@ -12,6 +12,8 @@ from capsule_inspect.inference.mask_trees import split_masks
         (["crack/line/a.bmp"], ["masks/crack/line/a_mask.png"]),
         (["test/crack/0.png", "train/good/0.png"], ["ground_truth/crack/0_mask.png"]),
         (["pictures/0.png"], ["masks/0.png"]),
+        (["pictures/0.png"], ["Ground-Truth/0.png"]),
+        (["crack/0.png", "good/0.png"], ["crack/GT/0.png"]),
         (["a.png"], ["masks/a.png"]),
         (["sets/1/good/a.png", "sets/2/good/b.png"], ["sets/2/masks/good/b.png"]),
     ],

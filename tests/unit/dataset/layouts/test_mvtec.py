@@ -50,3 +50,29 @@ def test_one_part_of_mvtec_is_enough_and_may_have_a_class_called_masks(
     assert found.layout == "MVTec AD"
     assert [picture.label for picture in found.pictures] == ["good", "masks"]
     assert found.stray_pictures == ("test/loose.png",)
+
+
+def test_folders_of_another_name_and_case_are_read_or_named(tmp_path: Path, touch) -> None:
+    touch(tmp_path, "Train/good/0.png", "TEST/crack/0.png", "Ground_Truth/crack/0_mask.png")
+    touch(tmp_path, "holdout/good/1.png", "holdout/2.png")
+    found = discover(tmp_path)
+    assert listed(found) == [
+        ("TEST/crack/0.png", "crack", ("Ground_Truth/crack/0_mask.png",)),
+        ("Train/good/0.png", "good", ()),
+    ]
+    assert found.stray_pictures == ("holdout/2.png", "holdout/good/1.png")
+
+
+def test_mvtec_ad_2_is_read_with_the_masks_in_its_test_folder(tmp_path: Path, touch) -> None:
+    touch(tmp_path, "train/good/0.png", "validation/good/1.png", "test_private/000.png")
+    touch(tmp_path, "test_public/good/2.png", "test_public/bad/3.png")
+    touch(tmp_path, "test_public/ground_truth/bad/3_mask.png")
+    found = discover(tmp_path)
+    assert listed(found) == [
+        ("test_public/bad/3.png", "bad", ("test_public/ground_truth/bad/3_mask.png",)),
+        ("test_public/good/2.png", "good", ()),
+        ("train/good/0.png", "good", ()),
+        ("validation/good/1.png", "good", ()),
+    ]
+    assert found.stray_pictures == ("test_private/000.png",)
+    assert not found.is_split  # nothing could be learned of the defects

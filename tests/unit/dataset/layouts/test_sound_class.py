@@ -42,9 +42,9 @@ def test_a_name_that_is_nearly_right_is_proposed(tmp_path, touch):
         discover(tmp_path, "MT_Fre")
 
 
-def test_good_itself_comes_before_other_names(tmp_path, touch):
+def test_data_good_decides_between_good_and_other_names(tmp_path, touch):
     touch(tmp_path, "good/a.png", "ok/a.png")
-    assert [each.label for each in discover(tmp_path).pictures] == ["good", "ok"]
+    assert [each.label for each in discover(tmp_path, "good").pictures] == ["good", "ok"]
 
 
 @pytest.mark.parametrize(
@@ -52,6 +52,7 @@ def test_good_itself_comes_before_other_names(tmp_path, touch):
     [
         (("good", "crack"), "fine", r"no class `fine`.* crack, good\."),
         (("good", "free"), "free", "a class `good` beside `free`"),
+        (("good", "OK", "crack"), "", r"OK, good\. Say which one is: data\.good=NAME"),
         (("ok", "normal", "crack"), "", r"normal, ok\. Say which one is: data\.good=NAME"),
     ],
 )

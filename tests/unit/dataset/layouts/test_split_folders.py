@@ -47,6 +47,8 @@ def test_a_new_split_is_drawn_where_it_is_asked_for(split, tmp_path):
     ("files", "layout"),
     [
         (("train/good/a.png", "valid/good/b.png"), "split folders"),
+        (("Train/good/a.png", "VAL/good/b.png"), "split folders"),
+        (("train/good/a.png", "dev/good/b.png"), "split folders"),
         (("train/good/a.png", "train/crack/b.png", "test/good/c.png"), "split folders"),
         (("train/good/a.png", "test/crack/b.png", "test/good/c.png"), "MVTec AD"),
         (("good/a.png", "train/good/b.png", "val/good/c.png"), "folder per class"),
@@ -73,3 +75,48 @@ def test_other_layouts_have_no_split_to_keep(tmp_path, touch):
     touch(tmp_path / "in", "good/a.png", "crack/b.png")
     with pytest.raises(DataError, match="no split of its own to keep"):
         prepare_dataset(tmp_path / "in", tmp_path / "out", DataSettings(), split="keep")
+
+
+@pytest.mark.parametrize("names", [("Train", "Val", "Test"), ("training", "dev", "testing")])
+def test_splits_are_known_by_other_names(tmp_path, touch, names):
+    for name in names:
+        touch(tmp_path, f"{name}/good/{name}.png", f"{name}/crack/{name}.png")
+    found = discover(tmp_path)
+    assert {each.path.split("/")[0]: each.split for each in found.pictures} == dict(
+        zip(names, ("train", "val", "test"), strict=True)
+    )
+    assert found.is_split
+
+
+def test_masks_mirror_the_splits_or_lie_in_them(tmp_path, touch):
+    touch(tmp_path, "train/good/0.png", "train/crack/1.png", "val/crack/1.png", "val/crack/2.png")
+    touch(tmp_path, "masks/train/crack/1.png", "val/masks/crack/1.png", "val/masks/2_mask.png")
+    found = discover(tmp_path)
+    assert {each.path: each.masks for each in found.pictures} == {
+        "train/good/0.png": (),
+        "train/crack/1.png": ("masks/train/crack/1.png",),
+        "val/crack/1.png": ("val/masks/crack/1.png",),
+        "val/crack/2.png": ("val/masks/2_mask.png",),
+    }
+    assert not found.stray_masks
+
+
+def test_what_is_no_split_is_left_out_with_a_word(split, tmp_path):
+    (split / "val").rename(split / "holdout")
+    prepared = prepare_dataset(split, tmp_path / "out", DataSettings())
+    said = [
+        each for each in prepared.problems if "neither as a class nor as a split" in each.message
+    ]
+    assert len(said) == 2 * PLACES["val"]
+    assert {each.path.split("/")[0] for each in said} == {"holdout"}
+
+
+def test_a_split_that_is_not_taken_is_told(split, tmp_path):
+    for part in PLACES:
+        (split / part / "crack").rename(split / part / "other")
+    (split / "train/other").rename(split / "val/crack")
+    settings = DataSettings()
+    prepared = prepare_dataset(split, tmp_path / "out", settings)
+    assert any("is not taken; --split keep takes it" in each.message for each in prepared.problems)
+    kept = prepare_dataset(split, tmp_path / "kept", settings, split="keep").data.samples
+    assert {each.path.split("/")[0] for each in kept if each.split == "val"} == {"val"}
