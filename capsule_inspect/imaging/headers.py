@@ -15,12 +15,8 @@ from capsule_inspect.imaging.avif import is_avif, read_avif_header
 from capsule_inspect.imaging.bmp import is_bmp, read_bmp_header
 from capsule_inspect.imaging.netpbm import is_netpbm, read_netpbm_header
 from capsule_inspect.imaging.picture import Header, Refusal
-from capsule_inspect.imaging.tiff import (
-    EXIF_PREFIX,
-    TIFF_SIGNATURES,
-    exif_orientation,
-    read_tiff_header,
-)
+from capsule_inspect.imaging.tiff import EXIF_PREFIX, TIFF_SIGNATURES, exif_orientation
+from capsule_inspect.imaging.tiff_forms import read_tiff_header
 
 _MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")
 """A marker, but no stuffed zero, TEM, restart marker or fill byte."""

@@ -23,6 +23,7 @@ from capsule_inspect.imaging.picture import (
     name_file,
     read_picture_file,
 )
+from capsule_inspect.imaging.tiff import with_orientation_1
 
 Decoded: TypeAlias = NDArray[Any]
 """uint8 or uint16: grey [H, W], BGR [H, W, 3] or BGRA [H, W, 4]."""
@@ -63,10 +64,7 @@ def decode_upright(data: bytes, name: str, max_pixels: int) -> tuple[Header, Dec
             f"{describe_limit(max_pixels)}; scale it down or cut it."
         )
     decoded = _imdecode(_for_opencv(data, header), name)
-    # OpenCV turns a TIFF upright, even where a flag tells it to ignore the orientation.
-    sideways = header.format == "tiff" and header.orientation >= 5
-    stored = (header.width, header.height) if sideways else (header.height, header.width)
-    if decoded.shape[:2] != stored:
+    if decoded.shape[:2] != (header.height, header.width):
         raise PictureError(
             f"{name} is damaged: its pixels are not of the size it declares; {COPY_AGAIN}."
         )
@@ -82,13 +80,15 @@ def decode_upright(data: bytes, name: str, max_pixels: int) -> tuple[Header, Dec
     is_alpha = header.fourth_is_alpha and header.format != "bmp"  # there, most readers ignore it
     if decoded.ndim == 3 and decoded.shape[2] == 4 and not is_alpha:
         decoded = np.ascontiguousarray(decoded[..., :3])
-    return header, decoded if header.format == "tiff" else _turn(decoded, header.orientation)
+    return header, _turn(decoded, header.orientation)
 
 
 def _for_opencv(data: bytes, header: Header) -> bytes:
     """Returns a file with the same picture in a form that OpenCV reads rightly."""
     if header.format == "bmp":
         return with_long_header(data)
+    if header.format == "tiff":
+        return with_orientation_1(data)
     return without_animation(data) if header.format == "png" and header.more else data
 
 
@@ -96,7 +96,7 @@ def _imdecode(data: bytes, name: str) -> Decoded:
     decoded: Decoded | None
     try:
         # The one flag that keeps 16 bits and alpha. In OpenCV 4 and 5 it ignores the EXIF
-        # orientation, except that of a TIFF.
+        # orientation, except that of a TIFF, which `with_orientation_1` takes away.
         decoded = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
         decoded = None
