@@ -59,9 +59,8 @@ def read_avif_header(data: bytes) -> Header:
     depths = [data[box.start + _VERSION + 1] for box in _of(properties, b"pixi")]
     bits = max(depths, default=8)
     width, height = max(sizes)
-    return Header(
-        "avif", width, height, _TURNS[turns.pop()], bits=bits if bits in CAMERA_BITS else None
-    )
+    white = 2**bits - 1 if bits in CAMERA_BITS else None
+    return Header("avif", width, height, _TURNS[turns.pop()], white=white)
 
 
 def _of(boxes: list[_Box], kind: bytes) -> list[_Box]:

@@ -37,4 +37,6 @@ def read_netpbm_header(data: bytes) -> Header:
     size = width * height * channels * (1 if highest == _BYTE else 2)
     if len(data) < header.end() + size:
         raise Refusal("is truncated: the file ends before its pixels do")
-    return Header("pnm", width, height, bits=bits if _BYTE < highest < 2**FILE_BITS - 1 else None)
+    # Cameras of fewer bits declare 65535, too.
+    is_sure = _BYTE < highest < 2**FILE_BITS - 1
+    return Header("pnm", width, height, white=highest if is_sure else None)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from capsule_inspect.errors import PictureError
 from capsule_inspect.files import StrPath
-from capsule_inspect.imaging.bit_depth import to_8_bit
+from capsule_inspect.imaging.bit_depth import to_8_bit, white_of
 from capsule_inspect.imaging.bmp import with_long_header
 from capsule_inspect.imaging.defect_mask import CLASS_NUMBERS
 from capsule_inspect.imaging.headers import read_header, without_animation
@@ -75,8 +75,6 @@ def decode_upright(data: bytes, name: str, max_pixels: int) -> tuple[Header, Dec
         )
     if decoded.ndim == 3 and decoded.shape[2] not in {3, 4}:
         raise PictureError(f"{name} has {decoded.shape[2]} channels; save it as RGB.")
-    if header.white_is_zero:
-        decoded = np.asarray(np.iinfo(decoded.dtype).max - decoded, decoded.dtype)
     is_alpha = header.fourth_is_alpha and header.format != "bmp"  # there, most readers ignore it
     if decoded.ndim == 3 and decoded.shape[2] == 4 and not is_alpha:
         decoded = np.ascontiguousarray(decoded[..., :3])
@@ -149,14 +147,15 @@ def decode_picture(
         name: The subject of messages about it, such as `The file 'a.png'`.
         max_pixels: The most pixels to decode; checked before decoding.
         bits: The bits of 16 that the camera uses, from 9 to 16; None for what the file says, or 16.
+            Ignored where the form of the file says it for sure, as that of a PGM; see `to_8_bit`.
 
     Raises:
         PictureError: The content is no whole picture, is too large, has values other than 8 or 16
-            bits or of more than `bits`, or cannot be decoded.
+            bits or above what `bits` or the file allows, or cannot be decoded.
     """
     header, decoded = decode_upright(data, name, max_pixels)
     warnings = ["The file holds several pictures; this is the first."] if header.more else []
-    values, doubts = to_8_bit(decoded, name, header.bits, bits)
+    values, doubts = to_8_bit(decoded, name, header, bits)
     warnings += doubts
     if values.ndim == 2:
         if header.clear_level is not None and (decoded == header.clear_level).any():
@@ -166,25 +165,23 @@ def decode_picture(
     elif values.shape[2] == 3:
         rgb = cv2.cvtColor(values, cv2.COLOR_BGR2RGB, dst=values)  # in place
     else:
-        # OpenCV multiplies most TIFF colours by their alpha, but never those of PNG and WebP.
-        rgb = _on_white(values[:, :, [2, 1, 0, 3]], header.format == "tiff")
+        rgb = _on_white(values[:, :, [2, 1, 0, 3]], header.alpha_is_multiplied)
         if (values[:, :, 3] < 255).any():
             warnings.append(_ON_WHITE)
     return LoadedPicture(np.ascontiguousarray(rgb, dtype=np.uint8), tuple(warnings))
 
 
-def _on_white(rgba: Picture, maybe_multiplied: bool) -> Picture:
+def _on_white(rgba: Picture, is_multiplied: bool) -> Picture:
     """Blends [H, W, 4] with white.
 
     Args:
         rgba: Colours and alpha.
-        maybe_multiplied: Whether the colours may be multiplied by alpha already. They are, if none
-            exceeds its alpha.
+        is_multiplied: Whether the colours are multiplied by alpha already.
     """
     rgb, alpha = rgba[:, :, :3].astype(np.uint16), rgba[:, :, 3:].astype(np.uint16)
     white = 255 - alpha
-    if maybe_multiplied and bool((rgb <= alpha).all()):
-        return (rgb + white).astype(np.uint8)
+    if is_multiplied:
+        return np.asarray(np.minimum(rgb + white, 255), np.uint8)
     return ((rgb * alpha + 255 * white + 127) // 255).astype(np.uint8)
 
 
@@ -224,9 +221,12 @@ def read_mask(path: StrPath) -> NDArray[np.uint8]:
         PictureError: As for `read_picture`.
     """
     data = read_picture_file(path, MAX_PIXELS)
-    _, decoded = decode_upright(data, name_file(path), MAX_PIXELS)
+    header, decoded = decode_upright(data, name_file(path), MAX_PIXELS)
     values = decoded if decoded.ndim == 2 else decoded[:, :, :3].max(axis=2)
     highest = int(values.max(initial=0))
+    if header.white_is_zero:
+        values = white_of(highest, header) - values
+        highest = int(values.max(initial=0))
     if highest > _MOST_OBJECTS:
         values = values.astype(np.uint32) * 255 // highest
     elif highest > 255:

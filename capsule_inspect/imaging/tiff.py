@@ -4,6 +4,8 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from capsule_inspect.imaging.picture import Refusal
+
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*")
 """The first bytes of a little-endian and of a big-endian TIFF."""
 
@@ -92,6 +94,39 @@ def _entries(data: bytes) -> tuple[int, int]:
 
 def _order(data: bytes) -> str:
     return "<" if data.startswith(b"II") else ">"
+
+
+class Directory:
+    """The first directory of a TIFF, by its tags.
+
+    Args:
+        data: The whole file. It begins with one of `TIFF_SIGNATURES`.
+
+    Raises:
+        Refusal: Values lie behind the end of the file.
+        struct.error: The file ends inside its directory.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._fields: dict[int, Field] = {}
+        for field in read_fields(data):
+            if field.end > len(data):
+                raise Refusal("is truncated: the TIFF ends before its directory does")
+            self._fields.setdefault(field.tag, field)  # the first of two counts, as in libtiff
+
+    def values(self, tag: int) -> tuple[int, ...]:
+        """Returns the whole numbers of a tag; none without it."""
+        return read_integers(self._data, self._fields[tag]) if tag in self._fields else ()
+
+    def first(self, tag: int, default: int) -> int:
+        """Returns the first number of a tag, or the default without one."""
+        return (self.values(tag) or (default,))[0]
+
+    def text(self, tag: int) -> bytes:
+        """Returns the bytes of a tag; none without it."""
+        field = self._fields.get(tag)
+        return self._data[field.position : field.end] if field else b""
 
 
 ORIENTATION = 0x0112

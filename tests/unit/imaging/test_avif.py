@@ -13,7 +13,7 @@ DATA = avif(SMOOTH)
 
 def test_size_depth_and_turn_come_from_the_boxes():
     assert read_header(DATA, "It") == Header("avif", 32, 24)
-    assert read_header(FORMS["avif-10"].data, "It") == Header("avif", 32, 24, bits=10)
+    assert read_header(FORMS["avif-10"].data, "It") == Header("avif", 32, 24, white=1023)
     assert read_header(FORMS["avif-turned-right"].data, "It").orientation == 6
     assert read_header(FORMS["avif-turned-left"].data, "It").orientation == 8
 

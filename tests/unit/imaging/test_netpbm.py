@@ -11,7 +11,7 @@ from capsule_inspect.imaging.read import decode_picture
 
 def test_size_and_bits_come_from_the_header():
     assert read_header(netpbm(GREY), "It") == Header("pnm", 32, 24)
-    assert read_header(netpbm(RGB.astype(np.uint16) * 16, 4095), "It").bits == 12
+    assert read_header(netpbm(RGB.astype(np.uint16) * 16, 4095), "It").white == 4095
     assert read_header(netpbm(RGB, comment=b"# a\n# b\n"), "It") == Header("pnm", 32, 24)
 
 
