@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from capsule_inspect.errors import PictureError
 from capsule_inspect.files import StrPath
+from capsule_inspect.imaging import bmp, netpbm
 from capsule_inspect.imaging.bit_depth import to_8_bit, white_of
-from capsule_inspect.imaging.bmp import with_long_header
 from capsule_inspect.imaging.defect_mask import CLASS_NUMBERS
 from capsule_inspect.imaging.headers import read_header, without_animation
 from capsule_inspect.imaging.picture import (
@@ -83,11 +83,16 @@ def decode_upright(data: bytes, name: str, max_pixels: int) -> tuple[Header, Dec
 
 def _for_opencv(data: bytes, header: Header) -> bytes:
     """Returns a file with the same picture in a form that OpenCV reads rightly."""
-    if header.format == "bmp":
-        return with_long_header(data)
-    if header.format == "tiff":
-        return with_orientation_1(data)
-    return without_animation(data) if header.format == "png" and header.more else data
+    match header.format:
+        case "bmp":
+            return bmp.for_opencv(data)
+        case "pnm":
+            return netpbm.for_opencv(data)
+        case "tiff":
+            return with_orientation_1(data)
+        case "png" if header.more:
+            return without_animation(data)
+    return data
 
 
 def _imdecode(data: bytes, name: str) -> Decoded:
