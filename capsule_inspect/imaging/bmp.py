@@ -36,7 +36,7 @@ def read_bmp_header(data: bytes) -> Header:
         data: The whole file. It begins with BM.
 
     Raises:
-        Refusal: The file is truncated.
+        Refusal: The file is truncated, damaged, or of an unsupported kind.
         struct.error: The file ends inside its header.
     """
     pixels, header_size = struct.unpack_from("<II", data, 10)
@@ -61,8 +61,8 @@ def read_bmp_header(data: bytes) -> Header:
 
 
 def _is_mask_of_16(mask: int) -> bool:
-    """Tells whether a mask is a run of bits among 16."""
-    return 0 < mask < 2**16 and (mask // (mask & -mask) + 1) & (mask // (mask & -mask)) == 0
+    """Tells whether a mask is one run of bits among 16."""
+    return 0 < mask < 2**16 and "01" not in f"{mask:b}"
 
 
 def for_opencv(data: bytes) -> bytes:
