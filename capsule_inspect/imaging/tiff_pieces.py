@@ -10,7 +10,7 @@ from capsule_inspect.imaging.picture import CONVERT, Refusal
 from capsule_inspect.imaging.tiff import Directory
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 258, 259, 262, 266
-_SAMPLES_PER_PIXEL, _ROWS_PER_STRIP, _PLANAR = 277, 278, 284
+_SAMPLES_PER_PIXEL, _ROWS_PER_STRIP, _PLANAR, _SUBSAMPLING = 277, 278, 284, 530
 _STRIPS, _TILES, _TILE_WIDTH, _TILE_HEIGHT = (273, 279), (324, 325), 322, 323
 """`_STRIPS` and `_TILES` say where each piece begins, and how many bytes it has."""
 _BLACK_IS_ZERO, _RGB, _CMYK, _YCBCR = 1, 2, 5, 6
@@ -59,7 +59,7 @@ def require_all_pieces(data: bytes, tags: Directory) -> None:
         return
     shapes = _tiles(tags) if is_tiled else _strips(tags)
     compression = tags.first(_COMPRESSION, _UNCOMPRESSED)
-    if compression == _UNCOMPRESSED and len(starts) == 1:
+    if compression == _UNCOMPRESSED and len(starts) == 1 and not is_tiled:
         return  # libtiff works out the size by itself
     for start, size, shape in zip(starts, sizes, shapes, strict=False):
         piece = _Piece(start, size, *shape)
@@ -67,7 +67,7 @@ def require_all_pieces(data: bytes, tags: Directory) -> None:
             continue  # OpenCV refuses such a file, or works out the size
         if compression == _JPEG:
             _require_jpeg(data, piece, tags)
-        elif _is_of_bytes(tags):
+        elif max(tags.values(_BITS), default=1) <= 8:
             _require_rows(data, piece, compression, tags)
 
 
@@ -84,17 +84,22 @@ def _strips(tags: Directory) -> Iterator[tuple[int, int, bool]]:
             yield width, min(most, height - top), top + most >= height
 
 
-def _is_of_bytes(tags: Directory) -> bool:
-    """Tells whether libtiff itself makes the colours, and each pixel has all its channels."""
-    return max(tags.values(_BITS), default=1) <= 8 and tags.first(_PHOTOMETRIC, 1) != _YCBCR
+def _bytes_needed(piece: _Piece, tags: Directory) -> int:
+    """Returns how many bytes the rows of a piece have, decompressed."""
+    apart = tags.first(_PLANAR, 1) == _PLANES_APART
+    if tags.first(_PHOTOMETRIC, _BLACK_IS_ZERO) == _YCBCR and not apart:
+        # Blocks of so many grey values, with two of colour each (TIFF 6.0, p. 93).
+        across, down = (max(1, side) for side in (*tags.values(_SUBSAMPLING), 2, 2)[:2])
+        blocks = -(-piece.width // across) * -(-piece.height // down)
+        return blocks * (across * down + 2)
+    samples = 1 if apart else tags.first(_SAMPLES_PER_PIXEL, 1)
+    bits = max(tags.values(_BITS), default=1)
+    return (piece.width * samples * bits + 7) // 8 * piece.height
 
 
 def _require_rows(data: bytes, piece: _Piece, compression: int, tags: Directory) -> None:
     """Raises Refusal if a piece of up to 8 bits holds fewer bytes than its rows have."""
-    apart = tags.first(_PLANAR, 1) == _PLANES_APART
-    samples = 1 if apart else tags.first(_SAMPLES_PER_PIXEL, 1)
-    row = (piece.width * samples * max(tags.values(_BITS), default=1) + 7) // 8
-    needed = row * piece.height
+    needed = _bytes_needed(piece, tags)
     if compression == _UNCOMPRESSED:
         held = piece.size
     elif compression in _DEFLATE:

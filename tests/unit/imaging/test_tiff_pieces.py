@@ -104,6 +104,28 @@ def test_a_tile_is_whole_beyond_the_edges_of_the_picture():
         decode_picture(tiff_of(WIDTH, HEIGHT, tiles, tags), "It")
 
 
+def test_a_single_tile_that_is_too_short_is_truncated():
+    tags = {322: 32, 323: 32}
+    tile = np.pad(GREY, ((0, 12), (0, 2))).tobytes()
+    whole = tiff_of(WIDTH, HEIGHT, [tile], tags)
+    np.testing.assert_array_equal(decode_picture(whole, "It").pixels[..., 0], GREY)
+    with pytest.raises(PictureError, match="is truncated"):
+        decode_picture(tiff_of(WIDTH, HEIGHT, [tile[:-1]], tags), "It")
+
+
+@pytest.mark.parametrize(
+    ("subsampling", "size"),
+    # 8 x 6 pixels: the number of blocks across and down, and the values of each.
+    [([2, 1], 4 * 6 * 4), ([2, 2], 4 * 3 * 6), ([1, 1], 8 * 6 * 3)],
+)
+def test_colours_may_have_fewer_values_than_greys(subsampling, size):
+    tags = {258: [8, 8, 8], 259: 8, 262: 6, 277: 3, 530: subsampling}
+    data = tiff_of(8, 6, [zlib.compress(b"\x80" * size)], tags)
+    assert np.ptp(decode_picture(data, "It").pixels) <= 2
+    with pytest.raises(PictureError, match="is truncated"):
+        decode_picture(tiff_of(8, 6, [zlib.compress(bytes(size - 1))], tags), "It")
+
+
 SMOOTH = np.dstack(np.meshgrid(np.arange(32) * 7, np.arange(24) * 9, [90]))
 SMOOTH = SMOOTH.astype(np.uint8)
 JFIF = encode(".jpg", SMOOTH[..., ::-1], cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x111111)
