@@ -100,10 +100,11 @@ def _require_known_form(tags: Directory) -> None:
     if compression not in _COMPRESSIONS:
         raise Refusal(f"is a TIFF of compression {compression}, which cannot be read", CONVERT)
     samples, bits = tags.first(_SAMPLES_PER_PIXEL, 1), _bits(tags)
-    if samples == 2:
-        # OpenCV multiplies the grey by the alpha and drops the alpha, so the picture is lost.
-        raise Refusal("is a grey TIFF with transparency, which cannot be read", CONVERT)
     photometric = tags.first(_PHOTOMETRIC, _BLACK_IS_ZERO)
+    has_alpha = not {_MULTIPLIED, _UNMULTIPLIED}.isdisjoint(tags.values(_EXTRA_SAMPLES))
+    if samples == 2 or (has_alpha and photometric in {_WHITE_IS_ZERO, _BLACK_IS_ZERO}):
+        # Of two channels, OpenCV multiplies the grey by the alpha; it drops the alpha of all.
+        raise Refusal("is a grey TIFF with transparency, which cannot be read", CONVERT)
     if photometric not in (_DEEP_PHOTOMETRICS if bits > 8 else _BYTE_PHOTOMETRICS):
         kind = _NAMES.get(photometric, f"photometric interpretation {photometric}")
         raise Refusal(f"is a TIFF of {bits} bits of {kind}, which cannot be read", CONVERT)

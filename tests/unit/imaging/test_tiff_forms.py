@@ -25,6 +25,21 @@ def test_a_grey_tiff_with_transparency_is_refused():
         read_tiff_header(data)
 
 
+@pytest.mark.parametrize("extra", [[2, 0], [0, 1], [0, 0, 2]])
+def test_the_alpha_of_a_grey_tiff_may_come_later(extra):
+    samples = 1 + len(extra)
+    tags = {258: [8] * samples, 277: samples, 338: extra}
+    with pytest.raises(Refusal, match="is a grey TIFF with transparency"):
+        read_tiff_header(tiff_of(4, 6, [bytes(24 * samples)], tags))
+
+
+def test_further_channels_of_a_grey_tiff_are_left_out():
+    stored = noise(6, 4)
+    tags = {258: [8] * 3, 277: 3, 338: [0, 0]}
+    shown = decode_picture(tiff_of(4, 6, [stored.tobytes()], tags), "It").pixels
+    np.testing.assert_array_equal(shown, np.dstack([stored[..., 0]] * 3))
+
+
 def compressed_tiff(compression: int) -> bytes:
     data = tiff()
     field = data.index(struct.pack("<HHI", 259, 4, 1)) + 8
