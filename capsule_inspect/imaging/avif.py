@@ -16,10 +16,15 @@ class _Box(NamedTuple):
     end: int
 
 
+_SAVE_AGAIN = "save it again, or convert it to PNG"
 _PATH = (b"meta", b"iprp", b"ipco")
 """The boxes around the properties, from the outside in."""
 _VERSION = 4
 """Bytes of version and flags at the beginning of some boxes."""
+_FLAGS_AT, _DEEP, _TWELVE_BITS, _GREY = 2, 0x40, 0x20, 0x10
+"""The byte of `av1C` that holds the depth, and its bits (AV1 in ISOBMFF, 2.3)."""
+_RANGE_AT, _FULL = 10, 0x80
+"""The byte of `colr` with nclx that holds the range, and its bit (ISO/IEC 14496-12, 12.1.5)."""
 _TURNS = (1, 8, 3, 6)
 """The EXIF orientation of each turn of `irot`, in quarters against the clock."""
 
@@ -52,16 +57,37 @@ def read_avif_header(data: bytes) -> Header:
         struct.unpack_from(">II", data, box.start + _VERSION) for box in _of(properties, b"ispe")
     ]
     if not sizes:
-        raise Refusal("is damaged: the AVIF declares no size")
+        raise Refusal("is damaged: the AVIF declares no size", _SAVE_AGAIN)
     turns = {data[box.start] & 3 for box in _of(properties, b"irot")} or {0}
     if len(turns) > 1:
         raise Refusal("is an AVIF of several turned pictures, which cannot be read", CONVERT)
-    depths = [data[box.start + _VERSION + 1] for box in _of(properties, b"pixi")]
-    bits = max(depths, default=8)
+    streams = [_byte(data, box.start + _FLAGS_AT) for box in _of(properties, b"av1C")]
+    if not streams:
+        raise Refusal("is damaged: the AVIF declares no AV1 stream", _SAVE_AGAIN)
+    if all(flags & _GREY for flags in streams) and not _is_full_range(data, properties):
+        # OpenCV shows black as 16 and white as 235.
+        raise Refusal("is a grey AVIF of limited range, which cannot be read", CONVERT)
+    bits = max(_depth(flags) for flags in streams)
     width, height = max(sizes)
-    return Header(
-        "avif", width, height, _TURNS[turns.pop()], bits=bits if bits in CAMERA_BITS else None
-    )
+    white = 2**bits - 1 if bits in CAMERA_BITS else None
+    return Header("avif", width, height, _TURNS[turns.pop()], white=white)
+
+
+def _byte(data: bytes, position: int) -> int:
+    return int(struct.unpack_from(">B", data, position)[0])
+
+
+def _depth(flags: int) -> int:
+    return (12 if flags & _TWELVE_BITS else 10) if flags & _DEEP else 8
+
+
+def _is_full_range(data: bytes, properties: list[_Box]) -> bool:
+    """Tells whether each box of colours says that values go from 0 to the most of their bits."""
+    colours = [box.start for box in _of(properties, b"colr")]
+    ranges = [
+        _byte(data, start + _RANGE_AT) for start in colours if data.startswith(b"nclx", start)
+    ]
+    return bool(ranges) and all(value & _FULL for value in ranges)
 
 
 def _of(boxes: list[_Box], kind: bytes) -> list[_Box]:
@@ -74,7 +100,7 @@ def _properties(data: bytes) -> Iterator[_Box]:
     for kind in _PATH:
         inside = _of(list(_boxes(data, start, end)), kind)
         if not inside:
-            raise Refusal(f"is damaged: the AVIF has no box `{kind.decode()}`")
+            raise Refusal(f"is damaged: the AVIF has no box `{kind.decode()}`", _SAVE_AGAIN)
         _, start, end = inside[0]
         start += _VERSION if kind == b"meta" else 0
     return _boxes(data, start, end)

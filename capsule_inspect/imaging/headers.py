@@ -15,12 +15,8 @@ from capsule_inspect.imaging.avif import is_avif, read_avif_header
 from capsule_inspect.imaging.bmp import is_bmp, read_bmp_header
 from capsule_inspect.imaging.netpbm import is_netpbm, read_netpbm_header
 from capsule_inspect.imaging.picture import Header, Refusal
-from capsule_inspect.imaging.tiff import (
-    EXIF_PREFIX,
-    TIFF_SIGNATURES,
-    exif_orientation,
-    read_tiff_header,
-)
+from capsule_inspect.imaging.tiff import EXIF_PREFIX, TIFF_SIGNATURES, exif_orientation
+from capsule_inspect.imaging.tiff_forms import read_tiff_header
 
 _MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")
 """A marker, but no stuffed zero, TEM, restart marker or fill byte."""
@@ -41,12 +37,13 @@ def read_jpeg_header(data: bytes) -> Header:
     """
     size: tuple[int, int] | None = None
     orientation, scan_seen, end_seen, position = 0, False, False, 2
-    is_lossless = False
     while match := _MARKER.search(data, position):
         marker, position = match[1][0], match.end()
         if marker == _EOI:
             end_seen = True
             break
+        if marker == _JPEG_LS and size is None:
+            raise Refusal("is a JPEG-LS file", "convert it to PNG")
         if marker == _SOI:
             raise Refusal("is damaged: a second JPEG begins before the first one ends")
         (length,) = struct.unpack_from(">H", data, position)
@@ -58,13 +55,10 @@ def read_jpeg_header(data: bytes) -> Header:
         elif marker == _APP1 and data.startswith(EXIF_PREFIX, position + 2):
             # Skipped as a whole, so the markers of a thumbnail inside are not seen.
             orientation = orientation or exif_orientation(data[position + 2 : end])
-        is_lossless |= marker == _JPEG_LS
         scan_seen |= marker == _SOS
         position = end
     if not (end_seen and scan_seen):
         raise Refusal("is truncated: the JPEG ends before its end-of-image marker")
-    if size is None and is_lossless:
-        raise Refusal("is a JPEG-LS file", "convert it to PNG")
     if size is None:
         raise Refusal("is damaged: the JPEG declares no size")
     return Header("jpeg", size[1], size[0], orientation or 1)
@@ -264,7 +258,9 @@ def read_header(data: bytes, name: str) -> Header:
     - changed bytes in the pixels of other formats than PNG. A decoder may find them, but a JPEG
       decodes with wrong colours and a TIFF with black;
     - a forged end marker after a cut JPEG;
-    - a cut in a run-length BMP or a TIFF that does not declare the size of its data.
+    - a cut in a run-length BMP or a TIFF that does not declare the size of its data;
+    - a strip of LZW or CCITT in a TIFF that holds fewer rows than it must. Raw ones, Deflate and
+      PackBits are counted.
 
     Args:
         data: The whole file.

@@ -37,4 +37,25 @@ def read_netpbm_header(data: bytes) -> Header:
     size = width * height * channels * (1 if highest == _BYTE else 2)
     if len(data) < header.end() + size:
         raise Refusal("is truncated: the file ends before its pixels do")
-    return Header("pnm", width, height, bits=bits if _BYTE < highest < 2**FILE_BITS - 1 else None)
+    if _ends_in_two(data, header) and len(data) != header.end() + 1 + size:
+        raise Refusal("ends its header in CR and LF, so its pixels may begin at either", CONVERT)
+    # Cameras of fewer bits declare 65535, too.
+    is_sure = _BYTE < highest < 2**FILE_BITS - 1
+    return Header("pnm", width, height, white=highest if is_sure else None)
+
+
+def for_opencv(data: bytes) -> bytes:
+    """Returns a PGM or PPM with one character between header and pixels, as OpenCV wants it.
+
+    Args:
+        data: The whole file; `read_netpbm_header` takes it.
+    """
+    header = _HEADER.match(data)
+    if header is None or not _ends_in_two(data, header):
+        return data
+    return data[: header.end()] + data[header.end() + 1 :]
+
+
+def _ends_in_two(data: bytes, header: re.Match[bytes]) -> bool:
+    """Tells whether a header ends in CR and LF, as Windows writes lines."""
+    return data[header.end() - 1 : header.end() + 1] == b"\r\n"

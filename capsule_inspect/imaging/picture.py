@@ -102,8 +102,12 @@ class Header:
         more: Whether more pictures follow the first: frames of an animation, or pages.
         fourth_is_alpha: Whether the fourth of four channels is transparency, not another quantity
             such as infrared.
+        alpha_is_multiplied: Whether the decoded colours are multiplied by their alpha.
         white_is_zero: Whether values have to be inverted after decoding.
-        bits: The bits that its values of 16 bits use, if the file says so.
+        white: The decoded value of 16 bits that is white, where the form of the file says it for
+            sure.
+        bits: The bits that its values of 16 bits use, where a note in the file says so. In some
+            files the note and the values disagree.
         clear_level: The grey level that is transparent, in the decoded values; None if none is.
     """
 
@@ -113,6 +117,8 @@ class Header:
     orientation: int = 1
     more: bool = False
     fourth_is_alpha: bool = True
+    alpha_is_multiplied: bool = False
     white_is_zero: bool = False
+    white: int | None = None
     bits: int | None = None
     clear_level: int | None = None

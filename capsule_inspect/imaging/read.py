@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from capsule_inspect.errors import PictureError
 from capsule_inspect.files import StrPath
-from capsule_inspect.imaging.bit_depth import to_8_bit
-from capsule_inspect.imaging.bmp import with_long_header
+from capsule_inspect.imaging import bmp, netpbm
+from capsule_inspect.imaging.bit_depth import to_8_bit, white_of
 from capsule_inspect.imaging.defect_mask import CLASS_NUMBERS
 from capsule_inspect.imaging.headers import read_header, without_animation
 from capsule_inspect.imaging.picture import (
@@ -23,6 +23,7 @@ from capsule_inspect.imaging.picture import (
     name_file,
     read_picture_file,
 )
+from capsule_inspect.imaging.tiff import with_orientation_1
 
 Decoded: TypeAlias = NDArray[Any]
 """uint8 or uint16: grey [H, W], BGR [H, W, 3] or BGRA [H, W, 4]."""
@@ -63,10 +64,7 @@ def decode_upright(data: bytes, name: str, max_pixels: int) -> tuple[Header, Dec
             f"{describe_limit(max_pixels)}; scale it down or cut it."
         )
     decoded = _imdecode(_for_opencv(data, header), name)
-    # OpenCV turns a TIFF upright, even where a flag tells it to ignore the orientation.
-    sideways = header.format == "tiff" and header.orientation >= 5
-    stored = (header.width, header.height) if sideways else (header.height, header.width)
-    if decoded.shape[:2] != stored:
+    if decoded.shape[:2] != (header.height, header.width):
         raise PictureError(
             f"{name} is damaged: its pixels are not of the size it declares; {COPY_AGAIN}."
         )
@@ -77,26 +75,31 @@ def decode_upright(data: bytes, name: str, max_pixels: int) -> tuple[Header, Dec
         )
     if decoded.ndim == 3 and decoded.shape[2] not in {3, 4}:
         raise PictureError(f"{name} has {decoded.shape[2]} channels; save it as RGB.")
-    if header.white_is_zero:
-        decoded = np.asarray(np.iinfo(decoded.dtype).max - decoded, decoded.dtype)
     is_alpha = header.fourth_is_alpha and header.format != "bmp"  # there, most readers ignore it
     if decoded.ndim == 3 and decoded.shape[2] == 4 and not is_alpha:
         decoded = np.ascontiguousarray(decoded[..., :3])
-    return header, decoded if header.format == "tiff" else _turn(decoded, header.orientation)
+    return header, _turn(decoded, header.orientation)
 
 
 def _for_opencv(data: bytes, header: Header) -> bytes:
     """Returns a file with the same picture in a form that OpenCV reads rightly."""
-    if header.format == "bmp":
-        return with_long_header(data)
-    return without_animation(data) if header.format == "png" and header.more else data
+    match header.format:
+        case "bmp":
+            return bmp.for_opencv(data)
+        case "pnm":
+            return netpbm.for_opencv(data)
+        case "tiff":
+            return with_orientation_1(data)
+        case "png" if header.more:
+            return without_animation(data)
+    return data
 
 
 def _imdecode(data: bytes, name: str) -> Decoded:
     decoded: Decoded | None
     try:
         # The one flag that keeps 16 bits and alpha. In OpenCV 4 and 5 it ignores the EXIF
-        # orientation, except that of a TIFF.
+        # orientation, except that of a TIFF, which `with_orientation_1` takes away.
         decoded = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
         decoded = None
@@ -149,14 +152,15 @@ def decode_picture(
         name: The subject of messages about it, such as `The file 'a.png'`.
         max_pixels: The most pixels to decode; checked before decoding.
         bits: The bits of 16 that the camera uses, from 9 to 16; None for what the file says, or 16.
+            Ignored where the form of the file says it for sure, as that of a PGM; see `to_8_bit`.
 
     Raises:
         PictureError: The content is no whole picture, is too large, has values other than 8 or 16
-            bits or of more than `bits`, or cannot be decoded.
+            bits or above what `bits` or the file allows, or cannot be decoded.
     """
     header, decoded = decode_upright(data, name, max_pixels)
     warnings = ["The file holds several pictures; this is the first."] if header.more else []
-    values, doubts = to_8_bit(decoded, name, header.bits, bits)
+    values, doubts = to_8_bit(decoded, name, header, bits)
     warnings += doubts
     if values.ndim == 2:
         if header.clear_level is not None and (decoded == header.clear_level).any():
@@ -166,25 +170,23 @@ def decode_picture(
     elif values.shape[2] == 3:
         rgb = cv2.cvtColor(values, cv2.COLOR_BGR2RGB, dst=values)  # in place
     else:
-        # OpenCV multiplies most TIFF colours by their alpha, but never those of PNG and WebP.
-        rgb = _on_white(values[:, :, [2, 1, 0, 3]], header.format == "tiff")
+        rgb = _on_white(values[:, :, [2, 1, 0, 3]], header.alpha_is_multiplied)
         if (values[:, :, 3] < 255).any():
             warnings.append(_ON_WHITE)
     return LoadedPicture(np.ascontiguousarray(rgb, dtype=np.uint8), tuple(warnings))
 
 
-def _on_white(rgba: Picture, maybe_multiplied: bool) -> Picture:
+def _on_white(rgba: Picture, is_multiplied: bool) -> Picture:
     """Blends [H, W, 4] with white.
 
     Args:
         rgba: Colours and alpha.
-        maybe_multiplied: Whether the colours may be multiplied by alpha already. They are, if none
-            exceeds its alpha.
+        is_multiplied: Whether the colours are multiplied by alpha already.
     """
     rgb, alpha = rgba[:, :, :3].astype(np.uint16), rgba[:, :, 3:].astype(np.uint16)
     white = 255 - alpha
-    if maybe_multiplied and bool((rgb <= alpha).all()):
-        return (rgb + white).astype(np.uint8)
+    if is_multiplied:
+        return np.asarray(np.minimum(rgb + white, 255), np.uint8)
     return ((rgb * alpha + 255 * white + 127) // 255).astype(np.uint8)
 
 
@@ -224,9 +226,12 @@ def read_mask(path: StrPath) -> NDArray[np.uint8]:
         PictureError: As for `read_picture`.
     """
     data = read_picture_file(path, MAX_PIXELS)
-    _, decoded = decode_upright(data, name_file(path), MAX_PIXELS)
+    header, decoded = decode_upright(data, name_file(path), MAX_PIXELS)
     values = decoded if decoded.ndim == 2 else _shape_in(decoded)
     highest = int(values.max(initial=0))
+    if header.white_is_zero:
+        values = white_of(highest, header) - values
+        highest = int(values.max(initial=0))
     if highest > _MOST_OBJECTS:
         values = values.astype(np.uint32) * 255 // highest
     elif highest > 255:

@@ -1,19 +1,18 @@
 """TIFF directories, and the EXIF orientation, which other formats keep in one too."""
 
 import struct
-from collections.abc import Callable, Iterator
-from typing import NamedTuple, TypeAlias
+from collections.abc import Iterator
+from typing import NamedTuple
 
-from capsule_inspect.choices import CAMERA_BITS, FILE_BITS
-from capsule_inspect.imaging.picture import CONVERT, Header, Refusal
+from capsule_inspect.imaging.picture import Refusal
 
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*")
 """The first bytes of a little-endian and of a big-endian TIFF."""
 
 _TYPE_SIZES = dict(enumerate((1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), start=1))
 """Bytes per value of field types 1 to 12 (TIFF 6.0, p. 15 and 16) and of 13, IFD (supplement 1)."""
-_INTEGERS = {1: "B", 3: "H", 4: "I"}
-"""`struct` codes of BYTE, SHORT and LONG, the unsigned integers."""
+_INTEGERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I"}
+"""`struct` codes of the integers. libtiff takes each of them for any tag that is a number."""
 
 
 class Field(NamedTuple):
@@ -70,7 +69,7 @@ def has_next_page(data: bytes) -> bool:
 
 
 def read_integers(data: bytes, field: Field) -> tuple[int, ...]:
-    """Returns the values of a field; none if they are not unsigned integers of up to 32 bits.
+    """Returns the values of a field; none if they are not integers of up to 32 bits.
 
     Args:
         data: From the signature on.
@@ -95,6 +94,39 @@ def _entries(data: bytes) -> tuple[int, int]:
 
 def _order(data: bytes) -> str:
     return "<" if data.startswith(b"II") else ">"
+
+
+class Directory:
+    """The first directory of a TIFF, by its tags.
+
+    Args:
+        data: The whole file. It begins with one of `TIFF_SIGNATURES`.
+
+    Raises:
+        Refusal: Values lie behind the end of the file.
+        struct.error: The file ends inside its directory.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._fields: dict[int, Field] = {}
+        for field in read_fields(data):
+            if field.end > len(data):
+                raise Refusal("is truncated: the TIFF ends before its directory does")
+            self._fields.setdefault(field.tag, field)  # the first of two counts, as in libtiff
+
+    def values(self, tag: int) -> tuple[int, ...]:
+        """Returns the whole numbers of a tag; none without it."""
+        return read_integers(self._data, self._fields[tag]) if tag in self._fields else ()
+
+    def first(self, tag: int, default: int) -> int:
+        """Returns the first number of a tag, or the default without one."""
+        return (self.values(tag) or (default,))[0]
+
+    def text(self, tag: int) -> bytes:
+        """Returns the bytes of a tag; none without it."""
+        field = self._fields.get(tag)
+        return self._data[field.position : field.end] if field else b""
 
 
 ORIENTATION = 0x0112
@@ -122,103 +154,25 @@ def valid_orientation(values: tuple[int, ...]) -> int:
     return values[0] if len(values) == 1 and 1 <= values[0] <= 8 else 1
 
 
-_WIDTH, _HEIGHT, _COMPRESSION, _SAMPLES_PER_PIXEL = 256, 257, 259, 277
-_STRIPS, _TILES = (273, 279), (324, 325)
-"""The tags that say where each piece of a picture begins, and how many bytes it has."""
-_BITS, _PHOTOMETRIC, _PLANAR, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 258, 262, 284, 338, 339
-_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
-_PHOTOMETRICS = {3: "a palette", 4: "a mask", 5: "CMYK", 6: "YCbCr", 8: "CIELab"}
-_MAX_SAMPLE_VALUE = 281
-_PLANES_APART, _UNSPECIFIED, _FLOAT = 2, 0, 3
-"""Values of `_PLANAR`, of `_EXTRA_SAMPLES` and of `_SAMPLE_FORMAT` (TIFF 6.0, p. 37 to 80)."""
-_COMPRESSIONS = {1, 2, 3, 4, 5, 7, 8, 32773, 32946}
-"""None, CCITT, LZW, JPEG, Deflate (two numbers) and PackBits. For other compressions, OpenCV can
-return a black picture without an error."""
+def with_orientation_1(data: bytes) -> bytes:
+    """Returns a TIFF that says it is upright, whatever it said before.
 
-
-_Values: TypeAlias = Callable[[int], tuple[int, ...]]
-"""Returns the whole numbers of a tag; none without it."""
-
-
-def read_tiff_header(data: bytes) -> Header:
-    """Reads the first directory of a TIFF, and checks that the file holds all it points to.
+    libtiff turns some pictures by their orientation, and tiles one by one.
 
     Args:
-        data: The whole file. It begins with one of `TIFF_SIGNATURES`.
-
-    Raises:
-        Refusal: The file is truncated, damaged, or of an unsupported kind.
-        struct.error: The file ends inside its directory.
+        data: The whole file; `read_fields` takes it.
     """
-    fields: dict[int, Field] = {}
-    for field in read_fields(data):
-        if field.end > len(data):
-            raise Refusal("is truncated: the TIFF ends before its directory does")
-        fields.setdefault(field.tag, field)  # the first of two counts, as in libtiff
-
-    def values(tag: int) -> tuple[int, ...]:
-        return read_integers(data, fields[tag]) if tag in fields else ()
-
-    _require_whole(values, len(data))
-    _require_known_form(values)
-    return Header(
-        "tiff",
-        values(_WIDTH)[0],
-        values(_HEIGHT)[0],
-        valid_orientation(values(ORIENTATION)),
-        has_next_page(data),
-        # Without the tag, the fourth is alpha: OpenCV itself writes it so.
-        fourth_is_alpha=values(_EXTRA_SAMPLES)[:1] != (_UNSPECIFIED,),
-        white_is_zero=_bits(values) > 8 and values(_PHOTOMETRIC)[:1] == (_WHITE_IS_ZERO,),
-        bits=_bits_of_camera(values),
-    )
-
-
-def _require_whole(values: _Values, size: int) -> None:
-    """Raises Refusal if a file of a size in bytes does not hold all pixels of the first page."""
-    starts, sizes = values(_STRIPS[0]), values(_STRIPS[1])
-    if not starts:
-        starts, sizes = values(_TILES[0]), values(_TILES[1])
-    if not (starts and values(_WIDTH) and values(_HEIGHT)):
-        raise Refusal("is damaged: the TIFF's first page declares no size or no pixels")
-    # Files of the nineties may lack the sizes. Then only the starts can be checked.
-    ends = [start + size for start, size in zip(starts, sizes or [1] * len(starts), strict=False)]
-    if max((*starts, *ends)) > size:
-        raise Refusal("is truncated: the TIFF ends before its pixels do")
-
-
-def _require_known_form(values: _Values) -> None:
-    """Raises Refusal for what OpenCV reads wrongly without a word, or not at all."""
-    compression = values(_COMPRESSION)
-    if compression and compression[0] not in _COMPRESSIONS:
-        raise Refusal(f"is a TIFF of compression {compression[0]}, which cannot be read", CONVERT)
-    if values(_SAMPLES_PER_PIXEL) == (2,):
-        # OpenCV multiplies the grey by the alpha and drops the alpha, so the picture is lost.
-        raise Refusal("is a grey TIFF with transparency, which cannot be read", CONVERT)
-    samples, bits = (values(_SAMPLES_PER_PIXEL) or (1,))[0], _bits(values)
-    photometric = (values(_PHOTOMETRIC) or (_BLACK_IS_ZERO,))[0]
-    # OpenCV hands on the values of more than 8 bits as they are stored.
-    if bits > 8 and samples > 1 and values(_PLANAR) == (_PLANES_APART,):
-        raise Refusal(f"is a TIFF of {bits} bits with planes apart, which cannot be read", CONVERT)
-    if bits > 8 and photometric not in {_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB}:
-        kind = _PHOTOMETRICS.get(photometric, f"photometric interpretation {photometric}")
-        raise Refusal(f"is a TIFF of {bits} bits of {kind}, which cannot be read", CONVERT)
-    if values(_SAMPLE_FORMAT)[:1] == (_FLOAT,) and bits < 32:
-        raise Refusal(
-            f"holds floating-point values of {bits} bits, of which nobody knows the range"
-        )
-
-
-def _bits(values: _Values) -> int:
-    return max(values(_BITS) or (1,))
-
-
-def _bits_of_camera(values: _Values) -> int | None:
-    """Returns the bits that a TIFF of 16 bits uses, if its highest value is that of all of them.
-
-    Some programs write the highest value that happens to be there, which says nothing.
-    """
-    highest = max(values(_MAX_SAMPLE_VALUE), default=0)
-    bits = highest.bit_length()
-    is_known = _bits(values) == FILE_BITS and bits in CAMERA_BITS and highest == 2**bits - 1
-    return bits if is_known else None
+    order, (first, end) = _order(data), _entries(data)
+    upright = struct.pack(order + "HHIHH", ORIENTATION, 3, 1, 1, 0)
+    (tag,) = struct.unpack_from("2s", upright)
+    turned = [
+        entry
+        for entry in range(first, end, 12)
+        if data.startswith(tag, entry) and not data.startswith(upright, entry)
+    ]
+    if not turned:
+        return data
+    changed = bytearray(data)
+    for entry in turned:
+        changed[entry : entry + 12] = upright
+    return bytes(changed)

@@ -98,6 +98,37 @@ def test_each_form_of_tiff_shows_the_pixels_of_tifffile_or_is_refused():
     assert {f"{dtype} {kind} contig {order}" for dtype, kind, order in common} <= read
 
 
+UPRIGHT = {
+    1: lambda stored: stored,
+    2: np.fliplr,
+    3: lambda stored: np.rot90(stored, 2),
+    4: np.flipud,
+    5: lambda stored: np.rot90(np.fliplr(stored), 1),
+    6: lambda stored: np.rot90(stored, -1),
+    7: lambda stored: np.rot90(np.fliplr(stored), -1),
+    8: lambda stored: np.rot90(stored, 1),
+}
+
+
+@pytest.mark.parametrize("orientation", UPRIGHT)
+@pytest.mark.parametrize("tile", [None, (16, 16)])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_turned_tiff_is_shown_upright(orientation, tile, dtype, channels):
+    file = io.BytesIO()
+    tifffile.imwrite(
+        file,
+        values(dtype, channels),
+        photometric="rgb" if channels == 3 else "minisblack",
+        tile=tile,
+        compression="zlib",
+        extratags=[(274, "H", 1, orientation, True)],
+        metadata=None,
+    )
+    shown = decode_picture(file.getvalue(), "It").pixels
+    np.testing.assert_array_equal(shown, UPRIGHT[orientation](by_tifffile(file.getvalue())))
+
+
 @pytest.mark.parametrize("extra", ["unspecified", "unassalpha", "assocalpha"])
 def test_the_fourth_channel_of_a_tiff_is_what_the_file_says(extra):
     pixels = values("uint8", 4)

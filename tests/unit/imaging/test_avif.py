@@ -1,6 +1,8 @@
+import cv2
 import numpy as np
 import pytest
 from odd_forms import FORMS, SMOOTH, avif
+from picture_bytes import encode
 
 from capsule_inspect.errors import PictureError
 from capsule_inspect.imaging.avif import is_avif
@@ -13,7 +15,7 @@ DATA = avif(SMOOTH)
 
 def test_size_depth_and_turn_come_from_the_boxes():
     assert read_header(DATA, "It") == Header("avif", 32, 24)
-    assert read_header(FORMS["avif-10"].data, "It") == Header("avif", 32, 24, bits=10)
+    assert read_header(FORMS["avif-10"].data, "It") == Header("avif", 32, 24, white=1023)
     assert read_header(FORMS["avif-turned-right"].data, "It").orientation == 6
     assert read_header(FORMS["avif-turned-left"].data, "It").orientation == 8
 
@@ -52,3 +54,34 @@ def test_boxes_without_a_size_are_damage():
 @pytest.mark.parametrize("data", [b"", b"\0\0\0\x18ftypheic" + bytes(12), b"ftypavif"])
 def test_other_content_is_none(data):
     assert not is_avif(data)
+
+
+@pytest.mark.parametrize("bits", [10, 12])
+def test_the_depth_comes_from_the_stream(bits):
+    deep = SMOOTH.astype(np.uint16) * 2 ** (bits - 8)
+    options = (cv2.IMWRITE_AVIF_DEPTH, bits, cv2.IMWRITE_AVIF_QUALITY, 100)
+    data = encode(".avif", deep[..., ::-1], *options)
+    assert read_header(data, "It").white == 2**bits - 1
+    assert read_header(data.replace(b"pixi", b"free"), "It").white == 2**bits - 1
+    with pytest.raises(PictureError, match=r"^It is damaged: the AVIF declares no AV1 stream"):
+        read_header(data.replace(b"av1C", b"free"), "It")
+
+
+def test_a_grey_picture_of_limited_range_is_refused():
+    """OpenCV would show its black as 16, and its white as 235."""
+    grey = SMOOTH[..., 0]
+    full = avif(grey, subsampling="4:0:0", range="full")
+    shown = decode_picture(full, "It").pixels
+    assert np.abs(shown.astype(int) - grey[..., None]).max() <= 2
+    with pytest.raises(PictureError, match=r"^It is a grey AVIF of limited range"):
+        decode_picture(avif(grey, subsampling="4:0:0", range="limited"), "It")
+    with pytest.raises(PictureError, match=r"^It is a grey AVIF of limited range"):
+        decode_picture(full.replace(b"nclx", b"free"), "It")  # it says nothing of the range
+
+
+@pytest.mark.parametrize("pixels", [SMOOTH, np.dstack([SMOOTH, SMOOTH[..., :1]])])
+def test_colours_of_limited_range_are_stretched(pixels):
+    limited, full = (
+        decode_picture(avif(pixels, range=name), "It").pixels for name in ("limited", "full")
+    )
+    assert np.abs(limited.astype(int) - full).max() <= 4

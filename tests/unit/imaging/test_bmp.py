@@ -64,3 +64,60 @@ def test_another_order_of_channels_is_refused_by_name():
     masks = struct.pack("<III", 0xFF, 0xFF00, 0xFF0000)
     with pytest.raises(PictureError, match="is a BMP with channels in a rare order"):
         decode_picture(bmp(info(32, 3), rows(np.dstack([RGB, INDEX])), masks), "x")
+
+
+@pytest.mark.parametrize("size", [40, 52])
+def test_another_order_after_a_short_header_is_refused(size):
+    masks = struct.pack("<III", 0xFF, 0xFF00, 0xFF0000)
+    header = info(32, 3)[:40] + masks
+    header = struct.pack("<I", size) + header[4:]
+    with pytest.raises(PictureError, match="is a BMP with channels in a rare order"):
+        decode_picture(bmp(header, rows(BGRX)), "x")
+    usual = header[:40] + MASKS
+    assert np.array_equal(decode_picture(bmp(usual, rows(BGRX)), "x").pixels, RGB)
+
+
+LEVELS_OF_16 = np.random.default_rng(2).integers(0, 2**16, (HEIGHT, WIDTH)).astype(np.uint16)
+
+
+def by_masks(words: np.ndarray, *masks: int) -> np.ndarray:
+    """The colours of 16 bits: each channel's share of its own most, in 255."""
+    shares = [(words & mask) / mask for mask in masks]
+    return np.rint(np.dstack(shares) * 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("size", [40, 52, 56, 108, 124])
+@pytest.mark.parametrize(
+    "masks",
+    [(0x7C00, 0x3E0, 0x1F), (0xF800, 0x7E0, 0x1F), (0x1F, 0x7E0, 0xF800), (0xF00, 0xF0, 0xF)],
+)
+@pytest.mark.parametrize("from_below", [True, False])
+def test_16_bits_span_the_whole_range(size, masks, from_below):
+    first = info(16, 3, HEIGHT if from_below else -HEIGHT)
+    fields = struct.pack("<III", *masks)
+    header = struct.pack("<I", size) + first[4:] + fields + bytes(max(0, size - 52))
+    shown = decode_picture(bmp(header, rows(LEVELS_OF_16, from_below)), "x").pixels
+    np.testing.assert_array_equal(shown, by_masks(LEVELS_OF_16, *masks))
+
+
+@pytest.mark.parametrize("width", [5, 6])
+def test_16_bits_without_masks_have_5_for_each_channel(width):
+    words = LEVELS_OF_16[:, :width]
+    header = info(16)[:4] + struct.pack("<i", width) + info(16)[8:]
+    shown = decode_picture(bmp(header, rows(words)), "x").pixels
+    np.testing.assert_array_equal(shown, by_masks(words, 0x7C00, 0x3E0, 0x1F))
+
+
+@pytest.mark.parametrize("mask", [0, 0xA0, 0x1F0000])
+def test_masks_that_are_no_run_of_16_bits_are_refused(mask):
+    masks = struct.pack("<III", 0x7C00, 0x3E0, mask)
+    with pytest.raises(PictureError, match="is a BMP with channels in a rare order"):
+        decode_picture(bmp(info(16, 3), rows(LEVELS_OF_16), masks), "x")
+
+
+@pytest.mark.parametrize("start", [0, 2, 14, 53])
+def test_pixels_inside_the_header_are_damage(start):
+    data = bmp(info(24), rows(BGR))
+    data = data[:10] + struct.pack("<I", start) + data[14:]
+    with pytest.raises(PictureError, match=r"^x is damaged: its pixels begin inside its BMP"):
+        decode_picture(data, "x")

@@ -301,6 +301,8 @@ def test_a_chunk_that_is_longer_than_the_file_is_damage():
             b"\xff\xda\0\x08\1\1\0\0\0\0\x55\x55\xff\xd9",
             "JPEG-LS",
         ),
+        # Its pixels hold what would be a marker in other JPEG files, and no end.
+        (b"\xff\xd8\xff\xf7\0\x0b\x08\0\2\0\2\1\1\x11\0\xff\x7f\xff\x10", "JPEG-LS"),
     ],
 )
 def test_a_format_that_is_not_read_is_called_by_its_name(data, kind):

@@ -435,6 +435,17 @@ def test_values_of_a_16_bit_mask_are_grey_levels_or_numbers(tmp_path, stored, re
     assert mask.dtype == np.uint8
 
 
+@pytest.mark.parametrize(
+    ("stored", "note", "read"),
+    [([65535, 0, 32767], {}, [0, 255, 127]), ([4095, 0, 4090], {281: 4095}, [0, 31, 5])],
+)
+def test_a_16_bit_mask_may_have_white_as_zero(tmp_path, stored, note, read):
+    path = tmp_path / "mask.tif"
+    path.write_bytes(tiff(np.array([stored], np.uint16), extra={262: 0, **note}))
+
+    np.testing.assert_array_equal(read_mask(path), [read])
+
+
 def test_a_colour_mask_is_its_largest_channel_without_alpha(tmp_path):
     stored = np.array([[[0, 0, 0, 255], [1, 2, 3, 255], [9, 0, 0, 0]]], np.uint8)
 
