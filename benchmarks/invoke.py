@@ -1,6 +1,6 @@
 """Speed of the network alone: the older system's, and ours in several runtimes.
 
-Usage: python benchmarks/invoke.py [ROUNDS]      (10; needs the extra `train`)
+Usage: python benchmarks/invoke.py [ROUNDS [MODEL]]      (10, the shipped file; needs `train`)
 
 The older network (`experiment=seed_baseline`) has random weights and dynamic-range quantization, as
 it was shipped; our float network has a random decoder and random heads. With the extra `bench`, the
@@ -29,13 +29,16 @@ RUNTIMES = {"LiteRT": open_litert, "ONNX Runtime": open_onnx, "OpenVINO": open_o
 SHIPPED = ("shipped, int8", "LiteRT")
 
 
-def main(rounds: Annotated[int, typer.Argument()] = 10) -> None:
+def main(
+    rounds: Annotated[int, typer.Argument()] = 10,
+    model: Annotated[Path, typer.Argument()] = SHIPPED_MODEL,
+) -> None:
     """Prints the tables."""
     with tempfile.TemporaryDirectory() as name:
         files = {
             "seed_baseline, dynamic": Path(name, "seed_baseline.tflite"),
             "ours, float32": Path(name, "float.tflite"),
-            SHIPPED[0]: Path(shutil.copy(SHIPPED_MODEL, name)),
+            SHIPPED[0]: Path(shutil.copy(model, name)),
         }
         compared = list(RUNTIMES) if others_are_installed() else ["LiteRT"]
         # TensorFlow runs in a separate process, so that it does not compete for the CPU caches.
