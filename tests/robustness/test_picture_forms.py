@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from odd_forms import FORMS
+from picture_bytes import UPRIGHT
 from PIL import Image
 from whole_files import WHOLE
 
@@ -96,18 +97,6 @@ def test_each_form_of_tiff_shows_the_pixels_of_tifffile_or_is_refused():
     # Nothing is refused that people have: 8 and 16 bits, grey and RGB, in both orders.
     common = itertools.product(("uint8", "uint16"), ("minisblack", "miniswhite", "rgb"), "<>")
     assert {f"{dtype} {kind} contig {order}" for dtype, kind, order in common} <= read
-
-
-UPRIGHT = {
-    1: lambda stored: stored,
-    2: np.fliplr,
-    3: lambda stored: np.rot90(stored, 2),
-    4: np.flipud,
-    5: lambda stored: np.rot90(np.fliplr(stored), 1),
-    6: lambda stored: np.rot90(stored, -1),
-    7: lambda stored: np.rot90(np.fliplr(stored), -1),
-    8: lambda stored: np.rot90(stored, 1),
-}
 
 
 @pytest.mark.parametrize("orientation", UPRIGHT)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from picture_bytes import cmyk_jpeg, encode, noise, oriented, png, tiff
+from picture_bytes import UPRIGHT, cmyk_jpeg, encode, noise, oriented, png, tiff
 from picture_parts import png_chunk
 
 from capsule_inspect.choices import PICTURE_EXTENSIONS
@@ -273,18 +273,6 @@ def test_the_pixels_are_the_callers_own(orientation):
 
 def upright(data: bytes, name: str = "x", max_pixels: int = 10_000_000) -> np.ndarray:
     return decode_upright(data, name, max_pixels)[1]
-
-
-UPRIGHT = {
-    1: lambda stored: stored,
-    2: np.fliplr,
-    3: lambda stored: np.rot90(stored, 2),
-    4: np.flipud,
-    5: lambda stored: np.rot90(np.fliplr(stored), 1),
-    6: lambda stored: np.rot90(stored, -1),
-    7: lambda stored: np.rot90(np.fliplr(stored), -1),
-    8: lambda stored: np.rot90(stored, 1),
-}
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
