@@ -23,7 +23,7 @@ from capsule_inspect.imaging.encode import encode_mask
 from capsule_inspect.imaging.find_capsules import find_capsules, shows_another_product
 from capsule_inspect.imaging.masks_beside import shows_black_and_white
 from capsule_inspect.imaging.picture import MAX_PIXELS, name_file, read_picture_file
-from capsule_inspect.imaging.read import decode_picture, read_mask
+from capsule_inspect.imaging.read import decode_mask, decode_picture
 from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.text import on_one_line
 
@@ -302,16 +302,16 @@ def _check_picture(
     problems += [Problem(found.path, warning, fatal=False) for warning in loaded.warnings]
     height, width, _ = pixels.shape
     problems += _claim_problems(found, overview)
+    path = _place_of_mask(found)
     try:
-        mask = _read_mask(found, overview.root, height, width)
+        of_mask = read_picture_file(overview.root / path, MAX_PIXELS) if found.masks else b""
+        mask = _make_mask(found, of_mask, overview.root, (height, width))
     except (PictureError, DataError) as error:
-        path = _place_of_mask(found)
         return None, [*problems, _unreadable(path, overview.root / path, error)]
     if mask is not None:
-        path = _place_of_mask(found)
         problems += mask_problems(path, mask, found.label, (height, width))
     if found.masks:
-        problems += turn_problems(path, data, read_picture_file(overview.root / path, MAX_PIXELS))
+        problems += turn_problems(path, data, of_mask)
     stored, png = _store_mask(found, mask, overview)
     checked = CheckedPicture(
         path=found.path,
@@ -329,13 +329,14 @@ def _check_picture(
     return checked, problems
 
 
-def _read_mask(
-    found: FoundPicture, root: Path, height: int, width: int
+def _make_mask(
+    found: FoundPicture, data: bytes, root: Path, size: tuple[int, int]
 ) -> NDArray[np.uint8] | None:
+    """Returns the mask of a picture, from the content of its file or from annotations."""
     if found.masks:
-        return read_mask(root / found.masks[0])
+        return decode_mask(data, name_file(root / found.masks[0]))
     if found.make_mask is not None:
-        return np.asarray(np.where(found.make_mask(height, width), 255, 0), np.uint8)
+        return np.asarray(np.where(found.make_mask(*size), 255, 0), np.uint8)
     return None
 
 

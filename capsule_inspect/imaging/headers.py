@@ -13,6 +13,7 @@ from capsule_inspect.choices import CAMERA_BITS, FILE_BITS
 from capsule_inspect.errors import PictureError
 from capsule_inspect.imaging.avif import is_avif, read_avif_header
 from capsule_inspect.imaging.bmp import is_bmp, read_bmp_header
+from capsule_inspect.imaging.jpeg_markers import FRAMES, SOS
 from capsule_inspect.imaging.netpbm import is_netpbm, read_netpbm_header
 from capsule_inspect.imaging.picture import Header, Refusal
 from capsule_inspect.imaging.tiff import EXIF_PREFIX, TIFF_SIGNATURES, exif_orientation
@@ -20,9 +21,7 @@ from capsule_inspect.imaging.tiff_forms import read_tiff_header
 
 _MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")
 """A marker, but no stuffed zero, TEM, restart marker or fill byte."""
-_SOI, _EOI, _SOS, _APP1, _JPEG_LS = 0xD8, 0xD9, 0xDA, 0xE1, 0xF7
-_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""Start of frame, C0 to CF without DHT (C4), JPG (C8) and DAC (CC): table B.1."""
+_SOI, _EOI, _APP1, _JPEG_LS = 0xD8, 0xD9, 0xE1, 0xF7
 
 
 def read_jpeg_header(data: bytes) -> Header:
@@ -50,12 +49,12 @@ def read_jpeg_header(data: bytes) -> Header:
         end = position + length
         if end > len(data):
             break
-        if marker in _FRAMES and size is None:
+        if marker in FRAMES and size is None:
             size = struct.unpack_from(">HH", data, position + 3)
         elif marker == _APP1 and data.startswith(EXIF_PREFIX, position + 2):
             # Skipped as a whole, so the markers of a thumbnail inside are not seen.
             orientation = orientation or exif_orientation(data[position + 2 : end])
-        scan_seen |= marker == _SOS
+        scan_seen |= marker == SOS
         position = end
     if not (end_seen and scan_seen):
         raise Refusal("is truncated: the JPEG ends before its end-of-image marker")

@@ -211,10 +211,23 @@ def read_picture(path: StrPath, max_pixels: int = MAX_PIXELS, bits: int | None =
 
 
 def read_mask(path: StrPath) -> NDArray[np.uint8]:
-    """Reads a mask file, the right way up.
+    """Reads a mask file, as `decode_mask` does.
 
     Args:
         path: A regular file.
+
+    Raises:
+        PictureError: As for `read_picture`.
+    """
+    return decode_mask(read_picture_file(path, MAX_PIXELS), name_file(path))
+
+
+def decode_mask(data: bytes, name: str) -> NDArray[np.uint8]:
+    """Decodes the bytes of a mask file, the right way up.
+
+    Args:
+        data: The whole file.
+        name: The subject of messages about it, such as `The file 'a.png'`.
 
     Returns:
         uint8 [H, W]. An 8-bit file with one channel gives the values as stored; fewer bits are
@@ -223,10 +236,9 @@ def read_mask(path: StrPath) -> NDArray[np.uint8]:
         the largest of its three channels; one of a single colour gives its alpha, if that varies.
 
     Raises:
-        PictureError: As for `read_picture`.
+        PictureError: As for `decode_picture`.
     """
-    data = read_picture_file(path, MAX_PIXELS)
-    header, decoded = decode_upright(data, name_file(path), MAX_PIXELS)
+    header, decoded = decode_upright(data, name, MAX_PIXELS)
     values = decoded if decoded.ndim == 2 else _shape_in(decoded)
     highest = int(values.max(initial=0))
     if header.white_is_zero:

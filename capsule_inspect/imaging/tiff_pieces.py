@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from capsule_inspect.imaging.jpeg_markers import FRAMES, SOS
 from capsule_inspect.imaging.picture import CONVERT, Refusal
 from capsule_inspect.imaging.tiff import Directory
 
@@ -140,8 +141,7 @@ def _unpacked(packed: bytes) -> int:
     return held
 
 
-_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_SOS, _APP0, _APP14 = 0xDA, 0xE0, 0xEE
+_APP0, _APP14 = 0xE0, 0xEE
 _TRANSFORMS = {_RGB: 0, _CMYK: 0, _YCBCR: 1}
 """The colour transform of Adobe's segment by photometric interpretation; 1 is YCbCr."""
 
@@ -152,9 +152,9 @@ def _require_jpeg(data: bytes, piece: _Piece, tags: Directory) -> None:
     while position + 4 <= piece.start + piece.size:
         mark, marker, length = struct.unpack_from(">BBH", data, position)
         body = position + 4
-        if mark != 0xFF or marker == _SOS:
+        if mark != 0xFF or marker == SOS:
             break
-        if marker in _FRAMES:
+        if marker in FRAMES:
             height, width = struct.unpack_from(">HH", data, body + 1)
             _require_sides(width, height, piece, tags)
         jfif |= marker == _APP0 and data.startswith(b"JFIF", body)
