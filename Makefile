@@ -82,7 +82,7 @@ STUDY := experiments/cross_validation
 model: need-CAPSULE_INSPECT_DATA $(TRAIN) ## cross-validate the defaults and make a model to ship, in hours
 	rm -rf out/model $(STUDY)_float32 $(STUDY)_int8
 	$(INSPECT) prepare "$(CAPSULE_INSPECT_DATA)" out/model/data data.val=0 data.test=0
-	$(INSPECT) train -o out/model/study --data out/model/data train.folds=5 train.seed=1
+	$(INSPECT) train -o out/model/study --data out/model/data train.folds=5 train.seeds=3 train.seed=1
 	$(INSPECT) evaluate out/model/study -o $(STUDY)_float32 --data out/model/data
 	$(INSPECT) export-tflite out/model/study --data out/model/data
 	$(INSPECT) evaluate out/model/study -o $(STUDY)_int8 --data out/model/data

@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from capsule_inspect.inference.inspector import Finding, Inspector, load
     from capsule_inspect.workflows.evaluate import evaluate
     from capsule_inspect.workflows.export import export
+    from capsule_inspect.workflows.join import join
     from capsule_inspect.workflows.predict import predict
-    from capsule_inspect.workflows.prepare import prepare
+    from capsule_inspect.workflows.prepare import add_corrections, prepare
     from capsule_inspect.workflows.train import train
+    from capsule_inspect.workflows.verify import verify
 
 __version__ = "0.1.0"
 
@@ -46,28 +48,34 @@ __all__ = [
     "PictureError",
     "UnfitDataError",
     "UsageError",
+    "add_corrections",
     "draw_overlay",
     "evaluate",
     "export",
+    "join",
     "load",
     "predict",
     "prepare",
     "read_picture",
     "train",
+    "verify",
 ]
 
 _MODULES = {
     "Finding": "inference.inspector",
     "Inspector": "inference.inspector",
     "UnfitDataError": "dataset.problems",
+    "add_corrections": "workflows.prepare",
     "draw_overlay": "imaging.overlay",
     "evaluate": "workflows.evaluate",
     "export": "workflows.export",
+    "join": "workflows.join",
     "load": "inference.inspector",
     "predict": "workflows.predict",
     "prepare": "workflows.prepare",
     "read_picture": "imaging.read",
     "train": "workflows.train",
+    "verify": "workflows.verify",
 }
 """Where each name stands; errors that are not here stand in `errors`."""
 

@@ -10,6 +10,12 @@ from typing import Final, Literal, TypeAlias, get_args
 GOOD: Final = "good"
 """The class of capsules without a defect; the first class wherever classes have an order."""
 
+ANOMALY: Final = "anomaly"
+"""What a network that has seen good pictures alone calls a defect of any class."""
+
+GOOD_OR_ANOMALY: Final = (GOOD, ANOMALY)
+"""The classes of such a network."""
+
 SHIPPED_MODEL: Final = Path(__file__).parent / "assets" / "capsule.tflite"
 """A model of MVTec AD's capsules; MODEL_CARD.md beside it describes it."""
 
@@ -40,6 +46,9 @@ ALL: Final = "all"
 
 SplitChoice: TypeAlias = Literal["keep", "new"]
 """What `prepare` does with the split that a folder has."""
+
+Protocol: TypeAlias = Literal["mvtec"]
+"""The benchmarks whose own split `prepare` can keep."""
 
 SPLITS_AND_ALL: Final = (*SPLITS, ALL)
 """What can be evaluated."""
@@ -121,22 +130,37 @@ OverlayChoice: TypeAlias = Literal["all", "defects", "none"]
 
 DEFAULT_OVERLAYS: Final[OverlayChoice] = "all"
 
+AnnotationFormat: TypeAlias = Literal["coco", "labelme", "yolo", "cvat"]
+"""The formats that `predict` writes annotations in, for a person to correct in another tool."""
+
 OnExisting: TypeAlias = Literal["refuse", "resume", "overwrite"]
 """The ways `predict` can treat a results folder that already holds a run."""
 
 DEFAULT_ON_EXISTING: Final[OnExisting] = "refuse"
 
+AfterRows: TypeAlias = Literal["keep", "move", "delete"]
+"""What `watch` does with a picture once its rows are on the disk."""
+
 Status: TypeAlias = Literal["ok", "no_capsule", "error"]
 """The status of a row of predictions.csv."""
+
+Outcome: TypeAlias = Literal["accept", "review", "reject"]
+"""What becomes of a capsule: a person decides on those for review."""
 
 QUANTIZATIONS: Final = ("int8", "float32", "float16", "dynamic")
 """The values of `export.format`."""
 
-POLICIES: Final = ("best_f1", "max_miss_rate")
+POLICIES: Final = ("best_f1", "max_miss_rate", "max_false_alarm_rate")
 """The policies that choose a threshold."""
 
 AUTO_POLICY: Final = "auto"
 """The policy of the network, or `best_f1` if it has none yet."""
+
+AUTO_REVIEW: Final = "auto"
+"""The review band that the network was trained with."""
+
+NO_REVIEW: Final = "none"
+"""No review band: nobody reviews."""
 
 ROI_MODES: Final = ("capsule", "whole", "stretched")
 """The values of `model.roi.mode`."""
@@ -154,7 +178,10 @@ DECODERS: Final = ("subpixel", "unet")
 """The values of `model.decoder`."""
 
 LABEL_HEADS: Final = ("region", "views", "mask_pooling")
-"""The values of `model.head`."""
+"""The values of `model.head` that learn from defects."""
+
+NORMALITY: Final = "normality"
+"""The value of `model.head` that learns from good pictures alone."""
 
 SCHEDULES: Final = ("one_cycle", "constant")
 """The values of `train.schedule`."""

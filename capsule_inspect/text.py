@@ -4,7 +4,7 @@ import os
 import re
 import shlex
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 from subprocess import list2cmdline
@@ -18,6 +18,18 @@ def counted(number: int, noun: str) -> str:
         noun: The noun in the singular; its plural must end in s.
     """
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def listed(words: Sequence[str], most: int = 10) -> str:
+    """Returns words as text, such as `a, b and c`; of many, the first ones and a count.
+
+    Args:
+        words: At least one.
+        most: How many to name at most.
+    """
+    if len(words) > most:
+        return f"{', '.join(words[:most])} and {len(words) - most} more"
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def printable(text: str) -> str:

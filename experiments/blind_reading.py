@@ -43,7 +43,7 @@ from capsule_inspect.imaging.roi import Roi
 DATA = "CAPSULE_INSPECT_DATA"
 """The variable that names the folder of pictures, as for the tests."""
 FOLDS, FOLD_SEED = 5, 1
-"""The folds of `experiments/cross_validation_int8`."""
+"""The folds of the first seed in `experiments/cross_validation_int8`."""
 KEY_COLUMNS = ("fold", "question", "path", "label")
 ANSWER_COLUMNS = ("fold", "question", "label")
 

@@ -17,12 +17,15 @@ from capsule_inspect.cli.export_tflite import export_tflite
 from capsule_inspect.cli.info import info
 from capsule_inspect.cli.predict import predict
 from capsule_inspect.cli.prepare import prepare
+from capsule_inspect.cli.review import review
 from capsule_inspect.cli.runs import runs
 from capsule_inspect.cli.serve import serve
 from capsule_inspect.cli.signals import answer_signals
 from capsule_inspect.cli.streams import make_patient
 from capsule_inspect.cli.train import train
 from capsule_inspect.cli.tune import tune
+from capsule_inspect.cli.verify import verify
+from capsule_inspect.cli.watch import watch
 from capsule_inspect.errors import CapsuleInspectError, InterruptedRunError, UsageError
 from capsule_inspect.files import DISK_ERRORS
 from capsule_inspect.settings.groups import Settings
@@ -110,7 +113,10 @@ _add(evaluate, "Evaluation and export")
 _add(export_tflite, "Evaluation and export", "export-tflite")
 _add(runs, "Evaluation and export")
 _add(predict, "Inspection")
+_add(watch, "Inspection")
+_add(review, "Inspection")
 _add(serve, "Inspection")
+_add(verify, "Inspection")
 _add(info, "Inspection")
 
 

@@ -22,6 +22,9 @@ from capsule_inspect.errors import UsageError
 if TYPE_CHECKING:
     from capsule_inspect.workflows.evaluate import EvaluateResult
 
+_DEMANDS = "Comparison"
+"""The panel of what the figures are held against."""
+
 
 def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parameter)
     model: Annotated[
@@ -48,6 +51,16 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the evaluation in that folder.")
     ] = False,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            "--against",
+            metavar="CSV",
+            help="Compare the model with people: a table of image, inspector and label.",
+            show_default=False,
+            rich_help_panel=_DEMANDS,
+        ),
+    ] = None,
     conditions: Annotated[
         list[str] | None,
         typer.Option(
@@ -55,6 +68,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
             metavar="CONDITION",
             help="Exit with code 1 unless this holds, such as 'accuracy>=.95'. Can be repeated.",
             show_default=False,
+            rich_help_panel=_DEMANDS,
         ),
     ] = None,
     runtime: Annotated[
@@ -77,6 +91,10 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
     pooled in metrics.json and out_of_fold.csv. Pass out_of_fold.csv as MODEL to print the tables
     again, without pictures or networks.
 
+    --against compares the model with human inspectors who read the same pictures: agreement.html,
+    agreement.csv, rates.csv and detection.csv show agreement, Cohen's kappa, misses and false
+    alarms of everyone, and how surely people find each defect.
+
     Examples:
         capsule-inspect evaluate model.tflite --data data/capsule -o measured
         capsule-inspect evaluate runs/first --split val --require 'accuracy>=.95'
@@ -91,7 +109,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
             f"MODEL is missing before '{model}': a .tflite or .keras file, or the folder of a run."
         )
     from capsule_inspect.cli.console import Terminal
-    from capsule_inspect.cli.tables import print_evaluation
+    from capsule_inspect.cli.tables import print_agreement, print_evaluation, print_outcomes
     from capsule_inspect.workflows import evaluate as workflow
 
     if overwrite and out is None:
@@ -103,6 +121,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
         split=split,
         out=out,
         overwrite=overwrite,
+        against=against,
         runtime=runtime,
         data_root=data_root,
         overrides=overrides or (),
@@ -111,16 +130,22 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
     )
     pictures = f"{result.pictures}. {result.caution}" if result.caution else result.pictures
     print_evaluation(terminal.results, result.evaluation, pictures, result.spread)
+    if result.outcomes:
+        print_outcomes(terminal.results, result.outcomes)
+    if result.comparison:
+        print_agreement(terminal.results, result.comparison.agreement)
     if result.report:
         terminal.say(results_sentence(result.report) + _next(model, result))
+    if result.comparison:
+        terminal.say(f"Model beside inspectors: {result.comparison.page.resolve()}")
     require(required, result.metrics)
 
 
 def results_sentence(report: Path) -> str:
     """Says where the results are, and what to open first."""
     return (
-        f"Results: {report.resolve()}, to open in a browser; metrics.json and predictions are "
-        "beside it."
+        f"Results: {report.resolve()}, to open in a browser; metrics.json and a table with a "
+        "row for each picture are beside it."
     )
 
 

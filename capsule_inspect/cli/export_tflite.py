@@ -92,9 +92,17 @@ def export_tflite(  # noqa: PLR0913, PLR0917  (each option of the command is a p
 def show_file(terminal: "Terminal", exported: "Exported") -> None:
     """Prints how a file compares with its network, its metrics, and where it is."""
     from capsule_inspect.cli.tables import print_metrics, print_parity
+    from capsule_inspect.workflows.models import describe_outcomes
 
     print_parity(terminal.results, exported)
     print_metrics(terminal.results, exported.metrics, exported.measured_on)
     for complaint in exported.complaints:
         terminal.warn(f"{complaint} Written anyway (--force).")
+    point = exported.point
+    terminal.say(f"Threshold {point.threshold:.4g}, chosen by {point.chosen_by}.")
+    if point.review:
+        terminal.say(
+            f"A person reviews scores from {point.review.accept_below:.4g} to below "
+            f"{point.review.reject_from:.4g}. Expect {describe_outcomes(point.review)}."
+        )
     terminal.say(f"Wrote {exported.path} ({exported.size / 2**20:.2f} MiB).")

@@ -68,7 +68,7 @@ def info(
         raise UsageError("--time-limit needs --check.")
     found = workflow.info(file)
     if as_json:
-        typer.echo(json.dumps(asdict(found), indent=2))
+        typer.echo(json.dumps(found.to_document(), indent=2))
     else:
         _print(found)
 
@@ -105,22 +105,31 @@ def _print(found: "ModelInfo") -> None:
 
 
 def _rows(found: "ModelInfo") -> "Iterator[tuple[str, str]]":
-    from capsule_inspect.workflows.models import describe_expected
+    from capsule_inspect.workflows.models import describe_expected, describe_outcomes
 
     metadata, point = found.metadata, found.metadata.operating_point
     yield "file", found.file
     yield "size", f"{found.size / 2**20:.2f} MiB ({found.size:,} bytes)"
     yield "sha256", found.sha256
+    yield "network", metadata.flatbuffer_sha256
     yield "runs here with", found.runtime or f"nothing: {found.problem}"
     yield "known answer", _describe_known_answer(found)
     yield "classes", ", ".join(metadata.classes)
     yield "window", _describe(metadata.roi)
     yield "quantization", metadata.quantization
     yield "threshold", f"{point.threshold:.4g}: defective at this defect score or above"
+    if point.review:
+        yield (
+            "review",
+            f"from {point.review.accept_below:.4g} to below {point.review.reject_from:.4g}, and "
+            "where a warning questions the picture",
+        )
     yield "mask threshold", f"{point.mask_threshold:.4g}"
     yield "temperature", f"{point.temperature:.4g}"
     yield "chosen by", point.chosen_by
     yield "expected", describe_expected(point)
+    if point.review:
+        yield "with review", describe_outcomes(point.review)
     yield "training data", metadata.training_data_sha256
     if not metadata.metrics:
         yield "measured on", metadata.measured_on

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from capsule_inspect.choices import RuntimeName
+from capsule_inspect.choices import OverlayChoice, RuntimeName
+from capsule_inspect.errors import UsageError
 from capsule_inspect.settings.groups import Settings
 from capsule_inspect.settings.keys import OPTIONS, keys
 
@@ -95,6 +96,45 @@ PrintConfig = Annotated[
     bool,
     typer.Option(
         "--print-config", help="Print the settings as YAML and exit.", rich_help_panel=_SETTINGS
+    ),
+]
+
+NETWORK = "Network"
+"""The panel of the options of commands that listen."""
+
+Host = Annotated[
+    str,
+    typer.Option(
+        "--host",
+        help="The address to listen on. One that other machines can reach needs --token-file "
+        "or --no-token.",
+        rich_help_panel=NETWORK,
+    ),
+]
+Port = Annotated[
+    int,
+    typer.Option(
+        "-p",
+        "--port",
+        min=0,
+        max=65535,
+        help="The port; 0 takes a free one.",
+        rich_help_panel=NETWORK,
+    ),
+]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--token-file",
+        help="A file with the token that requests must show.",
+        show_default=False,
+        rich_help_panel=NETWORK,
+    ),
+]
+NoToken = Annotated[
+    bool,
+    typer.Option(
+        "--no-token", help="Serve everyone who reaches the address.", rich_help_panel=NETWORK
     ),
 ]
 
@@ -189,3 +229,47 @@ def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """Splits arguments into inputs and overrides; `KEY=VALUE` is an input if it is a file."""
     overrides = [a for a in arguments if _OVERRIDE.match(a) and not os.path.lexists(a)]
     return [a for a in arguments if a not in overrides], overrides
+
+
+RESULTS, MESSAGES = "Results", "Messages"
+"""The headings of options for what is written, and for what is said."""
+
+Overlays = Annotated[
+    OverlayChoice,
+    typer.Option(
+        help="Which pictures get an overlay: a copy with the findings drawn in.",
+        rich_help_panel=RESULTS,
+    ),
+]
+Masks = Annotated[
+    bool, typer.Option("--masks", help="Write the defects as PNG masks.", rich_help_panel=RESULTS)
+]
+Quiet = Annotated[
+    bool,
+    typer.Option("-q", "--quiet", help="Print errors only.", rich_help_panel=MESSAGES),
+]
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "-v",
+        "--verbose",
+        help="Print the model, the runtime, the threshold and the expected errors.",
+        rich_help_panel=MESSAGES,
+    ),
+]
+LogFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="Append all messages and warnings to this file.",
+        show_default=False,
+        rich_help_panel=MESSAGES,
+    ),
+]
+
+
+def refuse_log_inside(out: Path | None, log_file: Path | None) -> None:
+    """Raises UsageError where the log file would lie in the results folder."""
+    if out and log_file and out.resolve() in log_file.resolve().parents:
+        raise UsageError(
+            f"The log file '{log_file}' is in the results folder. Choose another place."
+        )

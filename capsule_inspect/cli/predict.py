@@ -13,21 +13,28 @@ from capsule_inspect.choices import (
     DEFAULT_OVERLAYS,
     DEFAULT_RUNTIME,
     GOOD,
+    AnnotationFormat,
     OnExisting,
-    OverlayChoice,
     PictureFormat,
 )
 from capsule_inspect.cli.options import (
     DECISION,
+    RESULTS,
     SPEED,
     Bits,
     ConfigDir,
+    LogFile,
+    Masks,
     Model,
     ModelRuntime,
+    Overlays,
     PrintConfig,
+    Quiet,
     Threshold,
+    Verbose,
     complete_setting,
     print_settings,
+    refuse_log_inside,
     split_arguments,
 )
 from capsule_inspect.cli.streams import without_library_lines
@@ -37,7 +44,8 @@ from capsule_inspect.errors import (
     PartialFailureError,
     UsageError,
 )
-from capsule_inspect.text import counted
+from capsule_inspect.inference.parts import Share
+from capsule_inspect.text import counted, listed
 
 if TYPE_CHECKING:
     from capsule_inspect.inference.batch import BatchSummary
@@ -45,7 +53,8 @@ if TYPE_CHECKING:
     from capsule_inspect.workflows.predict import PredictResult
 
 
-_RESULTS, _AGAIN, _MESSAGES = "Results", "Existing runs", "Messages"
+_ROWS, _AGAIN = "Printed rows", "Existing runs"
+_PARTS = "Shared work"
 
 
 Inputs = Annotated[
@@ -53,7 +62,8 @@ Inputs = Annotated[
     typer.Argument(
         metavar="INPUTS... KEY=VALUE",
         help="Picture files, folders, or quoted patterns such as 'line-*/*.png'. @LIST reads paths "
-        "from a file, - from stdin. Then settings to change, such as predict.threads=2.",
+        "from a file, - from stdin. Then settings to change, such as predict.threads=2. With "
+        "--join, folders of parts.",
         show_default=False,
         autocompletion=complete_setting,
     ),
@@ -68,39 +78,55 @@ Out = Annotated[
     ),
 ]
 Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Search subfolders, too.")]
-Overlays = Annotated[
-    OverlayChoice,
+PartOf = Annotated[
+    str | None,
     typer.Option(
-        help="Which pictures get an overlay: a copy with the findings drawn in.",
-        rich_help_panel=_RESULTS,
+        "--part",
+        metavar="K/N",
+        help="Inspect every N-th picture from the K-th on, and leave the others to other machines.",
+        show_default=False,
+        rich_help_panel=_PARTS,
+    ),
+]
+Join = Annotated[
+    bool,
+    typer.Option(
+        "--join",
+        help="Make one results folder of the parts that INPUTS name; this needs no model.",
+        rich_help_panel=_PARTS,
     ),
 ]
 NoOverlays = Annotated[
     bool,
-    typer.Option("--no-overlays", help="The same as --overlays none.", rich_help_panel=_RESULTS),
+    typer.Option("--no-overlays", help="The same as --overlays none.", rich_help_panel=RESULTS),
 ]
 OverlayFormat = Annotated[
     PictureFormat,
-    typer.Option(help="The format of overlays; png keeps every pixel.", rich_help_panel=_RESULTS),
+    typer.Option(help="The format of overlays; png keeps every pixel.", rich_help_panel=RESULTS),
 ]
-Masks = Annotated[
-    bool, typer.Option("--masks", help="Write the defects as PNG masks.", rich_help_panel=_RESULTS)
+Annotations = Annotated[
+    AnnotationFormat | None,
+    typer.Option(
+        help="Write the defects in the format of a tool, to correct them there.",
+        show_default=False,
+        rich_help_panel=RESULTS,
+    ),
 ]
 Report = Annotated[
     bool,
     typer.Option(
         "--report",
         help="Write report.html, a page to review the results.",
-        rich_help_panel=_RESULTS,
+        rich_help_panel=RESULTS,
     ),
 ]
 AsJson = Annotated[
     bool,
-    typer.Option("--json", help="Also print the rows as JSON lines.", rich_help_panel=_RESULTS),
+    typer.Option("--json", help="Also print the rows as JSON lines.", rich_help_panel=_ROWS),
 ]
 AsTable = Annotated[
     bool,
-    typer.Option("--table", help="Also print the rows as a table.", rich_help_panel=_RESULTS),
+    typer.Option("--table", help="Also print the rows as a table.", rich_help_panel=_ROWS),
 ]
 FailOnDefect = Annotated[
     bool,
@@ -136,37 +162,20 @@ Jobs = Annotated[
         rich_help_panel=SPEED,
     ),
 ]
-Quiet = Annotated[
-    bool,
-    typer.Option("-q", "--quiet", help="Print errors only.", rich_help_panel=_MESSAGES),
-]
-Verbose = Annotated[
-    bool,
-    typer.Option(
-        "-v",
-        "--verbose",
-        help="Print the model, the runtime, the threshold and the expected errors.",
-        rich_help_panel=_MESSAGES,
-    ),
-]
-LogFile = Annotated[
-    Path | None,
-    typer.Option(
-        help="Append all messages and warnings to this file.",
-        show_default=False,
-        rich_help_panel=_MESSAGES,
-    ),
-]
 
 
 def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a parameter)
+    context: typer.Context,
     inputs: Inputs = None,
     out: Out = None,
     recursive: Recursive = False,
+    part: PartOf = None,
+    join: Join = False,
     overlays: Overlays = DEFAULT_OVERLAYS,
     no_overlays: NoOverlays = False,
     overlay_format: OverlayFormat = DEFAULT_OVERLAY_FORMAT,
     masks: Masks = False,
+    annotations: Annotations = None,
     report: Report = False,
     as_json: AsJson = False,
     as_table: AsTable = False,
@@ -199,11 +208,15 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
     _refuse_both(as_json, "--json", as_table, "--table", "both print to stdout")
     _refuse_both(quiet, "--quiet", verbose, "--verbose", "contradict each other")
     on_existing = _on_existing(resume, overwrite, out)
-    _refuse_log_inside(out, log_file)
+    refuse_log_inside(out, log_file)
+    if join:
+        _refuse_beside_join(context, overrides)
+    share = None if part is None else Share.from_text(part)
     with _interruptible():
         from capsule_inspect.cli.console import open_terminal
         from capsule_inspect.inference.drift import describe_drift
         from capsule_inspect.workflows import predict as workflow
+        from capsule_inspect.workflows.join import join as join_parts
 
         kept: list[Record] = []
 
@@ -214,33 +227,42 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
                 _print_json(rows, classes)
 
         with open_terminal(quiet, log_file) as terminal, without_library_lines():
-            result = workflow.predict(
-                named,
-                out=out,
-                recursive=recursive,
-                overlays="none" if no_overlays else overlays,
-                overlay_format=overlay_format,
-                masks=masks,
-                report=report,
-                bits=bits,
-                model=model,
-                threshold=threshold,
-                on_existing=on_existing,
-                jobs=jobs,
-                runtime=runtime,
-                verbose=verbose,
-                overrides=overrides,
-                config_dir=config_dir,
-                on_rows=on_rows,
-                reporter=terminal,
-            )
+            if join:
+                result = join_parts(
+                    named, out=out, on_existing=on_existing, on_rows=on_rows, reporter=terminal
+                )
+            else:
+                result = workflow.predict(
+                    named,
+                    out=out,
+                    recursive=recursive,
+                    part=None if share is None else (share.k, share.n),
+                    overlays="none" if no_overlays else overlays,
+                    overlay_format=overlay_format,
+                    masks=masks,
+                    annotations=annotations,
+                    report=report,
+                    bits=bits,
+                    model=model,
+                    threshold=threshold,
+                    on_existing=on_existing,
+                    jobs=jobs,
+                    runtime=runtime,
+                    verbose=verbose,
+                    overrides=overrides,
+                    config_dir=config_dir,
+                    on_rows=on_rows,
+                    reporter=terminal,
+                )
             if as_table:
                 from capsule_inspect.cli.tables import print_rows
 
                 print_rows(terminal.results, kept)
             if result.summary.drift:
                 terminal.warn(f"{describe_drift(result.summary.drift)} See `drift` in run.json.")
-            last_line = _last_line(result, "" if out else f" -o {result.folder}")
+            place = f" -o {result.folder}" if join or not out else ""
+            command = "predict over the same inputs" if join else "the same command"
+            last_line = _last_line(result, command, place)
             raise_exit_code(result.summary, fail_on_defect, last_line)
             terminal.say(last_line)
 
@@ -259,10 +281,11 @@ def raise_exit_code(summary: "BatchSummary", fail_on_defect: bool, last_line: st
     """
     defective = summary.capsules - summary.labels[GOOD]
     failing = ""
-    if fail_on_defect and (defective or summary.no_capsule):
+    if fail_on_defect and (defective or summary.no_capsule or summary.reviews):
         found = counted(defective, f"defective {summary.subject}")
         if summary.subject == "capsule":
             found += f", {counted(summary.no_capsule, 'picture')} without a capsule"
+        found += f", {summary.reviews} for review" if summary.reviews else ""
         failing = f"Not all pictures are good: {found} (--fail-on-defect).\n"
     if summary.errors:
         raise PartialFailureError(
@@ -273,12 +296,12 @@ def raise_exit_code(summary: "BatchSummary", fail_on_defect: bool, last_line: st
         raise ConditionNotMetError(f"{failing}{last_line}")
 
 
-def _last_line(result: "PredictResult", place: str) -> str:
+def _last_line(result: "PredictResult", command: str, place: str) -> str:
     counts = describe_batch(result.summary, result.classes)
     text = f"{counts} in {result.seconds:.1f} s. Results: {result.predictions.resolve()}"
     if result.report:
         return f"{text} Report: {result.report.resolve()}"
-    return f"{text} (for a report: the same command with --resume --report{place})"
+    return f"{text} (for a report: {command} with --resume --report{place})"
 
 
 def describe_batch(summary: "BatchSummary", classes: Sequence[str]) -> str:
@@ -297,7 +320,8 @@ def describe_batch(summary: "BatchSummary", classes: Sequence[str]) -> str:
     text += f": {by_label}" if by_label else ""
     text += f"; {summary.no_capsule} without a capsule" if summary.no_capsule else ""
     text += f"; {summary.errors} unreadable" if summary.errors else ""
-    return text + (f"; {summary.warnings} with a warning" if summary.warnings else "")
+    text += f"; {summary.warnings} with a warning" if summary.warnings else ""
+    return text + (f"; {summary.reviews} for review" if summary.reviews else "")
 
 
 def _print_json(rows: "Sequence[Record]", classes: Sequence[str]) -> None:
@@ -314,10 +338,26 @@ def _refuse_both(one: bool, one_name: str, other: bool, other_name: str, reason:
         raise UsageError(f"{one_name} and {other_name} {reason}. Give one of them.")
 
 
-def _refuse_log_inside(out: Path | None, log_file: Path | None) -> None:
-    if out and log_file and out.resolve() in log_file.resolve().parents:
+_WITH_JOIN = (
+    *("inputs", "out", "join", "as_json", "as_table", "fail_on_defect"),
+    *("resume", "overwrite", "quiet", "verbose", "log_file"),
+)
+"""The parameters that have a meaning where parts are joined."""
+
+
+def _refuse_beside_join(context: typer.Context, overrides: Sequence[str]) -> None:
+    """Refuses options that the parts have settled already."""
+    given = [
+        parameter.opts[-1]
+        for parameter in context.command.params
+        if parameter.name not in _WITH_JOIN
+        and (source := context.get_parameter_source(parameter.name or ""))
+        and source.name == "COMMANDLINE"
+    ]
+    if given or overrides:
         raise UsageError(
-            f"The log file '{log_file}' is in the results folder. Choose another place."
+            "--join takes model, options and settings from the parts. Leave out "
+            f"{listed([*given, *overrides])}."
         )
 
 

@@ -6,7 +6,18 @@ from typing import Annotated
 import typer
 
 from capsule_inspect.choices import DEFAULT_RUNTIME
-from capsule_inspect.cli.options import SPEED, Bits, Model, ModelRuntime, Threshold
+from capsule_inspect.cli.options import (
+    NETWORK,
+    SPEED,
+    Bits,
+    Host,
+    Model,
+    ModelRuntime,
+    NoToken,
+    Port,
+    Threshold,
+    TokenFile,
+)
 from capsule_inspect.errors import UsageError
 from capsule_inspect.serving.options import (
     DEFAULT_HOST,
@@ -22,50 +33,21 @@ from capsule_inspect.serving.options import (
     require_access_rule,
 )
 
-_NETWORK, _LIMITS = "Network", "Limits"
+_LIMITS = "Limits"
 
 
 def serve(  # noqa: PLR0913, PLR0917  (each option of the command is a parameter)
-    host: Annotated[
-        str,
-        typer.Option(
-            help="The address to listen on. One that other machines can reach needs --token-file "
-            "or --no-token.",
-            rich_help_panel=_NETWORK,
-        ),
-    ] = DEFAULT_HOST,
-    port: Annotated[
-        int,
-        typer.Option(
-            "-p",
-            "--port",
-            min=0,
-            max=65535,
-            help="The port; 0 takes a free one.",
-            rich_help_panel=_NETWORK,
-        ),
-    ] = DEFAULT_PORT,
-    token_file: Annotated[
-        Path | None,
-        typer.Option(
-            help="A file with the token that requests must show.",
-            show_default=False,
-            rich_help_panel=_NETWORK,
-        ),
-    ] = None,
-    no_token: Annotated[
-        bool,
-        typer.Option(
-            "--no-token", help="Serve everyone who reaches the address.", rich_help_panel=_NETWORK
-        ),
-    ] = False,
+    host: Host = DEFAULT_HOST,
+    port: Port = DEFAULT_PORT,
+    token_file: TokenFile = None,
+    no_token: NoToken = False,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
             help="A name of this machine that a reverse proxy passes on; give it once for each.",
             show_default=False,
-            rich_help_panel=_NETWORK,
+            rich_help_panel=NETWORK,
         ),
     ] = None,
     root_path: Annotated[
@@ -74,7 +56,7 @@ def serve(  # noqa: PLR0913, PLR0917  (each option of the command is a parameter
             metavar="PATH",
             help="The path under which a reverse proxy shows the server, such as /capsules.",
             show_default=False,
-            rich_help_panel=_NETWORK,
+            rich_help_panel=NETWORK,
         ),
     ] = "",
     tls_cert: Annotated[
@@ -82,12 +64,12 @@ def serve(  # noqa: PLR0913, PLR0917  (each option of the command is a parameter
         typer.Option(
             help="A certificate in PEM, to serve HTTPS.",
             show_default=False,
-            rich_help_panel=_NETWORK,
+            rich_help_panel=NETWORK,
         ),
     ] = None,
     tls_key: Annotated[
         Path | None,
-        typer.Option(help="Its key.", show_default=False, rich_help_panel=_NETWORK),
+        typer.Option(help="Its key.", show_default=False, rich_help_panel=NETWORK),
     ] = None,
     model: Model = None,
     threshold: Threshold = None,

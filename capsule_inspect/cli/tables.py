@@ -2,21 +2,23 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from capsule_inspect.choices import GOOD
+from capsule_inspect.choices import GOOD, Outcome
 from capsule_inspect.runs.run import MAIN_METRICS, Run
-from capsule_inspect.text import on_one_line
+from capsule_inspect.text import counted, on_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from capsule_inspect.evaluation.agreement import Agreement, RaterMetrics
     from capsule_inspect.evaluation.evaluate import Evaluation
+    from capsule_inspect.evaluation.kappa import Kappa
     from capsule_inspect.evaluation.metrics import ClassMetrics, ConfusionMatrix
     from capsule_inspect.exporting.write import Exported
     from capsule_inspect.inference.records import Record
@@ -46,6 +48,27 @@ def print_evaluation(
     print_metrics(results, evaluation.metrics, pictures, spread)
     print_classes(results, evaluation.per_class)
     print_confusion(results, evaluation.confusion, evaluation.seeds)
+
+
+def print_outcomes(results: Console, outcomes: "Iterable[Metric]") -> None:
+    """Prints which share of the good and of the defective pictures is accepted, reviewed, rejected.
+
+    Args:
+        results: Where to print.
+        outcomes: The shares, with names such as `good_accept`.
+    """
+    shares = {metric.name: metric for metric in outcomes}
+    table = _dense_table(results)
+    table.add_column("pictures")
+    for heading in ("n", *get_args(Outcome)):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for kind, title in (("good", "good"), ("defect", "defective")):
+        of_kind = [shares[name] for o in get_args(Outcome) if (name := f"{kind}_{o}") in shares]
+        if of_kind:
+            table.add_row(title, str(of_kind[0].n), *map(_two_lines, of_kind))
+    results.print()
+    results.print("What becomes of the pictures, with 95 % intervals", soft_wrap=False)
+    results.print(table, soft_wrap=False)
 
 
 def print_metrics(
@@ -171,11 +194,57 @@ def _padding(console: Console) -> tuple[int, int]:
     return (0, 1) if console.width >= _WIDE else (0, 0)
 
 
-def _two_lines(metric: "Metric") -> str:
+def _two_lines(metric: "Metric | Kappa") -> str:
     # One picture has no spread to estimate an interval from.
     known = metric.low is not None and metric.low != metric.high
     interval = f"\n{metric.low:.2f}-{metric.high:.2f}" if known else ""
     return f"{metric.value:.3f}{interval}"
+
+
+def print_agreement(results: Console, agreement: "Agreement") -> None:
+    """Prints the model beside human inspectors: their rates, and kappa on good or defective.
+
+    Args:
+        results: Where to print.
+        agreement: The comparison.
+    """
+    from capsule_inspect.evaluation.knapp import describe_criterion
+
+    table = _dense_table(results)
+    table.add_column("\nrater", overflow="fold", min_width=6)
+    for above, below in (
+        ("", "n"),
+        ("", "accuracy"),
+        ("miss", "rate"),
+        ("false", "alarms"),
+        ("kappa", "truth"),
+        ("kappa", "model"),
+    ):
+        table.add_column(f"{above}\n{below}", justify="right", no_wrap=True)
+    for rater in agreement.raters:
+        table.add_row(Text(on_one_line(rater.name)), str(rater.n), *_rater_cells(agreement, rater))
+    people = counted(len(agreement.inspectors), "inspector")
+    pictures = counted(agreement.pictures, "picture")
+    left_out = f"; {agreement.left_out} verdicts on others left out" if agreement.left_out else ""
+    results.print()
+    results.print(f"The model beside {people} on {pictures}{left_out}", soft_wrap=False)
+    results.print(table, soft_wrap=False)
+    results.print(describe_criterion(agreement.zones), soft_wrap=False)
+
+
+def _rater_cells(agreement: "Agreement", rater: "RaterMetrics") -> Iterator[str]:
+    from capsule_inspect.evaluation.inspectors import MODEL, TRUTH
+
+    metrics = {metric.name: metric for metric in rater.metrics}
+    for name in ("accuracy", "miss_rate", "false_alarm_rate"):
+        yield _two_lines(metrics[name]) if name in metrics else _UNKNOWN
+    for other in (TRUTH, MODEL):
+        pair = agreement.pair(other, rater.name, "presence")
+        yield _two_lines(pair.kappa) if pair and pair.kappa else _UNKNOWN
+
+
+_UNKNOWN = "-"
+"""What stands where a value is not defined."""
 
 
 def print_parity(results: Console, exported: "Exported") -> None:

@@ -42,6 +42,9 @@ def train(
     Writes model.keras, decision.json, history.csv, TensorBoard events and config.yaml into a run
     folder. Ctrl-C keeps the finished epochs; --resume RUN continues from there.
 
+    For another product than capsules, add experiment=whole_picture: the network then sees whole
+    pictures.
+
     train.folds=5 train.seeds=3 runs a cross-validation study: one run for each fold and seed. Start
     more processes with --resume RUN to share the work.
 

@@ -12,7 +12,7 @@ from capsule_inspect.choices import GOOD, NO_CAPSULE, WHOLE_PICTURE
 from capsule_inspect.dataset.data_set import MASKS, class_order
 from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture
 from capsule_inspect.dataset.layouts.folders import holds_masks
-from capsule_inspect.dataset.manifest import Sample, leaves_root
+from capsule_inspect.dataset.manifest import leaves_root
 from capsule_inspect.dataset.mask_check import mask_problems, turn_problems
 from capsule_inspect.dataset.pixel_hash import hash_mask, hash_picture
 from capsule_inspect.dataset.problems import Problem
@@ -154,18 +154,6 @@ def _capsule_problems(fit: Collection[CheckedPicture]) -> Iterator[Problem]:
         yield Problem("", message, fatal=False)
 
 
-def group_problems(samples: Collection[Sample]) -> Iterator[Problem]:
-    """Finds pictures without a part, where others have one; none is fatal."""
-    without = [sample.path for sample in samples if not sample.group]
-    if 0 < len(without) < len(samples):
-        yield Problem(
-            "",
-            f"data.group finds no part in {len(without)} of {len(samples)} paths, such as "
-            f"{without[0]}; each is a part of its own.",
-            fatal=False,
-        )
-
-
 def split_problems(
     pictures: Iterable[CheckedPicture], splits: Mapping[str, str]
 ) -> Iterator[Problem]:
@@ -203,7 +191,11 @@ def copy_problems(pictures: Iterable[CheckedPicture]) -> list[Problem]:
 
 
 def check_pictures(
-    found: Discovery, reporter: Reporter = SILENT, bits: int | None = None
+    found: Discovery,
+    reporter: Reporter = SILENT,
+    bits: int | None = None,
+    *,
+    invert_masks: bool = False,
 ) -> tuple[tuple[CheckedPicture, ...], tuple[Problem, ...]]:
     """Reads each picture and mask once and checks them.
 
@@ -228,11 +220,12 @@ def check_pictures(
         found: The pictures to check.
         reporter: Follows the progress.
         bits: The bits of 16 that the camera uses; None for what each file says, or 16.
+        invert_masks: Whether black stands for defect in the files of masks.
 
     Returns:
         The pictures without a fatal problem, sorted by path, and all problems, sorted by path.
     """
-    overview = _Overview.of(found, bits)
+    overview = _Overview.of(found, bits, invert_masks)
     fit: list[CheckedPicture] = []
     seen: list[CheckedPicture] = []
     problems = [*_stray_problems(found)]
@@ -264,6 +257,7 @@ class _Overview:
         paths: How often each picture is listed.
         masks: How many pictures claim each mask.
         bits: The bits of 16 that the camera uses.
+        invert_masks: Black stands for defect in the files of masks.
     """
 
     root: Path
@@ -272,23 +266,27 @@ class _Overview:
     paths: Counter[str]
     masks: Counter[str]
     bits: int | None
+    invert_masks: bool
 
     @staticmethod
-    def of(found: Discovery, bits: int | None) -> "_Overview":
+    def of(found: Discovery, bits: int | None, invert_masks: bool) -> "_Overview":
         return _Overview(
             root=found.root,
             # The masks of good pictures do not count: they are empty.
             has_masks=any(each.has_mask for each in found.pictures if each.label != GOOD),
-            makes_masks=any(each.make_mask is not None for each in found.pictures),
+            makes_masks=invert_masks or any(each.make_mask is not None for each in found.pictures),
             paths=Counter(each.path for each in found.pictures),
             masks=Counter(mask for each in found.pictures for mask in each.masks),
             bits=bits,
+            invert_masks=invert_masks,
         )
 
 
 def _check_picture(
     found: FoundPicture, overview: _Overview
 ) -> tuple[CheckedPicture | None, list[Problem]]:
+    if found.problem:
+        return None, [_unfit(found.path, found.problem)]
     problems = [*_path_problems(found, overview), *_label_problems(found)]
     if any(leaves_root(path) for path in (found.path, *found.masks)):
         return None, problems
@@ -305,7 +303,7 @@ def _check_picture(
     path = _place_of_mask(found)
     try:
         of_mask = read_picture_file(overview.root / path, MAX_PIXELS) if found.masks else b""
-        mask = _make_mask(found, of_mask, overview.root, (height, width))
+        mask = _make_mask(found, of_mask, overview, (height, width))
     except (PictureError, DataError) as error:
         return None, [*problems, _unreadable(path, overview.root / path, error)]
     if mask is not None:
@@ -330,11 +328,14 @@ def _check_picture(
 
 
 def _make_mask(
-    found: FoundPicture, data: bytes, root: Path, size: tuple[int, int]
+    found: FoundPicture, data: bytes, overview: _Overview, size: tuple[int, int]
 ) -> NDArray[np.uint8] | None:
     """Returns the mask of a picture, from the content of its file or from annotations."""
     if found.masks:
-        return decode_mask(data, name_file(root / found.masks[0]))
+        mask = decode_mask(data, name_file(overview.root / found.masks[0]))
+        if not overview.invert_masks:
+            return mask
+        return np.asarray(np.where(is_defect(mask), 0, 255), np.uint8)
     if found.make_mask is not None:
         return np.asarray(np.where(found.make_mask(*size), 255, 0), np.uint8)
     return None
@@ -400,7 +401,10 @@ def _claim_problems(found: FoundPicture, overview: _Overview) -> Iterator[Proble
 
 
 def _unreadable(path: str, full: Path, error: PictureError | DataError) -> Problem:
-    message = str(error).replace(name_file(full), "It", 1)
+    return _unfit(path, str(error).replace(name_file(full), "It", 1))
+
+
+def _unfit(path: str, message: str) -> Problem:
     return Problem(on_one_line(path), on_one_line(message), fatal=True)
 
 
@@ -416,6 +420,10 @@ def _are_called_otherwise(found: Discovery) -> bool:
 
 
 def _stray_problems(found: Discovery) -> Iterator[Problem]:
+    if found.mask_endings:
+        listed = " or ".join(f"`{ending}`" for ending in found.mask_endings)
+        message = f"Masks are called like their pictures, with {listed} at the end."
+        yield Problem("", on_one_line(message), fatal=False)
     if _are_called_otherwise(found):
         message = (
             "A mask has the name of its picture, or that with _mask at the end, such as b_mask.png "

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsule_inspect.checks import require_bits
-from capsule_inspect.choices import GOOD, SPLITS
+from capsule_inspect.choices import ANOMALY, GOOD, GOOD_OR_ANOMALY, SPLITS
 from capsule_inspect.dataset.manifest import MANIFEST, Sample, read_manifest, write_manifest
 from capsule_inspect.dataset.pixel_hash import hash_mask, hash_picture
 from capsule_inspect.errors import DataError, PictureError
@@ -20,6 +20,9 @@ from capsule_inspect.imaging.picture import Picture
 from capsule_inspect.imaging.read import read_mask, read_picture
 from capsule_inspect.modelfile.strict_json import StrictObject, parse_object
 from capsule_inspect.text import command_line, suggest_path
+
+CORRECTED: Final = "corrected"
+"""Folder of the pictures that corrections add, in the data set folder."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class DataSet:
         version: Version of the tool that wrote the folder.
         mask_root: Folder that the paths of masks are relative to; None if it is `root`.
         bits: The bits of 16 that the camera uses; None for what each file says, or 16.
+        corrected_root: Folder that the paths of pictures in `CORRECTED` are relative to; None if no
+            correction has added any.
         checks_pixels: Whether pictures and masks are held against their hashes when they are read.
             Those that `read_dataset` returns are; not those that have just been hashed.
     """
@@ -49,6 +54,7 @@ class DataSet:
     version: str
     mask_root: Path | None = None
     bits: int | None = None
+    corrected_root: Path | None = None
     checks_pixels: bool = field(default=False, compare=False)
 
     def of_split(self, split: str) -> tuple[Sample, ...]:
@@ -71,15 +77,20 @@ class DataSet:
             PictureError: The picture cannot be read.
             DataError: Its pixels are not those that were prepared.
         """
-        if not (self.root / sample.path).exists():
+        file = self._file_of(sample)
+        if not file.exists():
             raise PictureError(
                 f"The picture '{sample.path}' of the data set is not in '{self.root}'. If the "
                 "pictures have moved, name their folder with --data-root."
             )
-        picture = read_picture(self.root / sample.path, bits=self.bits)
+        picture = read_picture(file, bits=self.bits)
         if self.checks_pixels and hash_picture(picture) != sample.sha256:
             raise _changed(f"The picture '{sample.path}'")
         return picture
+
+    def _file_of(self, sample: Sample) -> Path:
+        root = self.corrected_root if sample.path.startswith(f"{CORRECTED}/") else None
+        return (root or self.root) / sample.path
 
     def read(self, sample: Sample) -> tuple[Picture, NDArray[np.bool_] | None]:
         """Reads the picture of a sample and its true mask.
@@ -143,6 +154,23 @@ def class_order(labels: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(set(labels), key=lambda label: (label != GOOD, label)))
 
 
+def as_known_to(data: DataSet, classes: tuple[str, ...]) -> DataSet:
+    """Returns a data set with the classes that a model tells apart.
+
+    Args:
+        data: The data set.
+        classes: Class names of the model. To one that has seen good pictures alone, every defect is
+            an anomaly.
+    """
+    if classes != GOOD_OR_ANOMALY or ANOMALY in data.classes:
+        return data
+    samples = (
+        sample if sample.label == GOOD else replace(sample, label=ANOMALY)
+        for sample in data.samples
+    )
+    return replace(data, classes=classes, samples=tuple(samples))
+
+
 def hash_of_pictures(samples: Iterable[Sample]) -> str:
     """Returns the hash of the sorted hashes of pictures; it identifies them."""
     hashes = sorted(sample.sha256 for sample in samples)
@@ -170,10 +198,10 @@ def write_dataset(folder: Path, data: DataSet) -> None:
 
 
 def _describe(folder: Path, data: DataSet) -> dict[str, Any]:
-    made = {} if data.mask_root is None else {"mask_root": _place(folder, data.mask_root)}
+    others = {"mask_root": data.mask_root, "corrected_root": data.corrected_root}
     return {
         "root": _place(folder, data.root),
-        **made,
+        **{name: _place(folder, root) for name, root in others.items() if root is not None},
         "classes": list(data.classes),
         "counts": {
             label: {split: data.count(label, split) for split in SPLITS} for label in data.classes
@@ -263,7 +291,11 @@ def _read_description(path: Path, samples: tuple[Sample, ...]) -> DataSet:
         document = parse_object(path.read_bytes())
         # Keys that a later version adds do no harm.
         fields = StrictObject({key: document[key] for key in _KEYS & set(document)}, "", _KEYS)
-        mask_root = document.get("mask_root")
+        others = {
+            key: _root(path, key, document[key])
+            for key in ("mask_root", "corrected_root")
+            if document.get(key) is not None
+        }
         return DataSet(
             root=_root(path, "root", fields["root"]),
             classes=_classes(fields),
@@ -272,9 +304,9 @@ def _read_description(path: Path, samples: tuple[Sample, ...]) -> DataSet:
             source=fields.text("source"),
             licence=fields.text("licence"),
             version=fields.text("tool_version"),
-            mask_root=None if mask_root is None else _root(path, "mask_root", mask_root),
             bits=None if document.get("bits") is None else _bits(document),
             checks_pixels=True,
+            **others,
         )
     except OSError as error:
         raise DataError(f"'{path}' cannot be read: {error.strerror}.") from error

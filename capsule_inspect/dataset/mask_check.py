@@ -40,7 +40,7 @@ def mask_problems(
     elif label != GOOD and _may_be_inverted(mask):
         message = (
             "The mask marks more than half of its picture. If black stands for defect in it, "
-            "invert it."
+            "invert it; or prepare with data.invert_masks=true, if it is so in all masks."
         )
         yield Problem(path, message, fatal=False)
     elif message := describe_values(mask):

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from itertools import pairwise
+from types import MappingProxyType
 
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.errors import DataError
@@ -96,7 +97,11 @@ def parts_of(samples: Iterable[Sample]) -> dict[str, str]:
 
 
 def deal_parts(
-    labels: Mapping[str, str], parts: Mapping[str, str], shares: Mapping[str, float], seed: int
+    labels: Mapping[str, str],
+    parts: Mapping[str, str],
+    shares: Mapping[str, float],
+    seed: int,
+    before: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
 ) -> dict[str, str]:
     """Deals whole parts to places, each class as close to the shares as parts allow.
 
@@ -107,6 +112,7 @@ def deal_parts(
         parts: Part of each of them.
         shares: The share of each place; they sum to 1.
         seed: Any whole number; another seed gives another division.
+        before: The number of pictures of each class that places hold already.
 
     Returns:
         The place of each picture, by the same key.
@@ -114,8 +120,8 @@ def deal_parts(
     members: dict[str, list[str]] = {}
     for key in labels:
         members.setdefault(parts[key], []).append(key)
-    totals = Counter(labels.values())
-    held = {place: Counter[str]() for place in shares}
+    held = {place: Counter(before.get(place, {})) for place in shares}
+    totals = sum(held.values(), Counter(labels.values()))
     dealt: dict[str, str] = {}
     for keys in sorted(members.values(), key=lambda keys: (-len(keys), _draw(keys, seed))):
         own = Counter(labels[key] for key in keys)

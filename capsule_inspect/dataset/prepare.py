@@ -10,11 +10,10 @@ from typing import Final
 import numpy as np
 
 from capsule_inspect import __version__
-from capsule_inspect.choices import GOOD, SplitChoice
+from capsule_inspect.choices import GOOD, Protocol, SplitChoice, split_of
 from capsule_inspect.dataset.check import (
     CheckedPicture,
     check_pictures,
-    group_problems,
     set_problems,
     split_problems,
 )
@@ -25,7 +24,9 @@ from capsule_inspect.dataset.data_set import (
     class_order,
     write_dataset,
 )
+from capsule_inspect.dataset.group_check import group_problems
 from capsule_inspect.dataset.layouts.discovery import Discovery
+from capsule_inspect.dataset.layouts.mvtec import MvtecAd
 from capsule_inspect.dataset.layouts.registry import discover
 from capsule_inspect.dataset.manifest import MANIFEST, Sample
 from capsule_inspect.dataset.part_groups import group_pictures, parts_of
@@ -121,7 +122,7 @@ def prepare_dataset(
     settings: DataSettings,
     skip_bad: bool = False,
     reporter: Reporter = SILENT,
-    split: SplitChoice | None = None,
+    split: SplitChoice | Protocol | None = None,
 ) -> Prepared:
     """Checks and splits pictures, and writes a data set folder; the pictures stay in place.
 
@@ -131,8 +132,8 @@ def prepare_dataset(
         settings: Seed, shares and folds; for `drawn` also number and size.
         skip_bad: Leave out pictures with fatal problems instead of refusing.
         reporter: Follows the progress.
-        split: Whether to keep the split that the folder has, or to draw a new one; None keeps that
-            of the layouts that are made for it.
+        split: Whether to keep the split that the folder has, or to draw a new one; or the benchmark
+            whose split to keep. None keeps that of the layouts that are made for it.
 
     Raises:
         UsageError: `source` is not a folder, or `out` is not empty or cannot be written to.
@@ -146,7 +147,7 @@ def prepare_dataset(
     found = discover(Path(source), settings.good)
     own = _own_splits(found, split)
     bits = settings.bits or None
-    pictures, problems = check_pictures(found, reporter, bits)
+    pictures, problems = check_pictures(found, reporter, bits, invert_masks=settings.invert_masks)
     problems = (*problems, *split_problems(pictures, own))
     if own:
         crossing = {problem.path for problem in problems if problem.fatal}
@@ -180,7 +181,7 @@ def prepare_dataset(
         mask_root=out.resolve() if any(picture.mask_png for picture in pictures) else None,
         bits=bits,
     )
-    problems = (*group_problems(data.samples), *problems)
+    problems = (*group_problems(data.samples, settings), *problems)
     with _all_or_nothing(out):
         _write_masks(out, pictures)
         write_dataset(out, data)
@@ -188,16 +189,26 @@ def prepare_dataset(
     return Prepared(out, data, problems, not shows_another_product(missing, len(pictures)))
 
 
-def _own_splits(found: Discovery, split: SplitChoice | None) -> dict[str, str]:
+def _own_splits(found: Discovery, split: SplitChoice | Protocol | None) -> dict[str, str]:
     """Returns the split of each picture that is to be kept, by its path; empty for a new split."""
     if split == "new" or (split is None and not found.is_split):
         return {}
+    if split == "mvtec":
+        return _split_of_mvtec(found)
     own = {each.path: each.split for each in found.pictures if each.split}
     if not own:
         raise DataError(
             f"'{found.root}' ({found.layout}) has no split of its own to keep. Leave --split."
         )
     return own
+
+
+def _split_of_mvtec(found: Discovery) -> dict[str, str]:
+    if found.layout != MvtecAd.name:
+        raise DataError(
+            f"'{found.root}' is no data set of MVTec AD ({found.layout}). Leave --protocol."
+        )
+    return {each.path: split_of(each.path.partition("/")[0]) for each in found.pictures}
 
 
 def _with_splits(samples: tuple[Sample, ...], own: Mapping[str, str]) -> tuple[Sample, ...]:

@@ -1,9 +1,10 @@
-"""ROC, precision-recall and reliability curves."""
+"""ROC, precision-recall, review and reliability curves."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from capsule_inspect.choices import GOOD, NO_CAPSULE
@@ -44,6 +45,65 @@ class OperatingCurves:
     def prevalence(self) -> float:
         """The share of defective pictures: the precision of a random decision."""
         return self.defective / (self.good + self.defective)
+
+
+@dataclass(frozen=True, eq=False)
+class ReviewCurve:
+    """The errors that are left if people decide on the pictures nearest to the threshold.
+
+    Attributes:
+        reviewed: float64 [n + 1], the share of all pictures that people decide on, from 0 to 1.
+        miss_rate: float64 [n + 1], the share of the defective pictures accepted without review.
+        false_alarm_rate: float64 [n + 1], the share of the good pictures rejected without review.
+    """
+
+    reviewed: Floats
+    miss_rate: Floats
+    false_alarm_rate: Floats
+
+
+def trace_review(
+    judgements: Sequence[Judgement], thresholds: Mapping[str, float]
+) -> ReviewCurve | None:
+    """Traces the errors that are left by the share of pictures that people review.
+
+    The picture whose log odds are nearest to its threshold is the first to be reviewed; before it
+    come those without a capsule.
+
+    Args:
+        judgements: One per picture.
+        thresholds: The threshold of each, by its path.
+
+    Returns:
+        The curve; None without both good and defective pictures.
+    """
+    defective = np.array([each.truth != GOOD for each in judgements])
+    if defective.all() or not defective.any():
+        return None
+    called = np.array([each.label != GOOD for each in judgements])
+    apart = np.abs(
+        _log_odds([each.defect_score for each in judgements])
+        - _log_odds([thresholds[each.path] for each in judgements])
+    )
+    apart[[each.label == NO_CAPSULE for each in judgements]] = -1
+    order = np.argsort(apart, kind="stable")
+    return ReviewCurve(
+        reviewed=np.arange(len(order) + 1) / len(order),
+        miss_rate=_left(defective & ~called, order) / defective.sum(),
+        false_alarm_rate=_left(~defective & called, order) / (~defective).sum(),
+    )
+
+
+def _log_odds(shares: Sequence[float]) -> Floats:
+    inside = np.clip(np.array(shares, np.float64), 1e-12, 1 - 1e-12)
+    odds: Floats = np.log(inside) - np.log1p(-inside)
+    return odds
+
+
+def _left(errors: NDArray[np.bool_], order: NDArray[np.intp]) -> Floats:
+    """Returns how many errors are left after the first k pictures, for each k from 0."""
+    left: Floats = errors.sum() - np.concatenate([[0.0], np.cumsum(errors[order])])
+    return left
 
 
 def trace_curves(evaluation: Evaluation) -> OperatingCurves | None:

@@ -11,7 +11,7 @@ Floats: TypeAlias = NDArray[np.float64]
 Flags: TypeAlias = NDArray[np.bool_]
 
 
-_Z = 1.959963984540054
+Z = 1.959963984540054
 """The normal distribution's 97.5 % point."""
 RESAMPLES = 2000
 """Number of bootstrap samples. With 2000, the ends of an interval vary by about 6 % of the
@@ -39,9 +39,9 @@ def wilson(successes: int, n: int) -> Interval:
         >>> f"{low:.3f} to {high:.3f}"
         '0.000 to 0.018'
     """
-    p, z2 = successes / n, _Z * _Z
+    p, z2 = successes / n, Z * Z
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
-    half = _Z / (1 + z2 / n) * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
+    half = Z / (1 + z2 / n) * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
     # Rounding must not exclude the proportion itself.
     return min(p, max(0.0, centre - half)), max(p, min(1.0, centre + half))
 
@@ -140,7 +140,7 @@ def newcombe_auroc(auroc: float, positives: int, negatives: int) -> Interval:
         low, high = sorted(((1 - true) / (2 - true), true / (1 + true)))
         spread = 1 + (fewer - 1) * low + (more - 1) * high
         variance = true * (1 - true) * spread / (positives * negatives)
-        return abs(auroc - true) - _Z * math.sqrt(variance)
+        return abs(auroc - true) - Z * math.sqrt(variance)
 
     return _root(excess, 0.0, auroc), _root(excess, 1.0, auroc)
 

@@ -32,6 +32,7 @@ class Judgement:
         overlap: Predicted mask against true mask; None without either.
         pixels: Defect probabilities against the true mask; None without either, or if they were not
             tallied.
+        is_doubtful: Whether a warning questions a capsule. Stored judgements do not hold it.
     """
 
     path: str
@@ -42,6 +43,7 @@ class Judgement:
     probabilities: tuple[float, ...]
     overlap: Overlap | None
     pixels: PixelTally | None = None
+    is_doubtful: bool = False
 
     @property
     def defect_overlap(self) -> Overlap | None:
@@ -109,6 +111,7 @@ def judge_findings(
         overlap=None
         if truth is None or not masks
         else measure_overlap(np.logical_or.reduce(masks), truth),
+        is_doubtful=any(finding.warnings for finding in findings),
     )
 
 

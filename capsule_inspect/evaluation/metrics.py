@@ -183,7 +183,7 @@ def measure(judgements: Sequence[Judgement]) -> tuple[Metric, ...]:
     - `dice` and `iou`: means over the pictures with a true defect pixel, where an empty mask scores
       0; `dice_all` and `iou_all`: means over all pictures with a known mask, where two empty masks
       score 1.
-    - `pixel_auroc` and `aupro`: see `measure_pixels`.
+    - `pixel_auroc`, `aupro` and `pixel_f1`: see `measure_pixels`.
     - `false_alarm_rate`: share of good pictures called defective; `miss_rate`: share of defective
       pictures labelled `good`.
 

@@ -1,7 +1,7 @@
 """Choosing the operating point: temperature, threshold and mask threshold."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,7 +9,10 @@ from capsule_inspect.choices import AUTO_POLICY
 from capsule_inspect.evaluation.intervals import Flags, Floats, wilson
 from capsule_inspect.evaluation.judge import MASK_THRESHOLDS, Evidence
 from capsule_inspect.evaluation.metrics import estimate_share
+from capsule_inspect.evaluation.review_band import Sorted, choose_band, estimate_outcomes
+from capsule_inspect.evaluation.thresholds import best_f1, fewest_false_alarms, fewest_misses
 from capsule_inspect.inference.decide import softmax
+from capsule_inspect.inference.outcome import decide_outcome
 from capsule_inspect.modelfile.metadata import Metric, OperatingPoint
 from capsule_inspect.settings.groups import ThresholdSettings
 from capsule_inspect.text import as_written
@@ -20,9 +23,6 @@ _BLUR = 0.25
 """Scale of the logistic noise that smooths the F1 curve, in logits of the network: about half as
 wide as the scores of good pictures spread. Twice as much lifts the threshold over faint defects,
 and less lets a single picture move it (`experiments/README.md`)."""
-_THRESHOLDS_TRIED = 2001
-"""Number of thresholds to try for the best F1, evenly spaced between the lowest and the highest
-score. Over a range of 20 logits the step is a twenty-fifth of the blur."""
 _MIN_PICTURES = 3
 """Least number of good and of defective pictures. With fewer, defaults are better than a fit."""
 
@@ -32,6 +32,7 @@ def choose_operating_point(
     wanted: ThresholdSettings,
     chosen_on: str,
     expected: tuple[Metric, ...] = (),
+    outcomes: tuple[Metric, ...] = (),
     networks: int = 1,
 ) -> OperatingPoint:
     """Chooses the operating point on held-out pictures.
@@ -45,6 +46,7 @@ def choose_operating_point(
         wanted: The policy of the threshold.
         chosen_on: Name of these pictures, as text for people.
         expected: The expected error rates, stored with the point.
+        outcomes: The expected outcomes, stored with the review band if there is one.
         networks: Number of networks that judged each picture, each adding one entry of evidence.
 
     Returns:
@@ -55,9 +57,16 @@ def choose_operating_point(
     if min(defects, goods) < _MIN_PICTURES:
         return OperatingPoint(chosen_by=f"defaults: {chosen_on} has too few pictures to choose on")
     temperature = _temperature(evidence)
+    logits, truth = _log_odds(evidence, temperature)
     policy = "best_f1" if wanted.policy == AUTO_POLICY else wanted.policy
-    threshold, missed = _threshold(evidence, temperature, policy, wanted.value)
-    aim = "best F1" if policy == "best_f1" else f"at most {wanted.value:.4g} of the defects missed"
+    threshold, missed = _threshold(logits, truth, _BLUR / temperature, policy, wanted.value)
+    aims = {
+        "best_f1": "best F1",
+        "max_miss_rate": f"at most {wanted.value:.4g} of the defects missed",
+        "max_false_alarm_rate": f"at most {wanted.value:.4g} of the good called defective",
+    }
+    rates = wanted.review_rates
+    band = choose_band(logits, truth, threshold, rates) if rates else None
     caveat = ""
     if policy == "max_miss_rate":
         caveat = _caveat(round(missed / networks), defects // networks, wanted.value)
@@ -66,19 +75,24 @@ def choose_operating_point(
         threshold=threshold,
         mask_threshold=_mask_threshold(evidence),
         chosen_by=(
-            f"likelihood, {aim} and best Dice on {chosen_on}: "
+            f"likelihood, {aims[policy]} and best Dice on {chosen_on}: "
             f"{goods // networks} good and {defects // networks} defective pictures{caveat}"
         ),
         policy=policy,
         policy_value=wanted.value,
         expected=expected,
+        review=band and replace(band, expected=outcomes),
     )
 
 
 def is_alarm(evidence: Evidence, point: OperatingPoint) -> bool:
     """Returns whether a picture is called defective at an operating point, as in `decide`."""
+    return _score(evidence, point) >= point.threshold
+
+
+def _score(evidence: Evidence, point: OperatingPoint) -> float:
     p_good = softmax(evidence.log_probabilities / point.temperature)[0]
-    return as_written(1 - p_good) >= point.threshold
+    return as_written(1 - p_good)
 
 
 def _caveat(missed: int, defects: int, wanted: float) -> str:
@@ -100,55 +114,34 @@ def _temperature(evidence: Sequence[Evidence]) -> float:
     return float(_TEMPERATURES[int(np.argmin(losses))])
 
 
+def _log_odds(evidence: Sequence[Evidence], temperature: float) -> tuple[Floats, Flags]:
+    """Returns the log odds of a defect at a temperature, and which pictures are defective."""
+    p_good = np.array([softmax(each.log_probabilities / temperature)[0] for each in evidence])
+    logits = np.log1p(-np.minimum(p_good, 1 - 1e-12)) - np.log(np.maximum(p_good, 1e-12))
+    return logits, np.array([each.truth != 0 for each in evidence])
+
+
 def _threshold(
-    evidence: Sequence[Evidence], temperature: float, policy: str, value: float
+    logits: Floats, truth: Flags, blur: float, policy: str, value: float
 ) -> tuple[float, int]:
     """Returns the threshold on the defect score, and the number of misses at it.
 
     Args:
-        evidence: At least `_MIN_PICTURES` pictures of each kind.
-        temperature: The temperature of the scores.
-        policy: `best_f1` or `max_miss_rate`.
-        value: The highest allowed miss rate, for `max_miss_rate`.
+        logits: The log odds of a defect; of at least `_MIN_PICTURES` pictures of each kind.
+        truth: Which pictures are defective.
+        blur: Scale of the noise for the best F1, in log odds.
+        policy: One of `POLICIES`.
+        value: The highest allowed miss rate or false alarm rate; not for `best_f1`.
     """
-    p_good = np.array([softmax(each.log_probabilities / temperature)[0] for each in evidence])
-    logits = np.log1p(-np.minimum(p_good, 1 - 1e-12)) - np.log(np.maximum(p_good, 1e-12))
-    truth = np.array([each.truth != 0 for each in evidence])
     if np.ptp(logits) == 0:  # the network gives every picture the same score
         return OperatingPoint().threshold, 0
     if policy == "best_f1":
-        logit = _best_f1(logits, truth, _BLUR / temperature)
+        logit = best_f1(logits, truth, blur)
+    elif policy == "max_miss_rate":
+        logit = fewest_false_alarms(logits, truth, int(value * truth.sum() + 1e-9))
     else:
-        logit = _fewest_false_alarms(logits, truth, int(value * truth.sum() + 1e-9))
+        logit = fewest_misses(logits, truth, int(value * (~truth).sum() + 1e-9))
     return float(1 / (1 + np.exp(-logit))), int((truth & (logits < logit)).sum())
-
-
-def _best_f1(logits: Floats, truth: Flags, blur: float) -> float:
-    """Returns the logit with the best expected F1 under logistic noise on every score.
-
-    Without noise, F1 has many peaks of nearly the same height, and a single picture can move the
-    best threshold from one to another (`experiments/README.md`).
-    """
-    thresholds = np.linspace(logits.min(), logits.max(), _THRESHOLDS_TRIED)
-    alarms = 0.5 + 0.5 * np.tanh((logits - thresholds[:, None]) / (2 * blur))
-    scores = 2 * alarms[:, truth].sum(axis=1) / (alarms.sum(axis=1) + truth.sum())
-    return float(thresholds[scores >= scores.max() - 1e-12].mean())
-
-
-def _fewest_false_alarms(logits: Floats, truth: Flags, most: int) -> float:
-    """Returns the threshold with the fewest false alarms among those with at most `most` misses.
-
-    It is the middle of the widest gap between scores that qualifies.
-    """
-    ordered = np.unique(logits)
-    # The last threshold lies below all scores and has no gap: it is chosen only if no other can be.
-    gaps = np.append(np.diff(ordered), 0.0)
-    middles = np.append((ordered[1:] + ordered[:-1]) / 2, ordered[0] - 1e-3)
-    alarms = logits >= middles[:, None]
-    false = (alarms & ~truth).sum(axis=1)
-    false = np.where((truth & ~alarms).sum(axis=1) > most, len(truth) + 1, false)
-    best = np.flatnonzero(false == false.min())
-    return float(middles[best[np.argmax(gaps[best])]])
 
 
 def _mask_threshold(evidence: Sequence[Evidence]) -> float:
@@ -170,10 +163,12 @@ class CrossFit:
     Attributes:
         points: One for each part, chosen on the other parts.
         expected: `false_alarm_rate` and `miss_rate`, with each part judged at its own point.
+        outcomes: The shares of accepted, reviewed and rejected pictures, likewise.
     """
 
     points: tuple[OperatingPoint, ...]
     expected: tuple[Metric, ...]
+    outcomes: tuple[Metric, ...]
 
 
 def cross_fit(
@@ -187,14 +182,19 @@ def cross_fit(
         chosen_on: Name of the pictures a point is chosen on, as text for people.
     """
     points, alarms, misses = [], [], []
+    became: list[Sorted] = []
     for number, part in enumerate(parts):
         others = [each for i, other in enumerate(parts) if i != number for each in other]
         point = choose_operating_point(others, wanted, chosen_on)
         points.append(point)
         alarms += [is_alarm(each, point) for each in part if each.truth == 0]
         misses += [not is_alarm(each, point) for each in part if each.truth != 0]
+        became += [
+            Sorted(each.truth != 0, decide_outcome(_score(each, point), point)) for each in part
+        ]
     shares = estimate_share("false_alarm_rate", alarms), estimate_share("miss_rate", misses)
-    return CrossFit(tuple(points), tuple(share for share in shares if share is not None))
+    expected = tuple(share for share in shares if share is not None)
+    return CrossFit(tuple(points), expected, estimate_outcomes(became))
 
 
 def choose_on_split(
@@ -209,5 +209,5 @@ def choose_on_split(
     """
     ordered = sorted(evidence, key=lambda each: each.truth)  # stratifies the parts by class
     parts = [ordered[start::_PARTS] for start in range(_PARTS)]
-    expected = cross_fit(parts, wanted, chosen_on).expected
-    return choose_operating_point(evidence, wanted, chosen_on, expected)
+    fit = cross_fit(parts, wanted, chosen_on)
+    return choose_operating_point(evidence, wanted, chosen_on, fit.expected, fit.outcomes)

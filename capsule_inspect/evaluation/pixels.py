@@ -1,4 +1,4 @@
-"""Pixel metrics: Dice, IoU, pixel AUROC and AUPRO."""
+"""Pixel metrics: Dice, IoU, pixel AUROC, AUPRO and the best pixel F1."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -115,7 +115,7 @@ def quantize(probability: NDArray[np.float32]) -> NDArray[np.int32]:
     return levels
 
 
-PIXEL_METRICS = ("pixel_auroc", "aupro")
+PIXEL_METRICS = ("pixel_auroc", "aupro", "pixel_f1")
 """The metrics that need pixel tallies."""
 FALSE_POSITIVE_LIMIT = 0.3
 """Highest false positive rate that AUPRO covers (Bergmann et al., IJCV 129, 2021)."""
@@ -136,21 +136,22 @@ def measure_pixels(tallies: Sequence[PixelTally]) -> tuple[Metric, ...]:
     (Bergmann et al., "The MVTec anomaly detection dataset", IJCV 129, 2021) is the area under the
     per-region overlap curve: the mean share of each 8-connected true region that is predicted, over
     the false positive rate. The area ends at `FALSE_POSITIVE_LIMIT` and is divided by it; between
-    thresholds the curve is linear.
+    thresholds the curve is linear. `pixel_f1` is the F1 of defect pixels at the threshold that is
+    best for all pictures together.
 
     Args:
         tallies: One per picture, including good ones.
 
     Returns:
-        Both metrics over all pictures; empty without defect pixels or without sound ones.
+        The metrics over all pictures; empty without defect pixels or without sound ones.
     """
     defective = np.array([tally.regions > 0 for tally in tallies], np.bool_)
     if not defective.any() or not any(tally.sound_counts.size for tally in tallies):
         return ()
-    values = _areas(tallies, np.ones((1, len(tallies))))
+    values = _measure(tallies, np.ones((1, len(tallies))))
     intervals: list[Interval | NoInterval] = [NO_INTERVAL] * len(values)
     if can_resample(defective):
-        blocks = [_areas(tallies, block) for block in resample(defective, _PIXEL_RESAMPLES)]
+        blocks = [_measure(tallies, block) for block in resample(defective, _PIXEL_RESAMPLES)]
         intervals = [percentiles(np.concatenate(of_one)) for of_one in zip(*blocks, strict=True)]
     return tuple(
         Metric(name, float(value[0]), len(tallies), *interval)
@@ -158,15 +159,16 @@ def measure_pixels(tallies: Sequence[PixelTally]) -> tuple[Metric, ...]:
     )
 
 
-def _areas(tallies: Sequence[PixelTally], weights: Floats) -> tuple[Floats, Floats]:
-    """Computes both areas for each bootstrap sample.
+def _measure(tallies: Sequence[PixelTally], weights: Floats) -> tuple[Floats, Floats, Floats]:
+    """Computes `PIXEL_METRICS` for each bootstrap sample.
 
     Args:
         tallies: One per picture.
         weights: float64 [samples, pictures]; the count of each picture in each sample.
 
     Returns:
-        AUROC and AUPRO, float64 [samples]; NaN for a sample without sound pixels.
+        AUROC, AUPRO and the best F1, float64 [samples]; the first two are NaN for a sample without
+        sound pixels.
     """
     levels = _levels_that_occur(tallies)
     sound = [(each.sound_levels, each.sound_counts) for each in tallies]
@@ -177,13 +179,16 @@ def _areas(tallies: Sequence[PixelTally], weights: Floats) -> tuple[Floats, Floa
     defect_pixels = weights @ np.array([each.defect_counts.sum() for each in tallies], np.float64)
     regions = weights @ np.array([each.regions for each in tallies], np.float64)
     limit = FALSE_POSITIVE_LIMIT * sound_pixels
-    auroc, aupro = np.zeros(len(weights)), np.zeros(len(weights))
+    auroc, aupro, f1 = (np.zeros(len(weights)) for _ in PIXEL_METRICS)
     curves = (_cumulate(histograms, weights, levels) for histograms in (sound, defect, overlap))
     for false_positives, true_positives, overlaps in zip(*curves, strict=True):
         auroc += _area(false_positives, true_positives, sound_pixels)
         aupro += _area(false_positives, overlaps, limit)
+        called = false_positives + true_positives
+        f1 = np.maximum(f1, (2 * true_positives / (called + defect_pixels[:, None])).max(axis=1))
     # The sum of the region shares can exceed the number of regions by rounding.
-    return auroc / (sound_pixels * defect_pixels), np.minimum(1.0, aupro / (limit * regions))
+    aupro = np.minimum(1.0, aupro / (limit * regions))
+    return auroc / (sound_pixels * defect_pixels), aupro, f1
 
 
 def _levels_that_occur(tallies: Sequence[PixelTally]) -> NDArray[np.intp]:

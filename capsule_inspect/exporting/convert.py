@@ -39,6 +39,7 @@ def convert(network: Any, quantization: str, calibration: Sequence[NDArray[np.ui
     import tensorflow as tf  # before Keras, or the converter loses weights
 
     from capsule_inspect.model.heads import with_features
+    from capsule_inspect.model.normality import is_normality
     from capsule_inspect.model.tflite import convert_to_tflite
 
     def set_options(converter: Any) -> None:
@@ -54,7 +55,9 @@ def convert(network: Any, quantization: str, calibration: Sequence[NDArray[np.ui
             converter.representative_dataset = lambda: _feed(calibration)
 
     # One network for all outputs, or the encoder would run twice.
-    kept = _IN_FLOAT if quantization == "int8" else ()
+    kept: tuple[str, ...] = ()
+    if quantization == "int8":
+        kept = _NORMALITY_IN_FLOAT if is_normality(network) else _IN_FLOAT
     return convert_to_tflite(with_features(network), set_options, kept)
 
 
@@ -62,6 +65,31 @@ _IN_FLOAT = ("SOFTMAX",)
 """Operators of int8 files that compute in float32. LiteRT has a softmax of whole numbers for 64-bit
 ARM alone; its weights differ by a step from those of x86-64, which computes them in float32 in any
 case. So this costs nothing, and the scores are the same."""
+
+
+_NORMALITY_IN_FLOAT = (
+    "FULLY_CONNECTED",
+    "BATCH_MATMUL",
+    "RESHAPE",
+    "CONCATENATION",
+    "RESIZE_BILINEAR",
+    "PACK",
+    "SUB",
+    "MUL",
+    "DIV",
+    "SQUARE",
+    "SQRT",
+    "MAXIMUM",
+    "RELU",
+    "SUM",
+    "MEAN",
+    "REDUCE_MAX",
+    "TOPK_V2",
+    "STRIDED_SLICE",
+)
+"""Those of networks that know what is normal: all that follows the encoder's convolutions. Scores
+are small differences of large numbers, and anomalies lie beyond the ranges of good pictures, where
+int8 would cut them off."""
 
 
 def _feed(windows: Iterable[NDArray[np.uint8]]) -> Iterator[dict[str, NDArray[np.uint8]]]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from capsule_inspect.choices import AUTO_POLICY
+from capsule_inspect.choices import AUTO_POLICY, GOOD_OR_ANOMALY
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.errors import ConfigError, DataError
@@ -47,17 +47,23 @@ def choose_point(
         PictureError: A picture or mask cannot be read.
     """
     rule = converted.model.rule
+    follows_good_ones = rule.operating_point.policy == "max_false_alarm_rate"
+    knows_no_defects = rule.classes == GOOD_OR_ANOMALY and follows_good_ones
+    if knows_no_defects and wanted.is_auto:
+        return rule.operating_point  # chosen on good pictures alone, by cross-fitting
     held_out = validation_samples(converted, data)
     if held_out:
         evidence = gather_evidence(data, held_out, converted.inspector, advance)
         wanted = wanted.resolve(rule.operating_point)
         return choose_on_split(evidence, wanted, "the validation split")
-    if wanted.policy == AUTO_POLICY:
+    if wanted.is_auto:
         return rule.operating_point
+    name = "threshold.review" if wanted.policy == AUTO_POLICY else "threshold.policy"
+    value = wanted.review if wanted.policy == AUTO_POLICY else wanted.policy
     raise ConfigError(
-        f"threshold.policy={wanted.policy} cannot be followed: the data set has no validation "
+        f"{name}={value} cannot be followed: the data set has no validation "
         "split, or another one than the network was trained with, and a threshold is never chosen "
-        "on pictures that training has seen. Leave threshold.policy out, or give the data set "
+        f"on pictures that training has seen. Leave {name} out, or give the data set "
         "that the network was trained on."
     )
 

@@ -28,6 +28,7 @@ class Exported:
         metrics: The metrics in the file.
         measured_on: The pictures that they were measured on, for people.
         complaints: The limits that it breaks; empty unless the export was forced.
+        point: The operating point in the file.
     """
 
     path: Path
@@ -37,6 +38,7 @@ class Exported:
     metrics: tuple[Metric, ...]
     measured_on: str
     complaints: tuple[str, ...]
+    point: OperatingPoint
 
 
 def write_verified(
@@ -74,8 +76,10 @@ def write_verified(
     if complaints and not force:
         is_coarse = converted.bundle.metadata.quantization in {"int8", "dynamic"}
         mend = "Export as float16, train longer," if is_coarse else "Train longer,"
+        how = " For float16, add export.format=float16." if is_coarse else ""
         raise ModelFileError(
             f"{' '.join(complaints)} Nothing was written. {mend} or write it anyway with --force."
+            f"{how}"
         )
     if cross_validated:
         metrics, measured_on = cross_validated.metrics, cross_validated.measured_on
@@ -100,6 +104,7 @@ def write_verified(
         metrics,
         measured_on,
         complaints,
+        point,
     )
 
 

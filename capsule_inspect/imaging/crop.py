@@ -132,10 +132,19 @@ class Crop:
             for_pixel_centres(back),
             (width, height),
             flags=cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_CONSTANT,
-            borderValue=0,
+            # Beyond the centres of the outermost values, these values count as they are.
+            borderMode=cv2.BORDER_REPLICATE,
         )
-        return np.asarray(restored, np.float32)
+        return np.asarray(cv2.copyTo(restored, self._covers(height, width)), np.float32)
+
+    def _covers(self, height: int, width: int) -> NDArray[np.uint8]:
+        """Tells which native pixels have their centres in the window: uint8 [height, width]."""
+        back = np.asarray(cv2.invertAffineTransform(self.matrix), np.float64)
+        window = np.ones((self.roi.height, self.roi.width), np.uint8)
+        inside = cv2.warpAffine(
+            window, for_pixel_centres(back), (width, height), flags=cv2.INTER_NEAREST
+        )
+        return np.asarray(inside, np.uint8)
 
 
 def find_crops(picture: Picture, roi: Roi) -> tuple[Crop, ...]:

@@ -19,9 +19,9 @@ _FEATHER = 2.0
 _SOFT_EDGE = 3.0
 """How far the capsule's own edge reaches into the ground, in window pixels; more if enlarged."""
 
-_SAFE_GAP, _SAFE_PIXELS = 6.0, 1.5
+_SAFE_GAP, _SAFE_PIXELS = 6.0, 2.1
 """Least gap between two objects that can be divided safely, in pixels of the window, and of the
-small copy."""
+small copy. There, a gap counts in whole pixels, and two of them can be little more than one."""
 
 
 @dataclass(frozen=True)

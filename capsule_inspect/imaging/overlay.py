@@ -76,9 +76,18 @@ def draw_overlay(picture: Picture, capsules: Sequence[Drawable]) -> Picture:
     return drawn
 
 
+_LIKELY = 0.5
+"""From this confidence on, a label is likelier than all others together."""
+
+
 def _text(capsule: Drawable) -> str:
-    label = spell_label(capsule.label)
-    return label if capsule.confidence is None else f"{label} {capsule.confidence:.2f}"
+    label, confidence = spell_label(capsule.label), capsule.confidence
+    if confidence is None:
+        return label
+    if not capsule.is_defect and confidence < _LIKELY:
+        # Of a model with a high threshold, where `good 0.18` would look like a mistake.
+        return f"{label}, score {1 - confidence:.2f}"
+    return f"{label} {confidence:.2f}"
 
 
 def _colour(capsule: Drawable) -> Colour:

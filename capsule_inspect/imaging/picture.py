@@ -55,6 +55,24 @@ def name_file(path: StrPath) -> str:
     return f"The file '{path}'"
 
 
+def refuse_size(path: StrPath, size: int, max_pixels: int) -> None:
+    """Refuses a file that is too long for a picture.
+
+    Args:
+        path: The file.
+        size: Its length in bytes.
+        max_pixels: The most pixels to decode later.
+
+    Raises:
+        PictureError: It is too long.
+    """
+    if size > max_pixels * _BYTES_PER_PIXEL + _METADATA_BYTES:
+        raise PictureError(
+            f"{name_file(path)} has {size} bytes, more than any picture within "
+            f"{describe_limit(max_pixels)}; scale it down or cut it."
+        )
+
+
 def read_picture_file(path: StrPath, max_pixels: int) -> bytes:
     """Reads the bytes of a picture file.
 
@@ -75,11 +93,7 @@ def read_picture_file(path: StrPath, max_pixels: int) -> bytes:
             raise PictureError(
                 f"{name} is not a regular file but a pipe or a device; save the picture as a file."
             )
-        if status.st_size > max_pixels * _BYTES_PER_PIXEL + _METADATA_BYTES:
-            raise PictureError(
-                f"{name} has {status.st_size} bytes, more than any picture within "
-                f"{describe_limit(max_pixels)}; scale it down or cut it."
-            )
+        refuse_size(path, status.st_size, max_pixels)
         return file.read_bytes()
     except FileNotFoundError:
         raise PictureError(f"{name} does not exist; check the path.") from None

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterator
+from enum import IntEnum
 from typing import NamedTuple
 
 from capsule_inspect.imaging.picture import Refusal
@@ -13,6 +14,51 @@ _TYPE_SIZES = dict(enumerate((1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), start=1))
 """Bytes per value of field types 1 to 12 (TIFF 6.0, p. 15 and 16) and of 13, IFD (supplement 1)."""
 _INTEGERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I"}
 """`struct` codes of the integers. libtiff takes each of them for any tag that is a number."""
+
+
+class Tag(IntEnum):
+    """Tags of the fields that matter here (TIFF 6.0, p. 117; 330 and 50706 are of Adobe)."""
+
+    SUBFILE = 254
+    OLD_SUBFILE = 255
+    WIDTH = 256
+    HEIGHT = 257
+    BITS = 258
+    COMPRESSION = 259
+    PHOTOMETRIC = 262
+    FILL_ORDER = 266
+    DESCRIPTION = 270
+    STRIP_STARTS = 273
+    ORIENTATION = 274
+    SAMPLES_PER_PIXEL = 277
+    ROWS_PER_STRIP = 278
+    STRIP_SIZES = 279
+    MAX_SAMPLE_VALUE = 281
+    PLANAR = 284
+    TILE_WIDTH = 322
+    TILE_HEIGHT = 323
+    TILE_STARTS = 324
+    TILE_SIZES = 325
+    SUB_DIRECTORIES = 330
+    EXTRA_SAMPLES = 338
+    SAMPLE_FORMAT = 339
+    SUBSAMPLING = 530
+    DNG_VERSION = 50706
+
+
+class Photometric(IntEnum):
+    """What the values of a picture mean; values of `Tag.PHOTOMETRIC`."""
+
+    WHITE_IS_ZERO = 0
+    BLACK_IS_ZERO = 1
+    RGB = 2
+    PALETTE = 3
+    CMYK = 5
+    YCBCR = 6
+
+
+PLANES_APART = 2
+"""The value of `Tag.PLANAR` for one plane after the other."""
 
 
 class Field(NamedTuple):
@@ -129,8 +175,6 @@ class Directory:
         return self._data[field.position : field.end] if field else b""
 
 
-ORIENTATION = 0x0112
-"""The tag of the orientation, both in an EXIF block and in a TIFF."""
 EXIF_PREFIX = b"Exif\0\0"
 """The first bytes of an APP1 segment with EXIF in a JPEG. Other formats may leave them out."""
 
@@ -142,7 +186,7 @@ def exif_orientation(exif: bytes) -> int:
         return 1
     try:
         for field in read_fields(tiff):
-            if field.tag == ORIENTATION:
+            if field.tag == Tag.ORIENTATION:
                 return valid_orientation(read_integers(tiff, field))
     except struct.error:
         pass
@@ -163,7 +207,7 @@ def with_orientation_1(data: bytes) -> bytes:
         data: The whole file; `read_fields` takes it.
     """
     order, (first, end) = _order(data), _entries(data)
-    upright = struct.pack(order + "HHIHH", ORIENTATION, 3, 1, 1, 0)
+    upright = struct.pack(order + "HHIHH", Tag.ORIENTATION, 3, 1, 1, 0)
     (tag,) = struct.unpack_from("2s", upright)
     turned = [
         entry

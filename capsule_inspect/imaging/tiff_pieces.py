@@ -8,16 +8,11 @@ from typing import NamedTuple
 
 from capsule_inspect.imaging.jpeg_markers import FRAMES, SOS
 from capsule_inspect.imaging.picture import CONVERT, Refusal
-from capsule_inspect.imaging.tiff import Directory
+from capsule_inspect.imaging.tiff import PLANES_APART, Directory, Photometric, Tag
 
-_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 258, 259, 262, 266
-_SAMPLES_PER_PIXEL, _ROWS_PER_STRIP, _PLANAR, _SUBSAMPLING = 277, 278, 284, 530
-_STRIPS, _TILES, _TILE_WIDTH, _TILE_HEIGHT = (273, 279), (324, 325), 322, 323
-"""`_STRIPS` and `_TILES` say where each piece begins, and how many bytes it has."""
-_BLACK_IS_ZERO, _RGB, _CMYK, _YCBCR = 1, 2, 5, 6
 _UNCOMPRESSED, _JPEG, _PACK_BITS, _DEFLATE = 1, 7, 32773, {8, 32946}
-_PLANES_APART, _REVERSED = 2, 2
-"""Values of `_PLANAR` and of `_FILL_ORDER`."""
+_REVERSED = 2
+"""The value of `Tag.FILL_ORDER` for the last pixel in the highest bit."""
 _AT_ONCE = 2**14
 """Bytes that are inflated at a time: they become 17 MB at most."""
 
@@ -46,20 +41,20 @@ def require_all_pieces(data: bytes, tags: Directory) -> None:
         Refusal: A piece is cut, holds less than it must, or has colours of another kind.
         struct.error: The header of a piece is cut.
     """
-    starts, sizes = tags.values(_STRIPS[0]), tags.values(_STRIPS[1])
+    starts, sizes = tags.values(Tag.STRIP_STARTS), tags.values(Tag.STRIP_SIZES)
     is_tiled = not starts
     if is_tiled:
-        starts, sizes = tags.values(_TILES[0]), tags.values(_TILES[1])
-    if not (starts and tags.values(_WIDTH) and tags.values(_HEIGHT)):
+        starts, sizes = tags.values(Tag.TILE_STARTS), tags.values(Tag.TILE_SIZES)
+    if not (starts and tags.values(Tag.WIDTH) and tags.values(Tag.HEIGHT)):
         raise Refusal("is damaged: the TIFF's first page declares no size or no pixels")
     # Files of the nineties may lack the sizes. Then only the starts can be checked.
     ends = [start + size for start, size in zip(starts, sizes or [1] * len(starts), strict=False)]
     if max((*starts, *ends)) > len(data) or min(starts) < 0:
         raise Refusal("is truncated: the TIFF ends before its pixels do")
-    if tags.first(_FILL_ORDER, 1) == _REVERSED:
+    if tags.first(Tag.FILL_ORDER, 1) == _REVERSED:
         return
     shapes = _tiles(tags) if is_tiled else _strips(tags)
-    compression = tags.first(_COMPRESSION, _UNCOMPRESSED)
+    compression = tags.first(Tag.COMPRESSION, _UNCOMPRESSED)
     if compression == _UNCOMPRESSED and len(starts) == 1 and not is_tiled:
         return  # libtiff works out the size by itself
     for start, size, shape in zip(starts, sizes, shapes, strict=False):
@@ -68,17 +63,19 @@ def require_all_pieces(data: bytes, tags: Directory) -> None:
             continue  # OpenCV refuses such a file, or works out the size
         if compression == _JPEG:
             _require_jpeg(data, piece, tags)
-        elif max(tags.values(_BITS), default=1) <= 8:
+        elif max(tags.values(Tag.BITS), default=1) <= 8:
             _require_rows(data, piece, compression, tags)
 
 
 def _tiles(tags: Directory) -> Iterator[tuple[int, int, bool]]:
-    yield from itertools.repeat((tags.first(_TILE_WIDTH, 0), tags.first(_TILE_HEIGHT, 0), False))
+    yield from itertools.repeat(
+        (tags.first(Tag.TILE_WIDTH, 0), tags.first(Tag.TILE_HEIGHT, 0), False)
+    )
 
 
 def _strips(tags: Directory) -> Iterator[tuple[int, int, bool]]:
-    width, height = tags.first(_WIDTH, 0), tags.first(_HEIGHT, 0)
-    most = tags.first(_ROWS_PER_STRIP, height)
+    width, height = tags.first(Tag.WIDTH, 0), tags.first(Tag.HEIGHT, 0)
+    most = tags.first(Tag.ROWS_PER_STRIP, height)
     most = most if 0 < most < height else max(1, height)
     while height > 0:  # once for each plane; the caller has only so many strips
         for top in range(0, height, most):
@@ -87,14 +84,14 @@ def _strips(tags: Directory) -> Iterator[tuple[int, int, bool]]:
 
 def _bytes_needed(piece: _Piece, tags: Directory) -> int:
     """Returns how many bytes the rows of a piece have, decompressed."""
-    apart = tags.first(_PLANAR, 1) == _PLANES_APART
-    if tags.first(_PHOTOMETRIC, _BLACK_IS_ZERO) == _YCBCR and not apart:
+    apart = tags.first(Tag.PLANAR, 1) == PLANES_APART
+    if tags.first(Tag.PHOTOMETRIC, Photometric.BLACK_IS_ZERO) == Photometric.YCBCR and not apart:
         # Blocks of so many grey values, with two of colour each (TIFF 6.0, p. 93).
-        across, down = (max(1, side) for side in (*tags.values(_SUBSAMPLING), 2, 2)[:2])
+        across, down = (max(1, side) for side in (*tags.values(Tag.SUBSAMPLING), 2, 2)[:2])
         blocks = -(-piece.width // across) * -(-piece.height // down)
         return blocks * (across * down + 2)
-    samples = 1 if apart else tags.first(_SAMPLES_PER_PIXEL, 1)
-    bits = max(tags.values(_BITS), default=1)
+    samples = 1 if apart else tags.first(Tag.SAMPLES_PER_PIXEL, 1)
+    bits = max(tags.values(Tag.BITS), default=1)
     return (piece.width * samples * bits + 7) // 8 * piece.height
 
 
@@ -142,7 +139,7 @@ def _unpacked(packed: bytes) -> int:
 
 
 _APP0, _APP14 = 0xE0, 0xEE
-_TRANSFORMS = {_RGB: 0, _CMYK: 0, _YCBCR: 1}
+_TRANSFORMS: dict[int, int] = {Photometric.RGB: 0, Photometric.CMYK: 0, Photometric.YCBCR: 1}
 """The colour transform of Adobe's segment by photometric interpretation; 1 is YCbCr."""
 
 
@@ -161,7 +158,7 @@ def _require_jpeg(data: bytes, piece: _Piece, tags: Directory) -> None:
         if marker == _APP14 and data.startswith(b"Adobe", body):
             (transform,) = struct.unpack_from(">B", data, body + 11)
         position += 2 + length
-    wanted = _TRANSFORMS.get(tags.first(_PHOTOMETRIC, _BLACK_IS_ZERO))
+    wanted = _TRANSFORMS.get(tags.first(Tag.PHOTOMETRIC, Photometric.BLACK_IS_ZERO))
     found = 1 if jfif else transform  # as in libjpeg
     # libtiff believes its own tag, others the JPEG.
     if None not in {wanted, found} and wanted != found:
@@ -169,7 +166,7 @@ def _require_jpeg(data: bytes, piece: _Piece, tags: Directory) -> None:
 
 
 def _require_sides(width: int, height: int, piece: _Piece, tags: Directory) -> None:
-    if tags.first(_PLANAR, 1) == _PLANES_APART:
+    if tags.first(Tag.PLANAR, 1) == PLANES_APART:
         return
     # The JPEG of the last strip may have all the rows of the others.
     fits = height == piece.height or (piece.is_last and height > piece.height)

@@ -1,15 +1,27 @@
 """Inspect many pictures in parallel, in order, and count the results."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
-from itertools import chain, islice, takewhile
+from itertools import chain as chain_of
+from itertools import islice, takewhile, zip_longest
 from typing import TypeVar
 
 from capsule_inspect import __version__
 from capsule_inspect.errors import InterruptedRunError, UsageError
+from capsule_inspect.files import hash_file
+from capsule_inspect.inference.annotations.files import write_annotations
+from capsule_inspect.inference.annotations.lines import AnnotationLines
+from capsule_inspect.inference.annotations.regions import AnnotatedPicture
+from capsule_inspect.inference.digests import (
+    Chain,
+    DigestWriter,
+    PictureDigests,
+    read_chain,
+    sha256,
+)
 from capsule_inspect.inference.drift import DriftMeter, Shift, read_shifts
 from capsule_inspect.inference.inputs import InputPicture
 from capsule_inspect.inference.inspect_picture import (
@@ -23,12 +35,15 @@ from capsule_inspect.inference.records import (
     RecordWriter,
     RecoveredRecords,
     recover_records,
+    rows_as_csv,
 )
 from capsule_inspect.inference.results_folder import (
     DRIFT,
     OpenResults,
     ResultsFolder,
     RunSettings,
+    Seal,
+    sentences_for,
 )
 from capsule_inspect.modelfile.metadata import TrainingStatistics
 
@@ -46,6 +61,7 @@ class BatchSummary:
         drift: How the pictures, as a whole, differ from the training pictures; empty if they do
             not, None if that is not known. After a resume, of the pictures inspected this time.
         subject: What the model judges: `capsule` or `picture`.
+        reviews: Rows for a person to decide on.
     """
 
     files: int
@@ -55,6 +71,7 @@ class BatchSummary:
     warnings: int
     drift: tuple[Shift, ...] | None
     subject: str = "capsule"
+    reviews: int = 0
 
     @property
     def capsules(self) -> int:
@@ -118,6 +135,7 @@ class Tally:
         self._labels: Counter[str] = Counter()
         self._statuses: Counter[str] = Counter()
         self._warnings = 0
+        self._reviews = 0
         self._drift = DriftMeter(statistics)
 
     def add(self, inspected: InspectedPicture) -> None:
@@ -127,6 +145,7 @@ class Tally:
         self._labels.update(record.label for record in records if record.status == "ok")
         self._statuses.update({record.status for record in records})
         self._warnings += sum(bool(record.warning) for record in records)
+        self._reviews += sum(record.decision == "review" for record in records)
         self._drift.add(inspected.observations)
 
     def summary(self) -> BatchSummary:
@@ -139,6 +158,7 @@ class Tally:
             warnings=self._warnings,
             drift=self._drift.shifts(),
             subject=self._subject,
+            reviews=self._reviews,
         )
 
 
@@ -149,6 +169,7 @@ OnPicture = Callable[[Sequence[Record]], None]
 def run_settings(inspector: Inspector, options: InspectOptions) -> RunSettings:
     """Returns the settings of a run, for `open_results`."""
     point = inspector.point
+    band = point.review
     return RunSettings(
         version=__version__,
         model=inspector.model_sha256,
@@ -157,6 +178,8 @@ def run_settings(inspector: Inspector, options: InspectOptions) -> RunSettings:
         threshold=point.threshold,
         mask_threshold=point.mask_threshold,
         **asdict(options),
+        accept_below=None if band is None else band.accept_below,
+        reject_from=None if band is None else band.reject_from,
     )
 
 
@@ -192,33 +215,55 @@ def inspect_batch(
         UsageError: The rows of a resumed run are of other pictures; the folder cannot be written.
         InterruptedRunError: The user stopped the batch.
     """
-    kept: dict[str, tuple[Record, ...]] = {}
+    kept: dict[str, _Done] = {}
 
-    def inspect_and_write(source: InputPicture) -> InspectedPicture:
+    def inspect_and_write(source: InputPicture) -> _Done:
         if source.path in kept:
-            return InspectedPicture(kept[source.path])
+            return kept[source.path]
         inspected = inspect_input(inspector, source, options)
         for name, data in inspected.files.items():
             results.write(name, data)
-        return inspected.without_pictures()  # written, so no longer held
+        digests, line = digest_picture(inspected, inspector.classes), _line(inspected)
+        return _Done(inspected.without_pictures(), digests, line)  # written, so no longer held
 
+    lines = AnnotationLines(results.annotation_lines, options.annotations is not None)
     tally = Tally(inspector.training_statistics, inspector.roi.subject)
     try:
-        saved = _recover(results, inspector.classes, pictures)
+        saved, chain = _recover(results, inspector.classes, pictures)
+        saved = saved.first(lines.recover([records[0].path for records in saved.pictures]))
+        known = list(_digests_of(results, saved, chain, inspector.classes))
         before = saved.first(_until_error(saved.pictures))
-        kept.update((records[0].path, records) for records in saved.pictures if _was_read(records))
+        count = len(before.pictures)
+        later = lines.read(count, len(saved.pictures))
+        kept.update(
+            (records[0].path, _Done(InspectedPicture(records), digests, line))
+            for records, digests, line in zip(
+                saved.pictures[count:], known[count:], later, strict=True
+            )
+            if _was_read(records)
+        )
         for records in before.pictures:
             tally.add(InspectedPicture(records))
             on_picture(records)
-        left = pictures[len(before.pictures) :]
+        left = pictures[count:]
+        sound = min(count, len(chain.pictures))
+        stale = _files_of(known, chain)
         with (
             closing(map_in_order(inspect_and_write, left, jobs)) as done,
             RecordWriter(results.records, inspector.classes, before.size) as writer,
+            DigestWriter(results.digests, chain, sound) as digest_writer,
+            lines.open(count) as write_line,
         ):
-            for inspected in done:
-                writer.write(inspected.records)
-                tally.add(inspected)
-                on_picture(inspected.records)
+            for digests in known[sound:count]:
+                digest_writer.write(digests)
+            stale.difference_update(*(digests.files for digests in known[:count]))
+            for each in done:
+                write_line(each.line)  # first: a picture with rows has all the rest
+                writer.write(each.inspected.records)
+                digest_writer.write(each.digests)
+                stale.difference_update(each.digests.files)
+                tally.add(each.inspected)
+                on_picture(each.inspected.records)
     except KeyboardInterrupt:
         # Count the rows on disk: the interrupt may come after they are written, before the tally.
         written = _saved(results, inspector.classes).begun
@@ -228,7 +273,47 @@ def inspect_batch(
             f"'{results.path}'."
         ) from None
     summary = tally.summary()
-    return replace(summary, drift=_keep_drift(results, summary.drift))
+    for name in stale:
+        results.remove(name)
+    drift = _keep_drift(results, summary.drift)
+    annotations = ""
+    if options.annotations is not None:
+        annotations = write_annotations(results, options.annotations, inspector.classes)
+    results.seal(Seal(digest_writer.count, digest_writer.end, annotations=annotations))
+    return replace(summary, drift=drift)
+
+
+@dataclass(frozen=True)
+class _Done:
+    """A picture whose overlay and mask are written."""
+
+    inspected: InspectedPicture
+    digests: PictureDigests
+    line: bytes
+
+
+def _line(inspected: InspectedPicture) -> bytes:
+    """Returns the line of annotations; that of a picture that could not be read has none."""
+    return (inspected.annotated or AnnotatedPicture(inspected.records[0].path)).to_line()
+
+
+def digest_picture(inspected: InspectedPicture, classes: Sequence[str]) -> PictureDigests:
+    """Returns the digests of a picture and of its results.
+
+    Args:
+        inspected: The picture, with overlay and mask.
+        classes: Class names in the model's order.
+    """
+    first = inspected.records[0]
+    return PictureDigests(
+        path=first.path,
+        picture_sha256=inspected.sha256,
+        rows_sha256=sha256(rows_as_csv(inspected.records, classes)),
+        overlay=first.overlay,
+        overlay_sha256="" if inspected.overlay is None else sha256(inspected.overlay),
+        mask=first.mask,
+        mask_sha256="" if inspected.mask is None else sha256(inspected.mask),
+    )
 
 
 def _was_read(records: Sequence[Record]) -> bool:
@@ -252,29 +337,69 @@ def _keep_drift(
 
 def _recover(
     folder: ResultsFolder, classes: Sequence[str], pictures: Sequence[InputPicture]
-) -> RecoveredRecords:
-    """Returns the rows of an earlier run that can be kept.
+) -> tuple[RecoveredRecords, Chain]:
+    """Returns the rows of an earlier run that can be kept, and its digests.
 
     It leaves out those from the first on whose overlay or mask is missing, or empty after a power
-    cut.
+    cut, or whose digests say something else.
 
     Raises:
         UsageError: They are of other pictures.
     """
     before = _saved(folder, classes)
+    with sentences_for(folder.path):
+        chain = read_chain(folder.digests)
     paths = [picture.path for picture in pictures]
-    for records, path in zip(before.pictures, chain(paths, [""]), strict=False):
+    for records, path in zip(before.pictures, chain_of(paths, [""]), strict=False):
         if records[0].path != path:
             raise UsageError(
                 f"The run in '{folder.path}' has a row for '{records[0].path}', which is not in "
                 "its place among the inputs now. Name the same inputs, or start it again with "
                 "--overwrite."
             )
-    for count, records in enumerate(before.pictures):
-        names = {records[0].overlay, records[0].mask} - {""}
-        if not all(folder.holds(name) for name in names):
-            return before.first(count)
-    return before
+    known = zip_longest(before.pictures, chain.pictures[: len(before.pictures)])
+    whole = takewhile(lambda each: _is_whole(folder, *each, classes), known)
+    return before.first(sum(1 for _ in whole)), chain
+
+
+def _is_whole(
+    folder: ResultsFolder,
+    records: Sequence[Record],
+    digests: PictureDigests | None,
+    classes: Sequence[str],
+) -> bool:
+    names = {records[0].overlay, records[0].mask} - {""}
+    same = digests is None or digests.rows_sha256 == sha256(rows_as_csv(records, classes))
+    return same and all(folder.holds(name) for name in names)
+
+
+def _digests_of(
+    folder: ResultsFolder, saved: RecoveredRecords, chain: Chain, classes: Sequence[str]
+) -> Iterator[PictureDigests]:
+    """Yields the digests of saved pictures; where they are lost, those of what is there now.
+
+    What the picture itself was, nobody knows then.
+    """
+    for records, digests in zip_longest(saved.pictures, chain.pictures[: len(saved.pictures)]):
+        if digests is not None:
+            yield digests
+            continue
+        overlay, mask = records[0].overlay, records[0].mask
+        yield PictureDigests(
+            path=records[0].path,
+            picture_sha256="",
+            rows_sha256=sha256(rows_as_csv(records, classes)),
+            overlay=overlay,
+            overlay_sha256=hash_file(folder.path / overlay) if overlay else "",
+            mask=mask,
+            mask_sha256=hash_file(folder.path / mask) if mask else "",
+        )
+
+
+def _files_of(known: Iterable[PictureDigests], chain: Chain) -> set[str]:
+    """Returns the names of all overlays and masks of an earlier run."""
+    of_run = (*known, *chain.pictures, *chain.later)
+    return {name for digests in of_run for name in digests.files}
 
 
 def _saved(folder: ResultsFolder, classes: Sequence[str]) -> RecoveredRecords:

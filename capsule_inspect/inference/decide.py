@@ -103,12 +103,15 @@ def defect_map(
         float32 [H, W]: 1 - p(background), 0 outside the window.
     """
     # One class after another: NumPy's sum over a short last axis takes three times as long.
-    with np.errstate(over="ignore"):  # infinite odds are a probability of 1
+    # Infinite odds are a probability of 1, and odds of 0 one of 0.
+    with np.errstate(over="ignore", divide="ignore"):
         odds = sum(
             np.exp(mask_logits[..., k] - mask_logits[..., 0])
             for k in range(1, mask_logits.shape[-1])
         )
-    return crop.restore(np.asarray(1 - 1 / (1 + odds), np.float32), *shape)
+        # Not 1 - 1 / (1 + odds), which leaves nothing of small odds in float32.
+        probability = np.asarray(1 / (1 + 1 / odds), np.float32)
+    return crop.restore(probability, *shape)
 
 
 def override_threshold(point: OperatingPoint, threshold: float | None) -> OperatingPoint:
@@ -120,7 +123,8 @@ def override_threshold(point: OperatingPoint, threshold: float | None) -> Operat
             nothing.
 
     Returns:
-        The operating point, without the rates to expect: they were measured at another threshold.
+        The operating point, without the rates to expect and the scores for review: they were
+        chosen and measured at another threshold.
 
     Raises:
         UsageError: The threshold does not lie in [0, 1].
@@ -129,7 +133,9 @@ def override_threshold(point: OperatingPoint, threshold: float | None) -> Operat
         return point
     if not 0 <= threshold <= 1:
         raise UsageError(f"The threshold is {threshold}, but must lie between 0 and 1.")
-    return replace(point, threshold=threshold, chosen_by="set by the user", expected=())
+    return replace(
+        point, threshold=threshold, chosen_by="set by the user", expected=(), review=None
+    )
 
 
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.floating]:

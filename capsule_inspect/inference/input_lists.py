@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from capsule_inspect.errors import UsageError
+from capsule_inspect.inference.remote_inputs import is_remote
 from capsule_inspect.text import suggest_path
 
 _MARKED: Final = {
@@ -84,7 +85,11 @@ def _split(data: bytes) -> list[str]:
 
 def _placed(inputs: list[str], file: Path, say: Callable[[str], None]) -> list[str]:
     """Returns inputs as paths from the list's folder if only these exist."""
-    relative = [each for each in inputs if not Path(each).is_absolute() and "\0" not in each]
+    relative = [
+        each
+        for each in inputs
+        if not Path(each).is_absolute() and "\0" not in each and not is_remote(each)
+    ]
     beside = {each: _beside(each, file.parent) for each in relative}
     if any(map(_exists, relative)) or not any(map(_exists, beside.values())):
         return inputs

@@ -1,7 +1,6 @@
 """Inputs: a picture that can be read, and the files, folders, patterns and lists that name some."""
 
 import os
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,14 +14,11 @@ from capsule_inspect.imaging.picture import read_picture_file
 from capsule_inspect.inference.input_lists import is_list, read_list
 from capsule_inspect.inference.mask_trees import split_masks
 from capsule_inspect.inference.patterns import is_pattern, match_pattern
-from capsule_inspect.inference.results_folder import (
-    PICTURE_FOLDERS,
-    ResultsFolder,
-    mark_name,
-    safe_name,
-)
-from capsule_inspect.inference.walk import Walked, walk
-from capsule_inspect.text import counted, printable, suggest_path
+from capsule_inspect.inference.remote_inputs import find_remote, is_remote
+from capsule_inspect.inference.result_names import fold_name, mark_name, safe_name
+from capsule_inspect.inference.results_folder import PICTURE_FOLDERS, ResultsFolder
+from capsule_inspect.inference.walk import Walked, is_picture, say_what_is_left_out, walk
+from capsule_inspect.text import printable, suggest_path
 
 
 class InputPicture(Protocol):
@@ -119,7 +115,8 @@ def expand_inputs(
     A folder names its files with a picture extension, except hidden ones; a pattern such as
     `'line-*/**/*.png'` names those of them that it matches. It leaves out what folders do, but for
     folders that it names in full. `@LIST` names one input in each line of a file, and `-` in each
-    line of stdin. Any other input names itself, even if it does not exist: reading it says so.
+    line of stdin. An address such as `s3://bucket/line-3/` does so for pictures elsewhere. Any
+    other input names itself, even if it does not exist: reading it says so.
 
     Args:
         inputs: Files, folders, patterns and lists; and pictures of other kinds, which stay as they
@@ -140,7 +137,7 @@ def expand_inputs(
     if not inputs:
         raise UsageError("Nothing to inspect: give picture files, folders or patterns.")
     found: dict[str, InputPicture] = {}
-    real_folder = cache(os.path.realpath)
+    real_folder = cache(_real_folder)
     for picture in _expand_all(inputs, recursive, leave_out, say):
         identity, is_own_name = _identity(picture, real_folder)
         if is_own_name or identity not in found:
@@ -179,6 +176,14 @@ def _identity(picture: InputPicture, real_folder: Callable[[str], str]) -> tuple
     return os.path.join(real, name), real == folder  # noqa: PTH118
 
 
+def _real_folder(folder: str) -> str:
+    """Returns a folder without links; a name that no file system can have stays as it is."""
+    try:
+        return os.path.realpath(folder)
+    except UnicodeEncodeError:
+        return folder
+
+
 def _is_missing(file: Path) -> bool:
     """Tells whether nothing lies there; in a folder that may not be entered, nobody knows."""
     try:
@@ -205,7 +210,9 @@ def _expand(
     if not text:
         raise UsageError("One of the inputs is empty. Check the variable that should hold it.")
     path = Path(text)
-    if os.path.isdir(path):  # noqa: PTH112  (Path's raises for names that are too long)
+    if is_remote(text):
+        yield from find_remote(text, recursive, say)
+    elif os.path.isdir(path):  # noqa: PTH112  (Path's raises for names that are too long)
         yield from _in_folder(path, recursive, leave_out, say)
     elif not os.path.lexists(path) and is_pattern(text):
         yield from _matching(text, leave_out, say)
@@ -220,14 +227,15 @@ def _in_folder(
     folder: Path, recursive: bool, leave_out: Callable[[Path], bool], say: Callable[[str], None]
 ) -> Iterator[InputPicture]:
     walked = walk(folder, recursive)
-    files = [file for file in walked.files if _is_picture(file)]
+    files = [file for file in walked.files if is_picture(file)]
     if not files and not walked.closed:
-        deeper = not recursive and any(map(_is_picture, walk(folder, True).files))
+        deeper = not recursive and any(map(is_picture, walk(folder, True).files))
         hint = "only its subfolders do: use -r" if deeper else "check the path"
         known = ", ".join(sorted(PICTURE_EXTENSIONS))
         raise UsageError(f"The folder '{folder}' holds no picture ({known}); {hint}.")
     pictures, masks = split_masks(folder, files)
-    _say_what_is_left_out(folder, masks, walked.kept_by_systems, say)
+    kept = [file.relative_to(folder) for file in walked.kept_by_systems]
+    say_what_is_left_out(folder, [mask.relative_to(folder) for mask in masks], kept, say)
     yield from _found(folder, pictures, walked, leave_out)
 
 
@@ -239,33 +247,21 @@ def _matching(
     matched = match_pattern(pattern)
     walked = matched.walked
     # Masks are known by their pictures, whether or not the pattern matches those as well.
-    pictures, masks = split_masks(matched.folder, filter(_is_picture, walked.files))
+    pictures, masks = split_masks(matched.folder, filter(is_picture, walked.files))
     pictures = [file for file in pictures if file in matched.matching]
-    masks = [file for file in masks if file in matched.matching]
-    kept = [file for file in walked.kept_by_systems if file in matched.matching]
-    _say_what_is_left_out(matched.folder, masks, kept, say)
+    masks = [file.relative_to(matched.folder) for file in masks if file in matched.matching]
+    kept = [
+        file.relative_to(matched.folder)
+        for file in walked.kept_by_systems
+        if file in matched.matching
+    ]
+    say_what_is_left_out(matched.folder, masks, kept, say)
     if not pictures and not walked.closed:
-        others = "no picture but those left out" if [*masks, *filter(_is_picture, kept)] else ""
+        others = "no picture but those left out" if [*masks, *filter(is_picture, kept)] else ""
         raise UsageError(
             f"The pattern '{pattern}' matches {others or 'no picture'}. Check it, and its quotes."
         )
     yield from _found(matched.folder, pictures, walked, leave_out)
-
-
-def _say_what_is_left_out(
-    folder: Path, masks: Sequence[Path], kept: Iterable[Path], say: Callable[[str], None]
-) -> None:
-    if masks:
-        say(
-            f"Left out {counted(len(masks), 'mask')} of pictures in '{folder}', such as "
-            f"'{masks[0].relative_to(folder)}'."
-        )
-    kept = [file for file in kept if _is_picture(file)]
-    if kept:
-        say(
-            f"Left out {counted(len(kept), 'picture')} in folders that systems keep for "
-            f"themselves, such as '{kept[0].relative_to(folder)}'."
-        )
 
 
 def _found(
@@ -278,10 +274,6 @@ def _found(
         yield _ClosedFolder(closed, safe_name(closed.relative_to(folder)), reason)
 
 
-def _is_picture(file: Path) -> bool:
-    return file.suffix.lower() in PICTURE_EXTENSIONS and not file.name.startswith(".")
-
-
 def _name_apart(pictures: Iterable[InputPicture]) -> Iterator[InputPicture]:
     """Renames pictures of different inputs whose results would have the same name.
 
@@ -290,7 +282,7 @@ def _name_apart(pictures: Iterable[InputPicture]) -> Iterator[InputPicture]:
     `A.png` clashes with `a.png`.
     """
     pictures = tuple(pictures)
-    names = [_folded(picture.name) for picture in pictures]
+    names = [fold_name(picture.name) for picture in pictures]
     count = Counter(names)
     folders = {
         str(folder)
@@ -303,11 +295,6 @@ def _name_apart(pictures: Iterable[InputPicture]) -> Iterator[InputPicture]:
             yield _Renamed(picture, mark_name(picture.name, picture.path))
         else:
             yield picture
-
-
-def _folded(name: str) -> str:
-    """Returns a name as file systems that fold case and accents compare it."""
-    return unicodedata.normalize("NFC", name).casefold()
 
 
 def is_result(file: Path) -> bool:

@@ -4,9 +4,10 @@ Everything that inspects pictures goes through here: a batch, a service, a worke
 results folder is needed, and nothing is written.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from capsule_inspect.choices import (
     DEFAULT_OVERLAY_FORMAT,
     DEFAULT_OVERLAYS,
     PICTURE_FORMATS,
+    AnnotationFormat,
     OverlayChoice,
     PictureFormat,
 )
@@ -24,11 +26,14 @@ from capsule_inspect.imaging.encode import encode_mask, encode_picture
 from capsule_inspect.imaging.overlay import draw_overlay
 from capsule_inspect.imaging.picture import MAX_PIXELS, Picture, name_file
 from capsule_inspect.imaging.read import decode_picture
+from capsule_inspect.inference.annotations.regions import AnnotatedPicture, annotate_findings
 from capsule_inspect.inference.inputs import InputPicture
 from capsule_inspect.inference.inspector import Finding, Inspector
+from capsule_inspect.inference.outcome import decide_outcome
 from capsule_inspect.inference.records import Record, record_finding
 from capsule_inspect.inference.results_folder import ResultsFolder
 from capsule_inspect.inference.warnings import Observation
+from capsule_inspect.modelfile.metadata import OperatingPoint
 from capsule_inspect.text import printable
 
 
@@ -44,6 +49,7 @@ class InspectOptions:
         max_pixels: Larger pictures are refused before they are decoded.
         bits: The bits of 16 that the camera uses, from 9 to 16; None for what each file says, or
             16.
+        annotations: The format of annotations for another tool; None for none.
     """
 
     overlays: OverlayChoice = DEFAULT_OVERLAYS
@@ -51,12 +57,15 @@ class InspectOptions:
     masks: bool = False
     max_pixels: int = MAX_PIXELS
     bits: int | None = None
+    annotations: AnnotationFormat | None = None
 
     def __post_init__(self) -> None:
-        """Raises UsageError if overlays, their format or the bits are none that there are."""
+        """Raises UsageError if a format, the overlays or the bits are none that there are."""
         require_bits("bits", self.bits, UsageError)
         require_choice("overlays", self.overlays, get_args(OverlayChoice), UsageError)
         require_choice("overlay_format", self.overlay_format, PICTURE_FORMATS, UsageError)
+        if self.annotations is not None:
+            require_choice("annotations", self.annotations, get_args(AnnotationFormat), UsageError)
 
 
 @dataclass(frozen=True)
@@ -70,6 +79,9 @@ class InspectedPicture:
         overlay: The content of the overlay's file; None if there is none.
         mask: The content of the mask's file; None if there is none.
         findings: The findings, one per capsule.
+        sha256: SHA-256 of the picture's file; empty if it was not read, or not asked for.
+        annotated: The defects as annotations; None if the picture was not read, or they were not
+            asked for.
     """
 
     records: tuple[Record, ...]
@@ -77,10 +89,12 @@ class InspectedPicture:
     overlay: bytes | None = None
     mask: bytes | None = None
     findings: tuple[Finding, ...] = field(default=(), compare=False, repr=False)
+    sha256: str = field(default="", compare=False)
+    annotated: AnnotatedPicture | None = None
 
     def without_pictures(self) -> "InspectedPicture":
         """Returns it without what takes much memory."""
-        return replace(self, findings=(), overlay=None, mask=None)
+        return replace(self, findings=(), overlay=None, mask=None, annotated=None)
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -102,8 +116,9 @@ def inspect_input(
     try:
         data = source.read(options.max_pixels)
     except PictureError as error:
-        return _unreadable(source.path, error)
-    return inspect_picture(inspector, source.name, data, options, source.path)
+        return _unreadable(source.path, error, inspector.point)
+    inspected = inspect_picture(inspector, source.name, data, options, source.path)
+    return replace(inspected, sha256=hashlib.sha256(data).hexdigest())
 
 
 def inspect_picture(
@@ -126,7 +141,7 @@ def inspect_picture(
     try:
         loaded = decode_picture(data, name_file(path), options.max_pixels, options.bits)
     except PictureError as error:
-        return _unreadable(path, error)
+        return _unreadable(path, error, inspector.point)
     findings = inspector.inspect(loaded.pixels)
     warnings = list(loaded.warnings)
     overlay = mask = None
@@ -138,23 +153,48 @@ def inspect_picture(
         ResultsFolder.overlay_name(name, options.overlay_format) if overlay else "",
         ResultsFolder.mask_name(name) if mask else "",
     )
-    threshold = inspector.point.threshold
+    point = inspector.point
     records = tuple(
-        record_finding(path, capsule, finding, threshold, *names, warnings)
+        record_finding(
+            path,
+            capsule,
+            finding,
+            point.threshold,
+            *names,
+            warnings,
+            decide_outcome(
+                finding.decision.defect_score,
+                point,
+                # That there is no overlay questions nothing.
+                is_doubtful=bool(loaded.warnings or finding.warnings),
+            ),
+        )
         for capsule, finding in enumerate(findings)
     )
     if not records:
         overlay_name, mask_name = names
-        warning = " ".join(warnings)
         records = (
-            Record(path, "no_capsule", overlay=overlay_name, mask=mask_name, warning=warning),
+            Record(
+                path,
+                "no_capsule",
+                overlay=overlay_name,
+                mask=mask_name,
+                warning=" ".join(warnings),
+                decision="review" if point.review else "reject",
+            ),
         )
     observations = tuple(finding.observation for finding in findings)
-    return InspectedPicture(records, observations, overlay, mask, findings)
+    annotated = None
+    if options.annotations is not None:
+        height, width = loaded.pixels.shape[:2]
+        annotated = annotate_findings(path, name, (height, width), findings)
+    return InspectedPicture(records, observations, overlay, mask, findings, annotated=annotated)
 
 
-def _unreadable(path: str, error: PictureError) -> InspectedPicture:
-    return InspectedPicture((Record(path, "error", error=printable(str(error))),))
+def _unreadable(path: str, error: PictureError, point: OperatingPoint) -> InspectedPicture:
+    decision: Literal["review", ""] = "review" if point.review else ""
+    record = Record(path, "error", error=printable(str(error)), decision=decision)
+    return InspectedPicture((record,))
 
 
 def _deserves_overlay(findings: Sequence[Finding], overlays: OverlayChoice) -> bool:

@@ -19,7 +19,7 @@ from capsule_inspect.imaging.picture import Picture
 from capsule_inspect.imaging.read import decode_picture
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.inference.decide import Decision, decide, override_threshold
-from capsule_inspect.inference.warnings import Observation, find_warnings
+from capsule_inspect.inference.warnings import Observation, find_warnings, warn_of_no_outline
 from capsule_inspect.modelfile.bundle import read_bundle
 from capsule_inspect.modelfile.metadata import ModelMetadata, OperatingPoint, TrainingStatistics
 from capsule_inspect.modelfile.runtime import InterpreterPool, Outputs
@@ -140,7 +140,10 @@ class Inspector:
         shape = picture.shape[0], picture.shape[1]
         decision = decide(outputs, crop, shape, self.classes, self.point)
         observation = self._observe(picture, crop, window, outputs)
-        warnings = tuple(find_warnings(crop, observation, self.training_statistics))
+        warnings = (
+            *find_warnings(crop, observation, self.training_statistics),
+            *warn_of_no_outline(decision),
+        )
         return Finding(crop, decision, outputs, observation, warnings)
 
     def _observe(

@@ -7,7 +7,9 @@ from capsule_inspect.choices import MASK_ENDING, is_mask_folder
 from capsule_inspect.imaging.masks_beside import find_masks_beside
 
 
-def split_masks(folder: Path, files: Iterable[Path]) -> tuple[list[Path], list[Path]]:
+def split_masks(
+    folder: Path, files: Iterable[Path], look_into: bool = True
+) -> tuple[list[Path], list[Path]]:
     """Parts the pictures in a folder from their masks.
 
     A mask lies in a folder such as `masks` or `ground_truth`, and a picture of its name lies beside
@@ -17,6 +19,7 @@ def split_masks(folder: Path, files: Iterable[Path]) -> tuple[list[Path], list[P
     Args:
         folder: The folder.
         files: Pictures and masks in it.
+        look_into: Whether the files can be read, to tell those that lie beside their pictures.
 
     Returns:
         The pictures and the masks, each in the order given.
@@ -31,7 +34,7 @@ def split_masks(folder: Path, files: Iterable[Path]) -> tuple[list[Path], list[P
         if parts[:length] in trees
         for below in (0, 1)
     }
-    beside = set(find_masks_beside(file for file, _ in placed).values())
+    beside = set(find_masks_beside([file for file, _ in placed]).values()) if look_into else set()
     pictures: list[Path] = []
     masks: list[Path] = []
     for file, parts in placed:

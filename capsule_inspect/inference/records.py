@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from capsule_inspect.choices import Status
+from capsule_inspect.choices import Outcome, Status
 from capsule_inspect.errors import DataError
-from capsule_inspect.inference.results_folder import sentences_for
+from capsule_inspect.inference.growing_file import GrowingFile
 from capsule_inspect.text import as_written, printable
 
 if TYPE_CHECKING:
@@ -26,7 +25,8 @@ PROBABILITY = "p_"
 _DECISION = ("path", "capsule", "status", "label", "confidence", "defect_score", "threshold")
 _GEOMETRY = ("defect_area_px", "defect_area_pct", "x", "y", "width", "height", "angle")
 _FILES_AND_NOTES = ("overlay", "mask", "warning", "error")
-_TEXTS = ("path", "status", "label", *_FILES_AND_NOTES)
+_LAST = (*_FILES_AND_NOTES, "decision")
+_TEXTS = ("path", "status", "label", *_LAST)
 _WHOLE_NUMBERS = ("capsule", "defect_area_px")
 _FORMULA_STARTS = ("=", "+", "-", "@", "'", "\t", "\r")
 
@@ -56,6 +56,8 @@ class Record:
         mask: The mask's file, likewise.
         warning: Sentences that give reasons not to trust the row.
         error: A sentence that says why the picture could not be read.
+        decision: What becomes of it: `accept`, `review` or `reject`; empty for a picture that could
+            not be read, unless people review.
     """
 
     path: str
@@ -77,6 +79,7 @@ class Record:
     mask: str = ""
     warning: str = ""
     error: str = ""
+    decision: Outcome | Literal[""] = ""
 
     @classmethod
     def from_row(cls, row: Mapping[str, str]) -> "Record":
@@ -89,6 +92,7 @@ class Record:
             raise ValueError("a row has too many or too few cells")
         names = (*_DECISION, *_GEOMETRY, *_FILES_AND_NOTES)
         values: dict[str, Any] = {name: _from_text(name, row[name]) for name in names}
+        values["decision"] = row.get("decision", "")  # older versions wrote none
         shares = [text for column, text in row.items() if column.startswith(PROBABILITY)]
         values["probabilities"] = tuple(float(text) for text in shares if text)
         return cls(**values)
@@ -112,14 +116,14 @@ class Record:
         return {
             **{name: getattr(self, name) for name in _DECISION},
             **dict(zip(by_class, probabilities, strict=True)),
-            **{name: getattr(self, name) for name in (*_GEOMETRY, *_FILES_AND_NOTES)},
+            **{name: getattr(self, name) for name in (*_GEOMETRY, *_LAST)},
         }
 
 
 def record_columns(classes: Sequence[str]) -> tuple[str, ...]:
     """Returns the names of the columns, with a probability for each class."""
     by_class = (f"{PROBABILITY}{name}" for name in classes)
-    return (*_DECISION, *by_class, *_GEOMETRY, *_FILES_AND_NOTES)
+    return (*_DECISION, *by_class, *_GEOMETRY, *_LAST)
 
 
 def csv_line(cells: Sequence[str]) -> bytes:
@@ -130,12 +134,16 @@ def csv_line(cells: Sequence[str]) -> bytes:
     return (printable(line.getvalue().removesuffix("\r\n")) + "\n").encode("utf-8")
 
 
+def guard_text(text: str) -> str:
+    """Returns a text that no spreadsheet takes for a formula: with a `'` before it, if need be."""
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
 def _as_text(column: str, value: object) -> str:
     if value is None:
         return ""
     if column in _TEXTS:
-        text = str(value)
-        return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+        return guard_text(str(value))
     return repr(value)  # of a float, the shortest that reads back as the same number
 
 
@@ -154,6 +162,7 @@ def record_finding(
     overlay: str = "",
     mask: str = "",
     warnings: Sequence[str] = (),
+    decision: Outcome | Literal[""] = "",
 ) -> Record:
     """Makes the row of one capsule.
 
@@ -169,19 +178,20 @@ def record_finding(
         overlay: The overlay's file, relative to the results folder; empty without one.
         mask: The mask's file, likewise.
         warnings: Sentences about the picture; those of the finding follow them.
+        decision: What becomes of the capsule.
     """
-    decision, box = finding.decision, finding.crop.box
-    area = decision.defect_area
+    decided, box = finding.decision, finding.crop.box
+    area = decided.defect_area
     angle = round(box.angle, 2) + 0.0  # no -0.0
     return Record(
         path=path,
         status="ok",
         capsule=capsule,
-        label=decision.label,
-        confidence=as_written(decision.confidence),
-        defect_score=decision.defect_score,
+        label=decided.label,
+        confidence=as_written(decided.confidence),
+        defect_score=decided.defect_score,
         threshold=threshold,
-        probabilities=tuple(map(as_written, decision.probabilities)),
+        probabilities=tuple(map(as_written, decided.probabilities)),
         defect_area_px=area,
         defect_area_pct=None if area is None else round(100 * area / box.area, 4),
         x=round(box.x, 2),
@@ -192,10 +202,11 @@ def record_finding(
         overlay=overlay,
         mask=mask,
         warning=" ".join([*warnings, *finding.warnings]),
+        decision=decision,
     )
 
 
-class RecordWriter:
+class RecordWriter(GrowingFile):
     """Writes `predictions.csv` row by row; the file on disk can be read at any time.
 
     Args:
@@ -209,31 +220,11 @@ class RecordWriter:
     """
 
     def __init__(self, path: Path, classes: Sequence[str], keep: int = 0) -> None:
-        self._folder = path.parent
         self._classes = tuple(classes)
-        with sentences_for(self._folder):
-            if not keep:
-                path.unlink(missing_ok=True)
-            # Unbuffered: the rows of a picture are one write.
-            self._file = path.open("r+b" if keep else "xb", buffering=0)
-            if keep:
-                self._file.truncate(keep)
-                self._file.seek(keep)
-            else:
-                self._append(csv_line(record_columns(self._classes)))
+        super().__init__(path, csv_line(record_columns(classes)), keep)
 
     def __enter__(self) -> "RecordWriter":
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        with sentences_for(self._folder), self._file:
-            if error is None:  # or its sentence would be lost behind another
-                os.fsync(self._file.fileno())
 
     def write(self, records: Sequence[Record]) -> None:
         """Appends the rows of one picture.
@@ -241,13 +232,12 @@ class RecordWriter:
         Raises:
             UsageError: The file cannot be written.
         """
-        with sentences_for(self._folder):
-            self._append(b"".join(record.to_csv(self._classes) for record in records))
+        self.append(rows_as_csv(records, self._classes))
 
-    def _append(self, data: bytes) -> None:
-        left = memoryview(data)
-        while left:  # an unbuffered file may take less than it is given
-            left = left[self._file.write(left) :]
+
+def rows_as_csv(records: Sequence[Record], classes: Sequence[str]) -> bytes:
+    """Returns the rows of one picture as they stand in the file."""
+    return b"".join(record.to_csv(classes) for record in records)
 
 
 def read_records(path: Path) -> tuple[Record, ...]:
@@ -267,7 +257,8 @@ def read_records(path: Path) -> tuple[Record, ...]:
             reader = csv.DictReader(file, strict=True)
             columns = tuple(reader.fieldnames or ())
             classes = [c.removeprefix(PROBABILITY) for c in columns if c.startswith(PROBABILITY)]
-            if columns != record_columns(classes):
+            known = record_columns(classes)
+            if columns not in (known, known[:-1]):
                 raise ValueError("its columns are others")
             return tuple(Record.from_row(row) for row in reader)
     except (OSError, ValueError, csv.Error) as error:
@@ -325,9 +316,11 @@ def recover_records(path: Path, classes: Sequence[str]) -> RecoveredRecords:
     pictures: list[list[Record]] = []
     starts: list[int] = []
     with suppress(ValueError, csv.Error):  # a power cut can leave zeros at the end
-        for start, end in _whole_lines(data, len(header)):
+        for start, end in whole_lines(data, len(header)):
             (cells,) = csv.reader([data[start:end].decode()], strict=True)
             record = Record.from_row(dict(zip(columns, cells, strict=True)))
+            if record.to_csv(classes) != data[start:end]:  # somebody else wrote it
+                break
             if not pictures or pictures[-1][0].path != record.path:
                 pictures.append([])
                 starts.append(start)
@@ -337,14 +330,28 @@ def recover_records(path: Path, classes: Sequence[str]) -> RecoveredRecords:
     return RecoveredRecords(finished, tuple(starts[:-1]), size, len(pictures))
 
 
-def _whole_lines(data: bytes, start: int) -> Iterator[tuple[int, int]]:
-    """Yields the start and the end of each line; line feeds within quotes do not end one."""
+_MARK = re.compile(rb'["\n]')
+
+
+def whole_lines(data: bytes, start: int) -> Iterator[tuple[int, int]]:
+    """Yields the start and the end of each line from `start` on.
+
+    A line feed within quotes ends no line, and what follows the last one is left out.
+    """
     quoted = False
-    for mark in re.finditer(rb'["\n]', data):
-        if mark.start() < start:
-            continue
+    for mark in _MARK.finditer(data, start):
         if mark[0] == b'"':
             quoted = not quoted
         elif not quoted:
             yield start, mark.end()
             start = mark.end()
+
+
+_SPELLED = re.compile(r"\\udc([0-9a-f]{2})")
+
+
+def file_of(path: str) -> Path:
+    """Returns the file of a row's path, which `printable` spelled."""
+    if os.path.lexists(path):
+        return Path(path)
+    return Path(_SPELLED.sub(lambda found: chr(0xDC00 + int(found[1], 16)), path))

@@ -3,19 +3,19 @@
 import hashlib
 import json
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from pathlib import Path, PurePath
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from capsule_inspect.choices import DEFAULT_ON_EXISTING, OnExisting, PictureFormat
 from capsule_inspect.errors import UsageError
-from capsule_inspect.files import DISK_ERRORS, DISK_FULL, UNFINISHED, write_bytes
+from capsule_inspect.files import DISK_ERRORS, DISK_FULL, UNFINISHED, hash_file, write_bytes
 from capsule_inspect.folder_lock import LOCK, FolderLock, HeldError
-from capsule_inspect.text import printable
+from capsule_inspect.inference.annotations.listed import refuse_edited, remove_listed
+from capsule_inspect.inference.parts import Part, refuse_other_part
 
 
 @contextmanager
@@ -48,10 +48,47 @@ MADE_BY = "capsule-inspect predict"
 DRIFT = "drift"
 """The key of run.json that tells how the pictures differ from the training pictures."""
 
+DIGESTS = "digests"
+"""The key of run.json that seals the digests of a finished run."""
+
+_ADDED = frozenset({DRIFT, DIGESTS})
+"""The keys of run.json that are no settings; they are added at the end of a run."""
+
 _OVERLAYS, _MASKS = "overlays", "masks"
 
 PICTURE_FOLDERS = (_OVERLAYS, _MASKS)
 """The folders in a results folder that hold pictures."""
+
+ANNOTATIONS: Final = "annotations"
+"""The folder in a results folder that holds files of another tool's format."""
+
+
+@dataclass(frozen=True)
+class Seal:
+    """What the digests of a finished run end with.
+
+    The names are keys of run.json. All digests are SHA-256 in hexadecimal digits.
+
+    Attributes:
+        pictures: The number of lines in digests.csv.
+        chain: The digest at the end of the last line.
+        report: That of the report; empty without one.
+        run: That of run.json itself, while this one is empty.
+        annotations: That of annotations.sha256; empty without one, and then no key.
+        removed: That of removed.csv, likewise.
+    """
+
+    pictures: int
+    chain: str
+    report: str = ""
+    run: str = ""
+    annotations: str = ""
+    removed: str = ""
+
+    def to_dict(self) -> dict[str, object]:
+        """Returns the seal as it stands in run.json."""
+        late = {"annotations", "removed"}  # runs before had none
+        return {name: text for name, text in asdict(self).items() if text or name not in late}
 
 
 @dataclass(frozen=True)
@@ -75,9 +112,29 @@ class ResultsFolder:
         return self.path / "run.json"
 
     @property
+    def digests(self) -> Path:
+        """The digests of all pictures and of their results."""
+        return self.path / "digests.csv"
+
+    @property
     def report(self) -> Path:
         """The page to look through, if one was asked for."""
         return self.path / "report.html"
+
+    @property
+    def annotations(self) -> Path:
+        """The folder of annotations in another tool's format, if they were asked for."""
+        return self.path / ANNOTATIONS
+
+    @property
+    def annotation_lines(self) -> Path:
+        """What these annotations are made from: a line for each picture."""
+        return self.path / "annotations.jsonl"
+
+    @property
+    def annotation_digests(self) -> Path:
+        """The digests of these annotations, as `sha256sum` writes them."""
+        return self.path / "annotations.sha256"
 
     @staticmethod
     def overlay_name(picture: str, picture_format: "PictureFormat") -> str:
@@ -105,9 +162,17 @@ class ResultsFolder:
         """Returns the content of run.json; empty if it cannot be read."""
         try:
             document = json.loads(self.run_file.read_bytes())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         return document if isinstance(document, dict) else {}
+
+    def read_seal(self) -> Seal | None:
+        """Returns the seal in run.json; None if there is none, or no sound one."""
+        found = self.read_run().get(DIGESTS)
+        try:
+            return None if found is None else Seal(**found)  # type: ignore[arg-type]
+        except TypeError:
+            return None
 
     def is_of_a_run(self) -> bool:
         """Tells whether `predict` made the folder."""
@@ -132,6 +197,10 @@ class RunSettings:
         masks: Whether masks are written.
         max_pixels: Larger pictures are refused.
         bits: The bits of 16 that the camera uses; None for what each file says, or 16.
+        annotations: The format of the annotations; None for none.
+        accept_below: The end of the review band; None without one.
+        reject_from: Its other end.
+        part: The part of the pictures; None for a run over all of them.
     """
 
     version: str
@@ -145,12 +214,17 @@ class RunSettings:
     masks: bool
     max_pixels: int
     bits: int | None = None
+    annotations: str | None = None
+    accept_below: float | None = None
+    reject_from: float | None = None
+    part: Part | None = None
 
     def to_json(self) -> bytes:
         """Returns the content of run.json at the beginning of a run."""
         settings = {"made_by": MADE_BY, **asdict(self)}
-        if self.bits is None:
-            del settings["bits"]
+        for later in ("bits", "annotations", "accept_below", "reject_from", "part"):
+            if settings[later] is None:
+                del settings[later]
         return _to_json(settings)
 
 
@@ -183,6 +257,24 @@ class OpenResults(ResultsFolder):
             file.parent.mkdir(parents=True, exist_ok=True)
             write_bytes(file, data)
 
+    def remove(self, name: str) -> None:
+        """Removes a file that no row names any more.
+
+        Raises:
+            UsageError: The folder cannot be written.
+        """
+        with sentences_for(self.path):
+            (self.path / name).unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Removes rows, digests, annotations, overlays and masks; the settings stay.
+
+        Raises:
+            UsageError: The folder cannot be written.
+        """
+        with sentences_for(self.path):
+            _remove_results(self)
+
     def write_drift(self, shifts: Sequence[Mapping[str, object]]) -> None:
         """Writes into run.json how the pictures differ from the training pictures.
 
@@ -190,6 +282,41 @@ class OpenResults(ResultsFolder):
             shifts: The medians outside their range, each as a JSON object.
         """
         self.write(self.run_file.name, _to_json({**self.read_run(), DRIFT: shifts}))
+
+    def seal(self, seal: "Seal") -> None:
+        """Writes into run.json what the digests of the finished run end with."""
+        self.write(self.run_file.name, sealed(self.read_run(), seal))
+
+    @contextmanager
+    def sealed_again(self) -> Iterator[None]:
+        """Takes the seal off while the block writes the report, and then seals it, too."""
+        seal = self.read_seal()
+        self.unseal()
+        yield
+        if seal is not None:
+            self.seal(replace(seal, report=hash_file(self.report)))
+
+    def unseal(self) -> None:
+        """Removes the seal from run.json, since results are about to change."""
+        run = self.read_run()
+        if run.pop(DIGESTS, None) is not None:
+            self.write(self.run_file.name, _to_json(run))
+
+
+def sealed(run: Mapping[str, object], seal: Seal) -> bytes:
+    """Returns the content of run.json with its seal, which covers all other keys.
+
+    Args:
+        run: The other keys; a seal among them is replaced.
+        seal: The seal, whose digest of run.json itself does not matter.
+    """
+
+    def with_seal(own: str) -> bytes:
+        drift = {DRIFT: run[DRIFT]} if DRIFT in run else {}
+        settings = {key: value for key, value in run.items() if key not in _ADDED}
+        return _to_json({**settings, DIGESTS: replace(seal, run=own).to_dict(), **drift})
+
+    return with_seal(hashlib.sha256(with_seal("")).hexdigest())
 
 
 def check_results(path: Path, on_existing: OnExisting) -> None:
@@ -228,8 +355,9 @@ def open_results(
 ) -> Iterator[OpenResults]:
     """Locks a results folder for this process and makes it ready.
 
-    `resume` keeps what an earlier run finished, except its report. `overwrite` removes its rows,
-    settings, report and the folders `overlays` and `masks`, and nothing else.
+    `resume` keeps what an earlier run finished, except its report and its annotations, which are
+    made anew. `overwrite` removes its rows, settings, report, annotations and the folders
+    `overlays` and `masks`, and nothing else.
 
     Args:
         path: The folder; made if need be.
@@ -242,7 +370,7 @@ def open_results(
 
     Raises:
         UsageError: As for `check_results`; another run uses the folder; the run to resume had other
-            settings.
+            settings; someone has edited the annotations.
     """
     check_results(path, on_existing)
     with sentences_for(path):
@@ -265,19 +393,27 @@ def open_results(
 
 def _make_ready(results: OpenResults, settings: RunSettings, on_existing: OnExisting) -> None:
     check_results(results.path, on_existing)  # again: another run may have come before the lock
+    refuse_edited(results.path, results.annotation_digests)
     _remove_unfinished(results)
-    results.report.unlink(missing_ok=True)  # its rows may be others
+    if on_existing == "resume" and results.run_file.exists():
+        _require_same(results, settings)
+        results.unseal()  # first, so that a killed run is never taken for a whole one
+        results.report.unlink(missing_ok=True)  # its rows may be others
+        remove_listed(results.path, results.annotation_digests, ANNOTATIONS)
+        return
     if results.run_file.exists():
-        if on_existing == "resume":
-            _require_same(results, settings)
-            return
-        if on_existing == "overwrite":
-            _remove_results(results)
+        results.unseal()
+    results.report.unlink(missing_ok=True)
+    if results.run_file.exists() and on_existing == "overwrite":
+        _remove_results(results)
     results.write(results.run_file.name, settings.to_json())
 
 
 def _remove_results(folder: ResultsFolder) -> None:
     folder.records.unlink(missing_ok=True)
+    folder.digests.unlink(missing_ok=True)
+    remove_listed(folder.path, folder.annotation_digests, ANNOTATIONS)
+    folder.annotation_lines.unlink(missing_ok=True)
     for name in PICTURE_FOLDERS:
         if os.path.lexists(folder.path / name):
             shutil.rmtree(folder.path / name)
@@ -285,8 +421,9 @@ def _remove_results(folder: ResultsFolder) -> None:
 
 def _require_same(folder: ResultsFolder, settings: RunSettings) -> None:
     before, now = folder.read_run(), json.loads(settings.to_json())
+    refuse_other_part(folder.path, before.get("part"), now.get("part"))
     keys = dict.fromkeys((*before, *now))
-    changed = [key for key in keys if key != DRIFT and before.get(key) != now.get(key)]
+    changed = [key for key in keys if key not in _ADDED and before.get(key) != now.get(key)]
     if changed:
         said = ", ".join(f"{key} was {before.get(key)}, now {now.get(key)}" for key in changed)
         raise UsageError(
@@ -301,64 +438,6 @@ def _is_ours_and_empty(name: str) -> bool:
 
 
 def _remove_unfinished(folder: ResultsFolder) -> None:
-    for pattern in ("", *(f"{name}/**/" for name in PICTURE_FOLDERS)):
+    for pattern in ("", *(f"{name}/**/" for name in (*PICTURE_FOLDERS, ANNOTATIONS))):
         for file in folder.path.glob(f"{pattern}{UNFINISHED}*"):
             file.unlink()
-
-
-_MAX_COMPONENT_BYTES = 240
-"""Bytes of one name in a results folder; file systems allow 255, and results add an extension."""
-_MAX_NAME_BYTES = 1024
-"""Bytes of a whole path; it fits under any sensible output folder, since Linux allows 4096."""
-
-
-def safe_name(path: PurePath) -> str:
-    """Makes a path safe to join to a folder: it cannot lead out of it, and any system can write it.
-
-    Shares and sticks of Windows' kind refuse some characters, and names that end in a dot or space.
-
-    Args:
-        path: A path, absolute or relative, of any length.
-
-    Returns:
-        A relative POSIX path of UTF-8 text, short enough for any file system.
-    """
-    parts = [part for part in path.parts if part not in {path.anchor, "..", "."}]
-    safe = "/".join(_shorten(_portable(printable(part))) for part in parts)
-    if len(safe.encode()) <= _MAX_NAME_BYTES:
-        return safe
-    return mark_name(_shorten(_portable(printable(path.name))), printable(str(path)))
-
-
-_NOT_PORTABLE: Final = re.compile(r'[<>:"|?*\x00-\x1f\x7f]|\\(?!udc[0-9a-f]{2})|[. ]+$')
-"""`printable` spells bytes that are not text with a backslash, which stays."""
-_DEVICE: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
-"""Names that Windows keeps for devices, whatever extension follows."""
-
-
-def _portable(component: str) -> str:
-    component = _NOT_PORTABLE.sub(lambda found: "_" * len(found[0]), component)
-    return f"_{component}" if _DEVICE.fullmatch(component) else component
-
-
-def mark_name(name: str, source: str) -> str:
-    """Makes a name different from others: puts a short digest before its extension.
-
-    Args:
-        name: A safe name.
-        source: The text that the digest is made from.
-    """
-    digest = hashlib.sha256(source.encode("utf-8")).hexdigest()[:10]
-    parent, _, last = name.rpartition("/")
-    suffix = PurePath(last).suffix
-    marked = f"{last.removesuffix(suffix)}-{digest}{suffix}"
-    return f"{parent}/{marked}" if parent else marked
-
-
-def _shorten(component: str) -> str:
-    if len(component.encode()) <= _MAX_COMPONENT_BYTES:
-        return component
-    suffix = PurePath(component).suffix
-    suffix = suffix if len(suffix.encode()) < 16 else ""
-    start = component.encode()[: _MAX_COMPONENT_BYTES - 40].decode("utf-8", "ignore")
-    return mark_name(start + suffix, component)

@@ -2,12 +2,14 @@
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
-from capsule_inspect.choices import is_system_folder
+from capsule_inspect.choices import PICTURE_EXTENSIONS, is_system_folder
 from capsule_inspect.errors import UsageError
+from capsule_inspect.files import StrPath
+from capsule_inspect.text import counted
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,38 @@ def walk(folder: Path, recursive: bool) -> Walked:
     return sort_out(folder, list(_walk(folder, recursive, errors)), errors)
 
 
+def is_picture(file: PurePath) -> bool:
+    """Tells whether a file in a folder counts as a picture, by its name alone."""
+    return file.suffix.lower() in PICTURE_EXTENSIONS and not file.name.startswith(".")
+
+
+def say_what_is_left_out(
+    folder: StrPath,
+    masks: Sequence[PurePath],
+    kept: Iterable[PurePath],
+    say: Callable[[str], None],
+) -> None:
+    """Says in sentences which pictures of a folder are not inspected.
+
+    Args:
+        folder: The folder.
+        masks: Masks of pictures, relative to it.
+        kept: Files in folders that systems keep for themselves, likewise.
+        say: Takes the sentences.
+    """
+    if masks:
+        say(
+            f"Left out {counted(len(masks), 'mask')} of pictures in '{folder}', such as "
+            f"'{masks[0]}'."
+        )
+    pictures = [file for file in kept if is_picture(file)]
+    if pictures:
+        say(
+            f"Left out {counted(len(pictures), 'picture')} in folders that systems keep for "
+            f"themselves, such as '{pictures[0]}'."
+        )
+
+
 def sort_out(
     folder: Path,
     files: Iterable[Path],
@@ -58,20 +92,26 @@ def sort_out(
     own: list[Path] = []
     kept: list[Path] = []
     for file in files:
-        (kept if _is_kept(file.parent, folder, named) else own).append(file)
+        place = file.parent.relative_to(folder)
+        (kept if is_kept_by_systems(place, named) else own).append(file)
     closed: list[tuple[Path, str]] = []
     for error in errors:
         place, reason = Path(error.filename), error.strerror or "unknown error"
         if place == folder:
             raise UsageError(f"The folder '{folder}' cannot be listed: {reason}.")
-        if not _is_kept(place, folder, named):
+        if not is_kept_by_systems(place.relative_to(folder), named):
             closed.append((place, reason))
     return Walked(tuple(own), tuple(kept), tuple(closed))
 
 
-def _is_kept(place: Path, folder: Path, named: frozenset[str]) -> bool:
-    parts = place.relative_to(folder).parts
-    return any(is_system_folder(part) and part.casefold() not in named for part in parts)
+def is_kept_by_systems(place: PurePath, named: frozenset[str] = frozenset()) -> bool:
+    """Tells whether a folder lies in one such as `@eaDir`.
+
+    Args:
+        place: The folder, relative to the one that was given.
+        named: The names, in lower case, of folders to take although systems keep them.
+    """
+    return any(is_system_folder(part) and part.casefold() not in named for part in place.parts)
 
 
 def _walk(folder: Path, recursive: bool, errors: list[OSError]) -> Iterator[Path]:

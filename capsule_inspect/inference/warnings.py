@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from capsule_inspect.imaging.appearance import Appearance
 from capsule_inspect.imaging.crop import Crop
+from capsule_inspect.inference.decide import Decision
 from capsule_inspect.modelfile.metadata import TrainingStatistics
 
 
@@ -67,6 +68,12 @@ def find_warnings(
             f"This does not look like the training pictures: its out-of-distribution score is "
             f"{ood_score:.1f}, the limit {statistics.ood_limit:.1f}."
         )
+
+
+def warn_of_no_outline(decision: Decision) -> Iterator[str]:
+    """Yields a sentence if a defect has no pixels, though the model tells where defects are."""
+    if decision.is_defect and decision.defect_area == 0:
+        yield "The model calls it defective but outlines nothing: no pixel is sure enough."
 
 
 def _about_place(crop: Crop) -> Iterator[str]:

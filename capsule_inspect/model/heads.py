@@ -129,7 +129,7 @@ def _hidden_views(inputs: HeadInputs, settings: ModelSettings) -> keras.KerasTen
     views = {"whole": layers.GlobalAveragePooling2D(name=f"{inputs.prefix}{WHOLE}")(wide)}
     if inputs.decoded is not None and inputs.mask_logits is not None:
         mask = ops.softmax(inputs.mask_logits, axis=-1)
-        under = _mean_of_nine(inputs.decoded * (1.0 - mask[..., :1]), f"{head}_under")
+        under = mean_of_nine(inputs.decoded * (1.0 - mask[..., :1]), f"{head}_under")
         views["under_defect"] = layers.GlobalMaxPooling2D(name=f"{head}_under_defect")(under)
         views["mask_peak"] = layers.GlobalMaxPooling2D(name=f"{head}_mask_peak")(mask)
         views["mask_mean"] = layers.GlobalAveragePooling2D(name=f"{head}_mask_mean")(mask)
@@ -140,7 +140,7 @@ def _hidden_views(inputs: HeadInputs, settings: ModelSettings) -> keras.KerasTen
     return _hidden_layers(hidden, settings, inputs.prefix, first=1)
 
 
-def _mean_of_nine(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+def mean_of_nine(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     """Returns the mean of each place and its neighbours; beyond the border lie zeros.
 
     A convolution, since int8 runtimes take eight times as long for a pooling layer.
@@ -254,6 +254,8 @@ def with_features(network: keras.Model) -> keras.Model:
     """Returns a network that gives `features`, as model files do, beside its own outputs.
 
     Args:
-        network: As `pool_features` takes it.
+        network: As `pool_features` takes it, or one that gives them by itself.
     """
+    if FEATURES in network.output:
+        return network
     return keras.Model(network.input, {**network.output, FEATURES: pool_features(network)})

@@ -36,6 +36,28 @@ class Metric:
 
 
 @dataclass(frozen=True)
+class ReviewBand:
+    """The defect scores at which a person decides.
+
+    Attributes:
+        accept_below: A capsule with a lower score is accepted; in [0, 1], at most the threshold.
+        reject_from: One with this score or a higher one is rejected; in [0, 1], at least the
+            threshold.
+        miss_rate: The wanted share of defective pictures that are accepted.
+        false_alarm_rate: The wanted share of good pictures that are rejected.
+        expected: The share of good and of defective pictures with each outcome, such as
+            `good_accept` and `defect_review`. Each picture is judged by a band chosen without it.
+            Empty if unknown.
+    """
+
+    accept_below: float
+    reject_from: float
+    miss_rate: float
+    false_alarm_rate: float
+    expected: tuple[Metric, ...] = ()
+
+
+@dataclass(frozen=True)
 class OperatingPoint:
     """The temperature and thresholds that turn a model's outputs into decisions.
 
@@ -45,9 +67,12 @@ class OperatingPoint:
         mask_threshold: A pixel is defect if its defect probability is at least this; in [0, 1].
         chosen_by: How and on which pictures the numbers were chosen, as text for people.
         policy: Goal of the threshold, one of `POLICIES`.
-        policy_value: The miss rate that `max_miss_rate` allows; 0 with `best_f1`.
+        policy_value: The rate that `max_miss_rate` or `max_false_alarm_rate` allows; 0 with
+            `best_f1`.
         expected: The expected `false_alarm_rate` and `miss_rate`. Each picture is judged by a
             threshold chosen without it. Empty if unknown.
+        review: The scores at which a person decides; None if nobody does. JSON has the key only
+            where there is a band, so that older versions of this package read files without one.
     """
 
     temperature: float = 1.0
@@ -57,7 +82,17 @@ class OperatingPoint:
     policy: str = "best_f1"
     policy_value: float = 0.0
     expected: tuple[Metric, ...] = ()
+    review: ReviewBand | None = None
 
+    def to_document(self) -> dict[str, object]:
+        """Returns it as `read_operating_point` takes it."""
+        document = dataclasses.asdict(self)
+        if self.review is None:
+            del document[_REVIEW]
+        return document
+
+
+_REVIEW = "review"
 
 RANGE_NAMES = (
     "red",
@@ -185,6 +220,7 @@ class ModelMetadata:
             ValueError: A number is not finite.
         """
         values = dataclasses.asdict(self)
+        values["operating_point"] = self.operating_point.to_document()
         document = {key: values[key] for key in _names_in(self.format_version, values)}
         text = json.dumps(document, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
         return f"{text}\n".encode()
@@ -283,14 +319,28 @@ def read_roi(value: object) -> Roi:
 
 def read_operating_point(value: object) -> OperatingPoint:
     """Reads an operating point; raises ValueError if a number is out of range."""
-    fields = StrictObject(value, "operating_point", field_names(OperatingPoint))
+    document = {_REVIEW: None, **value} if isinstance(value, dict) else value
+    fields = StrictObject(document, "operating_point", field_names(OperatingPoint))
+    threshold = fields.number("threshold", 0, 1)
     return OperatingPoint(
         temperature=fields.number("temperature", low=sys.float_info.min),
-        threshold=fields.number("threshold", 0, 1),
+        threshold=threshold,
         mask_threshold=fields.number("mask_threshold", 0, 1),
         chosen_by=fields.text("chosen_by"),
         policy=fields.choice("policy", POLICIES),
         policy_value=fields.number("policy_value", 0, 1),
+        expected=read_metrics(fields, "expected"),
+        review=None if fields[_REVIEW] is None else _read_band(fields[_REVIEW], threshold),
+    )
+
+
+def _read_band(value: object, threshold: float) -> ReviewBand:
+    fields = StrictObject(value, "operating_point.review", field_names(ReviewBand))
+    return ReviewBand(
+        accept_below=fields.number("accept_below", 0, threshold),
+        reject_from=fields.number("reject_from", threshold, 1),
+        miss_rate=fields.number("miss_rate", 0, 1),
+        false_alarm_rate=fields.number("false_alarm_rate", 0, 1),
         expected=read_metrics(fields, "expected"),
     )
 

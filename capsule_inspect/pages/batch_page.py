@@ -2,9 +2,9 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -13,9 +13,12 @@ from capsule_inspect.errors import PictureError
 from capsule_inspect.imaging.picture import MAX_PIXELS, Picture
 from capsule_inspect.imaging.read import read_picture
 from capsule_inspect.inference.batch import BatchSummary
+from capsule_inspect.inference.corrections import COLUMNS, UNSURE
+from capsule_inspect.inference.digests import sha256
 from capsule_inspect.inference.drift import Shift, describe_drift
 from capsule_inspect.inference.records import Record, read_records
-from capsule_inspect.inference.results_folder import OpenResults
+from capsule_inspect.inference.results_folder import OpenResults, ResultsFolder
+from capsule_inspect.inference.review_queue import digests_by_path, order_for_review
 from capsule_inspect.pages.charts import Chart, Curve, histogram
 from capsule_inspect.pages.elements import (
     Card,
@@ -65,6 +68,7 @@ class _Page:
     close_calls: tuple[Card, ...]
     scores: Chart | None
     table: Table
+    review: Mapping[str, object] | None
 
 
 def write_batch_page(
@@ -118,10 +122,12 @@ def make_batch_page(
     capsules = [record for record in records if record.status == "ok"]
     defects = sorted((r for r in capsules if r.label != GOOD), key=_score, reverse=True)
     good = sorted((r for r in capsules if r.label == GOOD), key=_score, reverse=True)
-    doubtful = [r for r in records if r.status != "ok" or r.warning]
+    doubtful = [r for r in records if r.status != "ok" or r.warning or r.decision == "review"]
     place = _common_folder(records)
     read = partial(read_picture, max_pixels=max_pixels, bits=bits)
-    show = partial(_card, folder, place, read)
+    numbers = {record: number for number, record in enumerate(records)}
+    show = partial(_card, folder, place, read, numbers)
+    cards = tuple(tuple(map(show, each)) for each in _shown(defects, doubtful, good))
     count = len({record.path for record in records})
     page = _Page(
         title=f"Inspection of {counted(count, 'picture')}",
@@ -131,15 +137,58 @@ def make_batch_page(
         facts=tuple(_facts(records, len(defects), subject)),
         drift=describe_drift(drift),
         shifts=tuple(drift),
-        defects=tuple(map(show, defects[:_MOST_DEFECTS])),
+        defects=cards[0],
         defects_left_out=max(0, len(defects) - _MOST_DEFECTS),
-        doubtful=tuple(map(show, doubtful[:_MOST_DOUBTFUL])),
+        doubtful=cards[1],
         doubtful_left_out=max(0, len(doubtful) - _MOST_DOUBTFUL),
-        close_calls=tuple(map(show, good[:_CLOSE_CALLS])),
+        close_calls=cards[2],
         scores=_draw_scores(capsules, subject),
         table=_table(records, place, subject),
+        review=_review(folder, numbers, {c.row for each in cards for c in each if c.pictures}),
     )
     return render("batch.html", page=page)
+
+
+def _shown(
+    defects: Sequence[Record], doubtful: Sequence[Record], good: Sequence[Record]
+) -> tuple[Sequence[Record], ...]:
+    return defects[:_MOST_DEFECTS], doubtful[:_MOST_DOUBTFUL], good[:_CLOSE_CALLS]
+
+
+def _review(
+    folder: Path, numbers: Mapping[Record, int], shown: Container[int | None]
+) -> Mapping[str, object] | None:
+    """Returns what `review_report.js` reads; None if there is nothing to judge.
+
+    Args:
+        folder: The results folder.
+        numbers: The number of each row.
+        shown: The rows whose picture is on the page.
+    """
+    results = ResultsFolder(folder)
+    classes = results.read_run().get("classes")
+    queue = order_for_review(tuple(numbers), digests_by_path(results))
+    items = [item for item in queue if numbers[item.record] in shown]
+    if not items or not isinstance(classes, list):
+        return None
+    judged = [asdict(item.judge("", "")) for item in items]
+    return {
+        "columns": COLUMNS,
+        "classes": [each for each in classes if each not in {GOOD, UNSURE}],
+        "batch": sha256(repr([item.key for item in items]).encode()),
+        "items": [
+            {
+                "row": numbers[item.record],
+                "reasons": item.reasons,
+                "warning": item.record.warning,
+                "label": item.record.label,
+                "threshold": item.record.threshold,
+                "score": repr(item.record.defect_score) if item.record.label else "",
+                **{name: value for name, value in each.items() if name not in {"time", "label"}},
+            }
+            for item, each in zip(items, judged, strict=True)
+        ],
+    }
 
 
 def _table(records: Sequence[Record], place: str, subject: str) -> Table:
@@ -171,6 +220,9 @@ def _facts(records: Sequence[Record], defective: int, subject: str) -> Iterable[
         yield Fact("without a capsule", str(statuses["no_capsule"]))
     yield Fact("not readable", str(statuses["error"]))
     yield Fact("with a warning", str(sum(bool(record.warning) for record in records)))
+    reviews = sum(record.decision == "review" for record in records)
+    if reviews:
+        yield Fact("for review", str(reviews))
 
 
 def _common_folder(records: Sequence[Record]) -> str:
@@ -183,10 +235,17 @@ def _common_folder(records: Sequence[Record]) -> str:
     return os.path.join(common, "") if common else ""  # noqa: PTH118
 
 
-def _card(folder: Path, place: str, read: Callable[[Path], Picture], record: Record) -> Card:
+def _card(
+    folder: Path,
+    place: str,
+    read: Callable[[Path], Picture],
+    numbers: Mapping[Record, int],
+    record: Record,
+) -> Card:
     parts = [f"Capsule {record.capsule}."] if record.capsule else []
     if record.status == "ok":
         parts.append(f"Confidence {record.confidence:.2f}, defect score {record.defect_score:.3f}.")
+    parts += ["For review."] * (record.decision == "review")
     parts.append(record.warning or record.error)
     return Card(
         pictures=_pictures(folder, record, read),
@@ -194,6 +253,7 @@ def _card(folder: Path, place: str, read: Callable[[Path], Picture], record: Rec
         path=record.path.removeprefix(place),
         is_good=record.label == GOOD,
         detail=" ".join(part for part in parts if part),
+        row=numbers[record],
     )
 
 
@@ -222,7 +282,7 @@ def _draw_scores(capsules: Sequence[Record], subject: str) -> Chart | None:
 
 
 def _needs_no_look(record: Record) -> bool:
-    return record.label == GOOD and not record.warning
+    return record.label == GOOD and not record.warning and record.decision != "review"
 
 
 def _cells(place: str, record: Record) -> tuple[str, ...]:
@@ -237,5 +297,7 @@ def _cells(place: str, record: Record) -> tuple[str, ...]:
 
 
 def _groups(record: Record) -> tuple[str, ...]:
-    label = f"label: {record.label}" if record.label else _label(record)
-    return (label, "with a warning") if record.warning else (label,)
+    groups = [f"label: {record.label}" if record.label else _label(record)]
+    groups += ["with a warning"] * bool(record.warning)
+    groups += ["for review"] * (record.decision == "review")
+    return tuple(groups)

@@ -55,6 +55,7 @@ class Card:
         path: Path of the picture's file; empty for none.
         is_good: Decides the colour of the title.
         detail: Text after the title.
+        row: The number of its row, by which scripts find its picture; None for none.
     """
 
     pictures: tuple[Shown, ...]
@@ -62,6 +63,7 @@ class Card:
     path: str
     is_good: bool
     detail: str = ""
+    row: int | None = None
 
 
 @dataclass(frozen=True)

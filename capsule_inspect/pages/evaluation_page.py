@@ -4,11 +4,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
+from capsule_inspect.choices import GOOD
 from capsule_inspect.evaluation.curves import (
     OperatingCurves,
+    ReviewCurve,
     calibration_error,
     measure_reliability,
     trace_curves,
+    trace_review,
 )
 from capsule_inspect.evaluation.evaluate import Evaluation, choose_examples
 from capsule_inspect.evaluation.judge import Judgement
@@ -25,17 +28,27 @@ from capsule_inspect.pages.elements import (
     make_table,
     render,
 )
+from capsule_inspect.text import counted
 
 
-def draw_charts(evaluation: Evaluation) -> Iterator[Chart]:
-    """Draws the ROC curve, precision and recall, reliability, and Dice by class.
+def draw_charts(
+    evaluation: Evaluation, thresholds: Mapping[str, float] | None = None
+) -> Iterator[Chart]:
+    """Draws the ROC curve, precision and recall, review, reliability, and Dice by class.
 
-    Leaves out the first two without both good and defective pictures, and the last without masks.
+    Leaves out the first three without both good and defective pictures, and the last without masks.
+
+    Args:
+        evaluation: What was measured, with one judgement per picture.
+        thresholds: The threshold of each picture, by its path; without them, no chart of review.
     """
     curves = trace_curves(evaluation)
     if curves:
         yield _draw_roc(curves)
         yield _draw_precision_recall(curves)
+    review = trace_review(evaluation.judgements, thresholds) if thresholds else None
+    if review:
+        yield _draw_review(review)
     yield _draw_reliability(evaluation)
     if segmented(evaluation.judgements):
         yield _draw_dice(evaluation)
@@ -75,6 +88,23 @@ def _draw_precision_recall(curves: OperatingCurves) -> Chart:
     )
 
 
+def _draw_review(curve: ReviewCurve) -> Chart:
+    reviewed = curve.reviewed.tolist()
+    misses = tuple(zip(reviewed, curve.miss_rate.tolist(), strict=True))
+    alarms = tuple(zip(reviewed, curve.false_alarm_rate.tolist(), strict=True))
+    highest = max(curve.miss_rate[0], curve.false_alarm_rate[0], 0.01)
+    return Chart(
+        "Errors left after review",
+        "share of pictures reviewed",
+        "share of defects or good ones",
+        y_range=(0.0, float(highest)),
+        curves=(Curve("misses", misses), Curve("false alarms", alarms, "other")),
+        note="Misses are a share of the defective pictures, false alarms of the good ones, if "
+        "people decide on the pictures nearest to the threshold, and never err. The setting "
+        "threshold.review of export-tflite chooses how far to go.",
+    )
+
+
 def _draw_reliability(evaluation: Evaluation) -> Chart:
     bins = measure_reliability(evaluation.judgements)
     return Chart(
@@ -86,7 +116,8 @@ def _draw_reliability(evaluation: Evaluation) -> Chart:
             Curve("", tuple((each.confidence, each.accuracy) for each in bins)),
         ),
         marks=tuple(
-            Mark(each.confidence, each.accuracy, f"{each.count} pictures", "dot") for each in bins
+            Mark(each.confidence, each.accuracy, counted(each.count, "picture"), "dot")
+            for each in bins
         ),
         note=f"Expected calibration error {calibration_error(bins):.3f}. Each dot is a bin of "
         "pictures; hover for their number.",
@@ -196,7 +227,11 @@ class _Page:
 
 
 def make_evaluation_page(
-    evaluation: Evaluation, title: str, about: str, illustrate: Illustrate
+    evaluation: Evaluation,
+    title: str,
+    about: str,
+    illustrate: Illustrate,
+    thresholds: Mapping[str, float] | None = None,
 ) -> str:
     """Makes the page of an evaluation.
 
@@ -205,6 +240,7 @@ def make_evaluation_page(
         title: A title of a few words.
         about: A sentence on the model and the pictures.
         illustrate: Called for each picture of the galleries.
+        thresholds: The threshold of each picture, by its path; without them, no chart of review.
 
     Returns:
         An HTML document that contains its pictures and charts.
@@ -222,7 +258,7 @@ def make_evaluation_page(
             for name, counts in zip(confusion.rows, confusion.counts, strict=True)
         ),
         confusion_columns=confusion.columns,
-        charts=tuple(draw_charts(evaluation)),
+        charts=tuple(draw_charts(evaluation, thresholds)),
         galleries=tuple(_galleries(evaluation, illustrate)),
         table=make_table(
             _COLUMNS,
@@ -273,14 +309,21 @@ def _galleries(evaluation: Evaluation, illustrate: Illustrate) -> Iterator[_Gall
 
 
 def _card(judgement: Judgement, illustrate: Illustrate) -> Card:
-    dice = judgement.defect_overlap
     return Card(
         pictures=illustrate(judgement),
         title=f"{judgement.truth}, called {judgement.label}",
         path=judgement.path,
         is_good=judgement.truth == judgement.label,
-        detail="" if dice is None else f"Dice {dice.dice:.3f}",
+        detail=". ".join(_details(judgement)),
     )
+
+
+def _details(judgement: Judgement) -> Iterator[str]:
+    """Yields what orders the galleries, beside the score."""
+    if GOOD not in {judgement.truth, judgement.label} and judgement.probabilities:
+        yield f"Confidence {max(judgement.probabilities[1:]):.2f}"
+    if judgement.defect_overlap:
+        yield f"Dice {judgement.defect_overlap.dice:.3f}"
 
 
 def _row(judgement: Judgement) -> Row:

@@ -3,14 +3,13 @@
 import asyncio
 import logging
 from time import perf_counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 from uuid import uuid4
 
 from anyio import fail_after
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from capsule_inspect.serving.access import SECURITY_HEADERS, require_access
-from capsule_inspect.serving.metrics import Metrics
 from capsule_inspect.serving.options import ServeOptions
 from capsule_inspect.serving.problems import (
     ClientGoneError,
@@ -51,6 +50,20 @@ def _method_of(scope: Scope) -> str:
     return "GET" if scope["method"] == "HEAD" else str(scope["method"])
 
 
+class RequestCounter(Protocol):
+    """Counts the requests."""
+
+    def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Counts one.
+
+        Args:
+            route: The route that answered it.
+            method: Its method.
+            status: The status of the answer.
+            seconds: How long it took.
+        """
+
+
 class Guard:
     """Checks access, turns errors into problem documents, and counts and logs every request.
 
@@ -60,7 +73,7 @@ class Guard:
         metrics: Counts the requests.
     """
 
-    def __init__(self, app: ASGIApp, options: ServeOptions, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, options: ServeOptions, metrics: RequestCounter) -> None:
         self._app = app
         self._options = options
         self._metrics = metrics

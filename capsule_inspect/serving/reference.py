@@ -102,6 +102,7 @@ _ROW = {
         "status": {"enum": ["ok", "no_capsule", "error"]},
         "label": {"type": "string"},
         "defect_score": {"type": ["number", "null"]},
+        "decision": {"enum": ["accept", "review", "reject", ""]},
     },
 }
 _RUNS = {

@@ -15,7 +15,7 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
-from capsule_inspect.inference.results_folder import mark_name, safe_name
+from capsule_inspect.inference.result_names import mark_name, safe_name
 from capsule_inspect.serving.options import ServeOptions
 from capsule_inspect.serving.problems import ClientGoneError, ProblemError
 from capsule_inspect.text import printable

@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from capsule_inspect.errors import ConfigError
 from capsule_inspect.files import read_text
 from capsule_inspect.settings.config_folders import CONFIG
 from capsule_inspect.settings.defaults import conf_folder
+from capsule_inspect.settings.groups import Settings
 from capsule_inspect.settings.keys import EXPERIMENT
 from capsule_inspect.text import suggest_path
 
@@ -90,6 +91,7 @@ def gather(folders: Sequence[Path], experiment: str = "") -> Iterator[ConfigFile
             copy = copies / EXPERIMENT / f"{_GIVEN}.yaml"
             sources[copy] = _existing(Path(experiment))
             _copy(sources[copy], copy)
+            _make_experiment(copy)
             experiment = _GIVEN
         yield ConfigFiles(copies, sources, experiment)
 
@@ -112,6 +114,14 @@ def _copy(source: Path, copy: Path) -> None:
         raise ConfigError(f"The config file '{source}': {error}.") from error
     copy.parent.mkdir(parents=True, exist_ok=True)
     copy.write_text(text, encoding="utf-8")
+
+
+def _make_experiment(copy: Path) -> None:
+    """Turns a copy of the `config.yaml` of a run, which holds all groups, into an experiment."""
+    text = copy.read_text(encoding="utf-8")
+    tops = {line.partition(":")[0] for line in text.splitlines() if line[:1].isalpha()}
+    if "@package" not in text and tops >= {each.name for each in fields(Settings)}:
+        copy.write_text(f"# @package _global_\n{text}", encoding="utf-8")
 
 
 def _line_of(file: Path, names: Sequence[str]) -> int:

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from capsule_inspect.checks import require_bits, require_range, setting
 from capsule_inspect.choices import (
     AUTO_POLICY,
+    AUTO_REVIEW,
     DECODERS,
     LABEL_HEADS,
     MASK_LOSSES,
+    NORMALITY,
     PICTURES_SHAPE,
     POLICIES,
     PRUNERS,
@@ -23,6 +25,7 @@ from capsule_inspect.choices import (
 )
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.settings.defaults import group
+from capsule_inspect.settings.review_rates import ReviewRates, parse_review_rates
 from capsule_inspect.settings.search_space import SpaceSettings
 
 if TYPE_CHECKING:
@@ -80,6 +83,7 @@ class DataSettings:
         "The bits that the camera uses of pictures of 16 bits, from 9 to 16; 0 for what a file "
         "says, or 16."
     )
+    invert_masks: bool = setting("Whether black stands for defect in the files of masks.")
     count: int = setting("Number of capsules that `prepare drawn` draws.", at_least=1)
     size: int = setting("Side of the drawn pictures, in pixels.", at_least=200)
 
@@ -129,7 +133,10 @@ class ModelSettings:
         at_least=1,
     )
     mask_stride: int = setting("Side of a mask pixel, in window pixels: 1, 2 or 4.")
-    head: str = setting("The label head.", choices=LABEL_HEADS)
+    head: str = setting(
+        "The label head; `normality` learns from good pictures alone, without gradients.",
+        choices=(*LABEL_HEADS, NORMALITY),
+    )
     head_units: list[int] = setting(
         "Hidden units of each layer of the label head: at least one layer of at least 1."
     )
@@ -188,6 +195,11 @@ class AugmentSettings:
     blur: float = setting("Probability of a slight blur.", at_least=0, at_most=1)
     noise: float = setting("Probability of sensor noise.", at_least=0, at_most=1)
     compress: float = setting("Probability of JPEG compression.", at_least=0, at_most=1)
+    ground: float = setting(
+        "Probability that a capsule is laid on an even ground of another shade.",
+        at_least=0,
+        at_most=1,
+    )
 
 
 @group("train")
@@ -275,25 +287,53 @@ class ThresholdSettings:
     """The rule that chooses the threshold of the defect score."""
 
     policy: str = setting(
-        "`best_f1` makes as few mistakes as possible. `max_miss_rate` gives the fewest false "
-        "alarms while missing at most `threshold.value` of the defects. `auto` is the policy "
-        "that the network was trained with; in training it is `best_f1`.",
+        "`best_f1` finds defects with the best F1; where most pictures are defective, it may call "
+        "nearly all of them so. `max_miss_rate` gives the fewest false "
+        "alarms while missing at most `threshold.value` of the defects, `max_false_alarm_rate` the "
+        "fewest misses while calling at most that share of the good ones defective. `auto` is the "
+        "policy that the network was trained with; in training it is `best_f1`.",
         choices=(AUTO_POLICY, *POLICIES),
     )
     value: float = setting(
-        "Share of the defective pictures that may be missed.", at_least=0, below=1
+        "Share of the defective pictures that may be missed, or of the good ones that may be "
+        "called defective.",
+        at_least=0,
+        below=1,
+    )
+    review: str = setting(
+        "Lets people decide on doubtful pictures: the share of the defective pictures that may be "
+        "accepted without review, and that of the good ones that may be rejected, such as "
+        "`0.005,0.01`; or one number for both. `none` lets nobody review. `auto` is what the "
+        "network was trained with; in training it is `none`."
     )
 
     def __post_init__(self) -> None:
         """Raises ValueError if policy and value do not go together."""
-        if self.value and self.policy != "max_miss_rate":
-            raise ValueError("threshold.value is for threshold.policy=max_miss_rate alone.")
+        if self.value and not self.policy.startswith("max_"):
+            raise ValueError(
+                "threshold.value is for threshold.policy=max_false_alarm_rate and max_miss_rate "
+                "alone."
+            )
+        parse_review_rates(self.review)
+
+    @property
+    def review_rates(self) -> ReviewRates | None:
+        """The rates of `review`; None if nobody reviews."""
+        return parse_review_rates(self.review)
 
     def resolve(self, earlier: "OperatingPoint") -> "ThresholdSettings":
         """Returns these settings, with those of an earlier choice in the place of `auto`."""
-        if self.policy != AUTO_POLICY:
-            return self
-        return ThresholdSettings(earlier.policy, earlier.policy_value)
+        policy, value, review = self.policy, self.value, self.review
+        if policy == AUTO_POLICY:
+            policy, value = earlier.policy, earlier.policy_value
+        if review == AUTO_REVIEW and earlier.review:
+            review = f"{earlier.review.miss_rate},{earlier.review.false_alarm_rate}"
+        return ThresholdSettings(policy, value, review)
+
+    @property
+    def is_auto(self) -> bool:
+        """Whether all follows from the network's training."""
+        return self.policy == AUTO_POLICY and self.review == AUTO_REVIEW
 
 
 @group("tune")

@@ -15,6 +15,7 @@ from capsule_inspect.imaging.crop import Crop, compose
 from capsule_inspect.imaging.picture import Picture
 from capsule_inspect.imaging.roi import Roi
 from capsule_inspect.settings.groups import AugmentSettings
+from capsule_inspect.training.ground import change_ground
 from capsule_inspect.training.sources import Source
 
 Matrix = NDArray[np.float64]
@@ -41,7 +42,7 @@ def reach(settings: AugmentSettings, roi: Roi) -> float:
 
 
 class Augmenter:
-    """Turns, shifts, flips, degrades and relights capsules.
+    """Turns, shifts, flips, degrades and relights capsules, and changes their ground.
 
     The pose is changed in the one warp that cuts the window, so that an augmented window is as
     sharp as one that `predict` sees. Noise and JPEG compression come before it, at the camera's
@@ -69,7 +70,7 @@ class Augmenter:
             Image uint8 [roi.height, roi.width, 3] and mask uint8 [roi.height, roi.width]; the mask
             is None if the capsule has none.
         """
-        picture = self._degrade(source.picture, random)
+        picture = self._degrade(self._lay(source, *random.spawn(1)), random)
         crop = compose(self._change_pose(random), source.crop)
         relight = self._light_changes()
         relight.set_random_seed(int(random.integers(2**31)))
@@ -82,6 +83,11 @@ class Augmenter:
         if not hasattr(self._local, "changes"):
             self._local.changes = _compose_light_changes(self._settings)
         return self._local.changes
+
+    def _lay(self, source: Source, random: np.random.Generator) -> Picture:
+        if random.random() < self._settings.ground:
+            return change_ground(source.picture, source.crop, random)
+        return source.picture
 
     def _degrade(self, picture: Picture, random: np.random.Generator) -> Picture:
         if random.random() < self._settings.noise:

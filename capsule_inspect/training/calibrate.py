@@ -83,19 +83,21 @@ def choose_study_points(
         wanted: The policy of the threshold.
     """
     points: dict[int, OperatingPoint] = {}
-    expected = []
+    expected, outcomes = [], []
     seeds = sorted({member.seed for member in study.members})
     for seed in seeds:
         places = [place for place, member in enumerate(study.members) if member.seed == seed]
         fit = cross_fit([evidence[place] for place in places], wanted, "the other folds")
         points |= dict(zip(places, fit.points, strict=True))
         expected.append(fit.expected)
+        outcomes.append(fit.outcomes)
     overall = choose_operating_point(
         [each for fold in evidence for each in fold],
         wanted,
         f"the {study.settings.train.folds} folds, each seen by a network that was not trained on "
         "it",
         mean_metrics(expected),
+        mean_metrics(outcomes),
         networks=len(seeds),
     )
     return StudyPoints(tuple(points[place] for place in range(len(study.members))), overall)

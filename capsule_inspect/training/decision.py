@@ -46,6 +46,7 @@ class DecisionRule:
 def write_decision(path: Path, rule: DecisionRule) -> None:
     """Writes decision.json, with a checksum of the rest."""
     document = dataclasses.asdict(rule)
+    document["operating_point"] = rule.operating_point.to_document()
     write_json(path, {**document, _CHECKSUM: _checksum(document)})
 
 

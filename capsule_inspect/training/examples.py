@@ -97,6 +97,9 @@ class Examples:
                 "and again; the features of the others are computed each time. Set train.cache_gb "
                 f"to {math.ceil(train.cache_gb * len(in_order) / room) if room else 'more'}."
             )
+        reporter.say(
+            f"Computing the features of {len(in_order)} variations, or reading them again."
+        )
         with reporter.progress(min(room, len(in_order)), "Encoding", "views") as advance:
             cache.fill(in_order, available_cores(), advance)
         return self._batches(network, sampler, cache.read)

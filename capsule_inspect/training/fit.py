@@ -351,7 +351,7 @@ def _resumable(run: RunFolder) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         raise InterruptedRunError(
-            f"Stopped; the finished epochs are saved. Resume with: {resume}"
+            f"Stopped; finished epochs, if there are any, are saved. Resume with: {resume}"
         ) from None
     except OSError as error:
         if error.errno not in DISK_ERRORS:
@@ -373,7 +373,7 @@ def _finish(trainer: Trainer) -> tuple[Metric, ...]:
         point = choose_on_split(evidence, settings.threshold, "the validation split")
         metrics = measure(judge(data, trainer.held_out, replace(trainer.inspector, point=point)))
     if metrics:
-        _write_validation(run.validation, metrics)
+        write_validation(run.validation, metrics)
     rule = DecisionRule(
         classes=data.classes,
         roi=settings.model.roi,
@@ -386,5 +386,6 @@ def _finish(trainer: Trainer) -> tuple[Metric, ...]:
     return metrics
 
 
-def _write_validation(path: Path, metrics: Sequence[Metric]) -> None:
+def write_validation(path: Path, metrics: Sequence[Metric]) -> None:
+    """Writes the metrics of the validation split."""
     write_json(path, {"metrics": [asdict(metric) for metric in metrics]})

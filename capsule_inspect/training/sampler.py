@@ -103,13 +103,20 @@ class Sampler:
         return tuple(self._pick(slot % 2 == 1, random) for slot in slots)
 
     def views_of_defects(self) -> list[tuple[ViewKey, ...]]:
-        """Returns a few views of each real defective capsule, for the classifier of regions."""
+        """Returns a few views of each defective capsule, for the classifier of regions.
+
+        Of a drawn capsule it is one, so that the real ones decide what a class looks like.
+        """
         capsules = sum(len(self._real.by_class[label]) for label in self._real.defects)
         most = max(1, min(_CLASSIFIED_EACH, _CLASSIFIED // capsules))
-        return [
+        real = [
             tuple(ViewKey(source, v) for v in range(min(most, self._defect_views(label))))
             for label in self._real.defects
             for source in self._real.by_class[label]
+        ]
+        labels = self._drawn.defects if self._drawn_share else ()
+        return real + [
+            (ViewKey(key, 0),) for label in labels for key in self._drawn.by_class[label]
         ]
 
     def _pick(self, defective: bool, random: np.random.Generator) -> ViewKey:

@@ -1,15 +1,15 @@
 """Evaluate a model, a study or stored predictions."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from capsule_inspect.choices import DEFAULT_RUNTIME, RuntimeName
-from capsule_inspect.dataset.data_set import DataSet, read_dataset
+from capsule_inspect.dataset.data_set import DataSet, as_known_to, read_dataset
 from capsule_inspect.errors import UsageError
 from capsule_inspect.evaluation.cross_validation import (
     OUT_OF_FOLD_FILE,
-    CrossValidation,
     Fitted,
     cross_validate,
     pool_predictions,
@@ -27,11 +27,10 @@ from capsule_inspect.evaluation.evaluation_folder import (
     write_cross_validation,
     write_evaluation,
 )
-from capsule_inspect.evaluation.judge import Judgement
+from capsule_inspect.evaluation.review_band import estimate_outcomes, sort_judgements
 from capsule_inspect.evaluation.seen_in_training import caution
 from capsule_inspect.evaluation.shared_parts import caution_of_parts
 from capsule_inspect.files import StrPath, write_text
-from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.metadata import Metric
 from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.runs.environment import look_around, write_environment
@@ -47,14 +46,24 @@ from capsule_inspect.training.study import (
     open_study,
     require_finished,
 )
+from capsule_inspect.workflows.agreement import (
+    Comparison,
+    compare_stored,
+    compare_with_inspectors,
+    verdicts_on,
+)
 from capsule_inspect.workflows.arguments import (
     all_overrides,
     as_path,
     compose_for_model,
     options_of,
 )
+from capsule_inspect.workflows.evaluation_report import report_evaluation, report_study
 from capsule_inspect.workflows.extras import require_train_extra
 from capsule_inspect.workflows.models import load_model
+
+if TYPE_CHECKING:
+    from capsule_inspect.inference.inspector import Inspector
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,9 @@ class EvaluateResult:
         data: The data set folder; None for stored predictions.
         folder: The results folder; None for stored predictions, which are only read.
         report: The page to look through, in that folder.
+        comparison: The model beside human inspectors, if there are any.
+        outcomes: The share of good and of defective pictures with each outcome; empty for a model
+            without a review band, a study and stored predictions.
     """
 
     evaluation: Evaluation
@@ -82,6 +94,8 @@ class EvaluateResult:
     data: Path | None = None
     folder: Path | None = None
     report: Path | None = None
+    comparison: Comparison | None = None
+    outcomes: tuple[Metric, ...] = ()
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -96,6 +110,7 @@ def evaluate(  # noqa: PLR0913  (each choice is a parameter)
     split: str | None = None,
     out: StrPath | None = None,
     overwrite: bool = False,
+    against: StrPath | None = None,
     runtime: RuntimeName = DEFAULT_RUNTIME,
     data_root: StrPath | None = None,
     overrides: Sequence[str] = (),
@@ -111,6 +126,7 @@ def evaluate(  # noqa: PLR0913  (each choice is a parameter)
         split: `train`, `val`, `test` (the default) or `all`; not for a study.
         out: The folder to make; by default `runs/evaluate/<time>-<model>/`.
         overwrite: Replace the evaluation in that folder.
+        against: A CSV file with the verdicts of human inspectors, to compare the model with.
         runtime: What executes a `.tflite` file.
         data_root: The folder of the pictures, if they have moved.
         overrides: Settings to change, such as `predict.threads=2`.
@@ -127,9 +143,9 @@ def evaluate(  # noqa: PLR0913  (each choice is a parameter)
     path = Path(model)
     reporter.say(f"Measuring {path}.")
     if stored := find_stored_predictions(path):
-        if split or out:
+        if split or (out and not against):
             raise UsageError(f"'{stored}' is only read: leave --split and --out away.")
-        return evaluate_stored(stored)
+        return evaluate_stored(stored, against, as_path(out), overwrite)
     read = read_dataset(Path(settings.data.dir), settings.data.root)
     given = all_overrides(overrides, options)
     request = EvaluationRequest(path, read, as_path(out), settings, given, runtime, overwrite)
@@ -139,11 +155,20 @@ def evaluate(  # noqa: PLR0913  (each choice is a parameter)
             f"'{path}' is one run of a study, whose own test pictures are those of its fold. "
             f"Evaluate the study: capsule-inspect evaluate {path.parent}"
         )
-    if study is None:
-        return evaluate_model(request, split or "test", reporter)
-    if split:
+    if study and split:
         raise UsageError("A study is measured on the folds its runs have not seen. Leave --split.")
-    return evaluate_study(request, study, reporter)
+    split = split or "test"
+    verdicts = verdicts_on(read, read.samples if study else choose_samples(read, split), against)
+    if study:
+        result = evaluate_study(request, study, reporter)
+    else:
+        result = evaluate_model(request, split, reporter)
+    if not verdicts or result.folder is None:
+        return result
+    compared = compare_with_inspectors(
+        result.evaluation, verdicts, result.folder, path, result.caution
+    )
+    return replace(result, comparison=compared)
 
 
 @dataclass(frozen=True)
@@ -175,15 +200,31 @@ def find_stored_predictions(model: Path) -> Path | None:
     return file if file.suffix == ".csv" and file.is_file() else None
 
 
-def evaluate_stored(file: Path) -> EvaluateResult:
+def evaluate_stored(
+    file: Path,
+    against: StrPath | None = None,
+    out: Path | None = None,
+    overwrite: bool = False,
+) -> EvaluateResult:
     """Measures stored predictions.
 
+    Args:
+        file: An `out_of_fold.csv`.
+        against: A CSV file with the verdicts of human inspectors, to compare the model with.
+        out: The folder of the comparison; by default that of the file.
+        overwrite: Replace the comparison in that folder.
+
     Raises:
-        DataError: The file cannot be read or is no `out_of_fold.csv`.
+        CapsuleInspectError: A file cannot be read or is none of those, or the folder cannot be
+            used.
     """
     measured = pool_predictions(*read_out_of_fold(file))
     pictures = f"{measured.pictures} pictures, as {file} has them"
-    return EvaluateResult(measured.pooled, pictures, measured.caution, measured.spread)
+    result = EvaluateResult(measured.pooled, pictures, measured.caution, measured.spread)
+    if against is None:
+        return result
+    compared = compare_stored(measured, Path(against), out or file.parent, file, overwrite)
+    return replace(result, comparison=compared)
 
 
 def evaluate_model(request: EvaluationRequest, split: str, reporter: Reporter) -> EvaluateResult:
@@ -201,14 +242,20 @@ def evaluate_model(request: EvaluationRequest, split: str, reporter: Reporter) -
     model, data = request.model, request.data
     file = RunFolder(model).model if model.is_dir() else model
     loaded = load_model(file, request.runtime, request.settings.predict.threads, reporter)
+    data = as_known_to(data, loaded.inspector.classes)
     samples = choose_samples(data, split)
     require_known_classes(samples, loaded.inspector.classes)
     cautious = caution(data, samples, loaded.training_data_sha256)
-    _warn(reporter, cautious, caution_of_parts(samples))
+    about_parts = caution_of_parts(samples)
+    _warn(reporter, cautious, about_parts)
     folder = begin_evaluation(request, request.settings)
     with reporter.progress(len(samples), "Evaluating") as advance:
         measured = evaluate_split(data, split, loaded.inspector, advance)
-    write_evaluation(folder, measured, file, loaded.sha256, cautious)
+    point = loaded.inspector.point
+    outcomes: tuple[Metric, ...] = ()
+    if point.review:
+        outcomes = estimate_outcomes(tuple(sort_judgements(measured.judgements, point)))
+    write_evaluation(folder, measured, file, loaded.sha256, cautious, about_parts, outcomes)
     return EvaluateResult(
         evaluation=measured,
         pictures=f"the {len(samples)} pictures of the split '{split}'",
@@ -216,6 +263,7 @@ def evaluate_model(request: EvaluationRequest, split: str, reporter: Reporter) -
         file=file,
         data=Path(request.settings.data.dir),
         folder=folder,
+        outcomes=outcomes,
         report=report_evaluation(folder, measured, data, loaded.inspector, file, cautious),
     )
 
@@ -320,89 +368,3 @@ def _facts(request: EvaluationRequest, study: CrossValidationRun, file: str) -> 
             f"{study.settings.train.folds}-fold cross-validation that has not seen it"
         ),
     )
-
-
-def report_evaluation(
-    folder: Path,
-    evaluation: Evaluation,
-    data: DataSet,
-    inspector: Inspector,
-    model: Path,
-    cautious: str = "",
-) -> Path:
-    """Writes the page of one model's evaluation; returns its path.
-
-    Args:
-        folder: The results folder.
-        evaluation: The evaluation.
-        data: The data set.
-        inspector: The model.
-        model: Its file, for people.
-        cautious: A sentence if the model may have seen the pictures in its training, else empty.
-    """
-    pictures = f"{len(evaluation.judgements)} pictures of the split '{evaluation.split}'"
-    about = f"{model} on {pictures}, at the threshold {inspector.point.threshold:.3g}. {cautious}"
-    return _write(folder, evaluation, f"{model.name}: {pictures}", about, data, lambda _: inspector)
-
-
-def report_study(
-    folder: Path,
-    measured: CrossValidation,
-    data: DataSet,
-    inspectors: Mapping[int, Inspector],
-    name: str,
-) -> Path:
-    """Writes the page of a cross-validation; returns its path.
-
-    Args:
-        folder: The results folder.
-        measured: The cross-validation.
-        data: The data set.
-        inspectors: The network of each fold, of the first seed.
-        name: Of the study, for people.
-    """
-    seed = measured.first_seed
-    folds = {each.judgement.path: each.fold for each in measured.predictions if each.seed == seed}
-    about = (
-        "Each picture is judged by the network that has not seen it, at thresholds chosen on "
-        "other folds."
-    )
-    if len(measured.by_seed) > 1:
-        about += (
-            f" Metrics are means over {len(measured.by_seed)} seeds; charts, the "
-            f"confusion matrix and pictures are of seed {seed}."
-        )
-    about += f" {measured.caution}" if measured.caution else ""
-    title = f"{name}: {measured.pictures} pictures, out of fold"
-    return _write(
-        folder,
-        measured.shown,
-        title,
-        about,
-        data,
-        lambda judgement: inspectors[folds[judgement.path]],
-    )
-
-
-def _write(
-    folder: Path,
-    evaluation: Evaluation,
-    title: str,
-    about: str,
-    data: DataSet,
-    inspector_of: Callable[[Judgement], Inspector],
-) -> Path:
-    # Jinja and scikit-learn take half a second.
-    from capsule_inspect.pages.evaluation_page import REPORT_FILE, make_evaluation_page
-    from capsule_inspect.pages.pictures import illustrate
-
-    samples = {sample.path: sample for sample in data.samples}
-    measured = {samples[judgement.path] for judgement in evaluation.judgements}
-    page = make_evaluation_page(
-        evaluation,
-        title,
-        f"{about} {caution_of_parts(measured)}".strip(),
-        lambda judgement: illustrate(data, samples[judgement.path], inspector_of(judgement)),
-    )
-    write_text(folder / REPORT_FILE, page)
-    return folder / REPORT_FILE

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from capsule_inspect.choices import AUTO_POLICY
-from capsule_inspect.dataset.data_set import DataSet, read_dataset
+from capsule_inspect.dataset.data_set import DataSet, as_known_to, read_dataset
 from capsule_inspect.errors import UsageError
 from capsule_inspect.files import StrPath
 from capsule_inspect.modelfile.bundle import require_place
@@ -127,6 +127,7 @@ def export_network(
     run = RunFolder(model if model.is_dir() else model.parent)
     measured = _cross_validated(run, settings)
     converted = _convert(model, data, out or run.exported, settings.export, reporter)
+    data = as_known_to(data, converted.model.rule.classes)
     if measured:
         point = measured.point
     else:
@@ -208,7 +209,8 @@ def _convert(
     from capsule_inspect.training.network_files import load_trained
 
     reporter.say(f"Converting to {settings.format}.")
-    return convert_trained(load_trained(model), data, file, settings)
+    trained = load_trained(model)
+    return convert_trained(trained, as_known_to(data, trained.rule.classes), file, settings)
 
 
 def write_export(

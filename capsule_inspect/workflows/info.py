@@ -1,7 +1,7 @@
 """Read a model file, find the runtime that executes it here, and check all that are installed."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import inf
 from pathlib import Path
 
@@ -34,6 +34,12 @@ class ModelInfo:
     runtime: str | None
     problem: str | None
     metadata: ModelMetadata
+
+    def to_document(self) -> dict[str, object]:
+        """Returns it as JSON values, the metadata as the file holds them."""
+        document = asdict(self)
+        document["metadata"]["operating_point"] = self.metadata.operating_point.to_document()
+        return document
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from capsule_inspect.workflows.extras import import_training_stack
 
 if TYPE_CHECKING:
     from capsule_inspect.inference.inspector import Inspector
-    from capsule_inspect.modelfile.metadata import OperatingPoint
+    from capsule_inspect.modelfile.metadata import OperatingPoint, ReviewBand
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,35 @@ def describe_expected(point: "OperatingPoint") -> str:
         if metric.name in _WORDS
     ]
     return ", ".join(rates) or "not known"
+
+
+_OUTCOMES = {
+    "defect_accept": "of defects accepted",
+    "good_reject": "of good pictures rejected",
+    "good_review": "of good pictures for review",
+    "defect_review": "of defects for review",
+}
+
+
+def describe_outcomes(band: "ReviewBand") -> str:
+    """Returns the shares to expect, such as `0.4% (0.1% to 2.0%) of defects accepted`."""
+    shares = {metric.name: metric for metric in band.expected}
+    return (
+        ", ".join(
+            f"{each.value:.1%}{_interval(each.low, each.high)} {words}"
+            for name, words in _OUTCOMES.items()
+            if (each := shares.get(name))
+        )
+        or "not known"
+    )
+
+
+def say_decision(point: "OperatingPoint", reporter: Reporter) -> None:
+    """Says the threshold, how it was chosen, and what to expect."""
+    reporter.say(f"Threshold: {point.threshold:g} ({point.chosen_by})")
+    reporter.say(f"Expected: {describe_expected(point)}")
+    if point.review:
+        reporter.say(f"With review: {describe_outcomes(point.review)}")
 
 
 def _interval(low: float | None, high: float | None) -> str:

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias, get_args
 
@@ -15,6 +15,7 @@ from capsule_inspect.choices import (
     DEFAULT_RUNTIME,
     SHIPPED_MODEL,
     WHOLE_PICTURE,
+    AnnotationFormat,
     OnExisting,
     OverlayChoice,
     PictureFormat,
@@ -23,6 +24,7 @@ from capsule_inspect.choices import (
 from capsule_inspect.errors import UsageError
 from capsule_inspect.files import StrPath
 from capsule_inspect.imaging.find_capsules import shows_another_product
+from capsule_inspect.inference.annotations.files import refuse_shared_names
 from capsule_inspect.inference.batch import (
     BatchSummary,
     inspect_batch,
@@ -33,13 +35,14 @@ from capsule_inspect.inference.input_lists import is_list
 from capsule_inspect.inference.inputs import InputPicture, expand_inputs, is_result
 from capsule_inspect.inference.inspect_picture import InspectOptions
 from capsule_inspect.inference.inspector import LoadedInspector, load
+from capsule_inspect.inference.parts import Part, Share, hash_list
 from capsule_inspect.inference.records import Record
 from capsule_inspect.inference.results_folder import OpenResults, check_results, open_results
 from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.runs.run_folder import input_name, new_run_folder
 from capsule_inspect.text import counted
 from capsule_inspect.workflows.arguments import as_path, compose_settings
-from capsule_inspect.workflows.models import describe_expected
+from capsule_inspect.workflows.models import say_decision
 
 Input: TypeAlias = StrPath | InputPicture
 """A path, pattern or list as text, a path, or a picture of another kind."""
@@ -75,9 +78,11 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
     *,
     out: StrPath | None = None,
     recursive: bool = False,
+    part: tuple[int, int] | None = None,
     overlays: OverlayChoice = DEFAULT_OVERLAYS,
     overlay_format: PictureFormat = DEFAULT_OVERLAY_FORMAT,
     masks: bool = False,
+    annotations: AnnotationFormat | None = None,
     report: bool = False,
     bits: int | None = None,
     model: StrPath | None = None,
@@ -101,9 +106,12 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
             `read`, as `InputPicture` describes them.
         out: The results folder, new or empty; by default `runs/predict/<time>-<input>/`.
         recursive: Look into subfolders, too.
+        part: Inspect part K of N alone, given as `(k, n)`; `join` makes one folder of all parts.
         overlays: Which pictures to write with their findings drawn in.
         overlay_format: The format of the overlays.
         masks: Write masks of the defects.
+        annotations: Write the defects as annotations in this format: `coco`, `labelme`, `yolo` or
+            `cvat`.
         report: Write report.html, a page to look through.
         bits: The bits of 16 that the camera uses, from 9 to 16; by default what each file says, or
             16.
@@ -126,6 +134,7 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
     """
     start = time.monotonic()
     _require_choices(on_existing, jobs)
+    share = None if part is None else Share(*part)
     settings = compose_settings(overrides, config_dir, light=True, reporter=reporter).predict
     options = InspectOptions(
         overlays=overlays,
@@ -133,17 +142,28 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
         masks=masks,
         max_pixels=round(settings.max_megapixels * 1e6),
         bits=bits,
+        annotations=annotations,
     )
     named = [_as_input(each) for each in _as_sequence(inputs)]
     given = as_path(out)
     if given:
         check_results(given, on_existing)
     pictures = expand_inputs(named, recursive, is_result, reporter.say)
+    if annotations is not None:
+        refuse_shared_names(pictures, annotations)
     file = Path(model or SHIPPED_MODEL)
     inspector = _load(file, threshold, runtime, settings.threads, reporter if verbose else SILENT)
     # Only now, so that a mistyped input leaves no folder behind.
     first = named[0] if isinstance(named[0], str) else named[0].name
     folder = given or new_run_folder("predict", input_name(first))
+
+    settled = run_settings(inspector, options)
+    if share is not None:
+        # Only now: the names of results were settled over all pictures.
+        settled = replace(settled, part=_freeze(share, pictures, inspector.roi.subject))
+        own = tuple(share.of(pictures))
+        reporter.say(f"Part {share} takes {len(own)} of {counted(len(pictures), 'picture')}.")
+        pictures = own
 
     def on_picture(rows: Sequence[Record]) -> None:
         on_rows(rows, inspector.classes)
@@ -152,7 +172,6 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
                 reporter.note(f"{row.path}: {row.error or row.warning}")
         advance()
 
-    settled = run_settings(inspector, options)
     with open_results(folder, settled, on_existing, reporter.warn) as results:
         with reporter.progress(len(pictures), "Inspecting") as advance:
             summary = inspect_batch(
@@ -195,6 +214,12 @@ def _require_choices(on_existing: str, jobs: int | None) -> None:
         raise UsageError(f"jobs is {jobs}, but must be at least 1.")
 
 
+def _freeze(share: Share, pictures: Sequence[InputPicture], subject: str) -> Part:
+    """Returns a part of the list of all pictures, which it holds on to as a digest."""
+    digest = hash_list((picture.path, picture.name) for picture in pictures)
+    return Part(share.k, share.n, len(pictures), digest, subject)
+
+
 def _as_sequence(inputs: Input | Sequence[Input]) -> Sequence[Input]:
     return inputs if isinstance(inputs, Sequence) and not isinstance(inputs, str) else (inputs,)
 
@@ -217,11 +242,9 @@ def _load(
 ) -> LoadedInspector:
     """Loads the model, and says which model, runtime and threshold."""
     inspector = load(file, threshold=threshold, runtime=runtime, threads=threads)
-    point = inspector.point
     reporter.say(f"Model: {file} ({inspector.metadata.quantization})")
     reporter.say(f"Runtime: {inspector.runtime}, {counted(threads, 'thread')}")
-    reporter.say(f"Threshold: {point.threshold:g} ({point.chosen_by})")
-    reporter.say(f"Expected: {describe_expected(point)}")
+    say_decision(inspector.point, reporter)
     return inspector
 
 
@@ -235,4 +258,5 @@ def _write_report(
     from capsule_inspect.pages.batch_page import write_batch_page  # Jinja, which few runs need
 
     about = f"Model {model.name}, threshold {inspector.point.threshold:.3g}."
-    write_batch_page(results, about, summary, options.max_pixels, options.bits)
+    with results.sealed_again():
+        write_batch_page(results, about, summary, options.max_pixels, options.bits)

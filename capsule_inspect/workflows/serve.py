@@ -2,7 +2,7 @@
 
 import importlib.util
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from capsule_inspect.choices import DEFAULT_RUNTIME, SHIPPED_MODEL, RuntimeName
@@ -47,7 +47,7 @@ def serve(
     inspector = load(model, threshold=threshold, runtime=runtime)
     # As it is served: with another threshold, the rates to expect are not known.
     metadata = replace(inspector.metadata, operating_point=inspector.point)
-    about_model = asdict(describe_file(Path(model), metadata, inspector.runtime))
+    about_model = describe_file(Path(model), metadata, inspector.runtime).to_document()
     from capsule_inspect.serving.app import make_app
     from capsule_inspect.serving.server import run_server
     from capsule_inspect.serving.workers import Workers

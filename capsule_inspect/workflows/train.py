@@ -1,9 +1,10 @@
 """Train a network, or cross-validate with several; begin and resume runs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from capsule_inspect.choices import GOOD, NORMALITY
 from capsule_inspect.dataset.data_set import DataSet, read_dataset
 from capsule_inspect.dataset.window import settle_window
 from capsule_inspect.errors import UsageError
@@ -97,7 +98,11 @@ def _finished(settings: Settings, run: RunFolder, reporter: Reporter) -> TrainRe
     if run.checkpoint.is_file():
         require_whole(run.checkpoint)
     longer = command_line(
-        "train", "--data", settings.data.dir, f"train.epochs={2 * settings.train.epochs}"
+        "train",
+        "--data",
+        settings.data.dir,
+        f"experiment={run.config}",  # with all the settings that this one had
+        f"train.epochs={2 * settings.train.epochs}",
     )
     reporter.say(f"'{run.path}' is finished, and stays as it is. A new run trains longer: {longer}")
     model = None if settings.train.folds else run.model
@@ -107,11 +112,15 @@ def _finished(settings: Settings, run: RunFolder, reporter: Reporter) -> TrainRe
 def _train_one(
     settings: Settings, data: DataSet, run: RunFolder, reporter: Reporter
 ) -> TrainResult:
-    from capsule_inspect.training.fit import fit_and_show
+    if settings.model.head == NORMALITY:
+        reporter.say(f"Learning from good pictures alone what is normal (model.head={NORMALITY}).")
+        from capsule_inspect.training.fit_normality import fit_on_good as fit
+    else:
+        from capsule_inspect.training.fit import fit_and_show as fit
 
     try:
         with FolderLock(run.path, warn=reporter.warn):
-            metrics = fit_and_show(settings, data, run, reporter)
+            metrics = fit(settings, data, run, reporter)
     except HeldError:
         raise UsageError(
             f"Another process is training in '{run.path}'. Wait until it is done, or stop it first."
@@ -188,6 +197,7 @@ def _begin(
 ) -> tuple[Settings, DataSet, RunFolder]:
     _require_encoders(settings)
     data = read_dataset(Path(settings.data.dir), settings.data.root)
+    settings = _settle_head(command, settings, data)
     shape, settings = settings.model.roi_shape, settle_window(settings, data)
     if settings.model.roi_shape != shape:
         roi = settings.model.roi
@@ -198,6 +208,26 @@ def _begin(
     write_text(run.config, to_yaml(settings))
     write_environment(run.path, look_around(command, overrides, data))
     return settings, data, run
+
+
+def _settle_head(command: str, settings: Settings, data: DataSet) -> Settings:
+    """Chooses the head that learns from good pictures alone where there are no others.
+
+    Raises:
+        UsageError: The command, or a cross-validation, cannot learn from them.
+    """
+    only_good = {sample.label for sample in data.of_split("train")} == {GOOD}
+    if settings.model.head != NORMALITY:
+        if not only_good or command != "train" or settings.train.folds:
+            return settings
+        return replace(settings, model=replace(settings.model, head=NORMALITY))
+    if command != "train" or settings.train.folds:
+        asked = "train.folds" if command == "train" else f"`{command}`"
+        raise UsageError(
+            f"{asked} needs a network that learns by gradients, and model.head={NORMALITY} does "
+            f"not. Leave {asked} away, or choose another head."
+        )
+    return settings
 
 
 def _require_encoders(settings: Settings) -> None:

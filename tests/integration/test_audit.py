@@ -157,7 +157,7 @@ def test_shares_and_their_intervals(rows, told):
         ), name
     assert metrics.keys() == {
         *("auroc", "average_precision", "dice", "iou", "dice_all", "iou_all"),
-        *("pixel_auroc", "aupro"),
+        *("pixel_auroc", "aupro", "pixel_f1"),
     }
 
 
@@ -282,14 +282,22 @@ def test_pixels(source, rows, masks, told):
     area = (below + equal / 2).mean() / sound.size
     assert metrics["pixel_auroc"] == pytest.approx(area, abs=2e-4)
 
-    scores = np.concatenate([region for region, _ in shares])
-    weights = np.concatenate([weight for _, weight in shares]) / len(shares)
+    # Every score of any pixel is a threshold.
+    scores = np.concatenate([sound, *(region for region, _ in shares)])
+    nothing = np.zeros(sound.size)
+    weights = np.concatenate([nothing, *(weight for _, weight in shares)]) / len(shares)
+    is_sound = np.arange(scores.size) < sound.size
     order = np.argsort(-scores)
     last = np.append(np.diff(scores[order]) < 0, True)  # of those with one score
     overlap = np.append(0.0, np.cumsum(weights[order])[last])
-    thresholds = scores[order][last]
-    alarms = np.append(0.0, 1 - np.searchsorted(sound, thresholds, "left") / sound.size)
+    alarms = np.append(0.0, np.cumsum(is_sound[order])[last] / sound.size)
     within = alarms <= 0.3
     x = np.append(alarms[within], 0.3)
     y = np.append(overlap[within], np.interp(0.3, alarms, overlap))
     assert metrics["aupro"] == pytest.approx(np.trapezoid(y, x) / 0.3, abs=2e-4)
+
+    found = np.sort(defect)[::-1]
+    alarms = sound.size - np.searchsorted(sound, found, "left")
+    hits = found.size - np.searchsorted(found[::-1], found, "left")
+    f1 = 2 * hits / (hits + alarms + found.size)
+    assert metrics["pixel_f1"] == pytest.approx(f1.max(), abs=2e-4)

@@ -142,7 +142,7 @@ def test_sheets_are_not_written_over(drawn):
 def test_the_folds_are_those_of_the_stored_cross_validation(real_data, tmp_path):
     reading = read(real_data, tmp_path / "real", 1)
     with STORED.open(newline="", encoding="utf-8") as stream:
-        rows = [row for row in csv.DictReader(stream) if row["truth"] != "good"]
+        rows = [r for r in csv.DictReader(stream) if r["truth"] != "good" and r["seed"] == "1"]
     stored = {(row["path"], row["fold"], row["truth"]) for row in rows}
     assert {(row["path"], row["fold"], row["label"]) for row in reading.key} == stored
     assert len(reading.key) == len(stored) == 92

@@ -160,7 +160,7 @@ def test_a_study_writes_what_is_described(tmp_path: Path) -> None:
     described = read("data-formats.md")
     for name in ("metrics.json", "out_of_fold.csv"):
         unnamed = {key for key in names_of(tmp_path / name) if not is_named(key, described)}
-        assert unnamed == set()
+        assert unnamed <= set(METRICS)  # the keys of `spread`, which metrics.md defines
 
 
 def test_every_metric_is_defined() -> None:

@@ -2,12 +2,15 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from capsule_inspect.choices import SHIPPED_MODEL
+from capsule_inspect.modelfile.bundle import read_bundle, write_bundle
+from capsule_inspect.modelfile.metadata import ReviewBand
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 SIZE = (32, 96)
@@ -64,6 +67,17 @@ def evaluate(invoke, tmp_path):
     return run
 
 
+@pytest.fixture
+def with_review(tiny_model, tmp_path) -> Path:
+    """The same model, which leaves scores from .2 to below .99 to a person: those of cracks."""
+    bundle = read_bundle(tiny_model)
+    band = ReviewBand(0.2, 0.99, 0.0, 0.0)
+    point = replace(bundle.metadata.operating_point, review=band)
+    metadata = replace(bundle.metadata, operating_point=point)
+    write_bundle(tmp_path / "band.tflite", bundle.flatbuffer, metadata)
+    return tmp_path / "band.tflite"
+
+
 def values(folder: Path) -> dict[str, float]:
     document = json.loads((folder / "metrics.json").read_text())
     return {metric["name"]: metric["value"] for metric in document["metrics"]}
@@ -77,7 +91,7 @@ def test_all_is_measured_printed_and_written(evaluate, masked, tiny_model):
     measured = values(out)
     assert list(measured) == [
         *("accuracy", "defect_only_accuracy", "presence_accuracy", "auroc", "average_precision"),
-        *("dice", "iou", "dice_all", "iou_all", "pixel_auroc", "aupro"),
+        *("dice", "iou", "dice_all", "iou_all", "pixel_auroc", "aupro", "pixel_f1"),
         *("false_alarm_rate", "miss_rate"),
     ]
     assert measured["accuracy"] == measured["presence_accuracy"] == pytest.approx(8 / 9)
@@ -95,15 +109,18 @@ def test_all_is_measured_printed_and_written(evaluate, masked, tiny_model):
     end = 0.8 + 0.2 * (0.3 - 0.12) / (1 - 0.12)
     area = 0.12 * (0.2 + 0.8) / 2 + (0.3 - 0.12) * (0.8 + end) / 2
     assert measured["aupro"] == pytest.approx(area / 0.3, abs=0.02)
+    # 96 blue ones alone, or 240 with the green and 72 alarms, or all.
+    best = max(2 * 96 / (96 + 264), 2 * 240 / (312 + 264), 2 * 264 / (864 + 264))
+    assert measured["pixel_f1"] == pytest.approx(best, abs=0.02)
     document = json.loads((out / "metrics.json").read_text())
     assert document["confusion"]["columns"] == ["good", "crack", "scratch", "no_capsule"]
     assert document["confusion"]["counts"] == [[4, 0, 0, 0], [0, 3, 0, 0], [1, 0, 1, 0]]
     scratch = {each["name"]: each["value"] for each in document["per_class"][2]["metrics"]}
     expected = {"recall": 0.5, "precision": 1, "presence": 0.5, "dice": 0.5, "iou": 0.5}
-    assert scratch == pytest.approx(expected, abs=0.002)  # but for the corners of a window
+    assert scratch == pytest.approx(expected, abs=1e-9)
     printed = [line.split() for line in done.out.splitlines()]
     assert ["scratch", "1", "·", "1", "·"] in printed
-    assert ["scratch", "2", "0.500", "1.000", "0.500", "0.500", "0.499"] in printed
+    assert ["scratch", "2", "0.500", "1.000", "0.500", "0.500", "0.500"] in printed
     assert "0.8889" in done.out
     with (out / "pictures.csv").open(newline="") as stream:
         assert len(list(csv.DictReader(stream))) == 9
@@ -119,7 +136,7 @@ def test_a_model_file_is_measured_without_tensorflow_and_matplotlib(
     assert not modules & {"tensorflow", "keras", "matplotlib"}
 
 
-SEGMENTATION = {"dice", "iou", "dice_all", "iou_all", "pixel_auroc", "aupro"}
+SEGMENTATION = {"dice", "iou", "dice_all", "iou_all", "pixel_auroc", "aupro", "pixel_f1"}
 
 
 def test_a_label_only_model_has_no_figures_of_segmentation(evaluate, masked, tiny_label_only_model):
@@ -186,3 +203,31 @@ def test_a_model_that_is_not_there_is_one_sentence(
 def test_a_model_file_is_measured_without_tensorflow(modules_after, dataset_folder, tmp_path):
     arguments = (SHIPPED_MODEL, "--data", dataset_folder, "-o", tmp_path / "out")
     assert not modules_after("evaluate", *arguments) & {"tensorflow", "keras"}
+
+
+def test_a_model_with_review_is_measured_by_outcomes(evaluate, source, with_review):
+    done, out = evaluate(source, with_review)
+    assert done.exit_code == 0, done.err
+    outcomes = json.loads((out / "metrics.json").read_text())["outcomes"]
+    # Four good ones; three cracks in the band, one clear scratch, and one that looks good.
+    assert {each["name"]: (each["value"], each["n"]) for each in outcomes} == {
+        "good_accept": (1.0, 4),
+        "good_review": (0.0, 4),
+        "good_reject": (0.0, 4),
+        "defect_accept": (0.2, 5),
+        "defect_review": (0.6, 5),
+        "defect_reject": (0.2, 5),
+    }
+    lines = [line.split() for line in done.out.splitlines()]
+    assert ["pictures", "n", "accept", "review", "reject"] in lines
+    (row,) = [line for line in lines if line[:2] == ["defective", "5"]]
+    assert row == ["defective", "5", "0.200", "0.600", "0.200"]
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "Errors left after review" in page
+
+
+def test_without_review_there_are_no_outcomes(evaluate, source, tiny_model):
+    done, out = evaluate(source, tiny_model)
+    assert "outcomes" not in json.loads((out / "metrics.json").read_text())
+    assert "What becomes of the pictures" not in done.out
+    assert "Errors left after review" in (out / "report.html").read_text(encoding="utf-8")

@@ -14,13 +14,17 @@ from capsule_inspect.modelfile.bundle import read_bundle
 ROOT = Path(__file__).parents[2]
 STUDIES = {form: ROOT / "experiments" / f"cross_validation_{form}" for form in ("float32", "int8")}
 
-OF_PIXELS = ("pixel_auroc", "aupro")
+OF_PIXELS = ("pixel_auroc", "aupro", "pixel_f1")
 """Metrics that the stored predictions cannot give, since they hold no maps."""
 
 
 THREE_MEMBERS = {form: ROOT / "experiments" / f"three_members_{form}" for form in STUDIES}
-SEEDS = {**dict.fromkeys(STUDIES.values(), 1), **dict.fromkeys(THREE_MEMBERS.values(), 3)}
-"""The fold seeds of each study: one of the shipped recipe, three of the defaults."""
+UNET_LITE0 = {form: ROOT / "experiments" / f"unet_lite0_{form}" for form in STUDIES}
+SEEDS = {
+    **dict.fromkeys(UNET_LITE0.values(), 1),
+    **dict.fromkeys((*THREE_MEMBERS.values(), *STUDIES.values()), 3),
+}
+"""The fold seeds of each study."""
 
 
 def metrics(form: str, studies: Mapping[str, Path] = STUDIES) -> dict[str, dict[str, float]]:
@@ -28,7 +32,11 @@ def metrics(form: str, studies: Mapping[str, Path] = STUDIES) -> dict[str, dict[
     return {metric["name"]: metric for metric in document["metrics"]}
 
 
-@pytest.mark.parametrize("studies", [STUDIES, THREE_MEMBERS], ids=["shipped", "defaults"])
+@pytest.mark.parametrize(
+    "studies",
+    [STUDIES, THREE_MEMBERS, UNET_LITE0],
+    ids=["shipped", "three members", "U-Net, Lite0"],
+)
 @pytest.mark.parametrize("form", STUDIES)
 def test_one_command_prints_the_table_again(form, studies, invoke):
     pytest.importorskip("sklearn")
@@ -59,7 +67,11 @@ def test_every_picture_is_judged_once_a_seed_by_the_network_that_has_not_seen_it
     assert all(row["model_sha256"] == networks[row["seed"], row["fold"]] for row in rows)
 
 
-@pytest.mark.parametrize("studies", [STUDIES, THREE_MEMBERS], ids=["shipped", "defaults"])
+@pytest.mark.parametrize(
+    "studies",
+    [STUDIES, THREE_MEMBERS, UNET_LITE0],
+    ids=["shipped", "three members", "U-Net, Lite0"],
+)
 def test_quantizing_changes_no_metric_by_more_than_one_defective_picture_of_92(studies):
     int8 = metrics("int8", studies)
     for name, metric in metrics("float32", studies).items():

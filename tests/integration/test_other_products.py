@@ -227,7 +227,7 @@ def test_both_methods_judge_every_picture_and_a_second_call_takes_up_the_first(
     done = run("baseline", prepared, "--set", *small, **environment)
     assert done.returncode == 0, done.stderr
     assert "tiles: a window of 32 x 96 px." in done.stderr  # of 48 x 96: 45 x 91
-    short = ("train.epochs=1", "train.steps=1", "train.batch_size=4")
+    short = ("model.members=1", "train.epochs=1", "train.steps=1", "train.batch_size=4")
     tool = ("tool", prepared, "tiles", 1, "--set", *small, *short)
     done = run(*tool, **environment)
     assert done.returncode == 0, done.stderr

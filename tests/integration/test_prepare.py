@@ -3,6 +3,7 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 
@@ -149,3 +150,22 @@ def test_real_pictures_give_the_same_manifest_from_a_copy(
         "scratch": 19,
         "squeeze": 17,
     }
+
+
+@pytest.mark.parametrize(
+    ("lying", "settings"),
+    [
+        (0, "experiment=whole_picture\n"),
+        (3, "experiment=whole_picture model.roi.mode=whole\n"),
+    ],
+)
+def test_pictures_of_both_shapes_need_a_square_window(
+    invoke, save_picture, tmp_path, lying, settings
+):
+    for number in range(12):
+        size = (40, 60) if number < lying else (60, 40)
+        values = np.random.default_rng(number).integers(0, 256, (*size, 3), np.uint8)
+        save_picture(tmp_path / f"in/{'good' if number % 2 else 'dent'}/{number}.png", values)
+    done = invoke("prepare", tmp_path / "in", tmp_path / "out", "--no-page")
+    assert done.exit_code == 0, done.err
+    assert done.err.endswith(settings)

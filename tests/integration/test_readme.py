@@ -152,5 +152,5 @@ def test_a_step_is_run_and_judged(tmp_path: Path) -> None:
     assert run_step(expected, tmp_path, timeout=60) == []
     other_code = Step(4, f"{failing.command}  # exit code 3", shown, slow=False)
     assert run_step(other_code, tmp_path, timeout=60)[1] == "ended with 2:"
-    foreign = Step(5, "rm -r out", (), slow=False)
-    assert "'rm' is not run" in run_step(foreign, tmp_path, timeout=60)[1]
+    foreign = Step(5, "mv out in", (), slow=False)
+    assert "'mv' is not run" in run_step(foreign, tmp_path, timeout=60)[1]

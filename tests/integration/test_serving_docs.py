@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -51,7 +52,12 @@ def metrics(server: Server, folder: Path) -> dict[str, set[str]]:
     """The labels of each metric of a server that has inspected a picture."""
     picture = (folder / "capsules/pictures/0000.png").read_bytes()
     httpx.post(f"{server.address}/v1/inspect", files={"file": picture}).raise_for_status()
-    text = httpx.get(f"{server.address}/metrics").text
+    text = ""
+    for _ in range(100):  # a request is counted once its answer is on its way
+        text = httpx.get(f"{server.address}/metrics").text
+        if 'route="/v1/inspect"' in text:
+            break
+        time.sleep(0.1)
     return {
         sample.name: set(sample.labels)
         for family in text_string_to_metric_families(text)

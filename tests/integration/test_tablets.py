@@ -13,7 +13,7 @@ import pytest
 
 EXAMPLE = Path(__file__).parents[2] / "examples/tablets"
 CLASSES = ("chipped", "cracked", "good", "stained")
-SEGMENTATION = {"dice", "iou", "dice_all", "iou_all", "pixel_auroc", "aupro"}
+SEGMENTATION = {"dice", "iou", "dice_all", "iou_all", "pixel_auroc", "aupro", "pixel_f1"}
 
 
 def run(*command: object, **environment: str) -> None:

@@ -101,7 +101,7 @@ def test_evaluate_gives_the_same_figures_as_the_export_says(run, dataset_folder,
     # The export does not look at pixels.
     light = {name: value for name, value in figures[0].items() if name in PICTURE_METRICS}
     assert light == pytest.approx(stored)
-    assert set(figures[0]) - set(stored) == {"pixel_auroc", "aupro"}
+    assert set(figures[0]) - set(stored) == {"pixel_auroc", "aupro", "pixel_f1"}
     assert figures[1] == pytest.approx(figures[0], abs=0.02)
 
 

@@ -66,18 +66,19 @@ ANGLES = (0.0, 35.0, 90.0, 200.0)
 
 def test_labels_stay_under_other_lights_cameras_and_angles():
     inspector = load()
-    changed, seen = [], 0
+    changed, seen, silent = [], 0, 0
     for number, truth in enumerate(draw_labels(COUNT, SEED)):
         picture = draw_capsule(truth, (SEED, number)).picture
         (plain,) = inspector.inspect(picture)
         for light, camera, angle in product(LIGHTS, CAMERAS, ANGLES):
-            labels = [
-                finding.decision.label
-                for finding in inspector.inspect(camera(turned(light(picture), angle)))
-            ]
+            findings = inspector.inspect(camera(turned(light(picture), angle)))
+            labels = [finding.decision.label for finding in findings]
             seen += 1
             if labels != [plain.decision.label]:
                 conditions = f"{light.__name__}, {camera.__name__}, {angle:g} degrees"
                 changed.append((number, truth, plain.decision.label, labels, conditions))
+                silent += not any(finding.warnings for finding in findings)
     assert seen == COUNT * 24
     assert len(changed) <= 0.05 * seen, "\n".join(map(str, changed))
+    # A turn moves some capsules beyond the border, where they look squeezed; their rows say so.
+    assert silent <= 0.01 * seen, "\n".join(map(str, changed))

@@ -36,7 +36,7 @@ def test_jobs_and_repetition_change_nothing(folder, tmp_path, invoke):
         out = tmp_path / str(number)
         assert invoke("predict", folder, "-o", out, "--masks", "-j", jobs, "-q").exit_code == 3
         results.append(files(out))
-    assert len(results[0]) == 1 + 13 + 13
+    assert len(results[0]) == 2 + 13 + 13
     assert all(result == results[0] for result in results)
 
 

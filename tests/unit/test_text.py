@@ -11,6 +11,7 @@ from capsule_inspect.text import (
     closest,
     command_line,
     counted,
+    listed,
     mask_passwords,
     on_one_line,
     printable,
@@ -150,3 +151,11 @@ def test_a_shell_reads_a_command_line_as_it_was(words):
 
 def test_a_path_that_begins_with_a_dash_is_no_option():
     assert command_line("predict", Path("-x"), "-o") == "capsule-inspect predict ./-x -o"
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [("a", "a"), ("ab", "a and b"), ("abc", "a, b and c"), ("abcde", "a, b, c and 2 more")],
+)
+def test_words_are_listed_and_many_are_counted(words, text):
+    assert listed(list(words), most=3) == text

@@ -32,6 +32,8 @@ class FoundPicture:
             is a problem.
         make_mask: Makes its mask, where annotations take the place of mask files.
         split: `train`, `val` or `test`, where the folder says which; else empty.
+        problem: Why its annotations cannot be used, as a sentence; it has no labels then. Its path
+            is what the annotations call it, if there is no such file.
     """
 
     path: str
@@ -39,6 +41,7 @@ class FoundPicture:
     masks: tuple[str, ...] = ()
     make_mask: MakeMask | None = None
     split: str = ""
+    problem: str = ""
 
     @property
     def label(self) -> str:
@@ -64,6 +67,8 @@ class Discovery:
         kept_by_systems: POSIX paths of pictures in folders such as `@eaDir`, which are left out.
         sound_class: What the folder calls the class `good`.
         is_split: Whether the splits of the pictures are kept unless another is asked for.
+        mask_endings: The endings by which masks are called otherwise than their pictures, besides
+            `_mask`.
     """
 
     root: Path
@@ -74,3 +79,4 @@ class Discovery:
     kept_by_systems: tuple[str, ...] = ()
     sound_class: str = GOOD
     is_split: bool = False
+    mask_endings: tuple[str, ...] = ()

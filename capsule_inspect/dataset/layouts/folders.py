@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -16,9 +16,13 @@ from capsule_inspect.choices import (
     split_of,
 )
 from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture
+from capsule_inspect.dataset.layouts.mask_names import (
+    MASK_ENDINGS,
+    find_class_endings,
+    find_ending,
+)
 from capsule_inspect.dataset.layouts.sound_class import means_good
 
-_MASK_ENDINGS: Final = ("", MASK_ENDING)
 _ALSO_MASKS: Final = frozenset({"annotations", "labels"})
 """Further names of folders of masks; among pictures that are no data set, they mean nothing."""
 
@@ -70,7 +74,7 @@ def _is_split_by_itself(folder: Path) -> bool:
 
 def trains_on_defects(pictures: Iterable[FoundPicture]) -> bool:
     """Tells whether pictures of defects, if there are any, are among those of `train`."""
-    pictures = tuple(pictures)
+    pictures = tuple(each for each in pictures if each.label)
     defects = [each for each in pictures if not means_good(each.label)]
     return not defects or len({each.label for each in pictures if each.split == "train"}) > 1
 
@@ -110,7 +114,9 @@ def discover_class_folders(root: Path, layout: str, parts: Mapping[str, bool]) -
             strays.append(names)
         else:
             pictures[names[: len(part) + 1]].append(names)
-    found = tuple(_with_masks(root, pictures, masks, places))
+    masked = {folder: files for folder, files in pictures.items() if places[folder[:-1]]}
+    endings = _Endings.of(masks, masked)
+    found = tuple(_with_masks(root, pictures, masks, masked, endings))
     claimed = {mask for picture in found for mask in picture.masks}
     return Discovery(
         root=root,
@@ -119,7 +125,40 @@ def discover_class_folders(root: Path, layout: str, parts: Mapping[str, bool]) -
         stray_masks=tuple(sorted({*map(_posix, _all(masks))} - claimed)),
         stray_pictures=tuple(sorted(map(_posix, strays))),
         kept_by_systems=tuple(_kept_by_systems(root)),
+        mask_endings=endings.unusual,
     )
+
+
+@dataclass(frozen=True)
+class _Endings:
+    """The endings of masks that are called otherwise than their pictures.
+
+    Attributes:
+        shared: The one that all have; empty without one.
+        of_class: That of each class, where masks are called after their class.
+    """
+
+    shared: str
+    of_class: Mapping[str, str]
+
+    @staticmethod
+    def of(masks: "_Masks", pictures: Mapping[_Names, list[_Names]]) -> "_Endings":
+        called = {place[-1] for _, place in masks}
+        stems = {Path(names[-1]).stem for files in pictures.values() for names in files}
+        shared = find_ending(called, stems)
+        classes = {folder[-1] for folder in pictures}
+        return _Endings(shared, {} if shared else find_class_endings(called, stems, classes))
+
+    def known_to(self, label: str) -> tuple[str, ...]:
+        """Returns the endings that a mask of a class can have."""
+        found = (self.shared, self.of_class.get(label, ""))
+        return (*MASK_ENDINGS, *(ending for ending in found if ending))
+
+    @property
+    def unusual(self) -> tuple[str, ...]:
+        """The endings that a person is told of."""
+        found = (self.shared, *self.of_class.values())
+        return tuple(sorted({ending for ending in found if ending}))
 
 
 def holds_masks(folder: str) -> bool:
@@ -164,44 +203,47 @@ def _with_masks(
     root: Path,
     pictures: Mapping[_Names, list[_Names]],
     masks: _Masks,
-    places: Mapping[_Names, bool],
+    masked: Mapping[_Names, list[_Names]],
+    endings: _Endings,
 ) -> Iterator[FoundPicture]:
     from capsule_inspect.imaging.masks_beside import find_masks_beside  # --help needs no NumPy
 
-    masked = [folder for folder in pictures if places[folder[:-1]]]
-    loose = _masks_by_name((each for folder in masked for each in pictures[folder]), masks)
+    loose = _masks_by_name(masked, masks, endings)
     for folder, files in pictures.items():
         paths = {root.joinpath(*names): names for names in files}
         beside = find_masks_beside(paths) if folder in masked else {}
         for path, names in paths.items():
             if path in beside.values():
                 continue
-            own = [*_masks_of(names, len(folder) - 1, masks), *loose.get(names, [])]
+            own = [*_masks_of(names, len(folder) - 1, masks, endings), *loose.get(names, [])]
             if path in beside:
                 own.append(paths[beside[path]])
             posix = dict.fromkeys(map(_posix, own)) if folder in masked else ()
             yield FoundPicture(_posix(names), (folder[-1],), tuple(posix))
 
 
-def _masks_of(names: _Names, depth: int, masks: _Masks) -> Iterator[_Names]:
+def _masks_of(names: _Names, depth: int, masks: _Masks, endings: _Endings) -> Iterator[_Names]:
     """Yields the masks that lie as a picture does, whose class is the part of that depth."""
     own = _without_extension(names)
-    for end in _MASK_ENDINGS:
+    for end in endings.known_to(names[depth]):
         for above in range(len(names)):
             for below in (above, above + 1):
                 if below < len(names) and (below <= depth or above > depth):
                     yield from masks.get((names[:above], (*own[below:-1], own[-1] + end)), [])
 
 
-def _masks_by_name(pictures: Iterable[_Names], masks: _Masks) -> dict[_Names, list[_Names]]:
+def _masks_by_name(
+    pictures: Mapping[_Names, list[_Names]], masks: _Masks, endings: _Endings
+) -> dict[_Names, list[_Names]]:
     """Returns the masks that lie in no folder of a class, by the only pictures of their names."""
     named: dict[str, list[_Names]] = defaultdict(list)
-    for names in pictures:
-        named[Path(names[-1]).stem].append(names)
+    for folder, files in pictures.items():
+        for names in files:
+            for end in endings.known_to(folder[-1]):
+                named[Path(names[-1]).stem + end].append(names)
     found: dict[_Names, list[_Names]] = defaultdict(list)
     for (above, place), files in masks.items():
-        stems = {place[0], place[0].removesuffix(MASK_ENDING)}
-        fitting = [names for stem in stems for names in named[stem] if names[: len(above)] == above]
+        fitting = [names for names in named[place[0]] if names[: len(above)] == above]
         if len(place) == 1 and len(fitting) == 1 and len(fitting[0]) > len(above) + 1:
             found[fitting[0]] += files
     return found
@@ -217,6 +259,15 @@ def _posix(names: _Names) -> str:
 
 def _all(masks: _Masks) -> Iterator[_Names]:
     return (names for files in masks.values() for names in files)
+
+
+def pictures_in(root: Path) -> tuple[str, ...]:
+    """Returns the POSIX paths of all pictures below a folder, relative to it, sorted.
+
+    Raises:
+        OSError: A folder cannot be listed.
+    """
+    return tuple(sorted(path.relative_to(root).as_posix() for path in _walk(root)))
 
 
 def folders_in(folder: Path) -> list[Path]:

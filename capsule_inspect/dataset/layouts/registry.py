@@ -7,11 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from capsule_inspect.dataset.layouts.coco import CocoJson
+from capsule_inspect.dataset.layouts.cvat import CvatXml
 from capsule_inspect.dataset.layouts.discovery import Discovery
 from capsule_inspect.dataset.layouts.folders import FolderPerClass, folders_in, has_pictures
+from capsule_inspect.dataset.layouts.label_studio import LabelStudio
+from capsule_inspect.dataset.layouts.labelme import LabelMe
 from capsule_inspect.dataset.layouts.mvtec import MvtecAd
+from capsule_inspect.dataset.layouts.pascal_voc import PascalVoc
 from capsule_inspect.dataset.layouts.sound_class import HOW_TO_NAME, call_good, find_sound_class
 from capsule_inspect.dataset.layouts.split_folders import SplitFolders
+from capsule_inspect.dataset.layouts.yolo import YoloText
 from capsule_inspect.errors import DataError, UsageError
 from capsule_inspect.text import suggest, suggest_path
 
@@ -40,13 +46,24 @@ class Layout(Protocol):
         """Finds the pictures of a folder that matches; reads no picture.
 
         Raises:
-            DataError: An annotation file is damaged.
+            DataError: An annotation file is damaged. Where that is about one picture, it becomes
+                the `problem` of it.
             OSError: A folder or file cannot be read.
         """
         ...
 
 
-_LAYOUTS: list[Layout] = [FolderPerClass(), SplitFolders(), MvtecAd()]
+_LAYOUTS: list[Layout] = [
+    FolderPerClass(),
+    CocoJson(),
+    YoloText(),
+    LabelMe(),
+    PascalVoc(),
+    CvatXml(),
+    LabelStudio(),
+    SplitFolders(),
+    MvtecAd(),
+]
 
 
 def layouts() -> tuple[Layout, ...]:
@@ -86,8 +103,17 @@ def discover(source: Path, good: str = "") -> Discovery:
     except OSError as error:
         raise DataError(f"'{error.filename}' cannot be read: {error.strerror}.") from error
     labels = {label for picture in found.pictures for label in picture.labels if label}
-    found = call_good(found, find_sound_class(labels, good, source))
+    found = call_good(found, _find_sound_class(found, labels, good, source))
     return replace(found, pictures=tuple(sorted(found.pictures, key=lambda each: each.path)))
+
+
+def _find_sound_class(found: Discovery, labels: set[str], good: str, source: Path) -> str:
+    try:
+        return find_sound_class(labels, good, source)
+    except DataError as error:
+        # Damaged annotations may be all that hides the class.
+        problem = next((each.problem for each in found.pictures if each.problem), "")
+        raise DataError(problem) if problem else error from None
 
 
 def _find_layout(root: Path, source: Path, good: str) -> Layout:

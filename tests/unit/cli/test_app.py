@@ -11,8 +11,21 @@ import typer
 from capsule_inspect import __version__
 from capsule_inspect.cli.app import app
 
-COMMANDS = ("prepare", "train", "tune", "evaluate", "export-tflite", "runs", "predict", "info")
-WITH_SETTINGS = tuple(name for name in COMMANDS if name not in {"runs", "info"})
+COMMANDS = (
+    "prepare",
+    "train",
+    "tune",
+    "evaluate",
+    "export-tflite",
+    "runs",
+    "predict",
+    "watch",
+    "review",
+    "verify",
+    "info",
+)
+WITHOUT_SETTINGS = {"runs", "watch", "review", "verify", "info"}
+WITH_SETTINGS = tuple(name for name in COMMANDS if name not in WITHOUT_SETTINGS)
 
 
 def examples(text: str) -> list[str]:

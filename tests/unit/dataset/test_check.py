@@ -56,6 +56,10 @@ def fit(root: Path) -> list[str]:
     return [checked.path for checked in check_pictures(discover(root))[0]]
 
 
+def mask_hashes(root: Path) -> dict[str, str]:
+    return {each.path: each.mask_sha256 for each in check_pictures(discover(root))[0]}
+
+
 def test_a_sound_set_has_no_problems(root: Path) -> None:
     checked, found = check_pictures(discover(root))
     assert without_capsules(found) == []
@@ -307,6 +311,15 @@ def test_a_made_mask_is_a_file_to_write(root: Path) -> None:
     np.testing.assert_array_equal(stored, mask(255))
 
 
+def test_a_picture_whose_annotations_cannot_be_used_is_left_out(root: Path) -> None:
+    damaged = FoundPicture("../gone.png", (), problem="'a.json' is damaged: shapes[0] is odd.")
+    checked, found = check(root, *cracks(), *GOODS, damaged)
+    assert len(checked) == 6
+    assert [(each.path, each.message, each.fatal) for each in found] == [
+        ("../gone.png", "'a.json' is damaged: shapes[0] is odd.", True)
+    ]
+
+
 def test_beside_made_masks_those_of_files_are_written_too(root: Path, save_picture) -> None:
     save_picture(root / "masks/crack/0.png", mask(0, 9))
     by_file = FoundPicture("crack/0.png", ("crack",), ("masks/crack/0.png",))
@@ -425,13 +438,50 @@ def test_a_copy_is_worth_a_warning_and_a_contradiction_is_fatal() -> None:
     assert "dent/0.png" in both[0].message
 
 
-def test_masks_with_another_ending_are_told_how_they_must_be_called(root: Path) -> None:
+@pytest.mark.parametrize("ending", ["_GT.png", "_label.tif", "-seg.bmp", "_crack.png"])
+def test_masks_that_all_have_another_ending_are_taken_and_it_is_told(root: Path, ending) -> None:
+    before = mask_hashes(root)
     for path in (root / "masks/crack").iterdir():
-        path.rename(path.with_name(f"{path.stem}_GT.png"))
+        pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        path.unlink()
+        cv2.imwrite(str(path.with_name(f"{path.stem}{ending}")), pixels)
+    (told,) = problems(root)
+    name = ending.partition(".")[0]
+    assert told.message == f"Masks are called like their pictures, with `{name}` at the end."
+    assert not told.fatal
+    assert mask_hashes(root) == before
+
+
+def test_masks_of_several_endings_are_told_how_they_must_be_called(root: Path) -> None:
+    for path, ending in zip(sorted((root / "masks/crack").iterdir()), "xyz", strict=True):
+        path.rename(path.with_name(f"{path.stem}_{ending}.png"))
     found = problems(root)
     (advice,) = [each.message for each in found if "with _mask at the end" in each.message]
     assert "Rename those that are called otherwise" in advice
     assert any(each.message == "The mask has no picture." for each in found)
+
+
+def test_a_folder_of_pictures_and_masks_by_an_ending_is_told_apart(root: Path) -> None:
+    for path in (root / "masks/crack").iterdir():
+        path.rename(root / "crack" / f"{path.stem}_GT.png")
+    masks = {each.path: each.mask for each in check_pictures(discover(root))[0] if each.mask}
+    assert masks == {f"crack/{n}.png": f"crack/{n}_GT.png" for n in range(3)}
+
+
+def test_masks_in_black_on_white_are_inverted_if_told_so(root: Path, save_picture) -> None:
+    before = mask_hashes(root)
+    for path in (root / "masks/crack").iterdir():
+        pixels = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        save_picture(path, np.where(pixels > 0, 0, 255).astype(np.uint8))
+    said = [each.message for each in problems(root)]
+    assert len(said) == 3
+    assert all("prepare with data.invert_masks=true" in message for message in said)
+    checked, found = check_pictures(discover(root), invert_masks=True)
+    assert without_capsules(found) == []
+    assert {each.path: each.mask_sha256 for each in checked} == before
+    assert {each.mask for each in checked if each.mask_png} == {
+        f"masks/crack/{n}.png.png" for n in range(3)
+    }
 
 
 def test_an_inverted_mask_is_told(root: Path, save_picture) -> None:

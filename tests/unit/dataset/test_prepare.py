@@ -326,3 +326,19 @@ def test_pictures_without_a_part_are_told(drawn_folder, tmp_path):
     said = [each.message for each in prepared.problems if "data.group" in each.message]
     assert len(said) == 1
     assert "finds no part in 20 of 32 paths" in said[0]
+
+
+def test_the_split_of_a_benchmark_is_kept_on_request(tmp_path: Path) -> None:
+    labels = {"train/good": ("good", 6), "test/good": ("good", 2), "test/crack": ("crack", 2)}
+    for place, (label, count) in labels.items():
+        (tmp_path / "mvtec" / place).mkdir(parents=True)
+        for number in range(count):
+            picture = draw_capsule(label, (len(place), number), size=200).picture
+            cv2.imwrite(str(tmp_path / "mvtec" / place / f"{number}.png"), picture[..., ::-1])
+    prepared = prepare_dataset(tmp_path / "mvtec", tmp_path / "out", DataSettings(), split="mvtec")
+    assert {(each.path.split("/")[0], each.split) for each in prepared.data.samples} == {
+        ("train", "train"),
+        ("test", "test"),
+    }
+    with pytest.raises(DataError, match=r"is no data set of MVTec AD .* Leave --protocol"):
+        prepare_dataset(tmp_path / "mvtec/test", tmp_path / "other", DataSettings(), split="mvtec")

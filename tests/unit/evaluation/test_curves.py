@@ -2,7 +2,12 @@ import pytest
 
 from capsule_inspect.choices import NO_CAPSULE
 from capsule_inspect.evaluation.cross_validation import pool
-from capsule_inspect.evaluation.curves import calibration_error, measure_reliability, trace_curves
+from capsule_inspect.evaluation.curves import (
+    calibration_error,
+    measure_reliability,
+    trace_curves,
+    trace_review,
+)
 from capsule_inspect.evaluation.evaluate import Evaluation, summarize
 from capsule_inspect.evaluation.judge import Judgement
 
@@ -33,6 +38,36 @@ def test_curves_and_operating_point_by_hand():
     # From the lowest score up: all called, then three, two and one; of none all would be right.
     assert curves.recall.tolist() == [1, 1, 0.5, 0.5, 0]
     assert curves.precision.tolist() == pytest.approx([1 / 2, 2 / 3, 1 / 2, 1, 1])
+
+
+def test_errors_left_after_review_by_hand():
+    # In log odds from the threshold of .5: -2.2, .4, 2.2, -1.4; none was found on the last.
+    judgements = evaluation(
+        ("good", "good", 0.1),
+        ("good", "crack", 0.6),
+        ("crack", "crack", 0.9),
+        ("crack", "good", 0.2),
+        ("good", NO_CAPSULE, 1.0),
+    ).judgements
+    curve = trace_review(judgements, {each.path: 0.5 for each in judgements})
+    assert curve is not None
+    assert curve.reviewed.tolist() == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1])
+    # Without review the one without a capsule is an alarm, too. Then it, .6, .2, .1 and .9.
+    assert curve.false_alarm_rate.tolist() == pytest.approx([2 / 3, 1 / 3, 0, 0, 0, 0])
+    assert curve.miss_rate.tolist() == pytest.approx([1 / 2, 1 / 2, 1 / 2, 0, 0, 0])
+
+
+def test_each_picture_is_near_or_far_from_its_own_threshold():
+    judgements = evaluation(("good", "crack", 0.6), ("crack", "good", 0.2)).judgements
+    curve = trace_review(judgements, {"0.png": 0.01, "1.png": 0.21})
+    assert curve is not None
+    assert curve.miss_rate.tolist() == [1, 0, 0]
+    assert curve.false_alarm_rate.tolist() == [1, 1, 0]
+
+
+def test_pictures_of_one_kind_have_no_review_curve():
+    judgements = evaluation(("good", "crack", 0.6)).judgements
+    assert trace_review(judgements, {"0.png": 0.5}) is None
 
 
 def test_nothing_called_has_no_precision():

@@ -6,14 +6,17 @@ import pytest
 
 from capsule_inspect.choices import NO_CAPSULE
 from capsule_inspect.errors import UsageError
+from capsule_inspect.evaluation.agreement import compare
 from capsule_inspect.evaluation.cross_validation import CrossValidation, OutOfFold
 from capsule_inspect.evaluation.evaluate import Evaluation
 from capsule_inspect.evaluation.evaluation_folder import (
     StudyFacts,
     clear_evaluation,
+    write_agreement,
     write_cross_validation,
     write_evaluation,
 )
+from capsule_inspect.evaluation.inspectors import Verdict
 from capsule_inspect.evaluation.judge import Judgement
 from capsule_inspect.evaluation.metrics import ClassMetrics, ConfusionMatrix
 from capsule_inspect.evaluation.pixels import Overlap
@@ -128,3 +131,52 @@ def test_a_study_is_written_down_seed_by_seed(tmp_path):
         ("4", "0", "a.png"),
         ("4", "1", "b,c.png"),
     ]
+
+
+def test_a_comparison_with_inspectors_is_written_down_and_cleared(tmp_path):
+    judgements = (
+        Judgement("a.png", "aa", "crack", "crack", 0.75, (0.25, 0.75), None),
+        Judgement("b,c.png", "bb", "crack", NO_CAPSULE, 1.0, (), None),
+    )
+    verdicts = [
+        Verdict("a.png", "Anna", "crack", 1),
+        Verdict("a.png", "Anna", "good", 2),
+        Verdict("b,c.png", "Ben; =1", "defective", 1),
+        Verdict("a.png", "Ben; =1", "defective", 1),
+    ]
+    write_agreement(tmp_path, compare(judgements, verdicts, CLASSES))
+
+    def read(name: str) -> list[dict[str, str]]:
+        with (tmp_path / name).open(newline="", encoding="utf-8") as stream:
+            return list(csv.DictReader(stream))
+
+    first, second = read("detection.csv")
+    assert first == {
+        "image": "a.png",
+        "truth": "crack",
+        "verdicts": "3",
+        "defective": "2",
+        "probability": str(2 / 3),
+        "zone": "grey",
+        "model_label": "crack",
+        "model_score": "0.75",
+        "model_rejects": "1",
+    }
+    assert (second["image"], second["zone"], second["model_rejects"]) == ("b,c.png", "reject", "1")
+    pairs = {(r["rater_1"], r["rater_2"], r["kind"], r["class"]): r for r in read("agreement.csv")}
+    both = pairs["truth", "Anna", "presence", ""]
+    assert (both["n"], both["agreement"]) == ("1", "1.0")
+    # All is defective, and there is no kappa: an empty cell, no number.
+    assert (both["kappa"], both["kappa_low"], both["kappa_high"]) == ("", "", "")
+    assert pairs["Anna", "Anna", "presence", ""]["agreement"] == "0.0"
+    assert ("model", "Ben; =1", "class", "") not in pairs
+    rates = {(r["rater"], r["class"], r["metric"]): r["value"] for r in read("rates.csv")}
+    assert rates["model", "", "accuracy"] == "0.5"
+    assert rates["Ben; =1", "crack", "miss_rate"] == "0.0"
+    assert rates["all inspectors", "", "reject_zone_rejected"] == "1.0"
+    assert rates["model", "", "reject_zone_rejected"] == "1.0"
+    assert "nan" not in "".join(p.read_text().lower() for p in tmp_path.iterdir())
+    (tmp_path / "agreement.html").touch()
+    (tmp_path / "metrics.json").touch()
+    clear_evaluation(tmp_path)
+    assert list(tmp_path.iterdir()) == []

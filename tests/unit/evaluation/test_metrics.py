@@ -204,7 +204,7 @@ def test_good_pictures_and_unmasked_defects_carry_no_overlap():
     assert (measured["dice_all"].value, measured["dice_all"].n) == (0.5, 2)
 
 
-SEGMENTATION = {"dice", "iou", "dice_all", "iou_all", "pixel_auroc", "aupro"}
+SEGMENTATION = {"dice", "iou", "dice_all", "iou_all", "pixel_auroc", "aupro", "pixel_f1"}
 
 
 def with_pixels(truth: str, label: str, mask_head: bool = True, true_mask: bool = True):

@@ -217,6 +217,21 @@ def test_the_miss_rate_is_kept_with_the_fewest_false_alarms(value, threshold, mi
     assert (point.policy, point.policy_value) == ("max_miss_rate", value)
 
 
+@pytest.mark.parametrize(
+    ("value", "threshold", "alarms"),
+    # None of five: above -1, below 0. One: between -2 and -3, with no miss but that of -4.
+    [(0.0, -0.5, 0), (0.2, -2.5, 1), (0.3, -2.5, 1), (0.4, -5.0, 2)],
+)
+def test_the_false_alarm_rate_is_kept_with_the_fewest_misses(value, threshold, alarms):
+    evidence = evidence_of(GOODS, DEFECTS)
+    wanted = ThresholdSettings("max_false_alarm_rate", value)
+    point = choose_operating_point(evidence, wanted, "five good ones")
+    assert cut(point) == pytest.approx(threshold, abs=0.01)
+    assert sum(score >= cut(point) for score in GOODS) == alarms
+    assert (point.policy, point.policy_value) == ("max_false_alarm_rate", value)
+    assert "of the good called defective" in point.chosen_by
+
+
 def test_a_miss_rate_that_costs_nothing_more_is_not_used_up():
     # Two of twenty may be missed, but the gap that misses none has no false alarms either.
     evidence = evidence_of([-5.0, -4.0, -3.0], np.linspace(1, 20, 20).tolist())

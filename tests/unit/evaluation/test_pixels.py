@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import f1_score, roc_auc_score
 
 from capsule_inspect.evaluation.pixels import (
     LEVELS,
+    PIXEL_METRICS,
     Overlap,
     measure_overlap,
     measure_pixels,
@@ -108,6 +109,8 @@ def test_both_agree_with_independent_references_on_many_levels():
     truth = np.concatenate([truth.ravel() for _, truth in pictures])
     levels = np.concatenate([quantize(scores).ravel() for scores, _ in pictures])
     assert len(set(levels.tolist())) > 256  # more than two blocks
+    f1s = [f1_score(truth, levels >= level) for level in set(levels.tolist())]
+    assert measured["pixel_f1"] == pytest.approx(max(f1s), abs=1e-9)
     assert measured["pixel_auroc"] == pytest.approx(roc_auc_score(truth, levels), abs=1e-9)
     assert measured["aupro"] == pytest.approx(naive_aupro(pictures), abs=1e-9)
 
@@ -118,7 +121,7 @@ def test_a_curve_worked_out_by_hand():
     scores = np.full(truth.shape, 0.1, np.float32)
     scores[0, 0] = 0.9  # first the one region: overlap 1/2
     scores[0, 3] = scores[1, 4] = 0.8  # then one sound pixel of eleven and a half region: 3/4
-    auroc, aupro = measure_pixels([tally_pixels(scores, truth)])
+    auroc, aupro, f1 = measure_pixels([tally_pixels(scores, truth)])
     # (0, .5) to (1/11, .75), then on the way to (1, 1) up to .3
     end = 0.75 + 0.25 * (0.3 - 1 / 11) / (10 / 11)
     area = (1 / 11) * (0.5 + 0.75) / 2 + (0.3 - 1 / 11) * (0.75 + end) / 2
@@ -126,6 +129,9 @@ def test_a_curve_worked_out_by_hand():
     # of 33 pairs: 11, then 10 and a tie, then 10 ties
     assert auroc.value == pytest.approx((11 + 10.5 + 5) / 33, abs=1e-12)
     assert (auroc.name, auroc.n, aupro.name, aupro.n) == ("pixel_auroc", 1, "aupro", 1)
+    # At .9 one of three defect pixels and no alarm: 2 / 4. At .8 two and one alarm: 4 / 6.
+    assert (f1.name, f1.n) == ("pixel_f1", 1)
+    assert f1.value == pytest.approx(2 / 3, abs=1e-12)
 
 
 @settings(deadline=None, max_examples=25)
@@ -147,16 +153,23 @@ def test_only_the_order_of_scores_matters(pictures):
 @given(PICTURES.filter(both_kinds))
 def test_a_perfect_map_scores_one_and_its_opposite_nothing(pictures):
     perfect = [(0.2 + 0.5 * truth.astype(np.float32), truth) for _, truth in pictures]
-    assert values(perfect) == pytest.approx({"pixel_auroc": 1, "aupro": 1}, abs=1e-12)
+    assert values(perfect) == pytest.approx(dict.fromkeys(PIXEL_METRICS, 1), abs=1e-12)
     assert max(values(perfect).values()) <= 1
     opposite = [(1 - scores, truth) for scores, truth in perfect]
-    assert values(opposite) == pytest.approx({"pixel_auroc": 0, "aupro": 0}, abs=1e-12)
+    defects = sum(int(truth.sum()) for _, truth in opposite)
+    pixels = sum(truth.size for _, truth in opposite)
+    # Nothing is better than to call all pixels defective.
+    best = 2 * defects / (pixels + defects)
+    expected = {"pixel_auroc": 0, "aupro": 0, "pixel_f1": best}
+    assert values(opposite) == pytest.approx(expected, abs=1e-12)
 
 
 def test_a_map_that_says_nothing_scores_as_chance():
     measured = values([(np.full(SHAPE, 0.4, np.float32), np.eye(*SHAPE, dtype=bool))])
     # One straight line from (0, 0) to (1, 1): up to .3 its mean height is .15.
-    assert measured == pytest.approx({"pixel_auroc": 0.5, "aupro": 0.15})
+    # All are called defective, or none: 5 of 30 pixels are.
+    best = 2 * 5 / (30 + 5)
+    assert measured == pytest.approx({"pixel_auroc": 0.5, "aupro": 0.15, "pixel_f1": best})
 
 
 def test_small_regions_weigh_as_much_as_large_ones():

@@ -73,6 +73,15 @@ def test_without_unseen_pictures_the_networks_point_is_kept(data, converted):
             choose_point(converted, pictures, ThresholdSettings(policy="best_f1"))
 
 
+def test_a_review_band_comes_from_the_validation_split_too(data, converted):
+    point = choose_point(converted, data, ThresholdSettings(review="0"))
+    assert point.review is not None
+    assert (point.review.miss_rate, point.review.false_alarm_rate) == (0, 0)
+    unsplit = replace(data, samples=tuple(s for s in data.samples if s.split != "val"))
+    with pytest.raises(ConfigError, match=r"threshold\.review=0 cannot be followed"):
+        choose_point(converted, unsplit, ThresholdSettings(review="0"))
+
+
 PICTURES = "ab" * 32
 STUDY = Settings(train=TrainSettings(folds=5, seeds=3, seed=1))
 POOLED_POINT = OperatingPoint(
@@ -134,3 +143,12 @@ def test_the_recipe_may_differ_in_folds_and_seeds_alone(folder):
             require_same_recipe(measured, PICTURES, other)
     with pytest.raises(DataError, match="all pictures"):
         require_same_recipe(measured, "cd" * 32, one)
+
+
+def test_a_point_chosen_on_good_pictures_alone_stays(data, converted):
+    point = replace(POINT, policy="max_false_alarm_rate", policy_value=0.05)
+    supervised = replace(converted.model.rule, operating_point=point)
+    good_only = replace(supervised, classes=("good", "anomaly"))
+    for rule, stays in ((good_only, True), (supervised, False)):
+        asked = replace(converted, model=TrainedModel(None, rule))
+        assert (choose_point(asked, data, ThresholdSettings()) == point) is stays

@@ -193,3 +193,13 @@ def test_a_round_defect_gets_a_round_contour():
     assert ring.size > 300
     assert ring.min() >= 60
     assert ring.max() < 66
+
+
+@pytest.mark.parametrize(
+    ("confidence", "label", "number"), [(0.18, "good, score", 0.82), (0.5, "good", 0.5)]
+)
+def test_a_good_capsule_that_is_less_likely_than_not_shows_its_score(confidence, label, number):
+    drawn = draw_overlay(blank(), [Annotation(box(), "good", confidence, False, None)])
+    # A defect's class shows what it is given, in another colour; so does a good one from .5 on.
+    expected = draw_overlay(blank(), [Annotation(box(), label, number, False, None)])
+    assert (drawn == expected).all()

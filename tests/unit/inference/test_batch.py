@@ -114,7 +114,7 @@ def test_files_mirror_the_input_folder(pictures, tmp_path):
     out = tmp_path / "out"
     inspect_into(inspector(), pictures, out, ALL)
     files = {str(file.relative_to(out)) for file in out.rglob("*") if file.is_file()}
-    expected = {"predictions.csv", "run.json", ".lock"}
+    expected = {"predictions.csv", "digests.csv", "run.json", ".lock"}
     for name in ("empty.png", "one.png", "sub/two.png"):
         expected |= {f"overlays/{name}.png", f"masks/{name}.png"}
     assert files == expected

@@ -81,7 +81,7 @@ def test_overlays_are_drawn_as_asked(picture, overlays, logits, drawn):
 def test_a_picture_without_a_capsule_has_one_row_and_an_overlay(picture):
     inspected, written = inspect(picture, see(0, 9), mode="capsule", overlays="defects")
     assert inspected.records == (
-        Record(str(picture), "no_capsule", overlay="overlays/line/a.png.png"),
+        Record(str(picture), "no_capsule", overlay="overlays/line/a.png.png", decision="reject"),
     )
     assert inspected.observations == ()
     assert list(written) == ["overlays/line/a.png.png"]

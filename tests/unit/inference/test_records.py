@@ -52,6 +52,7 @@ OK = Record(
     height=80.0,
     angle=-12.5,
     overlay="overlays/a.png.png",
+    decision="reject",
 )
 BAD = Record(path="b.png", status="error", error="b.png is empty.")
 
@@ -70,13 +71,14 @@ def by_column(record: Record) -> dict[str, str]:
 def test_columns_and_cells_are_those_of_the_contract():
     assert csv_line(record_columns(CLASSES)) == (
         b"path,capsule,status,label,confidence,defect_score,threshold,p_good,p_crack,p_poke,"
-        b"defect_area_px,defect_area_pct,x,y,width,height,angle,overlay,mask,warning,error\n"
+        b"defect_area_px,defect_area_pct,x,y,width,height,angle,overlay,mask,warning,error,"
+        b"decision\n"
     )
     assert OK.to_csv(CLASSES) == (
         b"a.png,0,ok,poke,0.75,0.875,0.5,0.125,0.125,0.75,"
-        b"200,2.5,10.5,20.25,100.0,80.0,-12.5,overlays/a.png.png,,,\n"
+        b"200,2.5,10.5,20.25,100.0,80.0,-12.5,overlays/a.png.png,,,,reject\n"
     )
-    assert BAD.to_csv(CLASSES) == b"b.png,,error,,,,,,,,,,,,,,,,,,b.png is empty.\n"
+    assert BAD.to_csv(CLASSES) == b"b.png,,error,,,,,,,,,,,,,,,,,,b.png is empty.,\n"
 
 
 @pytest.mark.parametrize("start", [*"=+-@'", "\t", "\r"])

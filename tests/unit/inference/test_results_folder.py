@@ -3,7 +3,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import asdict, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -16,9 +16,7 @@ from capsule_inspect.inference.results_folder import (
     ResultsFolder,
     RunSettings,
     check_results,
-    mark_name,
     open_results,
-    safe_name,
     sentences_for,
 )
 from capsule_inspect.modelfile.metadata import RANGE_NAMES
@@ -224,43 +222,6 @@ def test_resuming_what_is_not_there_begins_it(tmp_path):
         assert folder.run_file.is_file()
 
 
-@pytest.mark.parametrize(
-    ("way", "name"),
-    [
-        ("line/a.png", "line/a.png"),
-        ("/etc/a.png", "etc/a.png"),
-        ("../../x/../y.png", "x/y.png"),
-        ("caf\udce9.png", r"caf\udce9.png"),
-    ],
-)
-def test_ways_are_kept_but_for_what_leads_out(way, name):
-    assert safe_name(PurePosixPath(way)) == name
-
-
-def test_long_parts_are_cut_and_marked():
-    one, other = (safe_name(PurePosixPath(f"{'é' * 200}{last}.png")) for last in "ab")
-    assert one != other
-    assert one.startswith("é" * 100)
-    for name in (one, other):
-        assert len(name.encode()) <= 240
-        assert name.endswith(".png")
-
-
-def test_long_ways_become_a_name_of_one_part():
-    ways = [PurePosixPath(*["d" * 200] * 6, last, "a.png") for last in "xy"]
-    names = {safe_name(way) for way in ways}
-    assert len(names) == 2
-    assert all("/" not in name and name.startswith("a-") for name in names)
-
-
-def test_a_mark_is_of_the_source_and_stands_before_the_extension():
-    marked = mark_name("line/a.png", "one/line/a.png")
-    assert marked != mark_name("line/a.png", "two/line/a.png")
-    assert marked == mark_name("line/a.png", "one/line/a.png")
-    assert marked.startswith("line/a-")
-    assert marked.endswith(".png")
-
-
 def test_run_json_is_as_runs_before_have_written_it():
     settings = RunSettings(
         "1.0", "ab" * 32, ("good", "crack"), 1.5, 0.4, 0.6, "all", "png", True, 9
@@ -306,21 +267,3 @@ def test_errors_of_writing_say_where_and_why_and_what_to_do(error, start):
 def test_other_errors_pass(tmp_path):
     with pytest.raises(KeyError), sentences_for(tmp_path):
         raise KeyError("x")
-
-
-@pytest.mark.parametrize(
-    ("name", "safe"),
-    [
-        ("2026-11-25T08:17:31.png", "2026-11-25T08_17_31.png"),
-        ('a<b>"c|d?e*.png', "a_b__c_d_e_.png"),
-        ("back\\slash.png", "back_slash.png"),
-        ("ends. ./a.png", "ends___/a.png"),
-        ("line\nbreak.png", "line_break.png"),
-        ("con.png", "_con.png"),
-        ("COM1/nul", "_COM1/_nul"),
-        ("console.png", "console.png"),
-        ("Prüfung 3 (neu).png", "Prüfung 3 (neu).png"),
-    ],
-)
-def test_names_can_be_written_on_any_share(name, safe):
-    assert safe_name(PurePosixPath(name)) == safe

@@ -102,6 +102,18 @@ def test_an_object_too_near_to_tell_the_edges_apart_is_named(gap, warns):
         )
 
 
+def test_in_a_large_picture_outlines_are_known_less_well_so_the_gap_must_be_wider():
+    # A pixel of the small copy, 250 wide, is 8 of the picture: 2.1 of them are 16.8.
+    own = Stadium(1000, 800, 800, 270, 0)
+    for gap, warns in ((6, True), (40, False)):
+        for crop in find_crops(draw(2000, own, own.beside(gap)), CAPSULE_ROI):
+            observation = Observation(Appearance(0, 0, 0, 400, 20, 0, 0))
+            said = list(find_warnings(crop, observation, None))
+            assert [bool(re.search("away.* 17 are needed", each)) for each in said] == [
+                True
+            ] * warns
+
+
 def test_a_whole_picture_is_never_too_short():
     assert warnings(length=100.0, mode="whole") == []
 

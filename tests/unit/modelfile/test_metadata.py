@@ -18,7 +18,9 @@ from capsule_inspect.modelfile.metadata import (
     ModelMetadata,
     OperatingPoint,
     Range,
+    ReviewBand,
     TrainingStatistics,
+    read_operating_point,
 )
 
 texts = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1).filter(str.strip)
@@ -90,6 +92,7 @@ all_metadata = st.builds(
         policy=st.sampled_from(POLICIES),
         policy_value=units,
         expected=st.lists(metrics, max_size=2).map(tuple),
+        review=st.none() | st.builds(ReviewBand, st.just(0.0), st.just(1.0), units, units),
     ),
     quantization=st.sampled_from(["int8", "float32", "float16", "dynamic"]),
     training_data_sha256=hashes,
@@ -98,6 +101,23 @@ all_metadata = st.builds(
     licence=texts,
     created_with=texts,
 )
+
+
+def test_a_file_without_a_review_band_has_no_key_that_older_versions_do_not_know():
+    assert "review" not in OperatingPoint().to_document()
+    band = ReviewBand(0.2, 0.8, 0.01, 0.02, (Metric("good_accept", 0.9, 10, 0.6, 1.0),))
+    point = OperatingPoint(threshold=0.5, review=band)
+    document = json.loads(json.dumps(point.to_document()))
+    assert document["review"]["accept_below"] == 0.2
+    assert read_operating_point({**OperatingPoint().to_document(), "expected": [], "review": None})
+    assert read_operating_point(document) == point
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.6, 0.8), (0.2, 0.4), (-0.1, 0.8), (0.2, 1.1)])
+def test_a_review_band_beside_the_threshold_is_refused(low, high):
+    document = OperatingPoint(threshold=0.5, review=ReviewBand(low, high, 0.0, 0.0)).to_document()
+    with pytest.raises(ValueError, match=r"operating_point\.review"):
+        read_operating_point(json.loads(json.dumps(document)))
 
 
 @given(all_metadata)

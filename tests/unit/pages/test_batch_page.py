@@ -1,3 +1,4 @@
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -5,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from capsule_inspect.inference.corrections import COLUMNS
+from capsule_inspect.inference.digests import DigestWriter, PictureDigests, read_chain
 from capsule_inspect.inference.drift import Shift
 from capsule_inspect.inference.records import Record
 from capsule_inspect.pages.batch_page import make_batch_page
@@ -188,3 +191,53 @@ def test_nothing_but_unreadable_files_is_a_page_too(folder):
     page = make_batch_page(folder, [ROWS[-1]], "")
     assert "No capsule is defective." in page
     assert "<svg" not in page
+
+
+@pytest.fixture
+def digested(folder):
+    """The folder with digests of all pictures but one, and with the settings of its run."""
+    with DigestWriter(folder / "digests.csv", read_chain(folder / "digests.csv"), 0) as writer:
+        for number, name in enumerate("abc"):
+            digests = PictureDigests(f"pics/{name}.png", f"{number}" * 64, "", "", "", "", "")
+            writer.write(digests)
+    run = {"made_by": "capsule-inspect predict", "classes": ["good", "crack", "unsure"]}
+    (folder / "run.json").write_text(json.dumps(run))
+    return folder
+
+
+def review_in(page: str) -> dict[str, object]:
+    return json.loads(re.search(r'id="review-data">(.*?)</script>', page)[1])
+
+
+def test_what_the_page_shows_can_be_judged_doubtful_first(digested):
+    review = review_in(make_batch_page(digested, ROWS, ""))
+    assert review["columns"] == list(COLUMNS)
+    assert review["classes"] == ["crack"]
+    # Of logits 2.2 with a warning, 0.8, and -2.2.
+    assert [item["path"] for item in review["items"]] == ["pics/c.png", "pics/b.png", "pics/a.png"]
+    first = next(item for item in review["items"] if item["path"] == "pics/b.png")
+    assert (first["row"], first["score"], first["defect_score"]) == (1, "0.7", 0.7)
+    assert (first["capsule"], first["capsules"], first["label_model"]) == (0, 1, "crack")
+    assert first["picture_sha256"] == "1" * 64
+
+
+def test_the_script_finds_the_picture_of_each_row(digested):
+    page = make_batch_page(digested, ROWS, "")
+    for item in review_in(page)["items"]:
+        assert f'<article class="card" data-row="{item["row"]}">' in page
+
+
+def test_a_hostile_name_stays_within_its_data(digested):
+    hostile = "pics/</script><script>alert(1)</script>.png"
+    with DigestWriter(digested / "digests.csv", read_chain(digested / "digests.csv"), 3) as writer:
+        writer.write(PictureDigests(hostile, "9" * 64, "", "", "", "", ""))
+    rows = (*ROWS, replace(row(hostile, "good", 0.45), overlay="overlays/a.png.png"))
+    page = make_batch_page(digested, rows, "")
+    assert "<script>alert" not in page
+    assert hostile in {item["path"] for item in review_in(page)["items"]}
+
+
+def test_without_digests_there_is_nothing_to_judge(folder):
+    page = make_batch_page(folder, ROWS, "")
+    assert "review-data" not in page
+    assert "startReview" not in page

@@ -230,6 +230,14 @@ def test_an_experiment_file_is_read_from_anywhere(tmp_path: Path):
         file.unlink()
 
 
+def test_the_config_of_a_run_is_an_experiment(tmp_path: Path):
+    before = compose(["experiment=whole_picture", "train.epochs=3", "data.dir=2026_11"])
+    file = write(tmp_path / "run/config.yaml", to_yaml(before))
+    assert compose([f"experiment={file}"]) == before
+    after = compose([f"experiment={file}", "train.epochs=9"])
+    assert differences(before, after) == {"train.epochs": 9}
+
+
 def test_an_override_outweighs_an_experiment_file(tmp_path: Path):
     file = write(tmp_path / "mine.yaml", "# @package _global_\ntrain: {epochs: 3, steps: 7}\n")
     settings = compose([f"experiment={file}", "train.epochs=4"])

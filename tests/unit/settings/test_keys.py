@@ -57,7 +57,7 @@ def test_a_value_that_is_not_allowed_is_refused():
         ("dir", " Did you mean '--data'?"),
         ("experimnet", " Did you mean 'experiment'?"),
         ("trian.epochs", " Did you mean 'train.epochs'?"),
-        ("threshold.zzz", " threshold has policy, value."),
+        ("threshold.zzz", " threshold has policy, value, review."),
         ("zzzzzzzz", ""),
     ],
 )

@@ -31,3 +31,19 @@ def test_the_point_of_all_counts_pictures_once_and_expects_what_the_seeds_did(tm
     assert "7 good and 6 defective" in overall.chosen_by
     rates = {metric.name: (metric.value, metric.n) for metric in overall.expected}
     assert rates == {"false_alarm_rate": (pytest.approx(1 / 7), 7), "miss_rate": (0, 6)}
+
+
+def test_the_review_band_is_chosen_as_the_points_are(tmp_path):
+    study = make_study(tmp_path, Settings(train=TrainSettings(folds=2, seeds=2)))
+    evidence = [fold(0), fold(0, stray=True), fold(0, stray=True), fold(0)]
+    points = choose_study_points(study, evidence, ThresholdSettings(review="0"))
+    band = points.overall.review
+    assert band is not None
+    # No good picture is rejected: the stray ones lie above all defects, so only higher scores are.
+    assert band.reject_from > points.overall.threshold == band.accept_below
+    shares = {metric.name: (metric.value, metric.n) for metric in band.expected}
+    # The fold with the stray one is judged by the other, which knows of none, and rejects it.
+    assert shares["good_reject"] == (pytest.approx(1 / 7), 7)
+    assert shares["defect_accept"] == (0, 6)
+    assert all(point.review for point in points.members)
+    assert choose_study_points(study, evidence, ThresholdSettings()).overall.review is None

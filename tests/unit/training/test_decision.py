@@ -1,11 +1,12 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from capsule_inspect.errors import DataError, ModelFileError
 from capsule_inspect.imaging.roi import Roi
-from capsule_inspect.modelfile.metadata import OperatingPoint
+from capsule_inspect.modelfile.metadata import OperatingPoint, ReviewBand
 from capsule_inspect.training.decision import (
     DecisionRule,
     read_decision,
@@ -136,3 +137,13 @@ def test_a_wrong_value_is_refused(file, place, value):
     file.write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(DataError, match=place[-1]):
         read_decision(file)
+
+
+def test_a_review_band_is_kept(tmp_path):
+    band = ReviewBand(0.1, 0.9, 0.01, 0.02)
+    rule = replace(RULE, operating_point=OperatingPoint(threshold=0.4, review=band))
+    write_decision(tmp_path / "decision.json", rule)
+    assert read_decision(tmp_path / "decision.json") == rule
+    without = replace(RULE, operating_point=OperatingPoint())
+    write_decision(tmp_path / "decision.json", without)
+    assert "review" not in json.loads((tmp_path / "decision.json").read_text())["operating_point"]

@@ -190,6 +190,7 @@ def test_a_stopped_run_goes_on_to_where_it_would_have_come(small_settings, few_p
     metrics = fit(small_settings, few_pictures, whole, recorder)
     assert recorder.said == [
         "Reading the training pictures of data/capsule.",
+        "Computing the features of 10 variations, or reading them again.",
         "Training from epoch 1 to 2.",
         "Choosing the operating point.",
     ]

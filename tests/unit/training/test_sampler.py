@@ -227,3 +227,18 @@ def test_the_pool_picks_from_every_group_and_only_from_groups_that_exist():
     assert set(good) == set(keys[:7])
     assert Counter(key.label for key in bad)[3] == pytest.approx(200, abs=4 * math.sqrt(100))
     assert set(bad) == set(keys[7:])
+
+
+def test_the_classifier_of_regions_sees_one_view_of_each_drawn_defect_beside_the_real_ones():
+    views = sampler(repeated=True, **MIXED).views_of_defects()
+    from_real = [each for each in views if each[0].source.sample is not None]
+    assert {each[0].source for each in from_real} == {key for key in REAL if key.label}
+    assert all(len(each) > 1 for each in from_real)
+    from_drawn = [each for each in views if each[0].source.sample is None]
+    assert sorted(len(each) for each in from_drawn) == [1] * 6
+    assert {each[0].source for each in from_drawn} == {key for key in DRAWN if key.label}
+
+
+def test_without_a_share_of_drawn_capsules_the_classifier_of_regions_sees_none():
+    views = sampler(repeated=True, drawn=DRAWN).views_of_defects()
+    assert all(view.source.sample for each in views for view in each)

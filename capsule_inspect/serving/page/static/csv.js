@@ -2,7 +2,7 @@
 
 const DECISION = ["path", "capsule", "status", "label", "confidence", "defect_score", "threshold"];
 const GEOMETRY = ["defect_area_px", "defect_area_pct", "x", "y", "width", "height", "angle"];
-const NOTES = ["overlay", "mask", "warning", "error"];
+const NOTES = ["overlay", "mask", "warning", "error", "decision"];
 const TEXTS = new Set(["path", "status", "label", ...NOTES]);
 const WHOLE = new Set(["capsule", "defect_area_px"]);
 

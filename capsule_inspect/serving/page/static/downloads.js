@@ -54,7 +54,7 @@ export class Downloads {
     await Promise.all(pictures.map(async (picture) => {
       try {
         const overlay = await this.server.overlay(picture, threshold, "image/png", signal);
-        await zip.add(`overlays/${picture.name}.png`, overlay);
+        await zip.add(`overlays/${portable(picture.name)}.png`, overlay);
       } catch (error) {
         if (signal.aborted || error.status === undefined) throw error;
         failures.push(error.message); // a refusal costs one overlay, not all
@@ -66,4 +66,16 @@ export class Downloads {
     if (failures.length) notice(`${failures.length} of ${done} overlays are missing. ${failures[0]}`);
     else tell(`The zip has ${done} overlays.`);
   }
+}
+
+const NOT_PORTABLE = /[<>:"|?*\\\x00-\x1f\x7f]|[. ]+$/g;
+const DEVICE = /^(con|prn|aux|nul|com\d|lpt\d)(\..*)?$/i;
+
+/** Returns a path that any system can unpack, as `predict` names its overlays. */
+function portable(path) {
+  const parts = path.split("/").map((part) => {
+    const safe = part.replace(NOT_PORTABLE, (found) => "_".repeat(found.length));
+    return DEVICE.test(safe) ? `_${safe}` : safe;
+  });
+  return parts.join("/");
 }

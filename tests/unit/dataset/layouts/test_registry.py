@@ -116,7 +116,19 @@ def from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("from_outside")
 def test_a_new_layout_takes_precedence() -> None:
     names = [layout.name for layout in layouts()]
-    assert names == ["polygons", "CSV list", "folder per class", "split folders", "MVTec AD"]
+    assert names == [
+        "polygons",
+        "CSV list",
+        "folder per class",
+        "COCO",
+        "YOLO",
+        "LabelMe",
+        "Pascal VOC",
+        "CVAT",
+        "Label Studio",
+        "split folders",
+        "MVTec AD",
+    ]
 
 
 def write_list(root: Path, *rows: tuple[str, str, str]) -> None:
@@ -213,10 +225,13 @@ def test_a_folder_in_no_layout_is_told_what_each_looks_for(tmp_path: Path, touch
         discover(tmp_path)
     assert str(refusal.value) == (
         f"'{tmp_path}' has no file `polygons.json` (polygons), no file `labels.csv` (CSV list), no "
-        "folder `good` (folder per class), no folder `train` and `val` (split folders) and no "
-        "folder `train` or `test` (MVTec AD). "
-        "It has folders with pictures: fine. Say which one holds the parts without a defect: "
-        "data.good=NAME."
+        "folder `good` (folder per class), no file `annotations.json`, `instances_*.json` or "
+        "`_annotations.coco.json` (COCO), no file `data.yaml` (YOLO), no file "
+        "`NAME.json` beside a picture `NAME` (LabelMe), no folder `Annotations` of XML files or "
+        "`SegmentationClass` (Pascal VOC), no file `annotations.xml` (CVAT), no file of the export "
+        "`JSON` or `JSON_MIN` (Label Studio), no folder `train` and `val` (split folders) and no "
+        "folder `train` or `test` (MVTec AD). It has folders with pictures: fine. Say which one "
+        "holds the parts without a defect: data.good=NAME."
     )
 
 

@@ -1,0 +1,1 @@
+"""Follow a folder that a camera writes to."""

@@ -1,0 +1,88 @@
+"""Join the parts of a run into the results folder of one run."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args
+
+from capsule_inspect.checks import require_choice
+from capsule_inspect.choices import DEFAULT_ON_EXISTING, OnExisting
+from capsule_inspect.errors import UsageError
+from capsule_inspect.files import StrPath
+from capsule_inspect.inference.join import join_parts
+from capsule_inspect.inference.part_folders import PartFolder, find_parts
+from capsule_inspect.inference.records import Record
+from capsule_inspect.inference.results_folder import check_results, open_results
+from capsule_inspect.reporter import SILENT, Reporter
+from capsule_inspect.runs.run_folder import base_name, new_run_folder
+from capsule_inspect.workflows.arguments import as_path
+from capsule_inspect.workflows.predict import OnRows, PredictResult
+
+
+def join(
+    parts: StrPath | Sequence[StrPath],
+    *,
+    out: StrPath | None = None,
+    on_existing: OnExisting = DEFAULT_ON_EXISTING,
+    on_rows: OnRows = lambda _rows, _classes: None,
+    reporter: Reporter = SILENT,
+) -> PredictResult:
+    """Joins the parts that `predict` wrote into the results folder of one run.
+
+    No model is needed. Each part is verified first, as `verify` does.
+
+    Args:
+        parts: The folders of all parts, a folder that holds them, or patterns that match them.
+        out: The results folder, new or empty; by default `runs/predict/<time>-<parts>/`.
+        on_existing: What to do with a results folder that already holds a run. The join of an
+            interrupted one is made anew.
+        on_rows: Called with the rows of each picture as soon as they are written.
+        reporter: Follows the progress.
+
+    Raises:
+        UsageError: A part is missing, there twice, not finished, altered, or of another run; the
+            folder cannot be used.
+        InterruptedRunError: The user stopped it; the message says how to join them again.
+    """
+    start = time.monotonic()
+    require_choice("on_existing", on_existing, get_args(OnExisting), UsageError)
+    named = parts if isinstance(parts, Sequence) and not isinstance(parts, str) else (parts,)
+    given = as_path(out)
+    if given:
+        check_results(given, on_existing)
+    found = find_parts(named)
+    if given:
+        _refuse_part_as_out(given, found)
+    settings = found[0].settings
+    with reporter.progress(len(found), "Verifying", "parts") as advance:
+        for part in found:
+            part.verify()
+            advance()
+    folder = given or new_run_folder("predict", base_name(named[0]))
+
+    def on_picture(rows: Sequence[Record]) -> None:
+        on_rows(rows, settings.classes)
+        for row in rows:
+            if row.error or row.warning:
+                reporter.note(f"{row.path}: {row.error or row.warning}")
+        advance()
+
+    with (
+        open_results(folder, settings, on_existing, reporter.warn) as results,
+        reporter.progress(found[0].part.pictures, "Joining") as advance,
+    ):
+        summary = join_parts(found, results, on_picture=on_picture)
+    return PredictResult(
+        folder=folder,
+        predictions=results.records,
+        report=None,
+        classes=settings.classes,
+        summary=summary,
+        seconds=time.monotonic() - start,
+    )
+
+
+def _refuse_part_as_out(out: Path, parts: Sequence[PartFolder]) -> None:
+    for part in parts:
+        if out.exists() and out.samefile(part.folder.path):
+            raise UsageError(f"The output '{out}' is one of the parts. Name another with -o.")
