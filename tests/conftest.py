@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and all that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -38,6 +39,23 @@ COLOUR_OF = {"good": (255, 0, 0), "crack": (0, 255, 0), "scratch": (0, 0, 255)}
 # A busy machine is slow, and that is no failure.
 settings.register_profile("any speed", deadline=None)
 settings.load_profile("any speed")
+
+
+STARTED = time.monotonic()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--minutes", type=float, help="skip, and list as skipped, what has not begun by then"
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skips a test once the minutes are spent: a slow machine says what it did not run."""
+    minutes: float | None = item.config.getoption("--minutes")
+    if minutes is not None and time.monotonic() - STARTED > 60 * minutes:
+        pytest.skip(f"not run: the {minutes:.0f} minutes given to these tests are spent")
 
 
 @dataclass(frozen=True)
