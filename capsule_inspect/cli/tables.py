@@ -35,17 +35,20 @@ def print_evaluation(
     results: Console,
     evaluation: "Evaluation",
     pictures: str,
+    threshold: str,
     spread: "Mapping[str, float] | None" = None,
 ) -> None:
-    """Prints the metrics, those of each class and the confusion matrix.
+    """Prints the metrics, the threshold, the metrics of each class and the confusion matrix.
 
     Args:
         results: Where to print.
         evaluation: The evaluation.
         pictures: The pictures that were measured, in words.
+        threshold: What decided, in words.
         spread: Standard deviation over seeds by metric name, if there are several seeds.
     """
     print_metrics(results, evaluation.metrics, pictures, spread)
+    results.print(Text(f"{threshold}\n"), soft_wrap=False)
     print_classes(results, evaluation.per_class)
     print_confusion(results, evaluation.confusion, evaluation.seeds)
 
