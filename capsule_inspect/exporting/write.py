@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from capsule_inspect.dataset.data_set import DataSet
-from capsule_inspect.errors import ModelFileError
 from capsule_inspect.evaluation.metrics import measure
 from capsule_inspect.exporting.convert import Converted
 from capsule_inspect.exporting.operating_point import PooledResults
-from capsule_inspect.exporting.parity import Parity, compare
+from capsule_inspect.exporting.parity import DisagreementError, Parity, compare
 from capsule_inspect.exporting.training_statistics import measure_training_statistics
 from capsule_inspect.modelfile.bundle import write_bundle
 from capsule_inspect.modelfile.metadata import Metric, OperatingPoint
@@ -27,7 +26,8 @@ class Exported:
         parity: The comparison with the network, on all pictures of the data set.
         metrics: The metrics in the file.
         measured_on: The pictures that they were measured on, for people.
-        complaints: The limits that it breaks; empty unless the export was forced.
+        limits: The limits that the comparison was held to.
+        complaints: Those that it breaks; empty unless the export was forced.
         point: The operating point in the file.
     """
 
@@ -37,6 +37,7 @@ class Exported:
     parity: Parity
     metrics: tuple[Metric, ...]
     measured_on: str
+    limits: ExportSettings
     complaints: tuple[str, ...]
     point: OperatingPoint
 
@@ -64,22 +65,25 @@ def write_verified(
         advance: Called after each picture compared, and after each training picture measured.
 
     Raises:
-        ModelFileError: The exported model disagrees with the network beyond the limits, or the file
-            cannot be written.
+        DisagreementError: The exported model disagrees with the network beyond the limits.
+        ModelFileError: The file cannot be written.
         PictureError: A picture or mask cannot be read.
     """
     original = replace(converted.model.inspector, point=point)
     exported = replace(converted.inspector, point=point)
     parity = compare(data, data.samples, original, exported, advance)
-    limits = _complaints(parity, settings.min_agreement, settings.max_dice_drop)
-    complaints = (*converted.doubts, *limits)
+    runtime = converted.interpreter.runtime
+    complaints = (*converted.doubts, *_complaints(parity, settings))
     if complaints and not force:
         is_coarse = converted.bundle.metadata.quantization in {"int8", "dynamic"}
         mend = "Export as float16, train longer," if is_coarse else "Train longer,"
         how = " For float16, add export.format=float16." if is_coarse else ""
-        raise ModelFileError(
+        raise DisagreementError(
             f"{' '.join(complaints)} Nothing was written. {mend} or write it anyway with --force."
-            f"{how}"
+            f"{how}",
+            parity,
+            runtime,
+            settings,
         )
     if cross_validated:
         metrics, measured_on = cross_validated.metrics, cross_validated.measured_on
@@ -99,25 +103,26 @@ def write_verified(
     return Exported(
         converted.out,
         converted.out.stat().st_size,
-        converted.interpreter.runtime,
+        runtime,
         parity,
         metrics,
         measured_on,
+        settings,
         complaints,
         point,
     )
 
 
-def _complaints(parity: Parity, min_agreement: float, max_dice_drop: float) -> Iterator[str]:
-    if parity.agreement < min_agreement:
+def _complaints(parity: Parity, limits: ExportSettings) -> Iterator[str]:
+    if parity.agreement < limits.min_agreement:
         yield (
             f"The exported model gives {parity.agreement:.1%} of {parity.pictures} pictures the "
-            f"same label as the network; at least {min_agreement:.1%} is required."
+            f"same label as the network; at least {limits.min_agreement:.1%} is required."
         )
-    if parity.dice_drop > max_dice_drop:
+    if parity.dice_drop > limits.max_dice_drop:
         yield (
             f"Dice falls from {parity.dice_before:.3f} to {parity.dice_after:.3f}; "
-            f"a fall of {max_dice_drop} at most is allowed."
+            f"a fall of {limits.max_dice_drop} at most is allowed."
         )
 
 

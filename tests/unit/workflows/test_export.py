@@ -8,7 +8,7 @@ import pytest
 from recorder import Recorder
 
 from capsule_inspect.cli.console import Terminal
-from capsule_inspect.cli.export_tflite import show_file
+from capsule_inspect.cli.export_tflite import show_file, showing_refusals
 from capsule_inspect.dataset.data_set import DataSet, write_dataset
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.errors import DataError, ModelFileError, UsageError
@@ -110,7 +110,9 @@ def test_what_is_forced_is_written_and_complained_of(data, converted, capfd):
     show_file(Terminal(), exported)
     said = capfd.readouterr()
     assert "3 pictures, network against" in said.out
-    assert "33.33%" in said.out  # only the good one is labelled alike
+    lines = [line.split() for line in said.out.splitlines()]
+    # Only the good one is labelled alike.
+    assert ["same", "label", "33.33%", "at", "least", "98.00%"] in lines
     assert "Measured on the test split, unseen in training: 3 pictures" in said.out
     assert "Written anyway (--force)." in said.err
     assert f"Wrote {converted.out} (" in said.err
@@ -121,6 +123,16 @@ def test_what_is_not_forced_is_refused(data, converted, capfd):
     with pytest.raises(ModelFileError, match=r"33\.3% of 3 pictures"):
         write_export(converted, data, POINT, ExportSettings(), force=False)
     assert capfd.readouterr().out == ""
+    assert not converted.out.exists()
+
+
+def test_the_comparison_that_refuses_a_file_is_shown_with_its_limits(data, converted, capfd):
+    limits = ExportSettings(min_agreement=0.5)
+    with pytest.raises(ModelFileError), showing_refusals(Terminal()):
+        write_export(converted, data, POINT, limits, force=False)
+    said = capfd.readouterr().out
+    assert "3 pictures, network against" in said
+    assert ["same", "label", "33.33%", "at", "least", "50.00%"] in map(str.split, said.splitlines())
     assert not converted.out.exists()
 
 
