@@ -121,4 +121,6 @@ def show_file(terminal: "Terminal", exported: "Exported") -> None:
             f"A person reviews scores from {point.review.accept_below:.4g} to below "
             f"{point.review.reject_from:.4g}. Expect {describe_outcomes(point.review)}."
         )
+    if exported.replaced:
+        terminal.say(f"Replaces {exported.replaced}.")
     terminal.say(f"Wrote {exported.path} ({exported.size / 2**20:.2f} MiB).")

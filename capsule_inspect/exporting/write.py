@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from capsule_inspect.dataset.data_set import DataSet
@@ -10,6 +11,7 @@ from capsule_inspect.exporting.convert import Converted
 from capsule_inspect.exporting.operating_point import PooledResults
 from capsule_inspect.exporting.parity import DisagreementError, Parity, compare
 from capsule_inspect.exporting.training_statistics import measure_training_statistics
+from capsule_inspect.files import hash_file
 from capsule_inspect.modelfile.bundle import write_bundle
 from capsule_inspect.modelfile.metadata import Metric, OperatingPoint
 from capsule_inspect.settings.groups import ExportSettings
@@ -29,6 +31,7 @@ class Exported:
         limits: The limits that the comparison was held to.
         complaints: Those that it breaks; empty unless the export was forced.
         point: The operating point in the file.
+        replaced: Date and SHA-256 of the file that was there before, for people; empty if none was.
     """
 
     path: Path
@@ -40,6 +43,7 @@ class Exported:
     limits: ExportSettings
     complaints: tuple[str, ...]
     point: OperatingPoint
+    replaced: str
 
 
 def write_verified(
@@ -99,6 +103,7 @@ def write_verified(
         metrics=metrics,
         measured_on=measured_on,
     )
+    replaced = _describe_file(converted.out)
     write_bundle(converted.out, converted.bundle.flatbuffer, metadata)
     return Exported(
         converted.out,
@@ -110,7 +115,15 @@ def write_verified(
         settings,
         complaints,
         point,
+        replaced,
     )
+
+
+def _describe_file(path: Path) -> str:
+    if not path.is_file():
+        return ""
+    written = datetime.fromtimestamp(path.stat().st_mtime).astimezone()
+    return f"the file of {written:%Y-%m-%d %H:%M}, sha256 {hash_file(path)}"
 
 
 def _complaints(parity: Parity, limits: ExportSettings) -> Iterator[str]:

@@ -1,6 +1,9 @@
+import hashlib
 import json
+import os
 from collections import Counter
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -116,7 +119,20 @@ def test_what_is_forced_is_written_and_complained_of(data, converted, capfd):
     assert "Measured on the test split, unseen in training: 3 pictures" in said.out
     assert "Written anyway (--force)." in said.err
     assert f"Wrote {converted.out} (" in said.err
+    assert "Replaces" not in said.err
     assert converted.out.is_file()
+
+
+def test_the_file_that_is_replaced_is_named(data, converted, capfd):
+    converted.out.write_bytes(b"older")
+    written = datetime(2026, 3, 29, 14, 5).astimezone()
+    os.utime(converted.out, (written.timestamp(),) * 2)
+    exported = write_export(converted, data, POINT, ExportSettings(), force=True)
+    show_file(Terminal(), exported)
+    sha256 = hashlib.sha256(b"older").hexdigest()
+    said = " ".join(capfd.readouterr().err.split())
+    assert f"Replaces the file of 2026-03-29 14:05, sha256 {sha256}. Wrote" in said
+    assert read_bundle(converted.out).metadata.operating_point == POINT
 
 
 def test_what_is_not_forced_is_refused(data, converted, capfd):
