@@ -84,9 +84,9 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
 ) -> None:
     """Measure a model on a data set, with the same code as `predict`.
 
-    Prints every metric with its 95 % interval, the threshold that decided, the metrics of each
-    class and the confusion matrix.
-    Writes report.html, metrics.json and pictures.csv into the results folder.
+    Prints every metric with its 95 % interval, the metrics of each class and the confusion matrix.
+    Says which threshold decided. Writes report.html, metrics.json and pictures.csv into the results
+    folder.
 
     In a cross-validation study, each run is measured on the fold it has not seen. The results are
     pooled in metrics.json and out_of_fold.csv. Pass out_of_fold.csv as MODEL to print the tables
