@@ -17,7 +17,6 @@ from capsule_inspect.choices import (
 from capsule_inspect.cli.options import (
     NETWORK,
     RESULTS,
-    SPEED,
     Bits,
     LogFile,
     Masks,
@@ -27,10 +26,12 @@ from capsule_inspect.cli.options import (
     Quiet,
     Threshold,
     Verbose,
+    jobs_option,
     refuse_log_inside,
 )
+from capsule_inspect.cli.signals import interruptible
 from capsule_inspect.cli.streams import without_library_lines
-from capsule_inspect.errors import InterruptedRunError, PartialFailureError, UsageError
+from capsule_inspect.errors import PartialFailureError, UsageError
 from capsule_inspect.watching.options import (
     DEFAULT_GIVE_UP,
     DEFAULT_SETTLE,
@@ -155,17 +156,7 @@ def watch(  # noqa: PLR0913, PLR0917  (each option of the command is a parameter
     bits: Bits = None,
     model: Model = None,
     threshold: Threshold = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            "-j",
-            "--jobs",
-            min=1,
-            help="Pictures to inspect at the same time; by default one per core.",
-            show_default=False,
-            rich_help_panel=SPEED,
-        ),
-    ] = None,
+    jobs: Annotated[int | None, jobs_option("one per core")] = None,
     runtime: ModelRuntime = DEFAULT_RUNTIME,
     port: Annotated[
         int | None,
@@ -197,7 +188,7 @@ def watch(  # noqa: PLR0913, PLR0917  (each option of the command is a parameter
         raise UsageError("--quiet and --verbose contradict each other. Give one of them.")
     refuse_log_inside(out, log_file)
     command = () if on_defect is None else split_command(on_defect)
-    with _interruptible():
+    with interruptible():
         from capsule_inspect.cli.console import open_terminal
         from capsule_inspect.inference.inspect_picture import InspectOptions
         from capsule_inspect.workflows import watch as workflow
@@ -268,11 +259,3 @@ def _status_line(terminal: "Terminal") -> Iterator[Callable[[str], None]]:
         return
     with console.status("") as status:
         yield status.update
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise InterruptedRunError("Stopped.") from None
