@@ -490,6 +490,9 @@ def test_overlays_beyond_the_bound_go_and_verify_knows(once, invoke, paint, pict
     with (tmp_path / "out/removed.csv").open("a") as file:
         file.write("overlays/more.png\n")
     assert "removed.csv was edited" in invoke("verify", tmp_path / "out").out
+    again = invoke("predict", pictures, "--overwrite", "-o", tmp_path / "out")
+    assert again.exit_code == 0, again.err
+    assert invoke("verify", tmp_path / "out").exit_code == 0
 
 
 def test_names_that_differ_in_case_alone_have_results_of_their_own(once, paint, invoke, tmp_path):
