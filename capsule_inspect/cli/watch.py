@@ -37,6 +37,7 @@ from capsule_inspect.watching.options import (
     DEFAULT_SETTLE,
     DEFAULT_THEN,
     WatchOptions,
+    parse_rotation,
     parse_size,
     split_command,
 )
@@ -113,6 +114,16 @@ def watch(  # noqa: PLR0913, PLR0917  (each option of the command is a parameter
         typer.Option(
             metavar="SIZE",
             help="Remove the oldest overlays and masks when all have more bytes, such as 20GB.",
+            show_default=False,
+            rich_help_panel=RESULTS,
+        ),
+    ] = None,
+    rotate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="daily|SIZE",
+            help="Begin another results folder in OUT each day, or after so many bytes of rows, "
+            "such as 5MB.",
             show_default=False,
             rich_help_panel=RESULTS,
         ),
@@ -205,6 +216,7 @@ def watch(  # noqa: PLR0913, PLR0917  (each option of the command is a parameter
             on_defect=command,
             keep_overlays=keep_overlays,
             max_disk=None if max_disk is None else parse_size(max_disk),
+            rotate=None if rotate is None else parse_rotation(rotate),
             webhook=webhook,
             port=port,
             jobs=default_jobs(1) if jobs is None else jobs,
