@@ -85,7 +85,8 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
     """Measure a model on a data set, with the same code as `predict`.
 
     Prints every metric with its 95 % interval, the metrics of each class and the confusion matrix.
-    Writes report.html, metrics.json and pictures.csv into the results folder.
+    Says which threshold decided. Writes report.html, metrics.json and pictures.csv into the results
+    folder.
 
     In a cross-validation study, each run is measured on the fold it has not seen. The results are
     pooled in metrics.json and out_of_fold.csv. Pass out_of_fold.csv as MODEL to print the tables
@@ -129,7 +130,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  (each option of the command is a parame
         reporter=terminal,
     )
     pictures = f"{result.pictures}. {result.caution}" if result.caution else result.pictures
-    print_evaluation(terminal.results, result.evaluation, pictures, result.spread)
+    print_evaluation(terminal.results, result.evaluation, pictures, result.threshold, result.spread)
     if result.outcomes:
         print_outcomes(terminal.results, result.outcomes)
     if result.comparison:

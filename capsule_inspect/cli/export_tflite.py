@@ -1,5 +1,7 @@
 """`capsule-inspect export-tflite`: convert a trained network to one verified model file."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -69,18 +71,19 @@ def export_tflite(  # noqa: PLR0913, PLR0917  (each option of the command is a p
     from capsule_inspect.workflows import export as workflow
 
     terminal = Terminal()
-    result = workflow.export(
-        model,
-        data,
-        out=out,
-        force=force,
-        data_root=data_root,
-        cross_validation=cross_validation,
-        overrides=overrides or (),
-        config_dir=config_dir,
-        on_file=lambda exported: show_file(terminal, exported),
-        reporter=terminal,
-    )
+    with showing_refusals(terminal):
+        result = workflow.export(
+            model,
+            data,
+            out=out,
+            force=force,
+            data_root=data_root,
+            cross_validation=cross_validation,
+            overrides=overrides or (),
+            config_dir=config_dir,
+            on_file=lambda exported: show_file(terminal, exported),
+            reporter=terminal,
+        )
     if result.study:
         following = evaluate_next(result.study, result.data)
     else:
@@ -89,12 +92,25 @@ def export_tflite(  # noqa: PLR0913, PLR0917  (each option of the command is a p
     terminal.say(f"Next: {following}")
 
 
+@contextmanager
+def showing_refusals(terminal: "Terminal") -> Iterator[None]:
+    """Prints the comparison that refuses an export, before the sentence that says so."""
+    from capsule_inspect.cli.tables import print_parity
+    from capsule_inspect.exporting.parity import DisagreementError
+
+    try:
+        yield
+    except DisagreementError as refused:
+        print_parity(terminal.results, refused.parity, refused.runtime, refused.limits)
+        raise
+
+
 def show_file(terminal: "Terminal", exported: "Exported") -> None:
     """Prints how a file compares with its network, its metrics, and where it is."""
     from capsule_inspect.cli.tables import print_metrics, print_parity
     from capsule_inspect.workflows.models import describe_outcomes
 
-    print_parity(terminal.results, exported)
+    print_parity(terminal.results, exported.parity, exported.runtime, exported.limits)
     print_metrics(terminal.results, exported.metrics, exported.measured_on)
     for complaint in exported.complaints:
         terminal.warn(f"{complaint} Written anyway (--force).")
@@ -105,4 +121,6 @@ def show_file(terminal: "Terminal", exported: "Exported") -> None:
             f"A person reviews scores from {point.review.accept_below:.4g} to below "
             f"{point.review.reject_from:.4g}. Expect {describe_outcomes(point.review)}."
         )
+    if exported.replaced:
+        terminal.say(f"Replaces {exported.replaced}.")
     terminal.say(f"Wrote {exported.path} ({exported.size / 2**20:.2f} MiB).")

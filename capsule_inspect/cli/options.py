@@ -193,6 +193,22 @@ ModelRuntime = Annotated[
 ]
 
 
+def jobs_option(default: str) -> Any:
+    """Declares the option for how many pictures to inspect at the same time.
+
+    Args:
+        default: How many by default, in words.
+    """
+    return typer.Option(
+        "-j",
+        "--jobs",
+        min=1,
+        help=f"Pictures to inspect at the same time; by default {default}.",
+        show_default=False,
+        rich_help_panel=SPEED,
+    )
+
+
 def print_settings(
     overrides: Sequence[str] | None,
     config_dir: Path | None,

@@ -1,7 +1,6 @@
 """`capsule-inspect predict`: find the defects on capsules in pictures."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,7 +19,6 @@ from capsule_inspect.choices import (
 from capsule_inspect.cli.options import (
     DECISION,
     RESULTS,
-    SPEED,
     Bits,
     ConfigDir,
     LogFile,
@@ -33,14 +31,15 @@ from capsule_inspect.cli.options import (
     Threshold,
     Verbose,
     complete_setting,
+    jobs_option,
     print_settings,
     refuse_log_inside,
     split_arguments,
 )
+from capsule_inspect.cli.signals import interruptible
 from capsule_inspect.cli.streams import without_library_lines
 from capsule_inspect.errors import (
     ConditionNotMetError,
-    InterruptedRunError,
     PartialFailureError,
     UsageError,
 )
@@ -152,14 +151,9 @@ Overwrite = Annotated[
 ]
 Jobs = Annotated[
     int | None,
-    typer.Option(
-        "-j",
-        "--jobs",
-        min=1,
-        help="Pictures to inspect at the same time. The default is the number of cores, or what a "
-        "container's cgroup leaves of them and of memory, divided by predict.threads.",
-        show_default=False,
-        rich_help_panel=SPEED,
+    jobs_option(
+        "the number of cores, or what a container's cgroup leaves of them and of memory, divided "
+        "by predict.threads"
     ),
 ]
 
@@ -212,7 +206,7 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
     if join:
         _refuse_beside_join(context, overrides)
     share = None if part is None else Share.from_text(part)
-    with _interruptible():
+    with interruptible():
         from capsule_inspect.cli.console import open_terminal
         from capsule_inspect.inference.drift import describe_drift
         from capsule_inspect.workflows import predict as workflow
@@ -369,11 +363,3 @@ def _on_existing(resume: bool, overwrite: bool, out: Path | None) -> OnExisting:
     if resume:
         return "resume"
     return "overwrite" if overwrite else DEFAULT_ON_EXISTING
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise InterruptedRunError("Stopped.") from None

@@ -8,7 +8,6 @@ import typer
 from capsule_inspect.choices import DEFAULT_RUNTIME
 from capsule_inspect.cli.options import (
     NETWORK,
-    SPEED,
     Bits,
     Host,
     Model,
@@ -17,6 +16,7 @@ from capsule_inspect.cli.options import (
     Port,
     Threshold,
     TokenFile,
+    jobs_option,
 )
 from capsule_inspect.errors import UsageError
 from capsule_inspect.serving.options import (
@@ -74,17 +74,7 @@ def serve(  # noqa: PLR0913, PLR0917  (each option of the command is a parameter
     model: Model = None,
     threshold: Threshold = None,
     runtime: ModelRuntime = DEFAULT_RUNTIME,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            "-j",
-            "--jobs",
-            min=1,
-            help="Pictures to inspect at a time; by default one per core.",
-            show_default=False,
-            rich_help_panel=SPEED,
-        ),
-    ] = None,
+    jobs: Annotated[int | None, jobs_option("one per core")] = None,
     queue: Annotated[
         int,
         typer.Option(

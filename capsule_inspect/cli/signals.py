@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Final
 
+from capsule_inspect.errors import InterruptedRunError
+
 _STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 """Process managers, `docker stop` and `timeout` send the second."""
 
@@ -61,3 +63,16 @@ def answer_signals() -> Iterator[Stops]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Turns Ctrl-C and SIGTERM into the error that ends the command in order.
+
+    Raises:
+        InterruptedRunError: The user stopped the command before it had begun what can be resumed.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise InterruptedRunError("Stopped.") from None

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from capsule_inspect.evaluation.evaluate import Evaluation
     from capsule_inspect.evaluation.kappa import Kappa
     from capsule_inspect.evaluation.metrics import ClassMetrics, ConfusionMatrix
-    from capsule_inspect.exporting.write import Exported
+    from capsule_inspect.exporting.parity import Parity
     from capsule_inspect.inference.records import Record
     from capsule_inspect.modelfile.metadata import Metric
+    from capsule_inspect.settings.groups import ExportSettings
 
 
 _WIDE = 75
@@ -35,17 +36,20 @@ def print_evaluation(
     results: Console,
     evaluation: "Evaluation",
     pictures: str,
+    threshold: str,
     spread: "Mapping[str, float] | None" = None,
 ) -> None:
-    """Prints the metrics, those of each class and the confusion matrix.
+    """Prints the metrics, the threshold, the metrics of each class and the confusion matrix.
 
     Args:
         results: Where to print.
         evaluation: The evaluation.
         pictures: The pictures that were measured, in words.
+        threshold: What decided, in words.
         spread: Standard deviation over seeds by metric name, if there are several seeds.
     """
     print_metrics(results, evaluation.metrics, pictures, spread)
+    results.print(Text(f"{threshold}\n"), soft_wrap=False)
     print_classes(results, evaluation.per_class)
     print_confusion(results, evaluation.confusion, evaluation.seeds)
 
@@ -247,28 +251,35 @@ _UNKNOWN = "-"
 """What stands where a value is not defined."""
 
 
-def print_parity(results: Console, exported: "Exported") -> None:
-    """Prints how a model file compares with the network it came from.
+def print_parity(
+    results: Console, parity: "Parity", runtime: str, limits: "ExportSettings"
+) -> None:
+    """Prints how a model file compares with the network it came from, and the limits.
 
     Args:
         results: Where to print.
-        exported: The file.
+        parity: The comparison.
+        runtime: The runtime that executed the file.
+        limits: The limits that the comparison is held to.
     """
-    parity = exported.parity
     table = Table(
         "comparison",
-        title=f"{parity.pictures} pictures, network against {exported.runtime}",
+        title=f"{parity.pictures} pictures, network against {runtime}",
         box=box.SIMPLE_HEAD,
         title_justify="left",
     )
     table.add_column("value", justify="right")
-    table.add_row("same label", f"{parity.agreement:.2%}")
+    table.add_column("limit", justify="right")
+    table.add_row("same label", f"{parity.agreement:.2%}", f"at least {limits.min_agreement:.2%}")
     for gap in parity.gaps:
         table.add_row(f"{gap.name}: mean difference", f"{gap.mean:.4f}")
         table.add_row(f"{gap.name}: largest difference", f"{gap.largest:.4f}")
     if parity.dice_before is not None and parity.dice_after is not None:
         table.add_row("Dice of the network", f"{parity.dice_before:.4f}")
         table.add_row("Dice of the file", f"{parity.dice_after:.4f}")
+        table.add_row(
+            "fall of Dice", f"{parity.dice_drop:.4f}", f"at most {limits.max_dice_drop:.4f}"
+        )
     results.print(table)
 
 

@@ -17,7 +17,6 @@ from capsule_inspect.choices import (
 from capsule_inspect.cli.options import (
     NETWORK,
     RESULTS,
-    SPEED,
     Bits,
     LogFile,
     Masks,
@@ -27,15 +26,18 @@ from capsule_inspect.cli.options import (
     Quiet,
     Threshold,
     Verbose,
+    jobs_option,
     refuse_log_inside,
 )
+from capsule_inspect.cli.signals import interruptible
 from capsule_inspect.cli.streams import without_library_lines
-from capsule_inspect.errors import InterruptedRunError, PartialFailureError, UsageError
+from capsule_inspect.errors import PartialFailureError, UsageError
 from capsule_inspect.watching.options import (
     DEFAULT_GIVE_UP,
     DEFAULT_SETTLE,
     DEFAULT_THEN,
     WatchOptions,
+    parse_rotation,
     parse_size,
     split_command,
 )
@@ -116,6 +118,16 @@ def watch(  # noqa: PLR0913, PLR0917  (each option of the command is a parameter
             rich_help_panel=RESULTS,
         ),
     ] = None,
+    rotate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="daily|SIZE",
+            help="Begin another results folder in OUT each day, or after so many bytes of rows, "
+            "such as 5MB.",
+            show_default=False,
+            rich_help_panel=RESULTS,
+        ),
+    ] = None,
     then: Annotated[
         AfterRows,
         typer.Option(
@@ -155,17 +167,7 @@ def watch(  # noqa: PLR0913, PLR0917  (each option of the command is a parameter
     bits: Bits = None,
     model: Model = None,
     threshold: Threshold = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            "-j",
-            "--jobs",
-            min=1,
-            help="Pictures to inspect at the same time; by default one per core.",
-            show_default=False,
-            rich_help_panel=SPEED,
-        ),
-    ] = None,
+    jobs: Annotated[int | None, jobs_option("one per core")] = None,
     runtime: ModelRuntime = DEFAULT_RUNTIME,
     port: Annotated[
         int | None,
@@ -197,7 +199,7 @@ def watch(  # noqa: PLR0913, PLR0917  (each option of the command is a parameter
         raise UsageError("--quiet and --verbose contradict each other. Give one of them.")
     refuse_log_inside(out, log_file)
     command = () if on_defect is None else split_command(on_defect)
-    with _interruptible():
+    with interruptible():
         from capsule_inspect.cli.console import open_terminal
         from capsule_inspect.inference.inspect_picture import InspectOptions
         from capsule_inspect.workflows import watch as workflow
@@ -214,6 +216,7 @@ def watch(  # noqa: PLR0913, PLR0917  (each option of the command is a parameter
             on_defect=command,
             keep_overlays=keep_overlays,
             max_disk=None if max_disk is None else parse_size(max_disk),
+            rotate=None if rotate is None else parse_rotation(rotate),
             webhook=webhook,
             port=port,
             jobs=default_jobs(1) if jobs is None else jobs,
@@ -268,11 +271,3 @@ def _status_line(terminal: "Terminal") -> Iterator[Callable[[str], None]]:
         return
     with console.status("") as status:
         yield status.update
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise InterruptedRunError("Stopped.") from None

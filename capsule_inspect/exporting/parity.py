@@ -7,9 +7,11 @@ import numpy as np
 
 from capsule_inspect.dataset.data_set import DataSet
 from capsule_inspect.dataset.manifest import Sample
+from capsule_inspect.errors import ModelFileError
 from capsule_inspect.evaluation.judge import Judgement, judge_findings
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.modelfile.runtime import LOGITS, MASK_LOGITS, Outputs
+from capsule_inspect.settings.groups import ExportSettings
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,21 @@ class Parity:
         if self.dice_before is None or self.dice_after is None:
             return 0.0
         return self.dice_before - self.dice_after
+
+
+class DisagreementError(ModelFileError):
+    """An exported model disagrees with its network beyond the limits.
+
+    Attributes:
+        parity: The comparison.
+        runtime: The runtime that executed the exported model.
+        limits: What it was held to.
+    """
+
+    def __init__(self, sentence: str, parity: Parity, runtime: str, limits: ExportSettings) -> None:
+        """Keeps the comparison beside the sentence that says what it means."""
+        super().__init__(sentence)
+        self.parity, self.runtime, self.limits = parity, runtime, limits
 
 
 def compare(

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from capsule_inspect.dataset.data_set import DataSet
-from capsule_inspect.errors import ModelFileError
 from capsule_inspect.evaluation.metrics import measure
 from capsule_inspect.exporting.convert import Converted
 from capsule_inspect.exporting.operating_point import PooledResults
-from capsule_inspect.exporting.parity import Parity, compare
+from capsule_inspect.exporting.parity import DisagreementError, Parity, compare
 from capsule_inspect.exporting.training_statistics import measure_training_statistics
+from capsule_inspect.files import hash_file
 from capsule_inspect.modelfile.bundle import write_bundle
 from capsule_inspect.modelfile.metadata import Metric, OperatingPoint
 from capsule_inspect.settings.groups import ExportSettings
@@ -27,8 +28,10 @@ class Exported:
         parity: The comparison with the network, on all pictures of the data set.
         metrics: The metrics in the file.
         measured_on: The pictures that they were measured on, for people.
-        complaints: The limits that it breaks; empty unless the export was forced.
+        limits: The limits that the comparison was held to.
+        complaints: Those that it breaks; empty unless the export was forced.
         point: The operating point in the file.
+        replaced: Date and SHA-256 of the file that was there before, for people; empty if none was.
     """
 
     path: Path
@@ -37,8 +40,10 @@ class Exported:
     parity: Parity
     metrics: tuple[Metric, ...]
     measured_on: str
+    limits: ExportSettings
     complaints: tuple[str, ...]
     point: OperatingPoint
+    replaced: str
 
 
 def write_verified(
@@ -64,22 +69,25 @@ def write_verified(
         advance: Called after each picture compared, and after each training picture measured.
 
     Raises:
-        ModelFileError: The exported model disagrees with the network beyond the limits, or the file
-            cannot be written.
+        DisagreementError: The exported model disagrees with the network beyond the limits.
+        ModelFileError: The file cannot be written.
         PictureError: A picture or mask cannot be read.
     """
     original = replace(converted.model.inspector, point=point)
     exported = replace(converted.inspector, point=point)
     parity = compare(data, data.samples, original, exported, advance)
-    limits = _complaints(parity, settings.min_agreement, settings.max_dice_drop)
-    complaints = (*converted.doubts, *limits)
+    runtime = converted.interpreter.runtime
+    complaints = (*converted.doubts, *_complaints(parity, settings))
     if complaints and not force:
         is_coarse = converted.bundle.metadata.quantization in {"int8", "dynamic"}
         mend = "Export as float16, train longer," if is_coarse else "Train longer,"
         how = " For float16, add export.format=float16." if is_coarse else ""
-        raise ModelFileError(
+        raise DisagreementError(
             f"{' '.join(complaints)} Nothing was written. {mend} or write it anyway with --force."
-            f"{how}"
+            f"{how}",
+            parity,
+            runtime,
+            settings,
         )
     if cross_validated:
         metrics, measured_on = cross_validated.metrics, cross_validated.measured_on
@@ -95,29 +103,39 @@ def write_verified(
         metrics=metrics,
         measured_on=measured_on,
     )
+    replaced = _describe_file(converted.out)
     write_bundle(converted.out, converted.bundle.flatbuffer, metadata)
     return Exported(
         converted.out,
         converted.out.stat().st_size,
-        converted.interpreter.runtime,
+        runtime,
         parity,
         metrics,
         measured_on,
+        settings,
         complaints,
         point,
+        replaced,
     )
 
 
-def _complaints(parity: Parity, min_agreement: float, max_dice_drop: float) -> Iterator[str]:
-    if parity.agreement < min_agreement:
+def _describe_file(path: Path) -> str:
+    if not path.is_file():
+        return ""
+    written = datetime.fromtimestamp(path.stat().st_mtime).astimezone()
+    return f"the file of {written:%Y-%m-%d %H:%M}, sha256 {hash_file(path)}"
+
+
+def _complaints(parity: Parity, limits: ExportSettings) -> Iterator[str]:
+    if parity.agreement < limits.min_agreement:
         yield (
             f"The exported model gives {parity.agreement:.1%} of {parity.pictures} pictures the "
-            f"same label as the network; at least {min_agreement:.1%} is required."
+            f"same label as the network; at least {limits.min_agreement:.1%} is required."
         )
-    if parity.dice_drop > max_dice_drop:
+    if parity.dice_drop > limits.max_dice_drop:
         yield (
             f"Dice falls from {parity.dice_before:.3f} to {parity.dice_after:.3f}; "
-            f"a fall of {max_dice_drop} at most is allowed."
+            f"a fall of {limits.max_dice_drop} at most is allowed."
         )
 
 

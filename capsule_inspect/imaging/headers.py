@@ -259,7 +259,7 @@ def read_header(data: bytes, name: str) -> Header:
     - a forged end marker after a cut JPEG;
     - a cut in a run-length BMP or a TIFF that does not declare the size of its data;
     - a strip of LZW or CCITT in a TIFF that holds fewer rows than it must. Raw ones, Deflate and
-      PackBits are counted.
+      PackBits are counted; `decode_picture` counts LZW.
 
     Args:
         data: The whole file.

@@ -24,6 +24,7 @@ from capsule_inspect.imaging.picture import (
     read_picture_file,
 )
 from capsule_inspect.imaging.tiff import with_orientation_1
+from capsule_inspect.imaging.tiff_lzw import require_whole_lzw
 
 Decoded: TypeAlias = NDArray[Any]
 """uint8 or uint16: grey [H, W], BGR [H, W, 3] or BGRA [H, W, 4]."""
@@ -63,6 +64,8 @@ def decode_upright(data: bytes, name: str, max_pixels: int) -> tuple[Header, Dec
             f"{name} has {header.width} x {header.height} pixels, more than "
             f"{describe_limit(max_pixels)}; scale it down or cut it."
         )
+    if header.format == "tiff":
+        require_whole_lzw(data, name)  # only now, since it decompresses
     decoded = _imdecode(_for_opencv(data, header), name)
     if decoded.shape[:2] != (header.height, header.width):
         raise PictureError(

@@ -10,6 +10,8 @@ from capsule_inspect.imaging.jpeg_markers import FRAMES, SOS
 from capsule_inspect.imaging.picture import CONVERT, Refusal
 from capsule_inspect.imaging.tiff import PLANES_APART, Directory, Photometric, Tag
 
+LZW = 5
+"""The value of `Tag.COMPRESSION` for LZW."""
 _UNCOMPRESSED, _JPEG, _PACK_BITS, _DEFLATE = 1, 7, 32773, {8, 32946}
 _REVERSED = 2
 """The value of `Tag.FILL_ORDER` for the last pixel in the highest bit."""
@@ -17,8 +19,16 @@ _AT_ONCE = 2**14
 """Bytes that are inflated at a time: they become 17 MB at most."""
 
 
-class _Piece(NamedTuple):
-    """A strip or a tile: where it lies in the file, and the pixels it must hold."""
+class Piece(NamedTuple):
+    """A strip or a tile.
+
+    Attributes:
+        start: Where it begins in the file.
+        size: Its bytes there; above 0.
+        width: Of the pixels that it must hold.
+        height: Of the pixels that it must hold.
+        is_last: Whether it is the last strip of the picture, or of one of its planes.
+    """
 
     start: int
     size: int
@@ -31,7 +41,8 @@ def require_all_pieces(data: bytes, tags: Directory) -> None:
     """Checks that the pieces of the first picture lie in the file and hold all of its rows.
 
     OpenCV shows what lacks in a piece of 8 bits in black, without a word. With more bits, it
-    notices. Pieces of LZW and CCITT, and those with their bits in reverse, are not looked into.
+    notices. Pieces of CCITT, and those with their bits in reverse, are not looked into;
+    `require_whole_lzw` looks into those of LZW.
 
     Args:
         data: The whole file.
@@ -41,30 +52,50 @@ def require_all_pieces(data: bytes, tags: Directory) -> None:
         Refusal: A piece is cut, holds less than it must, or has colours of another kind.
         struct.error: The header of a piece is cut.
     """
-    starts, sizes = tags.values(Tag.STRIP_STARTS), tags.values(Tag.STRIP_SIZES)
-    is_tiled = not starts
-    if is_tiled:
-        starts, sizes = tags.values(Tag.TILE_STARTS), tags.values(Tag.TILE_SIZES)
+    starts, sizes, is_tiled = _places(tags)
     if not (starts and tags.values(Tag.WIDTH) and tags.values(Tag.HEIGHT)):
         raise Refusal("is damaged: the TIFF's first page declares no size or no pixels")
     # Files of the nineties may lack the sizes. Then only the starts can be checked.
     ends = [start + size for start, size in zip(starts, sizes or [1] * len(starts), strict=False)]
     if max((*starts, *ends)) > len(data) or min(starts) < 0:
         raise Refusal("is truncated: the TIFF ends before its pixels do")
-    if tags.first(Tag.FILL_ORDER, 1) == _REVERSED:
-        return
-    shapes = _tiles(tags) if is_tiled else _strips(tags)
     compression = tags.first(Tag.COMPRESSION, _UNCOMPRESSED)
     if compression == _UNCOMPRESSED and len(starts) == 1 and not is_tiled:
         return  # libtiff works out the size by itself
-    for start, size, shape in zip(starts, sizes, shapes, strict=False):
-        piece = _Piece(start, size, *shape)
-        if size <= 0:
-            continue  # OpenCV refuses such a file, or works out the size
-        if compression == _JPEG:
+    if compression == _JPEG:
+        for piece in list_pieces(tags):
             _require_jpeg(data, piece, tags)
-        elif max(tags.values(Tag.BITS), default=1) <= 8:
+    elif has_bytes(tags):
+        for piece in list_pieces(tags):
             _require_rows(data, piece, compression, tags)
+
+
+def has_bytes(tags: Directory) -> bool:
+    """Tells whether values have up to 8 bits, so that OpenCV does not notice what lacks."""
+    return max(tags.values(Tag.BITS), default=1) <= 8
+
+
+def list_pieces(tags: Directory) -> Iterator[Piece]:
+    """Yields the strips or tiles of the first picture; none if their bits are in reverse.
+
+    Args:
+        tags: The first directory.
+    """
+    if tags.first(Tag.FILL_ORDER, 1) == _REVERSED:
+        return
+    starts, sizes, is_tiled = _places(tags)
+    shapes = _tiles(tags) if is_tiled else _strips(tags)
+    for start, size, shape in zip(starts, sizes, shapes, strict=False):
+        if size > 0:  # else OpenCV refuses the file, or works out the size
+            yield Piece(start, size, *shape)
+
+
+def _places(tags: Directory) -> tuple[tuple[int, ...], tuple[int, ...], bool]:
+    """Returns where pieces begin, their sizes in bytes, and whether they are tiles."""
+    starts = tags.values(Tag.STRIP_STARTS)
+    if starts:
+        return starts, tags.values(Tag.STRIP_SIZES), False
+    return tags.values(Tag.TILE_STARTS), tags.values(Tag.TILE_SIZES), True
 
 
 def _tiles(tags: Directory) -> Iterator[tuple[int, int, bool]]:
@@ -82,8 +113,13 @@ def _strips(tags: Directory) -> Iterator[tuple[int, int, bool]]:
             yield width, min(most, height - top), top + most >= height
 
 
-def _bytes_needed(piece: _Piece, tags: Directory) -> int:
-    """Returns how many bytes the rows of a piece have, decompressed."""
+def bytes_needed(piece: Piece, tags: Directory) -> int:
+    """Returns how many bytes the rows of a piece have, decompressed.
+
+    Args:
+        piece: One of `list_pieces`.
+        tags: The first directory.
+    """
     apart = tags.first(Tag.PLANAR, 1) == PLANES_APART
     if tags.first(Tag.PHOTOMETRIC, Photometric.BLACK_IS_ZERO) == Photometric.YCBCR and not apart:
         # Blocks of so many grey values, with two of colour each (TIFF 6.0, p. 93).
@@ -95,9 +131,9 @@ def _bytes_needed(piece: _Piece, tags: Directory) -> int:
     return (piece.width * samples * bits + 7) // 8 * piece.height
 
 
-def _require_rows(data: bytes, piece: _Piece, compression: int, tags: Directory) -> None:
+def _require_rows(data: bytes, piece: Piece, compression: int, tags: Directory) -> None:
     """Raises Refusal if a piece of up to 8 bits holds fewer bytes than its rows have."""
-    needed = _bytes_needed(piece, tags)
+    needed = bytes_needed(piece, tags)
     if compression == _UNCOMPRESSED:
         held = piece.size
     elif compression in _DEFLATE:
@@ -110,7 +146,7 @@ def _require_rows(data: bytes, piece: _Piece, compression: int, tags: Directory)
         raise Refusal("is truncated: a piece of the TIFF ends before its rows do")
 
 
-def _inflated(data: bytes, piece: _Piece, needed: int) -> int:
+def _inflated(data: bytes, piece: Piece, needed: int) -> int:
     """Returns how many bytes a piece of Deflate holds, or some number above `needed`."""
     inflater, held = zlib.decompressobj(), 0
     view = memoryview(data)[piece.start : piece.start + piece.size]
@@ -143,7 +179,7 @@ _TRANSFORMS: dict[int, int] = {Photometric.RGB: 0, Photometric.CMYK: 0, Photomet
 """The colour transform of Adobe's segment by photometric interpretation; 1 is YCbCr."""
 
 
-def _require_jpeg(data: bytes, piece: _Piece, tags: Directory) -> None:
+def _require_jpeg(data: bytes, piece: Piece, tags: Directory) -> None:
     """Raises Refusal if a JPEG of a TIFF is of other sides or colours than the TIFF says."""
     jfif, transform, position = False, None, piece.start + 2
     while position + 4 <= piece.start + piece.size:
@@ -165,7 +201,7 @@ def _require_jpeg(data: bytes, piece: _Piece, tags: Directory) -> None:
         raise Refusal("is a TIFF whose JPEG has other colours than the TIFF says", CONVERT)
 
 
-def _require_sides(width: int, height: int, piece: _Piece, tags: Directory) -> None:
+def _require_sides(width: int, height: int, piece: Piece, tags: Directory) -> None:
     if tags.first(Tag.PLANAR, 1) == PLANES_APART:
         return
     # The JPEG of the last strip may have all the rows of the others.

@@ -13,9 +13,7 @@ from typing import Final
 from capsule_inspect.files import hash_file
 from capsule_inspect.inference.growing_file import GrowingFile
 from capsule_inspect.inference.records import csv_line, guard_text, whole_lines
-
-REMOVED: Final = "removed.csv"
-"""The name of the list, in the results folder."""
+from capsule_inspect.inference.results_folder import ResultsFolder
 
 _HEADER: Final = csv_line(("file",))
 
@@ -26,7 +24,7 @@ def read_removed(folder: Path) -> tuple[str, ...]:
     Raises:
         OSError: The list cannot be read.
     """
-    return _read(folder / REMOVED)[0]
+    return _read(ResultsFolder(folder).removed)[0]
 
 
 def hash_removed(folder: Path) -> str:
@@ -35,7 +33,8 @@ def hash_removed(folder: Path) -> str:
     Raises:
         OSError: The list cannot be read.
     """
-    return hash_file(folder / REMOVED) if (folder / REMOVED).is_file() else ""
+    file = ResultsFolder(folder).removed
+    return hash_file(file) if file.is_file() else ""
 
 
 def _read(file: Path) -> tuple[tuple[str, ...], int]:
@@ -62,7 +61,8 @@ class RemovedFiles(GrowingFile):
     """
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder / REMOVED, _HEADER, _read(folder / REMOVED)[1])
+        file = ResultsFolder(folder).removed
+        super().__init__(file, _HEADER, _read(file)[1])
 
     def add(self, names: Sequence[str]) -> None:
         """Adds names, and waits until they are on the disk.

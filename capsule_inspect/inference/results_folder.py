@@ -136,6 +136,11 @@ class ResultsFolder:
         """The digests of these annotations, as `sha256sum` writes them."""
         return self.path / "annotations.sha256"
 
+    @property
+    def removed(self) -> Path:
+        """The list of overlays and masks that a watch removed, since they were old or too many."""
+        return self.path / "removed.csv"
+
     @staticmethod
     def overlay_name(picture: str, picture_format: "PictureFormat") -> str:
         """Returns the name of a picture's overlay, relative to the folder, POSIX.
@@ -267,7 +272,7 @@ class OpenResults(ResultsFolder):
             (self.path / name).unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Removes rows, digests, annotations, overlays and masks; the settings stay.
+        """Removes rows, digests, annotations, overlays, masks, removed.csv; the settings stay.
 
         Raises:
             UsageError: The folder cannot be written.
@@ -356,8 +361,8 @@ def open_results(
     """Locks a results folder for this process and makes it ready.
 
     `resume` keeps what an earlier run finished, except its report and its annotations, which are
-    made anew. `overwrite` removes its rows, settings, report, annotations and the folders
-    `overlays` and `masks`, and nothing else.
+    made anew. `overwrite` removes its rows, settings, report, annotations, the folders `overlays`
+    and `masks` and the list of what a watch removed there, and nothing else.
 
     Args:
         path: The folder; made if need be.
@@ -414,6 +419,7 @@ def _remove_results(folder: ResultsFolder) -> None:
     folder.digests.unlink(missing_ok=True)
     remove_listed(folder.path, folder.annotation_digests, ANNOTATIONS)
     folder.annotation_lines.unlink(missing_ok=True)
+    folder.removed.unlink(missing_ok=True)
     for name in PICTURE_FOLDERS:
         if os.path.lexists(folder.path / name):
             shutil.rmtree(folder.path / name)

@@ -15,7 +15,7 @@ from capsule_inspect.imaging.picture import MAX_PIXELS, read_picture_file
 from capsule_inspect.inference.annotations.listed import compare_listed, hash_in_pieces
 from capsule_inspect.inference.digests import Chain, PictureDigests, read_chain, sha256
 from capsule_inspect.inference.records import csv_line, file_of, record_columns, whole_lines
-from capsule_inspect.inference.removed_files import REMOVED, hash_removed, read_removed
+from capsule_inspect.inference.removed_files import hash_removed, read_removed
 from capsule_inspect.inference.results_folder import (
     ANNOTATIONS,
     DIGESTS,
@@ -266,7 +266,8 @@ def _check_files(
 
 def _check_removed(folder: ResultsFolder, seal: Seal | None) -> Iterator[str]:
     if seal is not None and hash_removed(folder.path) != seal.removed:
-        yield f"{REMOVED} was edited, so the files that it names may have been removed by anybody."
+        name = folder.removed.name
+        yield f"{name} was edited, so the files that it names may have been removed by anybody."
 
 
 def _check_annotations(folder: ResultsFolder, seal: Seal | None) -> Iterator[str]:

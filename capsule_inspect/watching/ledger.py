@@ -6,7 +6,7 @@ files again. A line that it lacks costs one look at a file.
 """
 
 import csv
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Container
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,6 +56,7 @@ class Ledger:
         file: The file `watched.csv`; made if need be.
         pictures: The digests of all pictures that have rows, in order.
         errors: The numbers of those whose row is one with an error, from 0.
+        trusts_file: Whether what only the file names has rows, too: in a folder that is gone.
 
     Raises:
         UsageError: The file cannot be written; also raised by `write` and `close`.
@@ -64,8 +65,9 @@ class Ledger:
     def __init__(
         self,
         file: Path,
-        pictures: Iterable[PictureDigests] = (),
+        pictures: Collection[PictureDigests] = (),
         errors: Container[int] = frozenset(),
+        trusts_file: bool = False,
     ) -> None:
         self._known: dict[str, Known] = {}
         for number, each in enumerate(pictures):
@@ -73,21 +75,35 @@ class Ledger:
             times = before.times + 1 if before else 1
             self._known[each.path] = Known(each.picture_sha256, times, number in errors)
         data = file.read_bytes() if file.exists() else b""
-        keep = self._read(data) if data.startswith(_HEADER) else 0
+        named = {(each.path, each.picture_sha256) for each in pictures} if trusts_file else None
+        keep = self._read(data, named) if data.startswith(_HEADER) else 0
         self._file = GrowingFile(file, _HEADER, keep)
         self._unwritten: list[bytes] = []
 
-    def _read(self, data: bytes) -> int:
-        """Takes the states of known content; returns the byte at which the last whole line ends."""
+    def _read(self, data: bytes, named: Container[tuple[str, str]] | None) -> int:
+        """Takes the states of known content.
+
+        Args:
+            data: The file.
+            named: The paths and contents that digests name; with them, others count as known, too.
+
+        Returns:
+            The byte at which the last whole line ends.
+        """
         end = len(_HEADER)
         with suppress(ValueError, csv.Error):  # a power cut can leave zeros at the end
             for start, stop in whole_lines(data, end):
                 (cells,) = csv.reader([data[start:stop].decode()], strict=True)
                 path, size, mtime_ns, digest = cells
-                known = self._known.get(path.removeprefix("'"))
-                state = int(size), int(mtime_ns)
+                path, state = path.removeprefix("'"), (int(size), int(mtime_ns))
+                known = self._known.get(path)
                 if known is not None and known.sha256 == digest:
-                    self._known[path.removeprefix("'")] = replace(known, state=state)
+                    self._known[path] = replace(known, state=state)
+                elif named is not None and (path, digest) not in named:
+                    # Nobody knows whether it could be read. So it counts as one that could not be,
+                    # which is never deleted.
+                    times = known.times + 1 if known else 1
+                    self._known[path] = Known(digest, times, is_error=True, state=state)
                 end = stop
         return end
 

@@ -5,7 +5,7 @@ import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, get_args
+from typing import Final, Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
 
 from capsule_inspect.checks import require_choice
@@ -15,6 +15,11 @@ from capsule_inspect.errors import UsageError
 DEFAULT_SETTLE: Final = 0.2
 DEFAULT_GIVE_UP: Final = 3600.0
 DEFAULT_THEN: Final[AfterRows] = "keep"
+
+DAILY: Final = "daily"
+
+Rotation: TypeAlias = int | Literal["daily"]
+"""When another results folder begins: each day, or after so many bytes of rows."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,7 @@ class WatchOptions:
         webhook: An address that is sent the rows of each picture; empty for none.
         keep_overlays: Days after which overlays and masks are removed; None for never.
         max_disk: The most bytes of overlays and masks; None for no bound.
+        rotate: When another results folder begins; None for never.
         port: The port on which the watch tells how it is; None for none, 0 for a free one.
         jobs: Pictures to inspect at a time.
     """
@@ -48,6 +54,7 @@ class WatchOptions:
     webhook: str = ""
     keep_overlays: float | None = None
     max_disk: int | None = None
+    rotate: Rotation | None = None
     port: int | None = None
     jobs: int = 1
 
@@ -60,6 +67,7 @@ class WatchOptions:
             ("give_up", self.give_up, 0, 1e7),
             ("keep_overlays", self.keep_overlays, 0, 1e5),
             ("max_disk", self.max_disk, 0, 1e18),
+            ("rotate", None if self.rotate == DAILY else self.rotate, 1, 1e18),
             ("port", self.port, 0, 65535),
             ("jobs", self.jobs, 1, 1024),
         )
@@ -68,6 +76,11 @@ class WatchOptions:
                 raise UsageError(f"{name} is {value:g}, but must lie between {low:g} and {high:g}.")
         if (self.then == "move") != (self.to is not None):
             raise UsageError("--then move and --to DIR belong together. Give both or neither.")
+        if self.rotate is not None and (self.keep_overlays, self.max_disk) != (None, None):
+            raise UsageError(
+                "--rotate goes with neither --keep-overlays nor --max-disk: delete results folders "
+                "that are finished as a whole."
+            )
         if self.webhook:
             _require_address(self.webhook)
 
@@ -119,3 +132,20 @@ def parse_size(text: str) -> int:
     if not math.isfinite(size):
         raise UsageError(f"'{text}' is no size. Write one such as 500MB or 20GB.")
     return round(size)
+
+
+def parse_rotation(text: str) -> Rotation:
+    """Returns when another results folder begins: `daily`, or the bytes in a text such as `5MB`.
+
+    Raises:
+        UsageError: It says neither.
+    """
+    if text.strip().casefold() == DAILY:
+        return DAILY
+    try:
+        size = parse_size(text)
+    except UsageError:
+        size = 0
+    if size < 1:
+        raise UsageError(f"--rotate is '{text}'. Write daily, or a size of rows such as 5MB.")
+    return size

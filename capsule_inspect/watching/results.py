@@ -1,15 +1,22 @@
 """The results of a watch: rows and digests that survive a kill at any moment, each once."""
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Protocol
 
 from capsule_inspect.choices import PictureFormat
 from capsule_inspect.errors import UsageError
 from capsule_inspect.inference.batch import digest_picture
-from capsule_inspect.inference.digests import Chain, DigestWriter, read_chain, sha256
+from capsule_inspect.inference.digests import (
+    Chain,
+    DigestWriter,
+    PictureDigests,
+    read_chain,
+    sha256,
+)
 from capsule_inspect.inference.inspect_picture import InspectedPicture
 from capsule_inspect.inference.records import RecordWriter, csv_line, record_columns, whole_lines
 from capsule_inspect.inference.removed_files import hash_removed
@@ -94,8 +101,55 @@ def _rows_by_picture(data: bytes, start: int) -> Iterator[tuple[int, int, str]]:
         yield begin, end, status
 
 
+@dataclass(frozen=True)
+class Earlier:
+    """What has rows in results folders before the present one.
+
+    Attributes:
+        pictures: The digests of pictures that have all their rows, in order.
+        errors: The numbers, from 0, of those that could not be read.
+        count: How many pictures there were, those in folders that are gone included.
+    """
+
+    pictures: tuple[PictureDigests, ...] = ()
+    errors: frozenset[int] = frozenset()
+    count: int = 0
+
+    def and_then(self, found: Recovered) -> "Earlier":
+        """Returns this and what is in the next folder."""
+        own = found.chain.pictures
+        errors = {number + len(self.pictures) for number in found.errors}
+        return Earlier((*self.pictures, *own), self.errors | errors, self.count + len(own))
+
+
+class Turns(Protocol):
+    """Says when rows go into another folder."""
+
+    def is_over(self, current: ResultsFolder, pictures: int) -> bool:
+        """Tells whether the next rows belong into another folder.
+
+        Args:
+            current: The folder so far.
+            pictures: How many pictures have rows in it.
+
+        Raises:
+            UsageError: It is not there.
+        """
+
+    def turn(self, current: ResultsFolder, pictures: int) -> OpenResults:
+        """Opens that folder, once this one is sealed.
+
+        Args:
+            current: The folder so far.
+            pictures: How many pictures have rows in it.
+
+        Raises:
+            UsageError: It cannot be written. Call again.
+        """
+
+
 class WatchResults:
-    """Appends pictures to a results folder.
+    """Appends pictures to a results folder, or to one after the other.
 
     What `append` has returned for is on the disk. After an error the same pictures can be given
     again: those that came through are not written twice.
@@ -103,24 +157,34 @@ class WatchResults:
     Args:
         folder: The folder, open.
         classes: Class names in the model's order.
+        earlier: What is in other folders already.
+        turns: Says when another folder begins; None for never.
 
     Attributes:
-        count: How many pictures have results.
-        chain: The digests at the beginning.
-        errors: The numbers of pictures, at the beginning, that could not be read.
+        folder: The folder that rows go into now.
+        count: How many pictures have results, in all folders.
+        pictures: The digests at the beginning.
+        errors: The numbers of those of them that could not be read.
 
     Raises:
         UsageError: As for `recover`; the folder cannot be written.
     """
 
-    def __init__(self, folder: OpenResults, classes: Sequence[str]) -> None:
-        self.folder = folder
+    def __init__(
+        self,
+        folder: OpenResults,
+        classes: Sequence[str],
+        earlier: Earlier | None = None,
+        turns: Turns | None = None,
+    ) -> None:
+        earlier = earlier or Earlier()
+        self.folder, self._turns = folder, turns
         self._classes = tuple(classes)
         self._open = ExitStack()
         self._is_open = False
-        self.count = 0
-        found = self._reopen()
-        self.chain, self.errors = found.chain, found.errors
+        self.count = self._before = earlier.count
+        known = earlier.and_then(self._reopen())
+        self.pictures, self.errors = known.pictures, known.errors
 
     def append(self, first: int, pictures: Sequence[InspectedPicture]) -> None:
         """Writes overlays and masks, then rows, then digests.
@@ -138,6 +202,8 @@ class WatchResults:
         if not left:
             return
         try:
+            if self._turns and self._turns.is_over(self.folder, self.count - self._before):
+                self._turn(self._turns)
             self._write(left)
         except UsageError:
             self.close()
@@ -155,14 +221,21 @@ class WatchResults:
         self._digests.sync()
         self.count += len(pictures)
 
+    def _turn(self, turns: Turns) -> None:
+        """Seals the folder, and goes on in another one."""
+        self.seal()
+        self.folder = turns.turn(self.folder, self.count - self._before)
+        self._before = self.count
+        self._reopen()
+
     def _reopen(self) -> Recovered:
         found = recover(self.folder, self._classes)
-        if len(found.chain.pictures) < self.count:
+        count, had = len(found.chain.pictures), self.count - self._before
+        if count < had:
             raise UsageError(
-                f"'{self.folder.path}' is not there as it was: it has {len(found.chain.pictures)} "
-                f"of {self.count} pictures. Mount it again."
+                f"'{self.folder.path}' is not there as it was: it has {count} of {had} pictures. "
+                "Mount it again."
             )
-        count = len(found.chain.pictures)
         with ExitStack() as opened:
             rows = RecordWriter(self.folder.records, self._classes, found.rows_size)
             opened.enter_context(rows)
@@ -170,7 +243,7 @@ class WatchResults:
             opened.enter_context(digests)
             self._open = opened.pop_all()
         self._rows, self._digests = rows, digests
-        self.count, self._is_open = count, True
+        self.count, self._is_open = self._before + count, True
         return found
 
     def close(self) -> None:
@@ -185,7 +258,7 @@ class WatchResults:
         Raises:
             UsageError: The folder cannot be written.
         """
-        named = {name for each in self.chain.pictures for name in each.files}
+        named = {name for each in self.pictures for name in each.files}
         with sentences_for(self.folder.path):
             for place in PICTURE_FOLDERS:
                 for file in (self.folder.path / place).rglob("*"):
@@ -214,14 +287,14 @@ class ResultNames:
 
     Args:
         picture_format: The format of overlays.
-        chain: The digests of pictures that have results.
+        pictures: The digests of pictures that have results.
     """
 
-    def __init__(self, picture_format: PictureFormat, chain: Chain) -> None:
+    def __init__(self, picture_format: PictureFormat, pictures: Iterable[PictureDigests]) -> None:
         self._format = picture_format
         self._owners: dict[str, str] = {}
         self._folders: set[str] = set()
-        for each in chain.pictures:
+        for each in pictures:
             for name in each.files:
                 self._take(fold_name(name), each.path)
 

@@ -10,6 +10,7 @@ from capsule_inspect.dataset.data_set import DataSet, as_known_to, read_dataset
 from capsule_inspect.errors import UsageError
 from capsule_inspect.evaluation.cross_validation import (
     OUT_OF_FOLD_FILE,
+    CrossValidation,
     Fitted,
     cross_validate,
     pool_predictions,
@@ -74,6 +75,7 @@ class EvaluateResult:
         evaluation: The metrics, those of each class and the confusion matrix; of a study all
             networks together.
         pictures: The pictures that were measured, in words.
+        threshold: What decided between good and defective, and how it was chosen, in words.
         caution: A sentence if the figures are not what they seem, else empty: the model may have
             seen the pictures in its training, or never have learned a class.
         spread: Standard deviation over seeds by metric name; empty with one seed.
@@ -88,6 +90,7 @@ class EvaluateResult:
 
     evaluation: Evaluation
     pictures: str
+    threshold: str
     caution: str = ""
     spread: Mapping[str, float] = field(default_factory=dict)
     file: Path | None = None
@@ -220,7 +223,13 @@ def evaluate_stored(
     """
     measured = pool_predictions(*read_out_of_fold(file))
     pictures = f"{measured.pictures} pictures, as {file} has them"
-    result = EvaluateResult(measured.pooled, pictures, measured.caution, measured.spread)
+    result = EvaluateResult(
+        evaluation=measured.pooled,
+        pictures=pictures,
+        threshold=_describe_thresholds(measured),
+        caution=measured.caution,
+        spread=measured.spread,
+    )
     if against is None:
         return result
     compared = compare_stored(measured, Path(against), out or file.parent, file, overwrite)
@@ -259,6 +268,7 @@ def evaluate_model(request: EvaluationRequest, split: str, reporter: Reporter) -
     return EvaluateResult(
         evaluation=measured,
         pictures=f"the {len(samples)} pictures of the split '{split}'",
+        threshold=f"Threshold {point.threshold:.4g}, chosen by {point.chosen_by}.",
         caution=cautious,
         file=file,
         data=Path(request.settings.data.dir),
@@ -303,11 +313,22 @@ def evaluate_study(
     return EvaluateResult(
         evaluation=measured.pooled,
         pictures=f"the {count} pictures, each by the {networks} not seen it ({file})",
+        threshold=_describe_thresholds(measured),
         caution=measured.caution,
         spread=measured.spread,
         data=Path(request.settings.data.dir),
         folder=folder,
         report=report_study(folder, measured, request.data, inspectors, study.path.name),
+    )
+
+
+def _describe_thresholds(measured: CrossValidation) -> str:
+    values = sorted({each.threshold for each in measured.predictions})
+    if len(values) == 1:
+        return f"Threshold {values[0]:.4g}, the same for every network."
+    return (
+        f"Thresholds from {values[0]:.4g} to {values[-1]:.4g}, that of each network chosen on the "
+        "other folds."
     )
 
 

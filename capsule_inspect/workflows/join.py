@@ -11,12 +11,11 @@ from capsule_inspect.errors import UsageError
 from capsule_inspect.files import StrPath
 from capsule_inspect.inference.join import join_parts
 from capsule_inspect.inference.part_folders import PartFolder, find_parts
-from capsule_inspect.inference.records import Record
 from capsule_inspect.inference.results_folder import check_results, open_results
 from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.runs.run_folder import base_name, new_run_folder
 from capsule_inspect.workflows.arguments import as_path
-from capsule_inspect.workflows.predict import OnRows, PredictResult
+from capsule_inspect.workflows.predict import OnRows, PredictResult, pass_on
 
 
 def join(
@@ -60,18 +59,13 @@ def join(
             advance()
     folder = given or new_run_folder("predict", base_name(named[0]))
 
-    def on_picture(rows: Sequence[Record]) -> None:
-        on_rows(rows, settings.classes)
-        for row in rows:
-            if row.error or row.warning:
-                reporter.note(f"{row.path}: {row.error or row.warning}")
-        advance()
-
     with (
         open_results(folder, settings, on_existing, reporter.warn) as results,
         reporter.progress(found[0].part.pictures, "Joining") as advance,
     ):
-        summary = join_parts(found, results, on_picture=on_picture)
+        summary = join_parts(
+            found, results, on_picture=pass_on(on_rows, settings.classes, reporter, advance)
+        )
     return PredictResult(
         folder=folder,
         predictions=results.records,

@@ -27,6 +27,7 @@ from capsule_inspect.imaging.find_capsules import shows_another_product
 from capsule_inspect.inference.annotations.files import refuse_shared_names
 from capsule_inspect.inference.batch import (
     BatchSummary,
+    OnPicture,
     inspect_batch,
     run_settings,
 )
@@ -165,13 +166,6 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
         reporter.say(f"Part {share} takes {len(own)} of {counted(len(pictures), 'picture')}.")
         pictures = own
 
-    def on_picture(rows: Sequence[Record]) -> None:
-        on_rows(rows, inspector.classes)
-        for row in rows:
-            if row.error or row.warning:
-                reporter.note(f"{row.path}: {row.error or row.warning}")
-        advance()
-
     with open_results(folder, settled, on_existing, reporter.warn) as results:
         with reporter.progress(len(pictures), "Inspecting") as advance:
             summary = inspect_batch(
@@ -180,7 +174,7 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
                 results,
                 options,
                 jobs=default_jobs(settings.threads) if jobs is None else jobs,
-                on_picture=on_picture,
+                on_picture=pass_on(on_rows, inspector.classes, reporter, advance),
             )
         _warn_of_another_product(inspector, summary, reporter)
         seconds = time.monotonic() - start
@@ -194,6 +188,28 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
         summary=summary,
         seconds=seconds,
     )
+
+
+def pass_on(
+    on_rows: OnRows, classes: Sequence[str], reporter: Reporter, advance: Callable[[], None]
+) -> OnPicture:
+    """Returns what is called with the rows of each picture that is written.
+
+    Args:
+        on_rows: Called with them and the class names.
+        classes: The class names.
+        reporter: Told of errors and warnings in them.
+        advance: Called last.
+    """
+
+    def on_picture(rows: Sequence[Record]) -> None:
+        on_rows(rows, classes)
+        for row in rows:
+            if row.error or row.warning:
+                reporter.note(f"{row.path}: {row.error or row.warning}")
+        advance()
+
+    return on_picture
 
 
 def _warn_of_another_product(

@@ -2,9 +2,9 @@
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,6 +12,7 @@ from typing import Final
 from capsule_inspect.choices import DEFAULT_RUNTIME, SHIPPED_MODEL, RuntimeName
 from capsule_inspect.errors import InterruptedRunError, UsageError
 from capsule_inspect.files import StrPath, write_json
+from capsule_inspect.folder_lock import LOCK, FolderLock, HeldError
 from capsule_inspect.inference.batch import run_settings
 from capsule_inspect.inference.inspect_picture import InspectOptions
 from capsule_inspect.inference.inspector import LoadedInspector, load
@@ -31,10 +32,11 @@ from capsule_inspect.watching.defect_command import DefectCommand
 from capsule_inspect.watching.health import HealthServer, Supervisor
 from capsule_inspect.watching.ledger import WATCHED, Ledger
 from capsule_inspect.watching.listing import WatchedFolder
-from capsule_inspect.watching.options import WatchOptions
+from capsule_inspect.watching.options import DAILY, Rotation, WatchOptions
 from capsule_inspect.watching.output import Listener, Output
 from capsule_inspect.watching.results import ResultNames, WatchResults
 from capsule_inspect.watching.retention import Retention
+from capsule_inspect.watching.rotation import FolderSeries
 from capsule_inspect.watching.troubles import Troubles
 from capsule_inspect.watching.watcher import Tools, Watcher
 from capsule_inspect.watching.webhook import QUEUE, Webhook
@@ -42,6 +44,9 @@ from capsule_inspect.workflows.models import say_decision
 
 _WATCH: Final = "watch.json"
 """The file in the results folder that says which folder is watched."""
+
+_FOLDER, _ROTATE = "folder", "rotate"
+"""Its keys."""
 
 _LOOK: Final = 1.0
 """Seconds between two looks whether the watch has ended."""
@@ -55,8 +60,8 @@ class WatchResult:
     """What a watch left.
 
     Attributes:
-        folder: The results folder.
-        predictions: Its predictions.csv.
+        folder: The results folder, or with rotation the folder of them.
+        predictions: The predictions.csv that the last rows went into.
         counts: What it did since it was started.
         rows_of: How many pictures have rows, those of earlier watches included.
     """
@@ -112,23 +117,19 @@ def watch(  # noqa: PLR0913  (each choice is a parameter)
     if verbose:
         _describe(Path(model), inspector, reporter)
     settings = run_settings(inspector, draws)
-    _require_same(target, given, settings)
-    was_sealed = ResultsFolder(target).read_seal() is not None
+    _require_same_watch(target, given, options.rotate)
+    if options.rotate is None:
+        _require_same(ResultsFolder(target), settings)
     if options.to is not None:
         _make_folder(options.to)
-    with open_results(target, settings, "resume", reporter.warn) as results:
-        with sentences_for(target):
-            write_json(target / _WATCH, {"folder": str(given)})
-        left_out = [target] if options.to is None else [target, options.to]
-        watched = WatchedFolder(given, options.recursive, left_out)
-        counts = Counts()
-        with closing(WatchResults(results, inspector.classes)) as rows:
-            if not was_sealed:
-                rows.sweep()
-            work = _Work(watched, options, draws, inspector, rows, counts, reporter)
-            is_stopped = work.run(on_ready, on_status)
-            rows.seal()
-    done = WatchResult(target, results.records, counts, rows.count)
+    left_out = [target] if options.to is None else [target, options.to]
+    watched = WatchedFolder(given, options.recursive, left_out)
+    counts = Counts()
+    with _open_rows(target, given, options.rotate, settings, reporter) as rows:
+        work = _Work(target, watched, options, draws, inspector, rows, counts, reporter)
+        is_stopped = work.run(on_ready, on_status)
+        rows.seal()
+    done = WatchResult(target, rows.folder.records, counts, rows.count)
     if is_stopped:
         raise InterruptedRunError(
             f"Stopped after {counts.describe()}. The rows are in "
@@ -148,44 +149,115 @@ def _require_folders(folder: Path, out: Path) -> None:
         )
 
 
-def _require_same(out: Path, folder: Path, settings: RunSettings) -> None:
-    """Refuses a folder with results of something else.
+@contextmanager
+def _open_rows(
+    out: Path,
+    folder: Path,
+    rotation: Rotation | None,
+    settings: RunSettings,
+    reporter: Reporter,
+) -> Iterator[WatchResults]:
+    """Opens the results, in one folder or in one after the other."""
+    with ExitStack() as opened:
+        if rotation is None:
+            was_sealed = ResultsFolder(out).read_seal() is not None
+            results = opened.enter_context(open_results(out, settings, "resume", reporter.warn))
+            rows = WatchResults(results, settings.classes)
+        else:
+            opened.enter_context(_lock(out, reporter))
+            series = opened.enter_context(
+                closing(FolderSeries(out, settings, rotation, reporter.warn))
+            )
+            _require_same(series.last, settings)
+            was_sealed = series.last.read_seal() is not None
+            earlier = series.read_earlier(settings.classes)
+            rows = WatchResults(series.open(), settings.classes, earlier, series)
+        opened.enter_context(closing(rows))
+        with sentences_for(out):
+            write_json(out / _WATCH, {_FOLDER: str(folder), **_kind(rotation)})
+        if not was_sealed:
+            rows.sweep()
+        yield rows
+
+
+@contextmanager
+def _lock(out: Path, reporter: Reporter) -> Iterator[None]:
+    with sentences_for(out):
+        out.mkdir(parents=True, exist_ok=True)
+        lock = FolderLock(out, warn=reporter.warn)
+        try:
+            lock.acquire()
+        except HeldError:
+            raise UsageError(
+                f"Another watch writes to '{out}' now. Wait for it, or name another folder with -o."
+            ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _kind(rotation: Rotation | None) -> dict[str, str]:
+    """Returns what watch.json says of the folders of results, but for one folder alone."""
+    return {} if rotation is None else {_ROTATE: DAILY if rotation == DAILY else "size"}
+
+
+def _require_same_watch(out: Path, folder: Path, rotation: Rotation | None) -> None:
+    """Refuses a folder of something else than the same watch.
 
     Raises:
-        UsageError: It holds results of `predict`, of another folder, or made with other settings.
+        UsageError: It has results of `predict`, of another folder, or of another rotation; or other
+            files, and the results rotate.
     """
-    results = ResultsFolder(out)
-    run = results.read_run()
-    if not results.is_of_a_run():
-        return
-    if results.records.exists() and not (out / WATCHED).exists():
+    results, before = ResultsFolder(out), _read_watch(out)
+    if results.records.exists() and results.is_of_a_run() and not (out / WATCHED).exists():
         raise UsageError(
             f"'{out}' has results of predict, not of watch. Name another folder with -o."
         )
-    watched = _watched(out)
-    if watched not in {None, str(folder)}:
+    watched = before.get(_FOLDER)
+    if isinstance(watched, str) and watched != str(folder):
         raise UsageError(
             f"'{out}' has the results of watching '{watched}', not '{folder}'. Give that folder, "
             "spelled as before, or name another results folder with -o."
         )
-    now = json.loads(settings.to_json())
+    if before.get(_ROTATE) != _kind(rotation).get(_ROTATE) and (before or results.is_of_a_run()):
+        had = before.get(_ROTATE)
+        said = f"watch with --rotate {had}" if had else "watch without --rotate"
+        raise UsageError(
+            f"'{out}' has the results of a {said}. Watch so again, or name another results folder "
+            "with -o."
+        )
+    is_new = rotation is None or before or not out.is_dir()
+    if not is_new and any(each.name != LOCK for each in out.iterdir()):
+        raise UsageError(f"The output folder '{out}' is not empty. Name another with -o.")
+
+
+def _require_same(results: ResultsFolder, settings: RunSettings) -> None:
+    """Refuses a results folder that was made with other settings.
+
+    Raises:
+        UsageError: It was.
+    """
+    if not results.is_of_a_run():
+        return
+    run, now = results.read_run(), json.loads(settings.to_json())
     keys = dict.fromkeys((*run, *now))
     changed = [k for k in keys if k not in {DIGESTS, DRIFT} and run.get(k) != now.get(k)]
     if changed:
         said = ", ".join(f"{key} was {run.get(key)}, now {now.get(key)}" for key in changed)
         raise UsageError(
-            f"The results in '{out}' were made with other settings ({said}). Watch with the same, "
-            "or name another folder with -o."
+            f"The results in '{results.path}' were made with other settings ({said}). Watch with "
+            "the same, or name another folder with -o."
         )
 
 
-def _watched(out: Path) -> str | None:
-    """Returns the folder that was watched before; None if nobody knows."""
+def _read_watch(out: Path) -> dict[str, object]:
+    """Returns what a watch before said of itself; empty if nobody knows."""
     try:
-        known = json.loads((out / _WATCH).read_bytes())["folder"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return known if isinstance(known, str) else None
+        known = json.loads((out / _WATCH).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
 
 
 def _make_folder(folder: Path) -> None:
@@ -206,6 +278,7 @@ class _Work:
     """One watch, with all that it needs but for what it opens.
 
     Attributes:
+        home: The folder of the results, or of their folders.
         folder: The watched folder.
         options: The options of the watch.
         draws: What to make besides the rows.
@@ -215,6 +288,7 @@ class _Work:
         reporter: Takes the sentences.
     """
 
+    home: Path
     folder: WatchedFolder
     options: WatchOptions
     draws: InspectOptions
@@ -262,9 +336,8 @@ class _Work:
         days, most = self.options.keep_overlays, self.options.max_disk
         if days is None and most is None:
             return None
-        folder = self.rows.folder.path
-        with sentences_for(folder):
-            retention = Retention(folder, days, most, troubles)
+        with sentences_for(self.home):
+            retention = Retention(self.home, days, most, troubles)
         opened.callback(retention.close)
         return retention
 
@@ -276,7 +349,8 @@ class _Work:
         on_beat: Callable[[], None],
     ) -> Tools:
         rows, reporter = self.rows, self.reporter
-        ledger = Ledger(rows.folder.path / WATCHED, rows.chain.pictures, rows.errors)
+        file, rotates = self.home / WATCHED, self.options.rotate is not None
+        ledger = Ledger(file, rows.pictures, rows.errors, trusts_file=rotates)
         opened.callback(ledger.close)
         afterwards = Afterwards(self.options.then, self.options.to, troubles)
         output = Output(
@@ -293,7 +367,7 @@ class _Work:
             folder=self.folder,
             inspector=self.inspector,
             draws=self.draws,
-            names=ResultNames(self.draws.overlay_format, rows.chain),
+            names=ResultNames(self.draws.overlay_format, rows.pictures),
             ledger=ledger,
             afterwards=afterwards,
             output=output,
@@ -311,7 +385,7 @@ class _Work:
             opened.callback(self._close_command, command)
             listeners.append(command)
         if self.options.webhook:
-            queue = self.rows.folder.path / QUEUE
+            queue = self.home / QUEUE
             with sentences_for(queue):
                 webhook = Webhook(self.options.webhook, queue, classes, warn)
                 webhook.start(self.rows.count)

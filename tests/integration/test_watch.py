@@ -490,6 +490,9 @@ def test_overlays_beyond_the_bound_go_and_verify_knows(once, invoke, paint, pict
     with (tmp_path / "out/removed.csv").open("a") as file:
         file.write("overlays/more.png\n")
     assert "removed.csv was edited" in invoke("verify", tmp_path / "out").out
+    again = invoke("predict", pictures, "--overwrite", "-o", tmp_path / "out")
+    assert again.exit_code == 0, again.err
+    assert invoke("verify", tmp_path / "out").exit_code == 0
 
 
 def test_names_that_differ_in_case_alone_have_results_of_their_own(once, paint, invoke, tmp_path):
@@ -511,6 +514,57 @@ def test_a_picture_of_the_future_is_one_like_others(once, tmp_path):
     os.utime(big, (4e9, 4e9))
     assert once(folder=big.parent).exit_code == 0
     assert len(rows(tmp_path / "out")) == 1
+
+
+def test_times_of_files_that_jump_lose_and_double_nothing(once, pictures, paint, tmp_path):
+    now = time.time()
+    times = {"a.png": 0.0, "b.png": now + 86400, "c.png": 4e9, "d.png": now - 86400}
+    for name, moment in times.items():
+        os.utime(pictures / name, (moment, moment))
+    assert once().exit_code == 0
+    assert sorted(name for name, _ in labels(tmp_path / "out")) == sorted(times)
+    # The clock is set back: what is new is older than what has rows.
+    paint(pictures / "e.png", "crack")
+    os.utime(pictures / "e.png", (5, 5))
+    paint(pictures / "b.png", "scratch")
+    os.utime(pictures / "b.png", (now - 7 * 86400,) * 2)
+    os.utime(pictures / "c.png", (now, now))
+    done = once()
+    assert "2 pictures" in done.err, done.err
+    assert sorted(labels(tmp_path / "out")[4:]) == [("b.png", "scratch"), ("e.png", "crack")]
+
+
+def test_results_by_size_are_folders_that_verify_takes(once, invoke, pictures, paint, tmp_path):
+    done = once("--rotate", "1B")
+    assert done.exit_code == 0, done.err
+    paint(pictures / "e.png", "crack")
+    done = once("--rotate", "1B")
+    assert "1 picture, 1 defective" in done.err
+    out = tmp_path / "out"
+    folders = sorted(each for each in out.iterdir() if each.is_dir())
+    assert [each.name for each in folders][:2] == ["000001", "000002"]
+    assert labels(folders[-1]) == [("e.png", "crack")]
+    assert sorted(Path(row["path"]).name for each in folders for row in rows(each)) == [
+        "a.png", "b.png", "c.png", "d.png", "e.png",
+    ]  # fmt: skip
+    assert all(invoke("verify", each, "--inputs").exit_code == 0 for each in folders)
+    shutil.rmtree(folders[0])  # an old one may go; its pictures are not inspected again
+    assert "0 pictures" in once("--rotate", "2MB").err
+    for options in (("--rotate", "daily"), ()):
+        other = once(*options)
+        assert (other.exit_code, other.err.count("\n")) == (2, 1)
+        assert "has the results of a watch with --rotate size" in other.err
+
+
+def test_results_that_do_not_rotate_are_not_mixed_with_those_that_do(once, tmp_path):
+    once()
+    other = once("--rotate", "daily")
+    assert (other.exit_code, other.err.count("\n")) == (2, 1)
+    assert "has the results of a watch without --rotate" in other.err
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/notes.txt").touch()
+    mine = once("--rotate", "daily", out=tmp_path / "mine")
+    assert "is not empty" in mine.err
 
 
 @pytest.mark.usefixtures("pictures")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from capsule_inspect.inference.verify import verify_results
+
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform == "win32", reason="sends SIGKILL"),
@@ -72,15 +74,32 @@ def run(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
+def folders(out: Path) -> list[Path]:
+    """The results folders of a watch: `out` itself, or those in it."""
+    return [file.parent for file in sorted((*out.glob("predictions.csv"), *out.glob("0*/p*.csv")))]
+
+
 def rows(out: Path) -> list[dict[str, str]]:
-    with (out / "predictions.csv").open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    found = []
+    for folder in folders(out):
+        with (folder / "predictions.csv").open(newline="", encoding="utf-8") as file:
+            found += list(csv.DictReader(file))
+    return found
+
+
+def size_of(out: Path) -> int:
+    return sum((folder / "predictions.csv").stat().st_size for folder in folders(out))
 
 
 @pytest.mark.parametrize(
     ("options", "count"),
-    [((), 2000), (("--poll", 0.3), 2000), (("--then", "move", "--to", "done"), 500)],
-    ids=["events", "polling", "moving"],
+    [
+        ((), 2000),
+        (("--poll", 0.3), 2000),
+        (("--then", "move", "--to", "done"), 500),
+        (("--rotate", "2kB"), 500),
+    ],
+    ids=["events", "polling", "moving", "rotating"],
 )
 def test_each_picture_has_its_rows_once_equal_to_those_of_predict(
     tmp_path, tiny_model, options, count
@@ -92,9 +111,8 @@ def test_each_picture_has_its_rows_once_equal_to_those_of_predict(
     while killed < KILLS:
         running = start(tmp_path, tiny_model, *options)
         begun = time.monotonic()
-        out = tmp_path / "out/predictions.csv"
-        size = out.stat().st_size if out.exists() else 0
-        while not (out.exists() and out.stat().st_size > size) and time.monotonic() < begun + 30:
+        size = size_of(tmp_path / "out")
+        while size_of(tmp_path / "out") <= size and time.monotonic() < begun + 30:
             time.sleep(0.01)
         time.sleep(moments.uniform(0, 0.8))
         running.send_signal(signal.SIGKILL)
@@ -120,6 +138,11 @@ def test_each_picture_has_its_rows_once_equal_to_those_of_predict(
     found = rows(tmp_path / "out")
     assert len({row["path"] for row in found}) == len(found)
     assert sorted(found, key=lambda row: row["path"]) == expected
+    if "--rotate" in options:
+        assert len(folders(tmp_path / "out")) > KILLS
+        for folder in folders(tmp_path / "out"):
+            assert verify_results(folder).problems == ()
+        return
     verified = run(tmp_path, "verify", "out", "--inputs", "--model", tiny_model)
     assert verified.returncode == 0, verified.stdout
     assert f"{count} pictures" in verified.stdout

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from capsule_inspect.choices import split_of
 from capsule_inspect.dataset.layouts.annotation_json import Part, mentions, read_document, size_of
-from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture, MakeMask
-from capsule_inspect.dataset.layouts.folders import folders_in, pictures_in, trains_on_defects
+from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture, MakeMask, find_strays
+from capsule_inspect.dataset.layouts.folders import folders_in, keeps_split, pictures_in
 from capsule_inspect.dataset.layouts.picture_names import PictureNames, split_of_file
 from capsule_inspect.dataset.layouts.regions import Region, annotate, area_of, mixes_boxes, outlined
 from capsule_inspect.errors import DataError
@@ -60,13 +60,12 @@ class CocoJson:
         listed = pictures_in(root)
         names = PictureNames(listed)
         pictures = tuple(each for file in files for each in _Reader(root, file, names).pictures())
-        named = {each.path for each in pictures}
         return Discovery(
             root=root,
             layout=self.name,
             pictures=pictures,
-            stray_pictures=tuple(path for path in listed if path not in named),
-            is_split=all(each.split for each in pictures) and trains_on_defects(pictures),
+            stray_pictures=find_strays(listed, pictures),
+            is_split=keeps_split(pictures),
         )
 
 

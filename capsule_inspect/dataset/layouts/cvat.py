@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from capsule_inspect.choices import split_of
 from capsule_inspect.dataset.layouts.annotation_xml import Element, read_xml, root_name
-from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture
-from capsule_inspect.dataset.layouts.folders import folders_in, pictures_in, trains_on_defects
+from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture, find_strays
+from capsule_inspect.dataset.layouts.folders import folders_in, keeps_split, pictures_in
 from capsule_inspect.dataset.layouts.picture_names import PictureNames, split_of_file
 from capsule_inspect.dataset.layouts.regions import (
     Region,
@@ -60,13 +60,12 @@ class CvatXml:
         pictures = tuple(
             each for file in _annotation_files(root) for each in _pictures(root, file, names)
         )
-        named = {each.path for each in pictures}
         return Discovery(
             root=root,
             layout=self.name,
             pictures=pictures,
-            stray_pictures=tuple(path for path in listed if path not in named),
-            is_split=all(each.split for each in pictures) and trains_on_defects(pictures),
+            stray_pictures=find_strays(listed, pictures),
+            is_split=keeps_split(pictures),
         )
 
 

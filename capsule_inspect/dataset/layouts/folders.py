@@ -1,7 +1,7 @@
 """A folder per class, with or without a tree of masks that mirrors it."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -64,7 +64,7 @@ class FolderPerClass:
             found,
             pictures=pictures,
             stray_pictures=tuple(sorted({*found.stray_pictures, *others})),
-            is_split=all(each.split for each in pictures) and trains_on_defects(pictures),
+            is_split=keeps_split(pictures),
         )
 
 
@@ -72,11 +72,15 @@ def _is_split_by_itself(folder: Path) -> bool:
     return bool(split_of(folder.name)) and any(means_good(sub.name) for sub in folders_in(folder))
 
 
-def trains_on_defects(pictures: Iterable[FoundPicture]) -> bool:
-    """Tells whether pictures of defects, if there are any, are among those of `train`."""
-    pictures = tuple(each for each in pictures if each.label)
-    defects = [each for each in pictures if not means_good(each.label)]
-    return not defects or len({each.label for each in pictures if each.split == "train"}) > 1
+def keeps_split(pictures: Collection[FoundPicture]) -> bool:
+    """Tells whether the split of a folder is kept.
+
+    All its pictures have one then, and those of defects, if there are any, are among `train`.
+    """
+    labelled = tuple(each for each in pictures if each.label)
+    has_defects = any(not means_good(each.label) for each in labelled)
+    labels_to_train_on = {each.label for each in labelled if each.split == "train"}
+    return all(each.split for each in pictures) and (not has_defects or len(labels_to_train_on) > 1)
 
 
 def discover_class_folders(root: Path, layout: str, parts: Mapping[str, bool]) -> Discovery:

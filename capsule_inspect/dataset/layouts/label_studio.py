@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from capsule_inspect.choices import PICTURE_EXTENSIONS
 from capsule_inspect.dataset.layouts.annotation_json import Part, mentions, read_document, size_of
-from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture
+from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture, find_strays
 from capsule_inspect.dataset.layouts.folders import pictures_in
 from capsule_inspect.dataset.layouts.picture_names import PictureNames
 from capsule_inspect.dataset.layouts.regions import (
@@ -83,12 +83,11 @@ class LabelStudio:
         names = PictureNames(listed)
         tasks = (task for file in _files(root) for task in _tasks(read_document(file)))
         pictures = tuple(found for task in tasks if (found := _picture(task, names)) is not None)
-        named = {each.path for each in pictures}
         return Discovery(
             root=root,
             layout=self.name,
             pictures=pictures,
-            stray_pictures=tuple(path for path in listed if path not in named),
+            stray_pictures=find_strays(listed, pictures),
         )
 
 

@@ -9,12 +9,12 @@ from typing import Final
 from capsule_inspect.choices import split_of
 from capsule_inspect.dataset.layouts.annotation_xml import Element, read_xml, root_name
 from capsule_inspect.dataset.layouts.class_masks import ClassMask, read_class_colours
-from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture
+from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture, find_strays
 from capsule_inspect.dataset.layouts.folders import (
     folders_in,
     has_pictures,
+    keeps_split,
     pictures_in,
-    trains_on_defects,
 )
 from capsule_inspect.dataset.layouts.picture_names import spell
 from capsule_inspect.dataset.layouts.regions import Region, annotate
@@ -101,13 +101,12 @@ class _Reader:
             self._picture(name, boxes.get(name), splits.get(name, []))
             for name in sorted({*boxes, *splits, *masked})
         )
-        named = {each.path for each in pictures}
         return Discovery(
             root=self._root,
             layout=layout,
             pictures=pictures,
-            stray_pictures=tuple(path for path in self._listed if path not in named),
-            is_split=all(each.split for each in pictures) and trains_on_defects(pictures),
+            stray_pictures=find_strays(self._listed, pictures),
+            is_split=keeps_split(pictures),
         )
 
     def _boxes(self) -> dict[str, Path]:

@@ -8,7 +8,7 @@ from capsule_inspect.dataset.layouts.discovery import Discovery
 from capsule_inspect.dataset.layouts.folders import (
     discover_class_folders,
     folders_in,
-    trains_on_defects,
+    keeps_split,
 )
 
 
@@ -46,4 +46,4 @@ class SplitFolders:
         pictures = tuple(
             replace(each, split=split_of(each.path.partition("/")[0])) for each in found.pictures
         )
-        return replace(found, pictures=pictures, is_split=trains_on_defects(pictures))
+        return replace(found, pictures=pictures, is_split=keeps_split(pictures))

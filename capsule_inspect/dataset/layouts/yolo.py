@@ -5,8 +5,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final, NoReturn
 
 from capsule_inspect.choices import split_of
-from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture
-from capsule_inspect.dataset.layouts.folders import pictures_in, trains_on_defects
+from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture, find_strays
+from capsule_inspect.dataset.layouts.folders import keeps_split, pictures_in
 from capsule_inspect.dataset.layouts.regions import (
     Region,
     annotate,
@@ -77,15 +77,14 @@ class YoloText:
                     f"No picture of the split `{split}` of '{file}' has a text file, such as "
                     f"'{_text_of(own[0])}'. Put them there, or take the split out of that file."
                 )
-        named = {each.path for each in pictures}
-        used = {_text_of(path).as_posix() for path in named}
+        used = {_text_of(each.path).as_posix() for each in pictures}
         return Discovery(
             root=root,
             layout=self.name,
             pictures=pictures,
             stray_masks=tuple(text for text in _texts(root) if text not in used),
-            stray_pictures=tuple(path for path in listed if path not in named),
-            is_split=trains_on_defects(pictures),
+            stray_pictures=find_strays(listed, pictures),
+            is_split=keeps_split(pictures),
         )
 
 

@@ -180,6 +180,14 @@ def test_a_run_that_ended_before_it_wrote_anything_is_no_obstacle(tmp_path, how)
         assert sorted(file.name for file in tmp_path.iterdir()) == [".lock", "run.json"]
 
 
+def test_overwriting_removes_the_list_of_what_a_watch_removed(folder):
+    folder.removed.write_text("file\noverlays/a.png\n")
+    with open_results(folder.path, SETTINGS, "resume"):
+        assert folder.removed.exists()
+    with open_results(folder.path, SETTINGS, "overwrite"):
+        assert not folder.removed.exists()
+
+
 def test_overwriting_removes_the_run_and_nothing_else(folder):
     with open_results(folder.path, replace(SETTINGS, threshold=0.4), "overwrite"):
         assert not folder.records.exists()

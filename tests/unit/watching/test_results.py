@@ -2,7 +2,7 @@ import pytest
 
 from capsule_inspect.errors import UsageError
 from capsule_inspect.inference.batch import run_settings
-from capsule_inspect.inference.digests import Chain, PictureDigests
+from capsule_inspect.inference.digests import PictureDigests
 from capsule_inspect.inference.inspect_picture import InspectOptions, inspect_picture
 from capsule_inspect.inference.inspector import load
 from capsule_inspect.inference.results_folder import open_results
@@ -100,7 +100,7 @@ def test_a_results_folder_that_was_exchanged_is_not_filled_anew(opened, inspecte
 
 
 def test_no_two_pictures_share_the_name_of_their_results():
-    names = ResultNames("png", Chain((), ("",), (0,)))
+    names = ResultNames("png", ())
     chosen = [
         names.choose("a.png", "in/a.png", 0),
         names.choose("A.png", "in/A.png", 0),
@@ -113,5 +113,5 @@ def test_no_two_pictures_share_the_name_of_their_results():
     assert all("/" not in name for name in chosen)
     assert names.choose("A.png", "in/A.png", 0) == chosen[1]  # the same try again
     digests = PictureDigests("in/b.png", "", "", "overlays/B.png.png", "", "", "")
-    later = ResultNames("png", Chain((digests,), ("", ""), (0, 0)))
+    later = ResultNames("png", (digests,))
     assert later.choose("b.png", "in/x/b.png", 0) != "b.png"

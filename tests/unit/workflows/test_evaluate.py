@@ -67,6 +67,20 @@ def test_metrics_are_means_over_seeds_and_the_confusion_matrix_is_summed(stored,
     assert "sd over seeds" in out
     assert "decided class (columns), summed over 2 seeds" in out
     assert "good 2 · · crack 1 1 ·" in out
+    assert "Threshold 0.5, the same for every network. By class" in out
+
+
+def test_the_thresholds_of_several_networks_are_said(stored, invoke):
+    text = stored.read_text(encoding="utf-8")
+    first, *rows = text.splitlines()
+    place = first.split(",").index("threshold")
+    cells = [row.split(",") for row in rows]
+    for row, threshold in zip(cells, ("0.4", "0.25", "0.4", "0.31"), strict=True):
+        row[place] = threshold
+    lines = [first, *(",".join(row) for row in cells)]
+    stored.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    out = " ".join(invoke("evaluate", stored).out.split())
+    assert "Thresholds from 0.25 to 0.4, that of each network chosen on the other folds." in out
 
 
 pytest.importorskip("sklearn", reason="evaluate needs the train extra")

@@ -1,6 +1,9 @@
+import hashlib
 import json
+import os
 from collections import Counter
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +11,7 @@ import pytest
 from recorder import Recorder
 
 from capsule_inspect.cli.console import Terminal
-from capsule_inspect.cli.export_tflite import show_file
+from capsule_inspect.cli.export_tflite import show_file, showing_refusals
 from capsule_inspect.dataset.data_set import DataSet, write_dataset
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.errors import DataError, ModelFileError, UsageError
@@ -110,17 +113,42 @@ def test_what_is_forced_is_written_and_complained_of(data, converted, capfd):
     show_file(Terminal(), exported)
     said = capfd.readouterr()
     assert "3 pictures, network against" in said.out
-    assert "33.33%" in said.out  # only the good one is labelled alike
+    lines = [line.split() for line in said.out.splitlines()]
+    # Only the good one is labelled alike.
+    assert ["same", "label", "33.33%", "at", "least", "98.00%"] in lines
     assert "Measured on the test split, unseen in training: 3 pictures" in said.out
     assert "Written anyway (--force)." in said.err
     assert f"Wrote {converted.out} (" in said.err
+    assert "Replaces" not in said.err
     assert converted.out.is_file()
+
+
+def test_the_file_that_is_replaced_is_named(data, converted, capfd):
+    converted.out.write_bytes(b"older")
+    written = datetime(2026, 3, 29, 14, 5).astimezone()
+    os.utime(converted.out, (written.timestamp(),) * 2)
+    exported = write_export(converted, data, POINT, ExportSettings(), force=True)
+    show_file(Terminal(), exported)
+    sha256 = hashlib.sha256(b"older").hexdigest()
+    said = " ".join(capfd.readouterr().err.split())
+    assert f"Replaces the file of 2026-03-29 14:05, sha256 {sha256}. Wrote" in said
+    assert read_bundle(converted.out).metadata.operating_point == POINT
 
 
 def test_what_is_not_forced_is_refused(data, converted, capfd):
     with pytest.raises(ModelFileError, match=r"33\.3% of 3 pictures"):
         write_export(converted, data, POINT, ExportSettings(), force=False)
     assert capfd.readouterr().out == ""
+    assert not converted.out.exists()
+
+
+def test_the_comparison_that_refuses_a_file_is_shown_with_its_limits(data, converted, capfd):
+    limits = ExportSettings(min_agreement=0.5)
+    with pytest.raises(ModelFileError), showing_refusals(Terminal()):
+        write_export(converted, data, POINT, limits, force=False)
+    said = capfd.readouterr().out
+    assert "3 pictures, network against" in said
+    assert ["same", "label", "33.33%", "at", "least", "50.00%"] in map(str.split, said.splitlines())
     assert not converted.out.exists()
 
 
