@@ -124,11 +124,11 @@ def fit_region_classifier(
         capsules: The views of each defective capsule.
         shrinkage: Share of the identity in the covariance, in (0, 1].
     """
-    pool = _pooling(network, on_features)
+    pool = pooling(network, on_features)
     rows, classes, groups = [], [], []
     for group, views in enumerate(capsules):
         examples = list(views)
-        rows.append(_pool_all(pool, examples))
+        rows.append(pool_all(pool, examples))
         classes += [example.label - 1 for example in examples]
         groups += [group] * len(examples)
     features = np.concatenate(rows)
@@ -140,10 +140,12 @@ def fit_region_classifier(
     found = fit(features, labels)
     factor = soften(features, labels, np.array(groups), fit)
     softened = Discriminant(factor * found.weights, factor * found.biases)
-    _write(network, _among(softened, present, network.get_layer(REGION).output.shape[-1]))
+    write_discriminant(
+        network, REGION, among(softened, present, network.get_layer(REGION).output.shape[-1])
+    )
 
 
-def _among(classifier: Discriminant, present: NDArray[np.intp], count: int) -> Discriminant:
+def among(classifier: Discriminant, present: NDArray[np.intp], count: int) -> Discriminant:
     """Returns a classifier of more classes, of which those that it has not seen never win.
 
     Such a class has the mean score of the others, which is at most the highest, less a margin.
@@ -162,8 +164,13 @@ def _among(classifier: Discriminant, present: NDArray[np.intp], count: int) -> D
 _MARGIN: Final = 30.0
 
 
-def _pooling(network: keras.Model, on_features: bool) -> keras.Model:
-    """Returns a model from windows or features to the pooled features, [B, channels]."""
+def pooling(network: keras.Model, on_features: bool) -> keras.Model:
+    """Returns a model from windows or features to the pooled features, [B, channels].
+
+    Args:
+        network: The network, with the head `region`.
+        on_features: Whether the model takes features of the encoder, not windows.
+    """
     inputs = list(encoder_features(network)) if on_features else network.input
     names = {layer.name for layer in network.layers}
     parts = []
@@ -178,7 +185,13 @@ def _pooling(network: keras.Model, on_features: bool) -> keras.Model:
     return keras.Model(inputs, layers.Concatenate(name="pooled")(parts))
 
 
-def _pool_all(pool: keras.Model, examples: Sequence[Example]) -> Floats:
+def pool_all(pool: keras.Model, examples: Sequence[Example]) -> Floats:
+    """Returns the pooled features of examples, float64 [n, channels].
+
+    Args:
+        pool: Made by `pooling`.
+        examples: At least one.
+    """
     pooled = []
     for start in range(0, len(examples), _BATCH):
         some = [example.inputs for example in examples[start : start + _BATCH]]
@@ -188,10 +201,17 @@ def _pool_all(pool: keras.Model, examples: Sequence[Example]) -> Floats:
     return np.concatenate(pooled)
 
 
-def _write(network: keras.Model, classifier: Discriminant) -> None:
+def write_discriminant(network: keras.Model, begin: str, classifier: Discriminant) -> None:
+    """Writes a classifier of pooled features into convolutions that score each place.
+
+    Args:
+        network: The network.
+        begin: What the names of the convolutions begin with.
+        classifier: The classifier.
+    """
     start = 0
     for stride in REGION_STRIDES:
-        layer = network.get_layer(region_layer(stride))
+        layer = network.get_layer(region_layer(stride, begin))
         channels = layer.kernel.shape[2]
         kernel = classifier.weights[start : start + channels][None, None]
         start += channels
