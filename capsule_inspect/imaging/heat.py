@@ -11,11 +11,11 @@ from capsule_inspect.imaging.captions import Caption, draw_caption, make_caption
 from capsule_inspect.imaging.picture import Picture
 
 _LEGEND = "hint: what decided, not a mask"
-_MOST_OPAQUE = 0.6
+_MOST_OPAQUE = 0.5
 """The share of the colour at the highest place; elsewhere it is in proportion to the level."""
-_RAMP = ((255, 225, 60), (245, 110, 20), (165, 0, 95))
+_RAMP = ((255, 225, 60), (250, 120, 10), (215, 0, 95))
 """The colours of the lowest level, of the middle and of the highest, RGB; between, they are mixed.
-Darker and redder is more, for eyes that cannot tell red from green, too."""
+They darken from low to high, for eyes that cannot tell red from green."""
 _ROWS = 256
 """Rows that are coloured at once: of a large picture, all of them would take much memory."""
 
@@ -69,8 +69,8 @@ def draw_legend(drawn: Picture, costs: NDArray[np.int16], unit: float) -> None:
 def _draw_strip(drawn: Picture, legend: Caption, corner: tuple[int, int]) -> None:
     """Draws the colours, from low to high, below the text."""
     x, y = corner
-    width, height = legend.width - 2 * legend.pad, max(2, legend.pad // 3)
-    top = y + legend.pad + legend.text_height + max(1, legend.pad // 2)
+    width, height = legend.width - 2 * legend.pad, max(3, legend.pad // 2)
+    top = y + legend.pad + legend.text_height + max(1, legend.pad // 4)
     strip = drawn[top : top + height, x + legend.pad : x + legend.pad + width]
     levels = np.linspace(0, 1, strip.shape[1], dtype=np.float32)
     strip[:] = np.rint(colours_of(levels)).astype(np.uint8)

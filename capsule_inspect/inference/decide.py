@@ -91,8 +91,8 @@ def decide(
     elif outputs.mask_logits is not None:
         region = Region.of(defect_map(outputs.mask_logits, crop, shape) >= point.mask_threshold)
     hint = None
-    if outputs.hint_logits is not None and label != GOOD:
-        hint = Hint.of(outputs.hint_logits, crop, shape)
+    if outputs.hint is not None and label != GOOD:
+        hint = Hint.of(outputs.hint, crop, shape)
     return Decision(label, confidence, defect_score, probabilities, region, hint)
 
 

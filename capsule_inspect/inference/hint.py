@@ -24,17 +24,15 @@ class Hint:
     shape: tuple[int, int]
 
     @classmethod
-    def of(
-        cls, hint_logits: NDArray[np.float32], crop: Crop, shape: tuple[int, int]
-    ) -> "Hint | None":
+    def of(cls, hint: NDArray[np.float32], crop: Crop, shape: tuple[int, int]) -> "Hint | None":
         """Makes a hint of a network's output; None if all places speak alike.
 
         Args:
-            hint_logits: float32 [h, w, 1].
+            hint: float32 [h, w, 1].
             crop: Where the window lies in its picture.
             shape: Height and width of the picture.
         """
-        scores = hint_logits[..., 0].astype(np.float64)
+        scores = hint[..., 0].astype(np.float64)
         above = np.maximum(scores - scores.mean(), 0)
         highest = float(above.max())
         if not highest > _LEAST:

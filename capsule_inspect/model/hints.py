@@ -2,21 +2,23 @@
 
 1 x 1 convolutions score the features that the head `region` tells the classes from, each defect
 class against good. They come of a linear discriminant analysis of the features' means over the
-window, so the mean over all places of a class's scores is that class's score for the whole window:
-each place gives its share (Zhou et al., "Learning Deep Features for Discriminative Localization",
-CVPR 2016, with a closed form instead of gradients). The hint is the highest score of a place.
+window, so the mean over all places of a class's scores is that class's score for the whole window,
+and each place tells its share (Zhou et al., "Learning Deep Features for Discriminative
+Localization", CVPR 2016, with a closed form instead of gradients).
+
+Of good pictures, too, some places speak for a defect more than others: an edge, a print. So each
+place counts from the mean that it has there, in the standard deviations of good pictures, after
+PaDiM (Defard et al., ICPR Workshops 2020). The hint is the highest of a place's scores.
 """
 
-from typing import Final
-
 import keras
-from keras import ops
+from keras import layers, ops
 
 from capsule_inspect.model.heads import REGION_STRIDES, class_maps, region_layer
-from capsule_inspect.modelfile.runtime import HINT_LOGITS, LOGITS, MASK_LOGITS
+from capsule_inspect.modelfile.runtime import HINT, MASK_LOGITS
 
-HINT: Final = "hint"
-"""What the names of the layers begin with."""
+HINT_PLACES = "hint_places"
+"""Name of the batch norm that holds the means and the variances of each place and class."""
 
 
 def needs_hints(network: keras.Model) -> bool:
@@ -25,17 +27,25 @@ def needs_hints(network: keras.Model) -> bool:
     return region_layer(REGION_STRIDES[0]) in names and MASK_LOGITS not in network.output
 
 
-def with_hints(network: keras.Model) -> keras.Model:
+def with_hints(network: keras.Model, count: int) -> keras.Model:
     """Returns a network that gives hints beside its own outputs; they are 0 until they are fitted.
 
     Args:
         network: One that `needs_hints`. Its layers are shared.
+        count: Number of defect classes that there is something to say of.
 
     Returns:
-        A model whose dict of outputs also has `hint_logits`, [B, H / 16, W / 16, 1]: how much each
-        place speaks for a defect, as log odds.
+        A model whose dict of outputs also has `hint`, [B, H / 16, W / 16, 1]: how much more a place
+        speaks for a defect than it does in good pictures, in their standard deviations.
     """
     features = [network.get_layer(region_layer(stride)).input for stride in REGION_STRIDES]
-    scores = class_maps(features, network.output[LOGITS].shape[-1] - 1, HINT)
-    hints = ops.max(scores, axis=-1, keepdims=True)
-    return keras.Model(network.input, {**network.output, HINT_LOGITS: hints}, name=network.name)
+    scores = class_maps(features, count, HINT)
+    _, height, width, _ = scores.shape
+    flat = layers.Reshape((height * width * count,), name="hint_flat")(scores)
+    # The one layer with a value of its own for each place that int8 runtimes know how to compute.
+    norm = layers.BatchNormalization(
+        center=False, scale=False, epsilon=0.0, trainable=False, name=HINT_PLACES
+    )
+    apart = layers.Reshape((height, width, count), name="hint_apart")(norm(flat))
+    hint = ops.max(apart, axis=-1, keepdims=True)
+    return keras.Model(network.input, {**network.output, HINT: hint}, name=network.name)

@@ -128,7 +128,7 @@ def fit_region_classifier(
     rows, classes, groups = [], [], []
     for group, views in enumerate(capsules):
         examples = list(views)
-        rows.append(pool_all(pool, examples))
+        rows.append(run_on(pool, examples))
         classes += [example.label - 1 for example in examples]
         groups += [group] * len(examples)
     features = np.concatenate(rows)
@@ -141,11 +141,11 @@ def fit_region_classifier(
     factor = soften(features, labels, np.array(groups), fit)
     softened = Discriminant(factor * found.weights, factor * found.biases)
     write_discriminant(
-        network, REGION, among(softened, present, network.get_layer(REGION).output.shape[-1])
+        network, REGION, _among(softened, present, network.get_layer(REGION).output.shape[-1])
     )
 
 
-def among(classifier: Discriminant, present: NDArray[np.intp], count: int) -> Discriminant:
+def _among(classifier: Discriminant, present: NDArray[np.intp], count: int) -> Discriminant:
     """Returns a classifier of more classes, of which those that it has not seen never win.
 
     Such a class has the mean score of the others, which is at most the highest, less a margin.
@@ -171,7 +171,6 @@ def pooling(network: keras.Model, on_features: bool) -> keras.Model:
         network: The network, with the head `region`.
         on_features: Whether the model takes features of the encoder, not windows.
     """
-    inputs = list(encoder_features(network)) if on_features else network.input
     names = {layer.name for layer in network.layers}
     parts = []
     for stride in REGION_STRIDES:
@@ -182,23 +181,28 @@ def pooling(network: keras.Model, on_features: bool) -> keras.Model:
             parts.append(weighted_mean(x, network.get_layer(ATTENTION).output, name))
         else:
             parts.append(layers.GlobalAveragePooling2D(name=name)(x))
-    return keras.Model(inputs, layers.Concatenate(name="pooled")(parts))
+    return part_of(network, on_features, layers.Concatenate(name="pooled")(parts))
 
 
-def pool_all(pool: keras.Model, examples: Sequence[Example]) -> Floats:
-    """Returns the pooled features of examples, float64 [n, channels].
+def part_of(network: keras.Model, on_features: bool, output: keras.KerasTensor) -> keras.Model:
+    """Returns the model from windows, or from features of the encoder, to a tensor of a network."""
+    return keras.Model(list(encoder_features(network)) if on_features else network.input, output)
+
+
+def run_on(model: keras.Model, examples: Sequence[Example]) -> Floats:
+    """Returns what a model gives for examples, float64 [n, ...].
 
     Args:
-        pool: Made by `pooling`.
+        model: Takes what the examples hold, such as the model that `pooling` returns.
         examples: At least one.
     """
-    pooled = []
+    outputs = []
     for start in range(0, len(examples), _BATCH):
         some = [example.inputs for example in examples[start : start + _BATCH]]
         levels = [np.stack(level) for level in zip(*some, strict=True)]
         inputs = levels if len(levels) > 1 else levels[0]
-        pooled.append(np.asarray(pool(inputs, training=False), np.float64))
-    return np.concatenate(pooled)
+        outputs.append(np.asarray(model(inputs, training=False), np.float64))
+    return np.concatenate(outputs)
 
 
 def write_discriminant(network: keras.Model, begin: str, classifier: Discriminant) -> None:

@@ -38,7 +38,7 @@ from capsule_inspect.inference.inspector import LoadedInspector, load
 from capsule_inspect.inference.parts import Part, Share, hash_list
 from capsule_inspect.inference.records import Record
 from capsule_inspect.inference.results_folder import OpenResults, check_results, open_results
-from capsule_inspect.modelfile.runtime import HINT_LOGITS
+from capsule_inspect.modelfile.runtime import HINT
 from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.runs.run_folder import input_name, new_run_folder
 from capsule_inspect.text import counted
@@ -268,4 +268,4 @@ def _write_report(
 def _gives_hints(inspector: LoadedInspector) -> bool:
     """Tells whether overlays show hints; a file that gives them has a known answer."""
     answer = inspector.metadata.known_answer
-    return answer is not None and any(each.name == HINT_LOGITS for each in answer.outputs)
+    return answer is not None and any(each.name == HINT for each in answer.outputs)
