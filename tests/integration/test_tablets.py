@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
+import capsule_inspect
+
 EXAMPLE = Path(__file__).parents[2] / "examples/tablets"
 CLASSES = ("chipped", "cracked", "good", "stained")
 SEGMENTATION = {"dice", "iou", "dice_all", "iou_all", "pixel_auroc", "aupro", "pixel_f1"}
@@ -64,6 +66,33 @@ def test_without_masks_nothing_is_said_of_pixels(out: Path) -> None:
     for column in ("mask", "defect_area_px", "defect_area_pct"):
         assert {row[column] for row in rows} == {""}
     assert {row["label"] for row in rows} == set(CLASSES)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="the example is a shell script")
+def test_the_hint_is_highest_on_the_defect_though_no_mask_was_shown(
+    out: Path, tmp_path: Path
+) -> None:
+    run(sys.executable, EXAMPLE / "draw_tablets.py", tmp_path, "--count", 120, "--masks")
+    inspector = capsule_inspect.load(out / "tablets.tflite")
+    with (out / "data/manifest.csv").open(encoding="utf-8") as file:
+        unseen = [row["path"] for row in csv.DictReader(file) if row["split"] == "test"]
+    hits, chances = [], []
+    for path in unseen:
+        data = (tmp_path / path).read_bytes()
+        assert data == (out / "pictures" / path).read_bytes()
+        (finding,) = inspector.inspect_bytes(data)
+        assert (finding.hint is not None) == finding.is_defect
+        stored = tmp_path / "masks" / path
+        if finding.hint is not None and stored.exists():
+            truth = cv2.imdecode(np.frombuffer(stored.read_bytes(), np.uint8), 0)
+            # A place is 29 pixels wide.
+            near = cv2.dilate(truth, np.ones((29, 29), np.uint8)) > 0
+            hits.append(near[np.unravel_index(finding.hint.argmax(), near.shape)])
+            chances.append(near.mean())
+    assert len(hits) >= 15
+    assert np.mean(chances) < 0.2
+    assert np.mean(hits) > 0.7
 
 
 def test_tablets_are_drawn_into_a_folder_per_class(tmp_path: Path) -> None:

@@ -13,15 +13,15 @@ def blank(height: int = 400, width: int = 600) -> np.ndarray:
     return np.full((height, width, 3), GREY, np.uint8)
 
 
-def heat_at(rows: slice, columns: slice, shape=(400, 600)) -> np.ndarray:
-    hint = np.zeros(shape, np.float32)
+def heat_at(rows: slice, columns: slice) -> np.ndarray:
+    hint = np.zeros((400, 600), np.float32)
     hint[rows, columns] = 1
     return hint
 
 
-def hinted(hint, label="crack") -> Annotation:
-    box = CapsuleBox(300.0, 200.0, 600.0, 400.0, 0.0, 240_000.0)
-    return Annotation(box, label, 0.9, True, None, hint)
+def hinted(hint, height: int = 400, width: int = 600) -> Annotation:
+    box = CapsuleBox(width / 2, height / 2, width, height, 0.0, width * height)
+    return Annotation(box, "crack", 0.9, True, None, hint)
 
 
 def test_colours_are_mixed_between_yellow_orange_and_magenta():
@@ -83,10 +83,7 @@ def test_caption_and_legend_keep_off_the_strongest_places(bottom):
 
 @pytest.mark.parametrize("side", [1, 9, 40])
 def test_no_picture_is_too_small(side):
-    hint = np.ones((side, side), np.float32)
-    capsule = Annotation(CapsuleBox(side / 2, side / 2, side, side, 0, side), "x", 1, True, None)
-    drawn = draw_overlay(
-        np.zeros((side, side, 3), np.uint8),
-        [Annotation(capsule.box, "x", 1.0, True, None, hint)],
-    )
+    capsule = hinted(np.ones((side, side), np.float32), side, side)
+    drawn = draw_overlay(np.zeros((side, side, 3), np.uint8), [capsule])
     assert drawn.shape == (side, side, 3)
+    assert drawn.any()
