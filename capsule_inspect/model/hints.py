@@ -12,7 +12,7 @@ PaDiM (Defard et al., ICPR Workshops 2020). The hint is the highest of a place's
 """
 
 import keras
-from keras import layers, ops
+from keras import layers
 
 from capsule_inspect.model.heads import REGION_STRIDES, class_maps, region_layer
 from capsule_inspect.modelfile.runtime import HINT, MASK_LOGITS
@@ -46,6 +46,8 @@ def with_hints(network: keras.Model, count: int) -> keras.Model:
     norm = layers.BatchNormalization(
         center=False, scale=False, epsilon=0.0, trainable=False, name=HINT_PLACES
     )
-    apart = layers.Reshape((height, width, count), name="hint_apart")(norm(flat))
-    hint = ops.max(apart, axis=-1, keepdims=True)
+    apart = layers.Reshape((height * width, count, 1), name="hint_apart")(norm(flat))
+    # A layer, since an operation's own name could be that of one of a loaded network.
+    highest = layers.MaxPooling2D((1, count), name="hint_highest")(apart)
+    hint = layers.Reshape((height, width, 1), name="hint_map")(highest)
     return keras.Model(network.input, {**network.output, HINT: hint}, name=network.name)

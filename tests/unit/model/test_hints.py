@@ -33,6 +33,17 @@ def test_before_they_are_fitted_hints_say_nothing_and_the_rest_is_as_it_was(netw
     assert np.array_equal(found["logits"], before["logits"])
 
 
+def test_a_network_that_was_loaded_gets_hints_and_is_loaded_with_them(network, tmp_path):
+    network.save(tmp_path / "a.keras")
+    keras.backend.clear_session()
+    loaded = keras.saving.load_model(tmp_path / "a.keras", safe_mode=True)
+    hinting = with_hints(loaded, CLASSES)
+    hinting.get_layer(region_layer(32, "hint")).bias.assign([1.0, 5.0, 2.0])
+    hinting.save(tmp_path / "b.keras")
+    again = keras.saving.load_model(tmp_path / "b.keras", safe_mode=True)
+    assert outputs(again, pictures())["hint"] == pytest.approx(5)
+
+
 def test_a_hint_is_the_highest_score_of_a_place_in_deviations_from_its_mean(network):
     hinting, random = with_hints(network, CLASSES), np.random.default_rng(1)
     kernels = {}
