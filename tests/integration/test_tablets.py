@@ -92,6 +92,23 @@ def test_the_hint_is_highest_on_the_defect_though_no_mask_was_shown(out: Path) -
     assert np.mean(hits) > 0.7
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="the example is a shell script")
+def test_report_and_overlay_call_it_a_hint_and_there_is_no_mask(out: Path, tmp_path: Path) -> None:
+    picture = sorted((out / "pictures/stained").iterdir())[0]
+    done = capsule_inspect.predict(
+        picture, model=out / "tablets.tflite", out=tmp_path / "r", masks=True, report=True
+    )
+    assert "Colours on a defect are a hint" in done.report.read_text(encoding="utf-8")
+    with done.predictions.open(encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["label"] != "good", row["mask"], row["defect_area_px"]) == (True, "", "")
+    assert "There is no mask" in row["warning"]
+    drawn = cv2.imread(str(tmp_path / "r" / row["overlay"])).astype(int)
+    changed = np.abs(drawn - cv2.imread(str(picture))).max(axis=2) > 30
+    assert 0.02 < changed.mean() < 0.6
+
+
 def test_tablets_are_drawn_into_a_folder_per_class(tmp_path: Path) -> None:
     for name in ("one", "again"):
         run(
