@@ -32,6 +32,10 @@ class Drawable(Protocol):
     def mask(self) -> NDArray[np.bool_] | None:
         """The defect's pixels, bool [H, W]; None where nothing is known about them."""
 
+    @property
+    def hint(self) -> NDArray[np.float32] | None:
+        """What speaks for a defect, float32 [H, W], from 0 to 1; None where there is no hint."""
+
 
 @dataclass(frozen=True)
 class Annotation:
@@ -45,6 +49,7 @@ class Annotation:
     confidence: float | None
     is_defect: bool
     mask: NDArray[np.bool_] | None
+    hint: NDArray[np.float32] | None = None
 
 
 Colour: TypeAlias = tuple[int, int, int]

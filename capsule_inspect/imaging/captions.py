@@ -148,6 +148,23 @@ def place_caption(
     return x, y
 
 
+def place_note(note: Caption, costs: NDArray[np.int16]) -> tuple[int, int]:
+    """Places a caption of the whole picture in the corner where it covers the least.
+
+    Args:
+        note: What to place.
+        costs: int16 [H, W], the cost of covering each pixel; raised where the caption goes.
+
+    Returns:
+        x and y of its top left pixel.
+    """
+    right, bottom = max(0, costs.shape[1] - note.width), max(0, costs.shape[0] - note.height)
+    corners = [(0, bottom), (right, bottom), (0, 0), (right, 0)]
+    x, y = min(corners, key=lambda spot: _cost(note, spot, costs))
+    costs[y : y + note.height, x : x + note.width] += _COST_OF_CAPTION
+    return x, y
+
+
 def _spots(
     caption: Caption, outline: NDArray[np.float64], shape: tuple[int, ...], gap: int
 ) -> list[tuple[int, int]]:

@@ -22,6 +22,7 @@ from capsule_inspect.imaging.captions import (
     spell_label,
 )
 from capsule_inspect.imaging.find_capsules import CapsuleBox
+from capsule_inspect.imaging.heat import draw_heat, draw_legend
 from capsule_inspect.imaging.picture import Picture
 
 _Points = NDArray[np.float64]
@@ -44,7 +45,8 @@ def draw_overlay(picture: Picture, capsules: Sequence[Drawable]) -> Picture:
     """Draws the findings on a picture: boxes, defects and captions.
 
     A defect's contour runs just outside its pixels and hides none of them. Captions avoid defects
-    wherever the picture has room elsewhere. Without any capsule, a note says so.
+    wherever the picture has room elsewhere. Without any capsule, a note says so. A hint is drawn as
+    a heat map, with a legend that says that it is no mask.
 
     Args:
         picture: uint8 RGB, [H, W, 3]; stays as it is.
@@ -60,20 +62,37 @@ def draw_overlay(picture: Picture, capsules: Sequence[Drawable]) -> Picture:
         note = make_caption("no capsule found", width, unit)
         draw_caption(drawn, note, (note.pad, note.pad), NOTE_COLOUR)
         return drawn
+    # One map after another: on a large picture each takes much memory.
+    has_hint = False
+    for capsule in capsules:
+        hint = capsule.hint
+        if hint is not None:
+            draw_heat(drawn, hint)
+            has_hint = True
     outlines = [_outline(capsule.box, unit) for capsule in capsules]
     for capsule, outline in zip(capsules, outlines, strict=True):
         _draw_lines(drawn, [outline], _colour(capsule), _thickness(0.75 * _LINE * unit))
-    # One mask after another: on a large picture each takes much memory.
     for capsule in capsules:
         mask = capsule.mask
         if mask is not None and mask.any():
             _draw_defect(drawn, mask, unit)
-    costs = cover_costs((height, width), outlines, (capsule.mask for capsule in capsules))
+    costs = cover_costs((height, width), outlines, map(_not_to_hide, capsules))
     for capsule, outline in zip(capsules, outlines, strict=True):
         caption = make_caption(_text(capsule), width, unit)
         corner = place_caption(caption, outline, costs, round(_CAPTION_GAP * unit))
         draw_caption(drawn, caption, corner, _colour(capsule))
+    if has_hint:
+        draw_legend(drawn, costs, unit)
     return drawn
+
+
+_STRONG = 0.5
+"""From this level on, captions keep off a hint as they do off a defect."""
+
+
+def _not_to_hide(capsule: Drawable) -> NDArray[np.bool_] | None:
+    hint = capsule.hint
+    return capsule.mask if hint is None else np.asarray(hint >= _STRONG)
 
 
 _LIKELY = 0.5

@@ -9,6 +9,7 @@ from capsule_inspect.choices import GOOD
 from capsule_inspect.errors import UsageError
 from capsule_inspect.imaging.crop import Crop
 from capsule_inspect.imaging.region import Region
+from capsule_inspect.inference.hint import Hint
 from capsule_inspect.modelfile.metadata import OperatingPoint
 from capsule_inspect.modelfile.runtime import Outputs
 from capsule_inspect.text import as_written
@@ -26,6 +27,8 @@ class Decision:
         probabilities: float64 [classes], summing to 1.
         region: The defect's pixels at native resolution, none for a capsule labelled good; None for
             a model without a mask head.
+        hint: What speaks for the defect, of a model without a mask head that gives hints; None for
+            any other, and for a capsule labelled good.
     """
 
     label: str
@@ -33,6 +36,7 @@ class Decision:
     defect_score: float
     probabilities: NDArray[np.float64]
     region: Region | None
+    hint: Hint | None = None
 
     @property
     def mask(self) -> NDArray[np.bool_] | None:
@@ -71,7 +75,7 @@ def decide(
         point: Temperature and thresholds.
 
     Returns:
-        The label, the probabilities, and the region of the defect.
+        The label, the probabilities, and the region of the defect, or a hint where it is.
     """
     scaled = outputs.logits.astype(np.float64) / point.temperature
     probabilities = np.asarray(softmax(scaled), np.float64)
@@ -86,7 +90,10 @@ def decide(
         region = Region(shape, 0, 0, np.zeros((0, 0), np.bool_))
     elif outputs.mask_logits is not None:
         region = Region.of(defect_map(outputs.mask_logits, crop, shape) >= point.mask_threshold)
-    return Decision(label, confidence, defect_score, probabilities, region)
+    hint = None
+    if outputs.hint is not None and label != GOOD:
+        hint = Hint.of(outputs.hint, crop, shape)
+    return Decision(label, confidence, defect_score, probabilities, region, hint)
 
 
 def defect_map(

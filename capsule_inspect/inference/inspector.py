@@ -76,6 +76,11 @@ class Finding:
         """The defect's pixels, bool [H, W], native size; None for a model without masks."""
         return self.decision.mask
 
+    @property
+    def hint(self) -> NDArray[np.float32] | None:
+        """What speaks for the defect, float32 [H, W], from 0 to 1; None where there is no hint."""
+        return None if self.decision.hint is None else self.decision.hint.map()
+
 
 @dataclass(frozen=True)
 class Inspector:

@@ -65,7 +65,7 @@ def region_head(
     `training.region_classifier` sets them by linear discriminant analysis once the mask is learned.
     Until then, all are 0.
     """
-    scores = _class_maps(members[0], class_count - 1)
+    scores = class_maps(members[0].normalized[1:], class_count - 1, REGION)
     masks = [member.mask_logits for member in members if member.mask_logits is not None]
     if not masks:
         defects = layers.GlobalAveragePooling2D(name=REGION)(scores)
@@ -162,25 +162,37 @@ REGION = "head_region"
 """Name of the layer whose output is the score of each defect class."""
 
 
-def region_layer(stride: int) -> str:
-    """Returns the name of the convolution of `region_head` on features at a stride."""
-    return f"{REGION}_{stride}_conv"
+def region_layer(stride: int, begin: str = REGION) -> str:
+    """Returns the name of the convolution of `region_head` on features at a stride.
+
+    Args:
+        stride: One of `REGION_STRIDES`.
+        begin: What the names of its layers begin with.
+    """
+    return f"{begin}_{stride}_conv"
 
 
-def _class_maps(inputs: HeadInputs, count: int) -> keras.KerasTensor:
-    """Returns a score for each defect class at each place, [B, H / 16, W / 16, count]."""
+def class_maps(features: Sequence[keras.KerasTensor], count: int, begin: str) -> keras.KerasTensor:
+    """Returns a score for each defect class at each place, [B, H / 16, W / 16, count].
+
+    Args:
+        features: Normalized features at `REGION_STRIDES`.
+        count: Number of defect classes.
+        begin: What the names of the layers begin with.
+    """
     scores = []
-    for stride, features in zip(REGION_STRIDES, inputs.normalized[1:], strict=True):
+    for stride, level in zip(REGION_STRIDES, features, strict=True):
+        name = region_layer(stride, begin)
         x = layers.Conv2D(
             count,
             1,
             use_bias=stride == 32,
             kernel_initializer="zeros",
             trainable=False,
-            name=region_layer(stride),
-        )(features)
-        scores.append(to_stride16(x, stride, f"{region_layer(stride)}_at_16"))
-    return layers.Add(name="head_region_sum")(scores)
+            name=name,
+        )(level)
+        scores.append(to_stride16(x, stride, f"{name}_at_16"))
+    return layers.Add(name=f"{begin}_sum")(scores)
 
 
 def to_stride16(x: keras.KerasTensor, stride: int, name: str) -> keras.KerasTensor:

@@ -95,6 +95,7 @@ IMAGE = "image"
 """The name of every network's input."""
 
 LOGITS, MASK_LOGITS, FEATURES = "logits", "mask_logits", "features"
+HINT = "hint"
 """The names of a network's outputs; only the first is required."""
 
 
@@ -107,11 +108,14 @@ class Outputs:
         mask_logits: float32 [h, w, classes], background first; None without a mask head.
         features: float32 [channels], means of the encoder's coarsest features; None if the network
             has no such output.
+        hint: float32 [h, w, 1], how much each place speaks for a defect, in a network
+            without a mask head; None if it has no such output.
     """
 
     logits: NDArray[np.float32]
     mask_logits: NDArray[np.float32] | None
     features: NDArray[np.float32] | None = None
+    hint: NDArray[np.float32] | None = None
 
     @classmethod
     def of(cls, results: Mapping[str, NDArray[Any]]) -> "Outputs":
@@ -121,11 +125,17 @@ class Outputs:
             results: Arrays [1, ...] by the name of the output.
         """
         only = {name: np.asarray(batch[0], np.float32) for name, batch in results.items()}
-        return cls(only[LOGITS], only.get(MASK_LOGITS), only.get(FEATURES))
+        rest = (only.get(name) for name in (MASK_LOGITS, FEATURES, HINT))
+        return cls(only[LOGITS], *rest)
 
     def by_name(self) -> dict[str, NDArray[np.float32]]:
         """Returns the outputs that there are, by name."""
-        every = {LOGITS: self.logits, MASK_LOGITS: self.mask_logits, FEATURES: self.features}
+        every = {
+            LOGITS: self.logits,
+            MASK_LOGITS: self.mask_logits,
+            FEATURES: self.features,
+            HINT: self.hint,
+        }
         return {name: output for name, output in every.items() if output is not None}
 
 
@@ -310,10 +320,13 @@ def _check_interface(bundle: ModelBundle, runner: Any) -> None:
     outputs = _describe(runner.get_output_details())
     expected: dict[str, tuple[str, tuple[int | str, ...]]]
     expected = {LOGITS: ("float32", (1, classes))}
-    if MASK_LOGITS in outputs:
-        shape = outputs[MASK_LOGITS][1]
-        size = shape[1:3] if len(shape) == 4 else ("height", "width")  # any size will do
-        expected[MASK_LOGITS] = ("float32", (1, *size, classes))
+    # One of them at most: a network that tells pixels needs no hint.
+    for name, depth in ((MASK_LOGITS, classes), (HINT, 1)):
+        if name in outputs:
+            shape = outputs[name][1]
+            size = shape[1:3] if len(shape) == 4 else ("height", "width")  # any size will do
+            expected[name] = ("float32", (1, *size, depth))
+            break
     statistics = bundle.metadata.training_statistics
     if statistics is not None:
         expected[FEATURES] = ("float32", (1, len(statistics.feature_means)))

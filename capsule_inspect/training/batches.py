@@ -111,6 +111,10 @@ class Batches:
         """Returns views of each real defective capsule."""
         return [map(self._load, keys) for keys in self._sampler.views_of_defects()]
 
+    def views_of_all(self) -> list[Iterable[Example]]:
+        """Returns views of each real capsule, good or defective."""
+        return [map(self._load, keys) for keys in self._sampler.views_of_all()]
+
     def _make(self, epoch: int, index: int) -> tuple[Inputs, Targets]:
         examples = [self._load(key) for key in self._sampler.batch(epoch, index)]
         levels = tuple(np.stack(level) for level in zip(*(e.inputs for e in examples), strict=True))

@@ -17,6 +17,7 @@ from capsule_inspect.evaluation.operating_point import choose_on_split
 from capsule_inspect.files import DISK_ERRORS, hash_file, write_json
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.model.encoders.encoder import round_kernels
+from capsule_inspect.model.hints import needs_hints
 from capsule_inspect.model.keras_runner import KerasRunner
 from capsule_inspect.model.network import as_it_learns, build_network
 from capsule_inspect.modelfile.metadata import Metric, OperatingPoint
@@ -40,6 +41,7 @@ from capsule_inspect.training.callbacks import (
 )
 from capsule_inspect.training.decision import DecisionRule, write_decision
 from capsule_inspect.training.examples import Examples
+from capsule_inspect.training.hints import fit_hints
 from capsule_inspect.training.learning_curves import DrawHistory
 from capsule_inspect.training.network_files import load_network, save_best, save_network
 from capsule_inspect.training.norms import NORM_BATCHES, averaged_weights, settle_feature_norms
@@ -185,6 +187,16 @@ class Trainer:
             fit_region_classifier(
                 self.network, on_features, views, self.settings.model.head_shrinkage
             )
+
+    def finished_network(self) -> keras.Model:
+        """Returns the network with its current weights, as it is saved: without masks, with hints.
+
+        Until then it gives none: they take no part in the training.
+        """
+        if not needs_hints(self.network):
+            return self.network
+        views = self._last_learner.batches.views_of_all()
+        return fit_hints(self.network, self._is_on_features(self._stages[-1]), views)
 
     def settle_norms(self) -> None:
         """Fits the norms of a frozen encoder's features to the training views."""
@@ -367,7 +379,7 @@ def _finish(trainer: Trainer) -> tuple[Metric, ...]:
     settings, data, run = trainer.settings, trainer.data, trainer.run
     with trainer.final_weights():
         trainer.classify_regions()
-        save_network(trainer.network, run.model, compiled=False)
+        save_network(trainer.finished_network(), run.model, compiled=False)
         trainer.reporter.say("Choosing the operating point.")
         evidence = gather_evidence(data, trainer.held_out, trainer.inspector)
         point = choose_on_split(evidence, settings.threshold, "the validation split")

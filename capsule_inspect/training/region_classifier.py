@@ -124,11 +124,11 @@ def fit_region_classifier(
         capsules: The views of each defective capsule.
         shrinkage: Share of the identity in the covariance, in (0, 1].
     """
-    pool = _pooling(network, on_features)
+    pool = pooling(network, on_features)
     rows, classes, groups = [], [], []
     for group, views in enumerate(capsules):
         examples = list(views)
-        rows.append(_pool_all(pool, examples))
+        rows.append(run_on(pool, examples))
         classes += [example.label - 1 for example in examples]
         groups += [group] * len(examples)
     features = np.concatenate(rows)
@@ -140,7 +140,9 @@ def fit_region_classifier(
     found = fit(features, labels)
     factor = soften(features, labels, np.array(groups), fit)
     softened = Discriminant(factor * found.weights, factor * found.biases)
-    _write(network, _among(softened, present, network.get_layer(REGION).output.shape[-1]))
+    write_discriminant(
+        network, REGION, _among(softened, present, network.get_layer(REGION).output.shape[-1])
+    )
 
 
 def _among(classifier: Discriminant, present: NDArray[np.intp], count: int) -> Discriminant:
@@ -162,9 +164,13 @@ def _among(classifier: Discriminant, present: NDArray[np.intp], count: int) -> D
 _MARGIN: Final = 30.0
 
 
-def _pooling(network: keras.Model, on_features: bool) -> keras.Model:
-    """Returns a model from windows or features to the pooled features, [B, channels]."""
-    inputs = list(encoder_features(network)) if on_features else network.input
+def pooling(network: keras.Model, on_features: bool) -> keras.Model:
+    """Returns a model from windows or features to the pooled features, [B, channels].
+
+    Args:
+        network: The network, with the head `region`.
+        on_features: Whether the model takes features of the encoder, not windows.
+    """
     names = {layer.name for layer in network.layers}
     parts = []
     for stride in REGION_STRIDES:
@@ -175,23 +181,41 @@ def _pooling(network: keras.Model, on_features: bool) -> keras.Model:
             parts.append(weighted_mean(x, network.get_layer(ATTENTION).output, name))
         else:
             parts.append(layers.GlobalAveragePooling2D(name=name)(x))
-    return keras.Model(inputs, layers.Concatenate(name="pooled")(parts))
+    return part_of(network, on_features, layers.Concatenate(name="pooled")(parts))
 
 
-def _pool_all(pool: keras.Model, examples: Sequence[Example]) -> Floats:
-    pooled = []
+def part_of(network: keras.Model, on_features: bool, output: keras.KerasTensor) -> keras.Model:
+    """Returns the model from windows, or from features of the encoder, to a tensor of a network."""
+    return keras.Model(list(encoder_features(network)) if on_features else network.input, output)
+
+
+def run_on(model: keras.Model, examples: Sequence[Example]) -> Floats:
+    """Returns what a model gives for examples, float64 [n, ...].
+
+    Args:
+        model: Takes what the examples hold, such as the model that `pooling` returns.
+        examples: At least one.
+    """
+    outputs = []
     for start in range(0, len(examples), _BATCH):
         some = [example.inputs for example in examples[start : start + _BATCH]]
         levels = [np.stack(level) for level in zip(*some, strict=True)]
         inputs = levels if len(levels) > 1 else levels[0]
-        pooled.append(np.asarray(pool(inputs, training=False), np.float64))
-    return np.concatenate(pooled)
+        outputs.append(np.asarray(model(inputs, training=False), np.float64))
+    return np.concatenate(outputs)
 
 
-def _write(network: keras.Model, classifier: Discriminant) -> None:
+def write_discriminant(network: keras.Model, begin: str, classifier: Discriminant) -> None:
+    """Writes a classifier of pooled features into convolutions that score each place.
+
+    Args:
+        network: The network.
+        begin: What the names of the convolutions begin with.
+        classifier: The classifier.
+    """
     start = 0
     for stride in REGION_STRIDES:
-        layer = network.get_layer(region_layer(stride))
+        layer = network.get_layer(region_layer(stride, begin))
         channels = layer.kernel.shape[2]
         kernel = classifier.weights[start : start + channels][None, None]
         start += channels

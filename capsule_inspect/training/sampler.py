@@ -107,17 +107,33 @@ class Sampler:
 
         Of a drawn capsule it is one, so that the real ones decide what a class looks like.
         """
-        capsules = sum(len(self._real.by_class[label]) for label in self._real.defects)
-        most = max(1, min(_CLASSIFIED_EACH, _CLASSIFIED // capsules))
-        real = [
-            tuple(ViewKey(source, v) for v in range(min(most, self._defect_views(label))))
-            for label in self._real.defects
-            for source in self._real.by_class[label]
-        ]
+        real = self._views_of_real_defects()
         labels = self._drawn.defects if self._drawn_share else ()
         return real + [
             (ViewKey(key, 0),) for label in labels for key in self._drawn.by_class[label]
         ]
+
+    def views_of_all(self) -> list[tuple[ViewKey, ...]]:
+        """Returns a few views of each real defective capsule, and of about as many good ones."""
+        good = self._ring[:_CLASSIFIED]
+        most = min(self._each(len(good)), self._good_views)
+        return [
+            *self._views_of_real_defects(),
+            *(tuple(ViewKey(source, v) for v in range(most)) for source in good),
+        ]
+
+    def _views_of_real_defects(self) -> list[tuple[ViewKey, ...]]:
+        most = self._each(sum(len(self._real.by_class[label]) for label in self._real.defects))
+        return [
+            tuple(ViewKey(source, v) for v in range(min(most, self._defect_views(label))))
+            for label in self._real.defects
+            for source in self._real.by_class[label]
+        ]
+
+    @staticmethod
+    def _each(capsules: int) -> int:
+        """Returns how many views each of so many capsules gives to a classifier."""
+        return max(1, min(_CLASSIFIED_EACH, _CLASSIFIED // capsules))
 
     def _pick(self, defective: bool, random: np.random.Generator) -> ViewKey:
         if random.random() < self._drawn_share:
@@ -131,8 +147,12 @@ class Sampler:
         source = self._real.pick(defective, random)
         if defective:
             return self._vary(source, self._defect_views(source.label), random)
+        return self._vary(source, self._good_views, random)
+
+    @property
+    def _good_views(self) -> int:
         share = (1 - self._drawn_share) * (1 - self._settings.transplant * self._donors)
-        return self._vary(source, self._count(self._real, 0, share), random)
+        return self._count(self._real, 0, share)
 
     def _can_donate(self, key: SourceKey) -> bool:
         return key.has_mask and key.label != self._fixed

@@ -39,6 +39,7 @@ from capsule_inspect.inference.inspector import LoadedInspector, load
 from capsule_inspect.inference.parts import Part, Share, hash_list
 from capsule_inspect.inference.records import Record
 from capsule_inspect.inference.results_folder import OpenResults, check_results, open_results
+from capsule_inspect.modelfile.runtime import HINT
 from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.runs.run_folder import input_name, new_run_folder
 from capsule_inspect.text import counted
@@ -274,5 +275,13 @@ def _write_report(
     from capsule_inspect.pages.batch_page import write_batch_page  # Jinja, which few runs need
 
     about = f"Model {model.name}, threshold {inspector.point.threshold:.3g}."
+    if _gives_hints(inspector):
+        about += " Colours on a defect are a hint at what decided; the model makes no masks."
     with results.sealed_again():
         write_batch_page(results, about, summary, options.max_pixels, options.bits)
+
+
+def _gives_hints(inspector: LoadedInspector) -> bool:
+    """Tells whether overlays show hints; a file that gives them has a known answer."""
+    answer = inspector.metadata.known_answer
+    return answer is not None and any(each.name == HINT for each in answer.outputs)

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
+import capsule_inspect
 
 EXAMPLE = Path(__file__).parents[2] / "examples/tablets"
 CLASSES = ("chipped", "cracked", "good", "stained")
@@ -64,6 +67,46 @@ def test_without_masks_nothing_is_said_of_pixels(out: Path) -> None:
     for column in ("mask", "defect_area_px", "defect_area_pct"):
         assert {row[column] for row in rows} == {""}
     assert {row["label"] for row in rows} == set(CLASSES)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="the example is a shell script")
+def test_the_hint_is_highest_on_the_defect_though_no_mask_was_shown(out: Path) -> None:
+    draw_tablet = runpy.run_path(str(EXAMPLE / "draw_tablets.py"))["draw_tablet"]
+    inspector = capsule_inspect.load(out / "tablets.tflite")
+    with (out / "data/manifest.csv").open(encoding="utf-8") as file:
+        unseen = [row for row in csv.DictReader(file) if row["split"] == "test"]
+    hits, chances = [], []
+    for row in unseen:
+        (finding,) = inspector.inspect_bytes((out / "pictures" / row["path"]).read_bytes())
+        assert (finding.hint is not None) == finding.is_defect
+        if finding.hint is not None and row["label"] != "good":
+            number = int(Path(row["path"]).stem)
+            _, truth = draw_tablet(row["label"], (0, number), finding.hint.shape[0])
+            # A place is 29 pixels wide.
+            near = cv2.dilate(truth, np.ones((29, 29), np.uint8)) > 0
+            hits.append(near[np.unravel_index(finding.hint.argmax(), near.shape)])
+            chances.append(near.mean())
+    assert len(hits) >= 15
+    assert np.mean(chances) < 0.2
+    assert np.mean(hits) > 0.7
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="the example is a shell script")
+def test_report_and_overlay_call_it_a_hint_and_there_is_no_mask(out: Path, tmp_path: Path) -> None:
+    picture = sorted((out / "pictures/stained").iterdir())[0]
+    done = capsule_inspect.predict(
+        picture, model=out / "tablets.tflite", out=tmp_path / "r", masks=True, report=True
+    )
+    assert "Colours on a defect are a hint" in done.report.read_text(encoding="utf-8")
+    with done.predictions.open(encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["label"] != "good", row["mask"], row["defect_area_px"]) == (True, "", "")
+    assert "There is no mask" in row["warning"]
+    drawn = cv2.imread(str(tmp_path / "r" / row["overlay"])).astype(int)
+    changed = np.abs(drawn - cv2.imread(str(picture))).max(axis=2) > 30
+    assert 0.02 < changed.mean() < 0.6
 
 
 def test_tablets_are_drawn_into_a_folder_per_class(tmp_path: Path) -> None:

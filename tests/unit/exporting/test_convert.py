@@ -99,6 +99,40 @@ def test_a_file_of_any_format_says_what_the_network_says(network, tiny_model, qu
         )
 
 
+def hinting_network() -> keras.Model:
+    """Says of 2 x 6 places how green or how blue they are, each against a mean of its own."""
+    image = keras.Input((*SIZE, 3), dtype="uint8", name="image")
+    pixels = keras.layers.Rescaling(1 / 255)(image)
+    whole = keras.layers.GlobalAveragePooling2D(name="head_whole")(pixels)
+    places = keras.layers.AveragePooling2D(16)(pixels)
+    scores = keras.layers.Conv2D(2, 1, name="scores")(places)
+    norm = keras.layers.BatchNormalization(center=False, scale=False, epsilon=0.0, name="norm")
+    apart = keras.layers.Reshape((12, 2, 1))(norm(keras.layers.Reshape((24,))(scores)))
+    hint = keras.layers.Reshape((2, 6, 1))(keras.layers.MaxPooling2D((1, 2))(apart))
+    model = keras.Model(image, {"logits": keras.layers.Dense(3)(whole), "hint": hint})
+    model.get_layer("scores").set_weights([np.eye(3)[None, None, :, 1:], np.zeros(2)])
+    model.get_layer("norm").set_weights([np.linspace(0, 0.5, 24), np.tile([0.01, 0.04], 12)])
+    return model
+
+
+@pytest.mark.parametrize("quantization", QUANTIZATIONS)
+def test_a_file_of_any_format_gives_the_hints_of_the_network(tiny_model, quantization):
+    described = replace(
+        read_bundle(tiny_model).metadata,
+        roi=Roi("whole", SIZE[1], SIZE[0], 80),
+        known_answer=None,
+    )
+    flatbuffer = convert(hinting_network(), quantization, WINDOWS)
+    run = Interpreter(ModelBundle(flatbuffer, described)).run
+    for window in WINDOWS[:3]:
+        colours = window.reshape(2, 16, 6, 16, 3).mean(axis=(1, 3)) / 255
+        means, deviations = np.linspace(0, 0.5, 24).reshape(2, 6, 2), np.array([0.1, 0.2])
+        expected = ((colours[..., 1:] - means) / deviations).max(axis=-1, keepdims=True)
+        tolerance = {"float32": 1e-4, "float16": 0.02}.get(quantization, 0.15)
+        assert run(window).hint == pytest.approx(expected, abs=tolerance)
+        assert np.ptp(expected) > 4
+
+
 CLASSES = ("good", "crack", "scratch")
 RULE = DecisionRule(
     CLASSES, Roi("whole", 48, 16, 42), OperatingPoint(1.5, 0.4, 0.6, "tests"), "ab" * 32, "none"

@@ -112,6 +112,23 @@ def test_a_model_without_masks_is_warned_of_and_writes_none(picture):
     assert list(written) == ["overlays/line/a.png.png"]
 
 
+def test_a_hint_shows_in_the_overlay_alone(picture):
+    def see_with(hint):
+        return lambda _: Outputs(np.array([0, 9], np.float32), None, hint=hint)
+
+    upper_left = np.zeros((2, 6, 1), np.float32)
+    upper_left[0, 0] = 5
+    options = {"masks": True, "annotations": "coco"}
+    bare, _ = inspect(picture, see_with(None), **options)
+    hinted, written = inspect(picture, see_with(upper_left), **options)
+    assert hinted.records == bare.records
+    assert (hinted.records[0].mask, hinted.records[0].defect_area_px) == ("", None)
+    assert hinted.mask is None
+    assert hinted.annotated == bare.annotated
+    assert list(written) == ["overlays/line/a.png.png"]
+    assert hinted.overlay != bare.overlay
+
+
 ALL = InspectOptions(masks=True)
 JUDGE = Inspector(see(0, 9), CLASSES, Roi("capsule", 48, 16, 40), OperatingPoint())
 

@@ -27,6 +27,7 @@ from capsule_inspect.modelfile.runtime import (
     InterpreterPool,
     Outputs,
     Scale,
+    _check_interface,
     choose_runtime,
     with_version,
     without_info_lines,
@@ -454,6 +455,51 @@ def test_each_result_is_taken_out_of_its_batch():
     assert {outputs.logits.dtype, outputs.mask_logits.dtype, outputs.features.dtype} == {
         np.dtype(np.float32)
     }
+
+
+def test_a_hint_is_an_output_like_the_others():
+    hint = np.full((1, 2, 3, 1), 0.5)
+    outputs = Outputs.of({"hint": hint, "logits": np.zeros((1, 2), np.float32)})
+    assert outputs.hint.dtype == np.float32
+    assert outputs.hint.tolist() == hint[0].tolist()
+    assert list(outputs.by_name()) == ["logits", "hint"]
+
+
+class Signature:
+    """Names, types and shapes as a runtime tells them; no small file has these outputs."""
+
+    def __init__(self, **outputs: tuple[int, ...]) -> None:
+        self._outputs = outputs
+
+    def get_input_details(self):
+        return {"image": {"dtype": np.uint8, "shape": (1, 16, 48, 3)}}
+
+    def get_output_details(self):
+        return {
+            name: {"dtype": np.float32, "shape": shape} for name, shape in self._outputs.items()
+        }
+
+
+@pytest.mark.parametrize(
+    ("outputs", "wrong"),
+    [
+        ({"hint": (1, 4, 12, 1)}, ""),
+        ({"hint": (1, 1, 1, 1)}, ""),
+        ({"hint": (1, 4, 12, 3)}, "hint float32 [1, 4, 12, 1]"),
+        ({"hint": (1, 48)}, "hint float32 [1, height, width, 1]"),
+        ({"hint": (1, 4, 12, 1), "mask_logits": (1, 8, 24, 3)}, "mask_logits float32 [1, 8, 24"),
+    ],
+)
+def test_a_hint_has_one_value_for_each_place_and_no_mask_beside_it(bundle, outputs, wrong):
+    signature = Signature(logits=(1, 3), **outputs)
+    if not wrong:
+        _check_interface(bundle, signature)
+        return
+    with pytest.raises(ModelFileError) as caught:
+        _check_interface(bundle, signature)
+    _, expected = str(caught.value).split("by its metadata it must have")
+    assert wrong in expected
+    assert ("hint" in expected) == ("mask_logits" not in outputs)
 
 
 def test_only_logits_must_be_there():

@@ -14,6 +14,7 @@ _TRAINING = [
     "test_fit.py",
     "test_fit_members.py",
     "test_fit_normality.py",
+    "test_hints.py",
     "test_network_files.py",
     "test_normality.py",
     "test_region_classifier.py",

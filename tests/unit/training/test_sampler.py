@@ -242,3 +242,24 @@ def test_the_classifier_of_regions_sees_one_view_of_each_drawn_defect_beside_the
 def test_without_a_share_of_drawn_capsules_the_classifier_of_regions_sees_none():
     views = sampler(repeated=True, drawn=DRAWN).views_of_defects()
     assert all(view.source.sample for each in views for view in each)
+
+
+def test_hints_are_fitted_to_good_and_defective_real_capsules():
+    chosen = sampler(repeated=True, **MIXED)
+    views = chosen.views_of_all()
+    assert {view.source for each in views for view in each} == set(REAL)
+    assert sorted(each[0].source.digest for each in views) == sorted(key.digest for key in REAL)
+    # Most of their views are those of the batches, and so are stored already.
+    seen = {view for epoch in range(3) for view in picked(chosen, 50, epoch)}
+    good = [view for each in views for view in each if not view.label]
+    assert np.mean([view in seen for view in good]) > 0.8
+
+
+def test_of_very_many_good_capsules_hints_are_fitted_to_some():
+    many = [real(0, i) for i in range(1500)] + [real(1, i) for i in range(3)]
+    views = sampler(many, repeated=True).views_of_all()
+    good = [each for each in views if not each[0].label]
+    assert [len(each) for each in good] == [1] * 1200
+    assert len({each[0].source for each in good}) == 1200
+    again = sampler(many[::-1], repeated=True).views_of_all()
+    assert {each[0] for each in again} == {each[0] for each in views}
