@@ -11,11 +11,13 @@ from capsule_inspect.choices import (
     DEFAULT_ON_EXISTING,
     DEFAULT_OVERLAY_FORMAT,
     DEFAULT_OVERLAYS,
+    DEFAULT_ROWS,
     DEFAULT_RUNTIME,
     GOOD,
     AnnotationFormat,
     OnExisting,
     PictureFormat,
+    RowsFormat,
 )
 from capsule_inspect.cli.options import (
     DECISION,
@@ -120,6 +122,13 @@ Report = Annotated[
         rich_help_panel=RESULTS,
     ),
 ]
+Rows = Annotated[
+    RowsFormat,
+    typer.Option(
+        help="parquet: write the rows as Parquet, too, beside predictions.csv.",
+        rich_help_panel=RESULTS,
+    ),
+]
 AsJson = Annotated[
     bool,
     typer.Option("--json", help="Also print the rows as JSON lines.", rich_help_panel=_ROWS),
@@ -177,6 +186,7 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
     masks: Masks = False,
     annotations: Annotations = None,
     report: Report = False,
+    rows: Rows = DEFAULT_ROWS,
     as_json: AsJson = False,
     as_table: AsTable = False,
     bits: Bits = None,
@@ -229,7 +239,12 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
         with open_terminal(quiet, log_file) as terminal, without_library_lines():
             if join:
                 result = join_parts(
-                    named, out=out, on_existing=on_existing, on_rows=on_rows, reporter=terminal
+                    named,
+                    out=out,
+                    rows=rows,
+                    on_existing=on_existing,
+                    on_rows=on_rows,
+                    reporter=terminal,
                 )
             else:
                 result = workflow.predict(
@@ -242,6 +257,7 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
                     masks=masks,
                     annotations=annotations,
                     report=report,
+                    rows=rows,
                     bits=bits,
                     model=model,
                     threshold=threshold,
@@ -339,7 +355,7 @@ def _refuse_both(one: bool, one_name: str, other: bool, other_name: str, reason:
 
 
 _WITH_JOIN = (
-    *("inputs", "out", "join", "as_json", "as_table", "fail_on_defect"),
+    *("inputs", "out", "join", "rows", "as_json", "as_table", "fail_on_defect"),
     *("resume", "overwrite", "quiet", "verbose", "log_file"),
 )
 """The parameters that have a meaning where parts are joined."""

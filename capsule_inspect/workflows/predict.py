@@ -12,6 +12,7 @@ from capsule_inspect.choices import (
     DEFAULT_ON_EXISTING,
     DEFAULT_OVERLAY_FORMAT,
     DEFAULT_OVERLAYS,
+    DEFAULT_ROWS,
     DEFAULT_RUNTIME,
     SHIPPED_MODEL,
     WHOLE_PICTURE,
@@ -19,6 +20,7 @@ from capsule_inspect.choices import (
     OnExisting,
     OverlayChoice,
     PictureFormat,
+    RowsFormat,
     RuntimeName,
 )
 from capsule_inspect.errors import UsageError
@@ -42,6 +44,7 @@ from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.runs.run_folder import input_name, new_run_folder
 from capsule_inspect.text import counted
 from capsule_inspect.workflows.arguments import as_path, compose_settings
+from capsule_inspect.workflows.extras import require_rows_format
 from capsule_inspect.workflows.models import say_decision
 
 Input: TypeAlias = StrPath | InputPicture
@@ -84,6 +87,7 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
     masks: bool = False,
     annotations: AnnotationFormat | None = None,
     report: bool = False,
+    rows: RowsFormat = DEFAULT_ROWS,
     bits: int | None = None,
     model: StrPath | None = None,
     threshold: float | None = None,
@@ -113,6 +117,7 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
         annotations: Write the defects as annotations in this format: `coco`, `labelme`, `yolo` or
             `cvat`.
         report: Write report.html, a page to look through.
+        rows: `parquet` to write the rows as Parquet, too; needs the extra `parquet`.
         bits: The bits of 16 that the camera uses, from 9 to 16; by default what each file says, or
             16.
         model: A `.tflite` file; by default the one that ships.
@@ -134,6 +139,7 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
     """
     start = time.monotonic()
     _require_choices(on_existing, jobs)
+    require_rows_format(rows)
     share = None if part is None else Share(*part)
     settings = compose_settings(overrides, config_dir, light=True, reporter=reporter).predict
     options = InspectOptions(
@@ -180,6 +186,7 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
                 results,
                 options,
                 jobs=default_jobs(settings.threads) if jobs is None else jobs,
+                rows=rows,
                 on_picture=on_picture,
             )
         _warn_of_another_product(inspector, summary, reporter)
