@@ -11,10 +11,11 @@ from typing import Protocol
 from capsule_inspect.choices import PICTURE_EXTENSIONS, PICTURE_FORMATS
 from capsule_inspect.errors import PictureError, UsageError
 from capsule_inspect.imaging.picture import read_picture_file
+from capsule_inspect.inference.addresses import is_remote
 from capsule_inspect.inference.input_lists import is_list, read_list
 from capsule_inspect.inference.mask_trees import split_masks
 from capsule_inspect.inference.patterns import is_pattern, match_pattern
-from capsule_inspect.inference.remote_inputs import find_remote, is_remote
+from capsule_inspect.inference.remote_inputs import find_remote
 from capsule_inspect.inference.result_names import fold_name, mark_name, safe_name
 from capsule_inspect.inference.results_folder import PICTURE_FOLDERS, ResultsFolder
 from capsule_inspect.inference.walk import Walked, is_picture, say_what_is_left_out, walk

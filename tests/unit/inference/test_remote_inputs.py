@@ -6,9 +6,10 @@ import pytest
 
 from capsule_inspect.errors import MissingExtraError, PictureError, UsageError
 from capsule_inspect.imaging.picture import MAX_PIXELS
-from capsule_inspect.inference import remote_inputs
+from capsule_inspect.inference import addresses
+from capsule_inspect.inference.addresses import is_remote
 from capsule_inspect.inference.inputs import expand_inputs
-from capsule_inspect.inference.remote_inputs import RemotePicture, is_remote
+from capsule_inspect.inference.remote_inputs import RemotePicture
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -16,7 +17,7 @@ fsspec = pytest.importorskip("fsspec")
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch):
     """No test waits for another attempt."""
-    monkeypatch.setattr(remote_inputs, "_WAITS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(addresses, "_WAITS", (0.0, 0.0, 0.0))
 
 
 @pytest.fixture
@@ -273,7 +274,7 @@ def test_what_will_not_change_is_not_tried_again(error, attempts):
 
 def test_attempts_wait_longer_each_time(monkeypatch):
     waited = []
-    monkeypatch.setattr(remote_inputs, "_WAITS", (1.0, 4.0))
+    monkeypatch.setattr(addresses, "_WAITS", (1.0, 4.0))
     monkeypatch.setattr("time.sleep", waited.append)
     with pytest.raises(PictureError):
         read_from(Failing(*[TimeoutError()] * 9))
