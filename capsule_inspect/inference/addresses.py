@@ -75,21 +75,21 @@ def open_address(text: str) -> tuple[Any, str]:
         MissingExtraError: The packages for this address are not installed.
         UsageError: No file system is known for it.
     """
-    address = shown(text)
+    named = shown(text)
     try:
         from fsspec.core import url_to_fs
 
         system, key = url_to_fs(text)
     except ImportError as error:
         is_all = (error.name or "").startswith("fsspec")
-        named = "" if is_all else f" ({_reason(error)})"
+        told = "" if is_all else f" ({_reason(error)})"
         raise MissingExtraError(
-            f"'{address}' needs packages that the light install leaves out{named}. Run: pip install "
+            f"'{named}' needs packages that the light install leaves out{told}. Run: pip install "
             "'capsule-inspect[remote]'"
         ) from error
     except Exception as error:  # of the file system, such as settings that it does not know
         reason = _reason(error)
-        raise UsageError(f"'{address}' is no address that can be read: {reason}.") from error
+        raise UsageError(f"'{named}' is no address that can be read: {reason}.") from error
     return system, key
 
 

@@ -273,7 +273,7 @@ def inspect_batch(
         raise InterruptedRunError(
             f"Stopped after {written} of {len(pictures)} files. Their rows are in "
             f"'{results.records.resolve()}'; continue with the same command and --resume -o "
-            f"'{results.path}'."
+            f"'{results.place}'."
         ) from None
     summary = tally.summary()
     for name in stale:

@@ -92,7 +92,7 @@ def join_parts(
     except KeyboardInterrupt:
         raise InterruptedRunError(
             f"Stopped after {tally.files} of {whole.pictures} pictures. Join them again with the "
-            f"same command and --resume -o '{results.path}'."
+            f"same command and --resume -o '{results.place}'."
         ) from None
     results.seal(
         Seal(digest_writer.count, digest_writer.end, annotations=annotations, rows=parquet)

@@ -112,6 +112,14 @@ class ResultsFolder:
         """The digests of these files, as `sha256sum` writes them."""
         return self.path / "rows.sha256"
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files of a run outside of folders; they need not exist."""
+        return (
+            *(self.records, self.run_file, self.digests, self.report),
+            *(self.annotation_lines, self.annotation_digests, self.row_digests),
+        )
+
     @staticmethod
     def overlay_name(picture: str, picture_format: "PictureFormat") -> str:
         """Returns the name of a picture's overlay, relative to the folder, POSIX.
@@ -209,7 +217,17 @@ class OpenResults(ResultsFolder):
     """A results folder that is locked for this process and ready to be written.
 
     `open_results` makes it. Pass it on to whatever writes results.
+
+    Attributes:
+        named: What a person names with -o to go on with this run, if not the folder.
     """
+
+    named: str = ""
+
+    @property
+    def place(self) -> str:
+        """What follows -o."""
+        return self.named or str(self.path)
 
     def write(self, name: str, data: bytes) -> None:
         """Writes a file, so that nobody ever sees half of it; any thread may call it.
@@ -308,6 +326,7 @@ def open_results(
     settings: RunSettings,
     on_existing: OnExisting = DEFAULT_ON_EXISTING,
     warn: Callable[[str], None] = lambda _: None,
+    named: str = "",
 ) -> Iterator[OpenResults]:
     """Locks a results folder for this process and makes it ready.
 
@@ -320,6 +339,7 @@ def open_results(
         settings: The settings of the run.
         on_existing: What to do with a folder that already holds something.
         warn: Told in a sentence if the file system has no locks.
+        named: The address that the results are uploaded to; empty for none.
 
     Yields:
         The folder, until the lock is released.
@@ -339,7 +359,7 @@ def open_results(
                 f"Another run writes to '{path}' now. Wait for it, or name another folder with -o."
             ) from None
     try:
-        results = OpenResults(path)
+        results = OpenResults(path, named)
         with sentences_for(path):
             _make_ready(results, settings, on_existing)
         yield results

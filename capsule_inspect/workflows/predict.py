@@ -39,11 +39,12 @@ from capsule_inspect.inference.inspect_picture import InspectOptions
 from capsule_inspect.inference.inspector import LoadedInspector, load
 from capsule_inspect.inference.parts import Part, Share, hash_list
 from capsule_inspect.inference.records import Record
-from capsule_inspect.inference.results_folder import OpenResults, check_results, open_results
+from capsule_inspect.inference.results_folder import OpenResults
 from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.runs.run_folder import input_name, new_run_folder
 from capsule_inspect.text import counted
-from capsule_inspect.workflows.arguments import as_path, compose_settings
+from capsule_inspect.workflows.arguments import compose_settings
+from capsule_inspect.workflows.destination import find_destination
 from capsule_inspect.workflows.extras import require_rows_format
 from capsule_inspect.workflows.models import say_decision
 
@@ -65,7 +66,9 @@ class PredictResult:
         classes: Class names in the model's order.
         summary: Counts of files, labels, unreadable files and warnings, and how the pictures differ
             from those of the training.
-        seconds: How long it took.
+        seconds: How long it took, without an upload.
+        address: Where the folder was uploaded to, and then removed from this machine; empty
+            otherwise.
     """
 
     folder: Path
@@ -74,6 +77,7 @@ class PredictResult:
     classes: tuple[str, ...]
     summary: BatchSummary
     seconds: float
+    address: str = ""
 
 
 def predict(  # noqa: PLR0913  (each choice is a parameter)
@@ -108,7 +112,8 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
         inputs: One or several picture files, folders, patterns such as `line-*/*.png`, `@LIST` for
             the lines of a file and `-` for those of stdin; or objects with `path`, `name` and
             `read`, as `InputPicture` describes them.
-        out: The results folder, new or empty; by default `runs/predict/<time>-<input>/`.
+        out: The results folder, new or empty, or an address as text, such as
+            `s3://bucket/results`; by default `runs/predict/<time>-<input>/`.
         recursive: Look into subfolders, too.
         part: Inspect part K of N alone, given as `(k, n)`; `join` makes one folder of all parts.
         overlays: Which pictures to write with their findings drawn in.
@@ -151,9 +156,7 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
         annotations=annotations,
     )
     named = [_as_input(each) for each in _as_sequence(inputs)]
-    given = as_path(out)
-    if given:
-        check_results(given, on_existing)
+    place = find_destination(out, on_existing)
     pictures = expand_inputs(named, recursive, is_result, reporter.say)
     if annotations is not None:
         refuse_shared_names(pictures, annotations)
@@ -161,7 +164,7 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
     inspector = _load(file, threshold, runtime, settings.threads, reporter if verbose else SILENT)
     # Only now, so that a mistyped input leaves no folder behind.
     first = named[0] if isinstance(named[0], str) else named[0].name
-    folder = given or new_run_folder("predict", input_name(first))
+    folder = place.folder or new_run_folder("predict", input_name(first))
 
     settled = run_settings(inspector, options)
     if share is not None:
@@ -178,7 +181,7 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
                 reporter.note(f"{row.path}: {row.error or row.warning}")
         advance()
 
-    with open_results(folder, settled, on_existing, reporter.warn) as results:
+    with place.opened(folder, settled, on_existing, reporter) as results:
         with reporter.progress(len(pictures), "Inspecting") as advance:
             summary = inspect_batch(
                 inspector,
@@ -200,6 +203,7 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
         classes=inspector.classes,
         summary=summary,
         seconds=seconds,
+        address=place.address,
     )
 
 
