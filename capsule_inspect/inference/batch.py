@@ -32,6 +32,7 @@ from capsule_inspect.inference.inspect_picture import (
 )
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.inference.parquet_rows import write_parquet
+from capsule_inspect.inference.read_ahead import read_ahead
 from capsule_inspect.inference.records import (
     Record,
     RecordWriter,
@@ -252,7 +253,10 @@ def inspect_batch(
         sound = min(count, len(chain.pictures))
         stale = _files_of(known, chain)
         with (
-            closing(map_in_order(inspect_and_write, left, jobs)) as done,
+            closing(
+                read_ahead(left, options.max_pixels, lambda each: each.path not in kept)
+            ) as ahead,
+            closing(map_in_order(inspect_and_write, ahead, jobs)) as done,
             RecordWriter(results.records, inspector.classes, before.size) as writer,
             DigestWriter(results.digests, chain, sound) as digest_writer,
             lines.open(count) as write_line,
