@@ -21,9 +21,12 @@ _SIGNED: Final = re.compile(r"([?&](?:[\w-]*signature|sig)=)[^&]*", re.IGNORECAS
 WEB: Final = ("http", "https")
 """Web servers tell no lists of files."""
 
-_WAITS: Final = (0.25, 1.0, 4.0)
+_WAITS: Final = (0.25, 1.0, 4.0, 15.0)
 """Seconds before another attempt at most; each wait is drawn from its upper half, so that many
 machines do not come back at once."""
+
+_CONNECTIONS: Final = 32
+"""To one place at a time; those of botocore would be ten."""
 
 _FINAL: Final = (FileNotFoundError, PermissionError, IsADirectoryError, ImportError)
 _TOO_BUSY: Final = frozenset({408, 425, 429})
@@ -79,7 +82,7 @@ def open_address(text: str) -> tuple[Any, str]:
     try:
         from fsspec.core import url_to_fs
 
-        system, key = url_to_fs(text)
+        system, key = url_to_fs(text, **_options(text))
     except ImportError as error:
         is_all = (error.name or "").startswith("fsspec")
         told = "" if is_all else f" ({_reason(error)})"
@@ -91,6 +94,24 @@ def open_address(text: str) -> tuple[Any, str]:
         reason = _reason(error)
         raise UsageError(f"'{named}' is no address that can be read: {reason}.") from error
     return system, key
+
+
+def _options(text: str) -> dict[str, object]:
+    """Returns the options of the file system; those in fsspec's own configuration come first.
+
+    For S3, one connection for each file that is on its way, and no question for the length of a
+    file before each read. Attempts are left to `insist`, since botocore waits long after the first.
+    """
+    if text.partition("://")[0].lower() not in {"s3", "s3a"}:
+        return {}
+    from fsspec.config import conf
+
+    given = conf.get("s3", {})
+    config = {"max_pool_connections": _CONNECTIONS, "retries": {"total_max_attempts": 1}}
+    return {
+        "max_concurrency": given.get("max_concurrency", 1),
+        "config_kwargs": {**config, **given.get("config_kwargs", {})},
+    }
 
 
 def insist(work: Callable[[], _Result]) -> _Result:

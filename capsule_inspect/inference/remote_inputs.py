@@ -1,6 +1,6 @@
 """Pictures elsewhere: in object stores such as S3, and on web servers.
 
-Each picture is read when its turn comes, so no folder is ever copied to this machine.
+Each picture is read for itself, so no folder is ever copied to this machine.
 """
 
 import glob

@@ -282,6 +282,18 @@ def test_attempts_wait_longer_each_time(monkeypatch):
     assert 2 <= waited[1] <= 4
 
 
+def test_s3_gets_a_connection_for_each_file_and_own_settings_come_first(monkeypatch):
+    pytest.importorskip("s3fs")
+    system, _ = addresses.open_address("s3://bucket/a.png")
+    assert system.max_concurrency == 1
+    assert system.config_kwargs["max_pool_connections"] >= 16
+    own = {"config_kwargs": {"max_pool_connections": 3}, "max_concurrency": 2}
+    monkeypatch.setitem(fsspec.config.conf, "s3", own)
+    system, _ = addresses.open_address("s3://bucket/a.png")
+    assert system.max_concurrency == 2
+    assert system.config_kwargs["max_pool_connections"] == 3
+
+
 def test_another_scheme_is_refused():
     with pytest.raises(UsageError, match=r"^'nowhere://a/' is no address that can be read: Proto"):
         found("nowhere://a/")
