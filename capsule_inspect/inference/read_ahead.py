@@ -114,8 +114,10 @@ def read_ahead(
                 waiting.append(begun)
                 following = next(left, None)
             yield waiting.popleft()
-    finally:
+    except BaseException:  # whoever takes the pictures has stopped
         pool.shutdown(wait=True, cancel_futures=True)
+        raise
+    pool.shutdown(wait=False)  # those that were yielded may still have to begin
 
 
 def _begin(

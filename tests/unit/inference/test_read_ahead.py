@@ -75,6 +75,15 @@ def test_more_are_begun_than_jobs_before_the_first_is_there():
         assert first.read(100) == b"0".ljust(10)
 
 
+def test_the_last_ones_are_read_although_nothing_follows():
+    store = Store()
+    store.open.clear()
+    ahead = read_ahead(map(store.picture, map(str, range(9))), 100, readers=1)
+    pictures = list(ahead)
+    store.open.set()
+    assert [int(picture.read(100)) for picture in pictures] == list(range(9))
+
+
 def test_a_picture_that_cannot_be_read_fails_in_its_place():
     store = Store()
     with closing(read_ahead(map(store.picture, ("a", "missing", "b")), 100)) as ahead:
