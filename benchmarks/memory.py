@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 KIB_PER_MIB = 1024  # the kernel counts in KiB
-_START_AND_MEASURE = """
+START_AND_MEASURE = """
 import resource, subprocess, sys
 subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
@@ -49,7 +49,7 @@ def peak(*arguments: object) -> float:
     """Returns the peak memory of one command, in MiB."""
     command = [sys.executable, "-m", "capsule_inspect", *map(str, arguments)]
     # A process inherits the peak of its parent, so a small process starts it.
-    run = [sys.executable, "-c", _START_AND_MEASURE, *command]
+    run = [sys.executable, "-c", START_AND_MEASURE, *command]
     done = subprocess.run(run, stdout=subprocess.PIPE, text=True, check=True)
     return float(done.stdout) / KIB_PER_MIB
 

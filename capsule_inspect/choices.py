@@ -133,6 +133,11 @@ DEFAULT_OVERLAYS: Final[OverlayChoice] = "all"
 AnnotationFormat: TypeAlias = Literal["coco", "labelme", "yolo", "cvat"]
 """The formats that `predict` writes annotations in, for a person to correct in another tool."""
 
+RowsFormat: TypeAlias = Literal["csv", "parquet"]
+"""The formats that `predict` writes rows in; `predictions.csv` is always there."""
+
+DEFAULT_ROWS: Final[RowsFormat] = "csv"
+
 OnExisting: TypeAlias = Literal["refuse", "resume", "overwrite"]
 """The ways `predict` can treat a results folder that already holds a run."""
 

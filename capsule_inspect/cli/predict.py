@@ -10,11 +10,13 @@ from capsule_inspect.choices import (
     DEFAULT_ON_EXISTING,
     DEFAULT_OVERLAY_FORMAT,
     DEFAULT_OVERLAYS,
+    DEFAULT_ROWS,
     DEFAULT_RUNTIME,
     GOOD,
     AnnotationFormat,
     OnExisting,
     PictureFormat,
+    RowsFormat,
 )
 from capsule_inspect.cli.options import (
     DECISION,
@@ -68,11 +70,13 @@ Inputs = Annotated[
     ),
 ]
 Out = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "-o",
         "--out",
-        help="The results folder, new or empty; by default runs/predict/TIME-NAME.",
+        metavar="PATH",
+        help="The results folder, new or empty; by default runs/predict/TIME-NAME. An address such "
+        "as s3://bucket/results is one, too.",
         show_default=False,
     ),
 ]
@@ -116,6 +120,13 @@ Report = Annotated[
     typer.Option(
         "--report",
         help="Write report.html, a page to review the results.",
+        rich_help_panel=RESULTS,
+    ),
+]
+Rows = Annotated[
+    RowsFormat,
+    typer.Option(
+        help="parquet: write the rows as Parquet, too, beside predictions.csv.",
         rich_help_panel=RESULTS,
     ),
 ]
@@ -171,6 +182,7 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
     masks: Masks = False,
     annotations: Annotations = None,
     report: Report = False,
+    rows: Rows = DEFAULT_ROWS,
     as_json: AsJson = False,
     as_table: AsTable = False,
     bits: Bits = None,
@@ -202,7 +214,7 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
     _refuse_both(as_json, "--json", as_table, "--table", "both print to stdout")
     _refuse_both(quiet, "--quiet", verbose, "--verbose", "contradict each other")
     on_existing = _on_existing(resume, overwrite, out)
-    refuse_log_inside(out, log_file)
+    refuse_log_inside(None if out is None else Path(out), log_file)
     if join:
         _refuse_beside_join(context, overrides)
     share = None if part is None else Share.from_text(part)
@@ -223,7 +235,12 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
         with open_terminal(quiet, log_file) as terminal, without_library_lines():
             if join:
                 result = join_parts(
-                    named, out=out, on_existing=on_existing, on_rows=on_rows, reporter=terminal
+                    named,
+                    out=out,
+                    rows=rows,
+                    on_existing=on_existing,
+                    on_rows=on_rows,
+                    reporter=terminal,
                 )
             else:
                 result = workflow.predict(
@@ -236,6 +253,7 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
                     masks=masks,
                     annotations=annotations,
                     report=report,
+                    rows=rows,
                     bits=bits,
                     model=model,
                     threshold=threshold,
@@ -254,7 +272,8 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
                 print_rows(terminal.results, kept)
             if result.summary.drift:
                 terminal.warn(f"{describe_drift(result.summary.drift)} See `drift` in run.json.")
-            place = f" -o {result.folder}" if join or not out else ""
+            folder = result.address or result.folder
+            place = f" -o {folder}" if join or not out else ""
             command = "predict over the same inputs" if join else "the same command"
             last_line = _last_line(result, command, place)
             raise_exit_code(result.summary, fail_on_defect, last_line)
@@ -292,10 +311,15 @@ def raise_exit_code(summary: "BatchSummary", fail_on_defect: bool, last_line: st
 
 def _last_line(result: "PredictResult", command: str, place: str) -> str:
     counts = describe_batch(result.summary, result.classes)
-    text = f"{counts} in {result.seconds:.1f} s. Results: {result.predictions.resolve()}"
+    text = f"{counts} in {result.seconds:.1f} s. Results: {_place_of(result, result.predictions)}"
     if result.report:
-        return f"{text} Report: {result.report.resolve()}"
+        return f"{text} Report: {_place_of(result, result.report)}"
     return f"{text} (for a report: {command} with --resume --report{place})"
+
+
+def _place_of(result: "PredictResult", file: Path) -> str:
+    """Returns where a file of the results is now: here, or where it was uploaded to."""
+    return f"{result.address}/{file.name}" if result.address else str(file.resolve())
 
 
 def describe_batch(summary: "BatchSummary", classes: Sequence[str]) -> str:
@@ -333,7 +357,7 @@ def _refuse_both(one: bool, one_name: str, other: bool, other_name: str, reason:
 
 
 _WITH_JOIN = (
-    *("inputs", "out", "join", "as_json", "as_table", "fail_on_defect"),
+    *("inputs", "out", "join", "rows", "as_json", "as_table", "fail_on_defect"),
     *("resume", "overwrite", "quiet", "verbose", "log_file"),
 )
 """The parameters that have a meaning where parts are joined."""
@@ -355,7 +379,7 @@ def _refuse_beside_join(context: typer.Context, overrides: Sequence[str]) -> Non
         )
 
 
-def _on_existing(resume: bool, overwrite: bool, out: Path | None) -> OnExisting:
+def _on_existing(resume: bool, overwrite: bool, out: str | None) -> OnExisting:
     _refuse_both(resume, "--resume", overwrite, "--overwrite", "contradict each other")
     if out is None and (resume or overwrite):
         given = "--resume" if resume else "--overwrite"

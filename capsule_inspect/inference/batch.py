@@ -10,6 +10,7 @@ from itertools import islice, takewhile, zip_longest
 from typing import TypeVar
 
 from capsule_inspect import __version__
+from capsule_inspect.choices import DEFAULT_ROWS, RowsFormat
 from capsule_inspect.errors import InterruptedRunError, UsageError
 from capsule_inspect.files import hash_file
 from capsule_inspect.inference.annotations.files import write_annotations
@@ -30,6 +31,8 @@ from capsule_inspect.inference.inspect_picture import (
     inspect_input,
 )
 from capsule_inspect.inference.inspector import Inspector
+from capsule_inspect.inference.parquet_rows import write_parquet
+from capsule_inspect.inference.read_ahead import read_ahead
 from capsule_inspect.inference.records import (
     Record,
     RecordWriter,
@@ -38,13 +41,12 @@ from capsule_inspect.inference.records import (
     rows_as_csv,
 )
 from capsule_inspect.inference.results_folder import (
-    DRIFT,
     OpenResults,
     ResultsFolder,
     RunSettings,
-    Seal,
     sentences_for,
 )
+from capsule_inspect.inference.seal import DRIFT, Seal
 from capsule_inspect.modelfile.metadata import TrainingStatistics
 
 
@@ -190,6 +192,7 @@ def inspect_batch(
     options: InspectOptions,
     *,
     jobs: int = 1,
+    rows: RowsFormat = DEFAULT_ROWS,
     on_picture: OnPicture = lambda _: None,
 ) -> BatchSummary:
     """Inspects pictures and writes their rows, overlays and masks.
@@ -205,6 +208,7 @@ def inspect_batch(
         results: From `open_results`, with the `run_settings` of this inspector and these options.
         options: What to make besides the rows.
         jobs: How many pictures to work on at a time; at least 1.
+        rows: `parquet` to write the rows as Parquet, too, once they are all there.
         on_picture: Called with the rows of each picture as soon as they are written, and with those
             of a resumed run.
 
@@ -249,7 +253,10 @@ def inspect_batch(
         sound = min(count, len(chain.pictures))
         stale = _files_of(known, chain)
         with (
-            closing(map_in_order(inspect_and_write, left, jobs)) as done,
+            closing(
+                read_ahead(left, options.max_pixels, lambda each: each.path not in kept)
+            ) as ahead,
+            closing(map_in_order(inspect_and_write, ahead, jobs)) as done,
             RecordWriter(results.records, inspector.classes, before.size) as writer,
             DigestWriter(results.digests, chain, sound) as digest_writer,
             lines.open(count) as write_line,
@@ -270,7 +277,7 @@ def inspect_batch(
         raise InterruptedRunError(
             f"Stopped after {written} of {len(pictures)} files. Their rows are in "
             f"'{results.records.resolve()}'; continue with the same command and --resume -o "
-            f"'{results.path}'."
+            f"'{results.place}'."
         ) from None
     summary = tally.summary()
     for name in stale:
@@ -279,7 +286,10 @@ def inspect_batch(
     annotations = ""
     if options.annotations is not None:
         annotations = write_annotations(results, options.annotations, inspector.classes)
-    results.seal(Seal(digest_writer.count, digest_writer.end, annotations=annotations))
+    parquet = write_parquet(results, inspector.classes) if rows == "parquet" else ""
+    results.seal(
+        Seal(digest_writer.count, digest_writer.end, annotations=annotations, rows=parquet)
+    )
     return replace(summary, drift=drift)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from capsule_inspect.errors import UsageError
-from capsule_inspect.inference.remote_inputs import is_remote
+from capsule_inspect.inference.addresses import is_remote
 from capsule_inspect.text import suggest_path
 
 _MARKED: Final = {

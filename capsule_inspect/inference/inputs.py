@@ -11,10 +11,11 @@ from typing import Protocol
 from capsule_inspect.choices import PICTURE_EXTENSIONS, PICTURE_FORMATS
 from capsule_inspect.errors import PictureError, UsageError
 from capsule_inspect.imaging.picture import read_picture_file
+from capsule_inspect.inference.addresses import is_remote
 from capsule_inspect.inference.input_lists import is_list, read_list
 from capsule_inspect.inference.mask_trees import split_masks
 from capsule_inspect.inference.patterns import is_pattern, match_pattern
-from capsule_inspect.inference.remote_inputs import find_remote, is_remote
+from capsule_inspect.inference.remote_inputs import RemotePicture, find_remote
 from capsule_inspect.inference.result_names import fold_name, mark_name, safe_name
 from capsule_inspect.inference.results_folder import PICTURE_FOLDERS, ResultsFolder
 from capsule_inspect.inference.walk import Walked, is_picture, say_what_is_left_out, walk
@@ -85,6 +86,17 @@ class _Renamed:
 
     def read(self, max_pixels: int) -> bytes:
         return self.picture.read(max_pixels)
+
+    @property
+    def size(self) -> int | None:
+        """Its length in bytes; None if not known."""
+        return getattr(self.picture, "size", None)
+
+
+def is_elsewhere(picture: InputPicture) -> bool:
+    """Tells whether a picture is read over a network."""
+    own = picture.picture if isinstance(picture, _Renamed) else picture
+    return isinstance(own, RemotePicture)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from itertools import groupby, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
+from capsule_inspect.choices import DEFAULT_ROWS, RowsFormat
 from capsule_inspect.errors import InterruptedRunError, UsageError
 from capsule_inspect.inference.annotations.files import write_annotations
 from capsule_inspect.inference.annotations.lines import AnnotationLines
@@ -21,9 +22,11 @@ from capsule_inspect.inference.digests import (
     sha256,
 )
 from capsule_inspect.inference.inspect_picture import InspectedPicture
+from capsule_inspect.inference.parquet_rows import write_parquet
 from capsule_inspect.inference.part_folders import PartFolder
 from capsule_inspect.inference.records import Record, RecordWriter, record_columns, whole_lines
-from capsule_inspect.inference.results_folder import OpenResults, Seal, sentences_for
+from capsule_inspect.inference.results_folder import OpenResults, sentences_for
+from capsule_inspect.inference.seal import Seal
 
 if TYPE_CHECKING:
     from capsule_inspect.choices import AnnotationFormat
@@ -36,6 +39,7 @@ def join_parts(
     parts: Sequence[PartFolder],
     results: OpenResults,
     *,
+    rows: RowsFormat = DEFAULT_ROWS,
     on_picture: OnPicture = lambda _: None,
 ) -> BatchSummary:
     """Writes the results of all parts into one folder, in the order of the pictures.
@@ -48,6 +52,7 @@ def join_parts(
     Args:
         parts: All parts of a run by their numbers, verified.
         results: From `open_results`, with the settings of the run. What it holds is replaced.
+        rows: `parquet` to write the rows as Parquet, too.
         on_picture: Called with the rows of each picture as soon as they are written.
 
     Returns:
@@ -83,12 +88,15 @@ def join_parts(
         if settings.annotations is not None:
             kind = cast("AnnotationFormat", settings.annotations)
             annotations = write_annotations(results, kind, settings.classes)
+        parquet = write_parquet(results, settings.classes) if rows == "parquet" else ""
     except KeyboardInterrupt:
         raise InterruptedRunError(
             f"Stopped after {tally.files} of {whole.pictures} pictures. Join them again with the "
-            f"same command and --resume -o '{results.path}'."
+            f"same command and --resume -o '{results.place}'."
         ) from None
-    results.seal(Seal(digest_writer.count, digest_writer.end, annotations=annotations))
+    results.seal(
+        Seal(digest_writer.count, digest_writer.end, annotations=annotations, rows=parquet)
+    )
     return tally.summary()
 
 

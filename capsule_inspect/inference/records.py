@@ -26,7 +26,9 @@ _DECISION = ("path", "capsule", "status", "label", "confidence", "defect_score",
 _GEOMETRY = ("defect_area_px", "defect_area_pct", "x", "y", "width", "height", "angle")
 _FILES_AND_NOTES = ("overlay", "mask", "warning", "error")
 _LAST = (*_FILES_AND_NOTES, "decision")
-_TEXTS = ("path", "status", "label", *_LAST)
+TEXT_COLUMNS = ("path", "status", "label", *_LAST)
+"""The columns of texts; all others hold numbers."""
+
 _WHOLE_NUMBERS = ("capsule", "defect_area_px")
 _FORMULA_STARTS = ("=", "+", "-", "@", "'", "\t", "\r")
 
@@ -142,13 +144,13 @@ def guard_text(text: str) -> str:
 def _as_text(column: str, value: object) -> str:
     if value is None:
         return ""
-    if column in _TEXTS:
+    if column in TEXT_COLUMNS:
         return guard_text(str(value))
     return repr(value)  # of a float, the shortest that reads back as the same number
 
 
 def _from_text(column: str, text: str) -> object:
-    if column in _TEXTS:
+    if column in TEXT_COLUMNS:
         return text.removeprefix("'")
     convert = cast("Callable[[str], object]", int if column in _WHOLE_NUMBERS else float)
     return convert(text) if text else None

@@ -1,50 +1,23 @@
 """Pictures elsewhere: in object stores such as S3, and on web servers.
 
-fsspec knows the ways there and takes credentials from where the tools of a service keep them. Each
-picture is read when its turn comes, so no folder is ever copied to this machine.
+Each picture is read for itself, so no folder is ever copied to this machine.
 """
 
 import glob
-import os
-import random
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any, Final, TypeVar
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from capsule_inspect.choices import PICTURE_EXTENSIONS
-from capsule_inspect.errors import MissingExtraError, PictureError, UsageError
+from capsule_inspect.errors import PictureError, UsageError
 from capsule_inspect.imaging.picture import name_file, refuse_size
+from capsule_inspect.inference.addresses import WEB, insist, list_files, open_address, shown, why
 from capsule_inspect.inference.mask_trees import split_masks
 from capsule_inspect.inference.result_names import safe_name
 from capsule_inspect.inference.walk import is_kept_by_systems, is_picture, say_what_is_left_out
-from capsule_inspect.text import mask_passwords, printable
-
-_ADDRESS: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
-_SIGNED: Final = re.compile(r"([?&](?:[\w-]*signature|sig)=)[^&]*", re.IGNORECASE)
-"""What makes an address a key to a file; it has no place in rows."""
-
-_WEB: Final = ("http", "https")
-"""Web servers tell no lists of files."""
-
-_WAITS: Final = (0.25, 1.0, 4.0)
-"""Seconds before another attempt at most; each wait is drawn from its upper half, so that many
-machines do not come back at once."""
-
-_FINAL: Final = (FileNotFoundError, PermissionError, IsADirectoryError, ImportError)
-_TOO_BUSY: Final = frozenset({408, 425, 429})
-"""The answers of web servers from 400 to 499 after which another attempt helps."""
-
-_Result = TypeVar("_Result")
-
-
-def is_remote(text: str) -> bool:
-    """Tells whether an input is an address such as `s3://bucket/line-3/`."""
-    return _ADDRESS.match(text) is not None and not os.path.lexists(text)
 
 
 @dataclass(frozen=True)
@@ -77,9 +50,9 @@ class RemotePicture:
         if self.size is not None:
             refuse_size(self.path, self.size, max_pixels)
         try:
-            data: bytes = _insist(lambda: self.system.cat_file(self.key))
+            data: bytes = insist(lambda: self.system.cat_file(self.key))
         except Exception as error:  # each file system has errors of its own
-            raise PictureError(f"{name_file(self.path)} {_why(error)}") from error
+            raise PictureError(f"{name_file(self.path)} {why(error)}") from error
         refuse_size(self.path, len(data), max_pixels)
         return data
 
@@ -101,9 +74,9 @@ def find_remote(
         MissingExtraError: The packages for this address are not installed.
         UsageError: No file system is known for it, it cannot be listed, or names no picture.
     """
-    system, key = _open(text)
+    system, key = open_address(text)
     scheme = text.partition("://")[0].lower()
-    if scheme in _WEB:
+    if scheme in WEB:
         address = urlsplit(text)
         name = PurePosixPath(unquote(address.path)).name or address.netloc
         yield _file(text, name, key, system)
@@ -116,7 +89,7 @@ def find_remote(
 
 
 def _file(text: str, name: str, key: str, system: Any) -> RemotePicture:
-    return RemotePicture(_shown(text), safe_name(PurePosixPath(name)), key, system)
+    return RemotePicture(shown(text), safe_name(PurePosixPath(name)), key, system)
 
 
 def _in_folder(
@@ -131,7 +104,7 @@ def _in_folder(
     if not pictures:
         known = ", ".join(sorted(PICTURE_EXTENSIONS))
         hint = "check the address" if recursive else "check the address, or look deeper with -r"
-        raise UsageError(f"The folder '{_shown(text)}' holds no picture ({known}); {hint}.")
+        raise UsageError(f"The folder '{shown(text)}' holds no picture ({known}); {hint}.")
     yield from pictures
 
 
@@ -148,7 +121,7 @@ def _matching(text: str, system: Any, say: Callable[[str], None]) -> Iterator[Re
     pictures = list(_sort_out(start, root, found, system, say, named, matches))
     if not pictures:
         raise UsageError(
-            f"The pattern '{_shown(text)}' matches no picture. Check it, and its quotes."
+            f"The pattern '{shown(text)}' matches no picture. Check it, and its quotes."
         )
     yield from pictures
 
@@ -180,94 +153,24 @@ def _sort_out(
     # Masks are known by their pictures, whether or not a pattern matches those as well.
     pictures, masks = split_masks(Path(), own, look_into=False)
     masks, kept = ([file for file in each if matches(file.as_posix())] for each in (masks, kept))
-    say_what_is_left_out(_shown(start), masks, kept, say)
+    say_what_is_left_out(shown(start), masks, kept, say)
     for file in pictures:
         if matches(file.as_posix()):
-            key, path = files[file], _shown(f"{start}{file.as_posix()}")
+            key, path = files[file], shown(f"{start}{file.as_posix()}")
             yield RemotePicture(path, safe_name(file), key, system, found[key])
 
 
 def _walk(text: str, system: Any, root: str, depth: int | None) -> dict[str, int | None]:
-    """Returns the keys and sizes of the files in a folder, and so many levels down.
-
-    fsspec's own search leaves out folders that it fails to list, and says nothing.
+    """Returns what `list_files` does.
 
     Raises:
         UsageError: A folder cannot be listed.
     """
-    found: dict[str, int | None] = {}
-    folders = [(root, 1)]
     try:
-        for folder, level in folders:  # it grows meanwhile
-            for each in _insist(partial(system.ls, folder, detail=True)):
-                name = each["name"].rstrip("/")
-                if each["type"] != "directory":
-                    found[each["name"]] = each.get("size")
-                elif name != folder and (depth is None or level < depth):
-                    folders.append((name, level + 1))
+        return list_files(system, root, depth)
     except Exception as error:  # each file system has errors of its own
-        raise UsageError(f"'{_shown(text)}' {_why(error)}") from error
-    system.invalidate_cache()  # it holds far more of each of a million files
-    return found
+        raise UsageError(f"'{shown(text)}' {why(error)}") from error
 
 
 def _ends_like_a_picture(text: str) -> bool:
     return PurePosixPath(text).suffix.lower() in PICTURE_EXTENSIONS
-
-
-def _shown(text: str) -> str:
-    """Returns an address as text that can be written, without what is secret in it."""
-    return printable(_SIGNED.sub(r"\1***", mask_passwords(text)))
-
-
-def _open(text: str) -> tuple[Any, str]:
-    """Returns the file system of an address, and what that calls it."""
-    shown = _shown(text)
-    try:
-        from fsspec.core import url_to_fs
-
-        system, key = url_to_fs(text)
-    except ImportError as error:
-        is_all = (error.name or "").startswith("fsspec")
-        named = "" if is_all else f" ({_reason(error)})"
-        raise MissingExtraError(
-            f"'{shown}' needs packages that the light install leaves out{named}. Run: pip install "
-            "'capsule-inspect[remote]'"
-        ) from error
-    except Exception as error:  # of the file system, such as settings that it does not know
-        reason = _reason(error)
-        raise UsageError(f"'{shown}' is no address that can be read: {reason}.") from error
-    return system, key
-
-
-def _insist(work: Callable[[], _Result]) -> _Result:
-    """Does something elsewhere; tries again, unless the answer would be the same."""
-    for wait in _WAITS:
-        try:
-            return work()
-        except Exception as error:
-            if _is_final(error):
-                raise
-        time.sleep(wait * random.uniform(0.5, 1))  # noqa: S311  (no secret)
-    return work()
-
-
-def _is_final(error: Exception) -> bool:
-    status = getattr(error, "status", None)  # of a web server
-    refused = isinstance(status, int) and 400 <= status < 500 and status not in _TOO_BUSY
-    return refused or isinstance(error, _FINAL) or "Credential" in type(error).__name__
-
-
-def _why(error: Exception) -> str:
-    """Returns the rest of a sentence that begins with an address."""
-    if isinstance(error, FileNotFoundError):
-        return "does not exist; check the address."
-    if isinstance(error, PermissionError):
-        return f"cannot be read: {_reason(error)}; check your credentials and permissions."
-    return f"cannot be read: {_reason(error)}; check the address and the way there."
-
-
-def _reason(error: Exception) -> str:
-    said = getattr(error, "strerror", None) or str(error)
-    first = said.strip().partition("\n")[0] or type(error).__name__
-    return _shown(first).rstrip(".")

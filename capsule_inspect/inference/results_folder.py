@@ -1,6 +1,5 @@
 """The folder that `predict` writes to: its files, their names and its lock."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -16,6 +15,7 @@ from capsule_inspect.files import DISK_ERRORS, DISK_FULL, UNFINISHED, hash_file,
 from capsule_inspect.folder_lock import LOCK, FolderLock, HeldError
 from capsule_inspect.inference.annotations.listed import refuse_edited, remove_listed
 from capsule_inspect.inference.parts import Part, refuse_other_part
+from capsule_inspect.inference.seal import ADDED, DIGESTS, DRIFT, Seal, sealed, to_json
 
 
 @contextmanager
@@ -45,15 +45,6 @@ def sentences_for(out: Path) -> Iterator[None]:
 MADE_BY = "capsule-inspect predict"
 """The mark in run.json by which a folder of `predict` is known."""
 
-DRIFT = "drift"
-"""The key of run.json that tells how the pictures differ from the training pictures."""
-
-DIGESTS = "digests"
-"""The key of run.json that seals the digests of a finished run."""
-
-_ADDED = frozenset({DRIFT, DIGESTS})
-"""The keys of run.json that are no settings; they are added at the end of a run."""
-
 _OVERLAYS, _MASKS = "overlays", "masks"
 
 PICTURE_FOLDERS = (_OVERLAYS, _MASKS)
@@ -62,33 +53,8 @@ PICTURE_FOLDERS = (_OVERLAYS, _MASKS)
 ANNOTATIONS: Final = "annotations"
 """The folder in a results folder that holds files of another tool's format."""
 
-
-@dataclass(frozen=True)
-class Seal:
-    """What the digests of a finished run end with.
-
-    The names are keys of run.json. All digests are SHA-256 in hexadecimal digits.
-
-    Attributes:
-        pictures: The number of lines in digests.csv.
-        chain: The digest at the end of the last line.
-        report: That of the report; empty without one.
-        run: That of run.json itself, while this one is empty.
-        annotations: That of annotations.sha256; empty without one, and then no key.
-        removed: That of removed.csv, likewise.
-    """
-
-    pictures: int
-    chain: str
-    report: str = ""
-    run: str = ""
-    annotations: str = ""
-    removed: str = ""
-
-    def to_dict(self) -> dict[str, object]:
-        """Returns the seal as it stands in run.json."""
-        late = {"annotations", "removed"}  # runs before had none
-        return {name: text for name, text in asdict(self).items() if text or name not in late}
+ROWS: Final = "rows"
+"""The folder in a results folder that holds the rows as Parquet."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +106,24 @@ class ResultsFolder:
     def removed(self) -> Path:
         """The list of overlays and masks that a watch removed, since they were old or too many."""
         return self.path / "removed.csv"
+
+    @property
+    def row_files(self) -> Path:
+        """The folder of the rows as Parquet, if they were asked for."""
+        return self.path / ROWS
+
+    @property
+    def row_digests(self) -> Path:
+        """The digests of these files, as `sha256sum` writes them."""
+        return self.path / "rows.sha256"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files of a run outside of folders; they need not exist."""
+        return (
+            *(self.records, self.run_file, self.digests, self.report),
+            *(self.annotation_lines, self.annotation_digests, self.row_digests),
+        )
 
     @staticmethod
     def overlay_name(picture: str, picture_format: "PictureFormat") -> str:
@@ -230,11 +214,7 @@ class RunSettings:
         for later in ("bits", "annotations", "accept_below", "reject_from", "part"):
             if settings[later] is None:
                 del settings[later]
-        return _to_json(settings)
-
-
-def _to_json(run: Mapping[str, object]) -> bytes:
-    return f"{json.dumps(run, indent=2)}\n".encode()
+        return to_json(settings)
 
 
 @dataclass(frozen=True)
@@ -242,7 +222,17 @@ class OpenResults(ResultsFolder):
     """A results folder that is locked for this process and ready to be written.
 
     `open_results` makes it. Pass it on to whatever writes results.
+
+    Attributes:
+        named: What a person names with -o to go on with this run, if not the folder.
     """
+
+    named: str = ""
+
+    @property
+    def place(self) -> str:
+        """What follows -o."""
+        return self.named or str(self.path)
 
     def write(self, name: str, data: bytes) -> None:
         """Writes a file, so that nobody ever sees half of it; any thread may call it.
@@ -286,7 +276,7 @@ class OpenResults(ResultsFolder):
         Args:
             shifts: The medians outside their range, each as a JSON object.
         """
-        self.write(self.run_file.name, _to_json({**self.read_run(), DRIFT: shifts}))
+        self.write(self.run_file.name, to_json({**self.read_run(), DRIFT: shifts}))
 
     def seal(self, seal: "Seal") -> None:
         """Writes into run.json what the digests of the finished run end with."""
@@ -305,23 +295,7 @@ class OpenResults(ResultsFolder):
         """Removes the seal from run.json, since results are about to change."""
         run = self.read_run()
         if run.pop(DIGESTS, None) is not None:
-            self.write(self.run_file.name, _to_json(run))
-
-
-def sealed(run: Mapping[str, object], seal: Seal) -> bytes:
-    """Returns the content of run.json with its seal, which covers all other keys.
-
-    Args:
-        run: The other keys; a seal among them is replaced.
-        seal: The seal, whose digest of run.json itself does not matter.
-    """
-
-    def with_seal(own: str) -> bytes:
-        drift = {DRIFT: run[DRIFT]} if DRIFT in run else {}
-        settings = {key: value for key, value in run.items() if key not in _ADDED}
-        return _to_json({**settings, DIGESTS: replace(seal, run=own).to_dict(), **drift})
-
-    return with_seal(hashlib.sha256(with_seal("")).hexdigest())
+            self.write(self.run_file.name, to_json(run))
 
 
 def check_results(path: Path, on_existing: OnExisting) -> None:
@@ -357,18 +331,20 @@ def open_results(
     settings: RunSettings,
     on_existing: OnExisting = DEFAULT_ON_EXISTING,
     warn: Callable[[str], None] = lambda _: None,
+    named: str = "",
 ) -> Iterator[OpenResults]:
     """Locks a results folder for this process and makes it ready.
 
-    `resume` keeps what an earlier run finished, except its report and its annotations, which are
-    made anew. `overwrite` removes its rows, settings, report, annotations, the folders `overlays`
-    and `masks` and the list of what a watch removed there, and nothing else.
+    `resume` keeps what an earlier run finished, except its report, its annotations and its rows as
+    Parquet, which are made anew. `overwrite` removes its rows, settings, report, annotations, the
+    folders `overlays` and `masks` and the list of what a watch removed there, and nothing else.
 
     Args:
         path: The folder; made if need be.
         settings: The settings of the run.
         on_existing: What to do with a folder that already holds something.
         warn: Told in a sentence if the file system has no locks.
+        named: The address that the results are uploaded to; empty for none.
 
     Yields:
         The folder, until the lock is released.
@@ -388,7 +364,7 @@ def open_results(
                 f"Another run writes to '{path}' now. Wait for it, or name another folder with -o."
             ) from None
     try:
-        results = OpenResults(path)
+        results = OpenResults(path, named)
         with sentences_for(path):
             _make_ready(results, settings, on_existing)
         yield results
@@ -404,7 +380,7 @@ def _make_ready(results: OpenResults, settings: RunSettings, on_existing: OnExis
         _require_same(results, settings)
         results.unseal()  # first, so that a killed run is never taken for a whole one
         results.report.unlink(missing_ok=True)  # its rows may be others
-        remove_listed(results.path, results.annotation_digests, ANNOTATIONS)
+        _remove_made_at_the_end(results)
         return
     if results.run_file.exists():
         results.unseal()
@@ -417,7 +393,7 @@ def _make_ready(results: OpenResults, settings: RunSettings, on_existing: OnExis
 def _remove_results(folder: ResultsFolder) -> None:
     folder.records.unlink(missing_ok=True)
     folder.digests.unlink(missing_ok=True)
-    remove_listed(folder.path, folder.annotation_digests, ANNOTATIONS)
+    _remove_made_at_the_end(folder)
     folder.annotation_lines.unlink(missing_ok=True)
     folder.removed.unlink(missing_ok=True)
     for name in PICTURE_FOLDERS:
@@ -425,11 +401,16 @@ def _remove_results(folder: ResultsFolder) -> None:
             shutil.rmtree(folder.path / name)
 
 
+def _remove_made_at_the_end(folder: ResultsFolder) -> None:
+    remove_listed(folder.path, folder.annotation_digests, ANNOTATIONS)
+    remove_listed(folder.path, folder.row_digests, ROWS)
+
+
 def _require_same(folder: ResultsFolder, settings: RunSettings) -> None:
     before, now = folder.read_run(), json.loads(settings.to_json())
     refuse_other_part(folder.path, before.get("part"), now.get("part"))
     keys = dict.fromkeys((*before, *now))
-    changed = [key for key in keys if key not in _ADDED and before.get(key) != now.get(key)]
+    changed = [key for key in keys if key not in ADDED and before.get(key) != now.get(key)]
     if changed:
         said = ", ".join(f"{key} was {before.get(key)}, now {now.get(key)}" for key in changed)
         raise UsageError(
@@ -446,4 +427,4 @@ def _is_ours_and_empty(name: str) -> bool:
 def _remove_unfinished(folder: ResultsFolder) -> None:
     for pattern in ("", *(f"{name}/**/" for name in (*PICTURE_FOLDERS, ANNOTATIONS))):
         for file in folder.path.glob(f"{pattern}{UNFINISHED}*"):
-            file.unlink()
+            shutil.rmtree(file) if file.is_dir() else file.unlink()

@@ -14,7 +14,8 @@ from capsule_inspect.imaging.picture import MAX_PIXELS
 from capsule_inspect.inference.corrections import UNSURE, Correction, Key, now
 from capsule_inspect.inference.digests import read_chain
 from capsule_inspect.inference.records import Record, read_records
-from capsule_inspect.inference.results_folder import DIGESTS, ResultsFolder
+from capsule_inspect.inference.results_folder import ResultsFolder
+from capsule_inspect.inference.seal import DIGESTS
 
 _WARNING: Final = 2.0
 _NEIGHBOURS: Final = 1.0

@@ -18,12 +18,11 @@ from capsule_inspect.inference.records import csv_line, file_of, record_columns,
 from capsule_inspect.inference.removed_files import hash_removed, read_removed
 from capsule_inspect.inference.results_folder import (
     ANNOTATIONS,
-    DIGESTS,
     PICTURE_FOLDERS,
+    ROWS,
     ResultsFolder,
-    Seal,
-    sealed,
 )
+from capsule_inspect.inference.seal import DIGESTS, Seal, sealed
 from capsule_inspect.text import counted
 
 
@@ -93,6 +92,7 @@ def _verify(
         *_check_files(folder, known, all_known),
         *_check_removed(folder, seal),
         *_check_annotations(folder, seal),
+        *_check_parquet(folder, seal),
         *_check_report(folder, seal),
     )
     changed, unread = _compare_inputs(known) if inputs else ((), 0)
@@ -271,15 +271,25 @@ def _check_removed(folder: ResultsFolder, seal: Seal | None) -> Iterator[str]:
 
 
 def _check_annotations(folder: ResultsFolder, seal: Seal | None) -> Iterator[str]:
-    if seal is None or not seal.annotations:
-        return
-    digests = folder.annotation_digests
+    if seal is not None and seal.annotations:
+        yield from _check_listed(folder, seal.annotations, folder.annotation_digests, ANNOTATIONS)
+
+
+def _check_parquet(folder: ResultsFolder, seal: Seal | None) -> Iterator[str]:
+    if seal is not None and seal.rows:
+        yield from _check_listed(folder, seal.rows, folder.row_digests, ROWS)
+
+
+def _check_listed(
+    folder: ResultsFolder, sealed_list: str, digests: Path, within: str
+) -> Iterator[str]:
+    what = "annotations" if within == ANNOTATIONS else "rows as Parquet"
     if not digests.is_file():
-        yield f"{digests.name} was removed, so the annotations cannot be verified."
-    elif hash_in_pieces(digests) != seal.annotations:
-        yield f"{digests.name} was edited, so the annotations cannot be verified."
+        yield f"{digests.name} was removed, so the {what} cannot be verified."
+    elif hash_in_pieces(digests) != sealed_list:
+        yield f"{digests.name} was edited, so the {what} cannot be verified."
     else:
-        yield from compare_listed(folder.path, digests, ANNOTATIONS)
+        yield from compare_listed(folder.path, digests, within)
 
 
 def _check_report(folder: ResultsFolder, seal: Seal | None) -> Iterator[str]:

@@ -25,9 +25,9 @@ from capsule_inspect.inference.results_folder import (
     PICTURE_FOLDERS,
     OpenResults,
     ResultsFolder,
-    Seal,
     sentences_for,
 )
+from capsule_inspect.inference.seal import Seal
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,11 @@ import importlib.util
 import os
 import sys
 from collections.abc import Sequence
+from typing import get_args
 
 from capsule_inspect.checks import require_choice
-from capsule_inspect.choices import BACKENDS
-from capsule_inspect.errors import ConfigError, MissingExtraError
+from capsule_inspect.choices import BACKENDS, RowsFormat
+from capsule_inspect.errors import ConfigError, MissingExtraError, UsageError
 from capsule_inspect.reporter import SILENT, Reporter
 
 _TRAIN_PACKAGES = ("keras", "sklearn", "albumentations", "optuna")
@@ -28,6 +29,24 @@ def require_train_extra(command: str, packages: Sequence[str] = _TRAIN_PACKAGES)
         raise MissingExtraError(
             f"`{command}` needs packages that the light install leaves out "
             f"({', '.join(missing)}). Run: pip install 'capsule-inspect[train]'"
+        )
+
+
+def require_rows_format(rows: str) -> None:
+    """Checks that rows can be written in a format, without importing anything.
+
+    Args:
+        rows: A format of `RowsFormat`.
+
+    Raises:
+        UsageError: There is no such format.
+        MissingExtraError: The package of the `parquet` extra is not installed.
+    """
+    require_choice("rows", rows, get_args(RowsFormat), UsageError)
+    if rows == "parquet" and importlib.util.find_spec("pyarrow") is None:
+        raise MissingExtraError(
+            "Parquet needs a package that the light install leaves out (pyarrow). Run: pip install "
+            "'capsule-inspect[parquet]'"
         )
 
 

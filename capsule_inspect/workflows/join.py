@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import get_args
 
 from capsule_inspect.checks import require_choice
-from capsule_inspect.choices import DEFAULT_ON_EXISTING, OnExisting
+from capsule_inspect.choices import DEFAULT_ON_EXISTING, DEFAULT_ROWS, OnExisting, RowsFormat
 from capsule_inspect.errors import UsageError
 from capsule_inspect.files import StrPath
 from capsule_inspect.inference.join import join_parts
 from capsule_inspect.inference.part_folders import PartFolder, find_parts
-from capsule_inspect.inference.results_folder import check_results, open_results
 from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.runs.run_folder import base_name, new_run_folder
-from capsule_inspect.workflows.arguments import as_path
+from capsule_inspect.workflows.destination import find_destination
+from capsule_inspect.workflows.extras import require_rows_format
 from capsule_inspect.workflows.predict import OnRows, PredictResult, pass_on
 
 
@@ -22,6 +22,7 @@ def join(
     parts: StrPath | Sequence[StrPath],
     *,
     out: StrPath | None = None,
+    rows: RowsFormat = DEFAULT_ROWS,
     on_existing: OnExisting = DEFAULT_ON_EXISTING,
     on_rows: OnRows = lambda _rows, _classes: None,
     reporter: Reporter = SILENT,
@@ -32,47 +33,54 @@ def join(
 
     Args:
         parts: The folders of all parts, a folder that holds them, or patterns that match them.
-        out: The results folder, new or empty; by default `runs/predict/<time>-<parts>/`.
+        out: The results folder, new or empty, or an address as text; by default
+            `runs/predict/<time>-<parts>/`.
+        rows: `parquet` to write the rows as Parquet, too; needs the extra `parquet`.
         on_existing: What to do with a results folder that already holds a run. The join of an
             interrupted one is made anew.
         on_rows: Called with the rows of each picture as soon as they are written.
         reporter: Follows the progress.
 
     Raises:
+        MissingExtraError: The package that writes Parquet is not installed.
         UsageError: A part is missing, there twice, not finished, altered, or of another run; the
             folder cannot be used.
         InterruptedRunError: The user stopped it; the message says how to join them again.
     """
     start = time.monotonic()
     require_choice("on_existing", on_existing, get_args(OnExisting), UsageError)
+    require_rows_format(rows)
     named = parts if isinstance(parts, Sequence) and not isinstance(parts, str) else (parts,)
-    given = as_path(out)
-    if given:
-        check_results(given, on_existing)
+    place = find_destination(out, on_existing)
     found = find_parts(named)
-    if given:
-        _refuse_part_as_out(given, found)
+    if place.folder:
+        _refuse_part_as_out(place.folder, found)
     settings = found[0].settings
     with reporter.progress(len(found), "Verifying", "parts") as advance:
         for part in found:
             part.verify()
             advance()
-    folder = given or new_run_folder("predict", base_name(named[0]))
+    folder = place.folder or new_run_folder("predict", base_name(named[0]))
 
     with (
-        open_results(folder, settings, on_existing, reporter.warn) as results,
+        place.opened(folder, settings, on_existing, reporter) as results,
         reporter.progress(found[0].part.pictures, "Joining") as advance,
     ):
         summary = join_parts(
-            found, results, on_picture=pass_on(on_rows, settings.classes, reporter, advance)
+            found,
+            results,
+            rows=rows,
+            on_picture=pass_on(on_rows, settings.classes, reporter, advance),
         )
+        seconds = time.monotonic() - start
     return PredictResult(
         folder=folder,
         predictions=results.records,
         report=None,
         classes=settings.classes,
         summary=summary,
-        seconds=time.monotonic() - start,
+        seconds=seconds,
+        address=place.address,
     )
 
 

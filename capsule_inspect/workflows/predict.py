@@ -12,6 +12,7 @@ from capsule_inspect.choices import (
     DEFAULT_ON_EXISTING,
     DEFAULT_OVERLAY_FORMAT,
     DEFAULT_OVERLAYS,
+    DEFAULT_ROWS,
     DEFAULT_RUNTIME,
     SHIPPED_MODEL,
     WHOLE_PICTURE,
@@ -19,6 +20,7 @@ from capsule_inspect.choices import (
     OnExisting,
     OverlayChoice,
     PictureFormat,
+    RowsFormat,
     RuntimeName,
 )
 from capsule_inspect.errors import UsageError
@@ -38,12 +40,14 @@ from capsule_inspect.inference.inspect_picture import InspectOptions
 from capsule_inspect.inference.inspector import LoadedInspector, load
 from capsule_inspect.inference.parts import Part, Share, hash_list
 from capsule_inspect.inference.records import Record
-from capsule_inspect.inference.results_folder import OpenResults, check_results, open_results
+from capsule_inspect.inference.results_folder import OpenResults
 from capsule_inspect.modelfile.runtime import HINT
 from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.runs.run_folder import input_name, new_run_folder
 from capsule_inspect.text import counted
-from capsule_inspect.workflows.arguments import as_path, compose_settings
+from capsule_inspect.workflows.arguments import compose_settings
+from capsule_inspect.workflows.destination import find_destination
+from capsule_inspect.workflows.extras import require_rows_format
 from capsule_inspect.workflows.models import say_decision
 
 Input: TypeAlias = StrPath | InputPicture
@@ -64,7 +68,9 @@ class PredictResult:
         classes: Class names in the model's order.
         summary: Counts of files, labels, unreadable files and warnings, and how the pictures differ
             from those of the training.
-        seconds: How long it took.
+        seconds: How long it took, without an upload.
+        address: Where the folder was uploaded to, and then removed from this machine; empty
+            otherwise.
     """
 
     folder: Path
@@ -73,6 +79,7 @@ class PredictResult:
     classes: tuple[str, ...]
     summary: BatchSummary
     seconds: float
+    address: str = ""
 
 
 def predict(  # noqa: PLR0913  (each choice is a parameter)
@@ -86,6 +93,7 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
     masks: bool = False,
     annotations: AnnotationFormat | None = None,
     report: bool = False,
+    rows: RowsFormat = DEFAULT_ROWS,
     bits: int | None = None,
     model: StrPath | None = None,
     threshold: float | None = None,
@@ -106,7 +114,8 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
         inputs: One or several picture files, folders, patterns such as `line-*/*.png`, `@LIST` for
             the lines of a file and `-` for those of stdin; or objects with `path`, `name` and
             `read`, as `InputPicture` describes them.
-        out: The results folder, new or empty; by default `runs/predict/<time>-<input>/`.
+        out: The results folder, new or empty, or an address as text, such as
+            `s3://bucket/results`; by default `runs/predict/<time>-<input>/`.
         recursive: Look into subfolders, too.
         part: Inspect part K of N alone, given as `(k, n)`; `join` makes one folder of all parts.
         overlays: Which pictures to write with their findings drawn in.
@@ -115,6 +124,7 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
         annotations: Write the defects as annotations in this format: `coco`, `labelme`, `yolo` or
             `cvat`.
         report: Write report.html, a page to look through.
+        rows: `parquet` to write the rows as Parquet, too; needs the extra `parquet`.
         bits: The bits of 16 that the camera uses, from 9 to 16; by default what each file says, or
             16.
         model: A `.tflite` file; by default the one that ships.
@@ -136,6 +146,7 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
     """
     start = time.monotonic()
     _require_choices(on_existing, jobs)
+    require_rows_format(rows)
     share = None if part is None else Share(*part)
     settings = compose_settings(overrides, config_dir, light=True, reporter=reporter).predict
     options = InspectOptions(
@@ -147,9 +158,7 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
         annotations=annotations,
     )
     named = [_as_input(each) for each in _as_sequence(inputs)]
-    given = as_path(out)
-    if given:
-        check_results(given, on_existing)
+    place = find_destination(out, on_existing)
     pictures = expand_inputs(named, recursive, is_result, reporter.say)
     if annotations is not None:
         refuse_shared_names(pictures, annotations)
@@ -157,7 +166,7 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
     inspector = _load(file, threshold, runtime, settings.threads, reporter if verbose else SILENT)
     # Only now, so that a mistyped input leaves no folder behind.
     first = named[0] if isinstance(named[0], str) else named[0].name
-    folder = given or new_run_folder("predict", input_name(first))
+    folder = place.folder or new_run_folder("predict", input_name(first))
 
     settled = run_settings(inspector, options)
     if share is not None:
@@ -167,7 +176,7 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
         reporter.say(f"Part {share} takes {len(own)} of {counted(len(pictures), 'picture')}.")
         pictures = own
 
-    with open_results(folder, settled, on_existing, reporter.warn) as results:
+    with place.opened(folder, settled, on_existing, reporter) as results:
         with reporter.progress(len(pictures), "Inspecting") as advance:
             summary = inspect_batch(
                 inspector,
@@ -175,6 +184,7 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
                 results,
                 options,
                 jobs=default_jobs(settings.threads) if jobs is None else jobs,
+                rows=rows,
                 on_picture=pass_on(on_rows, inspector.classes, reporter, advance),
             )
         _warn_of_another_product(inspector, summary, reporter)
@@ -188,6 +198,7 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
         classes=inspector.classes,
         summary=summary,
         seconds=seconds,
+        address=place.address,
     )
 
 

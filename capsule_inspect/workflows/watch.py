@@ -17,13 +17,12 @@ from capsule_inspect.inference.batch import run_settings
 from capsule_inspect.inference.inspect_picture import InspectOptions
 from capsule_inspect.inference.inspector import LoadedInspector, load
 from capsule_inspect.inference.results_folder import (
-    DIGESTS,
-    DRIFT,
     ResultsFolder,
     RunSettings,
     open_results,
     sentences_for,
 )
+from capsule_inspect.inference.seal import DIGESTS, DRIFT
 from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.text import counted, suggest_path
 from capsule_inspect.watching.afterwards import Afterwards

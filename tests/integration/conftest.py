@@ -4,10 +4,11 @@ import importlib.util
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from slow_store import SlowNetwork, serving
 
 # Without the `train` extra `evaluate` has nothing to measure with.
 collect_ignore = [] if importlib.util.find_spec("sklearn") else ["test_evaluate.py"]
@@ -45,6 +46,24 @@ def pictures(tmp_path: Path, paint: Callable[..., Path]) -> Path:
     for name, label in (("a", "good"), ("b", "crack"), ("c", "scratch"), ("d", "good")):
         paint(tmp_path / f"in/{name}.png", label)
     return tmp_path / "in"
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowNetwork]:
+    """A real S3 API with a bucket; it depends on no account, and on no settings of this machine."""
+    pytest.importorskip("s3fs")
+    pytest.importorskip("moto.server")
+    fsspec = pytest.importorskip("fsspec")
+    with serving() as (network, address):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        system = fsspec.filesystem("s3", skip_instance_cache=True)
+        # All servers of moto in a process share a store.
+        system.makedirs("bucket", exist_ok=True)
+        yield network
+    type(system).clear_instance_cache()
 
 
 @pytest.fixture

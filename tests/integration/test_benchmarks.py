@@ -19,6 +19,8 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
         ("throughput", ["4", "1"], 8),
         ("startup", ["1"], 5),
         ("memory", ["2", "3"], 2),
+        ("parquet", ["2000"], 9),
+        ("remote", ["8", "1", "0.01"], 4),
         ("serving", ["1", "1", "80"], 16),
     ],
 )

@@ -1,10 +1,7 @@
 """`capsule-inspect predict` on pictures elsewhere: in memory, and in an S3 API on this machine."""
 
-import threading
-import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 from in_parts import contents
 
@@ -19,51 +16,6 @@ def rows_of(out: Path, start: str) -> list[tuple[object, ...]]:
         (row.path.removeprefix(start), row.status, row.label, row.defect_score, row.overlay)
         for row in read_records(out / "predictions.csv")
     ]
-
-
-class Elsewhere:
-    """The store of moto, with a network that is slow and fails at times.
-
-    Attributes:
-        latency: Seconds that each answer takes.
-        failing: The share of requests that fail.
-        failed: How many have failed.
-    """
-
-    def __init__(self, app):
-        self._app, self._draw = app, np.random.default_rng(1)
-        self.latency, self.failing, self.failed = 0.0, 0.0, 0
-
-    def __call__(self, environment, start_response):
-        time.sleep(self.latency)
-        if self._draw.random() < self.failing:
-            self.failed += 1
-            start_response("503 Slow Down", [("Content-Length", "0")])
-            return [b""]
-        return self._app(environment, start_response)
-
-
-@pytest.fixture
-def store(monkeypatch):
-    """A real S3 API; what it is depends on no account, and on no settings of this machine."""
-    pytest.importorskip("s3fs")
-    moto = pytest.importorskip("moto.server")
-    serving = pytest.importorskip("werkzeug.serving")
-    network = Elsewhere(moto.DomainDispatcherApplication(moto.create_backend_app))
-    server = serving.make_server("127.0.0.1", 0, network, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    system = fsspec.filesystem("s3", skip_instance_cache=True)
-    system.makedirs("bucket", exist_ok=True)  # all servers of moto in a process share a store
-    yield network
-    server.shutdown()
-    thread.join()
-    server.server_close()
-    type(system).clear_instance_cache()
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from in_parts import predict_parts
 from capsule_inspect.errors import UsageError
 from capsule_inspect.inference.digests import read_chain
 from capsule_inspect.inference.part_folders import find_parts
-from capsule_inspect.inference.results_folder import OpenResults, Seal
+from capsule_inspect.inference.results_folder import OpenResults
+from capsule_inspect.inference.seal import Seal
 from capsule_inspect.workflows.predict import predict
 
 

@@ -6,9 +6,10 @@ import pytest
 
 from capsule_inspect.errors import MissingExtraError, PictureError, UsageError
 from capsule_inspect.imaging.picture import MAX_PIXELS
-from capsule_inspect.inference import remote_inputs
+from capsule_inspect.inference import addresses
+from capsule_inspect.inference.addresses import is_remote
 from capsule_inspect.inference.inputs import expand_inputs
-from capsule_inspect.inference.remote_inputs import RemotePicture, is_remote
+from capsule_inspect.inference.remote_inputs import RemotePicture
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -16,7 +17,7 @@ fsspec = pytest.importorskip("fsspec")
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch):
     """No test waits for another attempt."""
-    monkeypatch.setattr(remote_inputs, "_WAITS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(addresses, "_WAITS", (0.0, 0.0, 0.0))
 
 
 @pytest.fixture
@@ -273,12 +274,24 @@ def test_what_will_not_change_is_not_tried_again(error, attempts):
 
 def test_attempts_wait_longer_each_time(monkeypatch):
     waited = []
-    monkeypatch.setattr(remote_inputs, "_WAITS", (1.0, 4.0))
+    monkeypatch.setattr(addresses, "_WAITS", (1.0, 4.0))
     monkeypatch.setattr("time.sleep", waited.append)
     with pytest.raises(PictureError):
         read_from(Failing(*[TimeoutError()] * 9))
     assert 0.5 <= waited[0] <= 1
     assert 2 <= waited[1] <= 4
+
+
+def test_s3_gets_a_connection_for_each_file_and_own_settings_come_first(monkeypatch):
+    pytest.importorskip("s3fs")
+    system, _ = addresses.open_address("s3://bucket/a.png")
+    assert system.max_concurrency == 1
+    assert system.config_kwargs["max_pool_connections"] >= 16
+    own = {"config_kwargs": {"max_pool_connections": 3}, "max_concurrency": 2}
+    monkeypatch.setitem(fsspec.config.conf, "s3", own)
+    system, _ = addresses.open_address("s3://bucket/a.png")
+    assert system.max_concurrency == 2
+    assert system.config_kwargs["max_pool_connections"] == 3
 
 
 def test_another_scheme_is_refused():

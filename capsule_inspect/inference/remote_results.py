@@ -1,0 +1,294 @@
+"""Results elsewhere: a folder in an object store, to which a finished run is uploaded.
+
+A run works in a folder on this machine. While it does, `.unfinished-run.json` stands at the
+address; `run.json` is uploaded last, so whatever has one is whole.
+"""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from capsule_inspect.choices import OnExisting
+from capsule_inspect.errors import InterruptedRunError, UsageError
+from capsule_inspect.files import UNFINISHED
+from capsule_inspect.folder_lock import LOCK
+from capsule_inspect.inference.addresses import (
+    WEB,
+    insist,
+    list_files,
+    open_address,
+    shown,
+    why,
+)
+from capsule_inspect.inference.annotations.listed import read_digests
+from capsule_inspect.inference.batch import map_in_order
+from capsule_inspect.inference.results_folder import (
+    ANNOTATIONS,
+    MADE_BY,
+    PICTURE_FOLDERS,
+    ROWS,
+    ResultsFolder,
+)
+
+IN_FLIGHT: Final = 16
+"""Files that are on their way at a time."""
+
+_RUN: Final = "run.json"
+_MARK: Final = f"{UNFINISHED}{_RUN}"
+_FOLDERS: Final = frozenset({*PICTURE_FOLDERS, ANNOTATIONS, ROWS})
+
+Signature = tuple[int, int]
+"""Size and time of a file; they change where it is written."""
+
+Advance = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class RemoteResults:
+    """A results folder elsewhere.
+
+    Attributes:
+        address: Its address, without what is secret in it and without a slash at its end.
+        key: What its file system calls it.
+        system: The file system of fsspec.
+    """
+
+    address: str
+    key: str = field(repr=False)
+    system: Any = field(repr=False)
+
+    @classmethod
+    def open(cls, text: str) -> "RemoteResults":
+        """Finds the file system of an address.
+
+        Raises:
+            MissingExtraError: The packages for this address are not installed.
+            UsageError: No results can be written to such an address.
+        """
+        address = shown(text).rstrip("/")
+        if text.partition("://")[0].lower() in WEB:
+            raise UsageError(
+                f"'{address}' is on a web server, which takes no results. Name a folder, or an "
+                "address such as s3://bucket/results, with -o."
+            )
+        system, key = open_address(text)
+        if not key.strip("/"):
+            raise UsageError(f"'{shown(text)}' names no bucket or folder. Name one with -o.")
+        return cls(address, key.rstrip("/"), system)
+
+    def check(self, on_existing: OnExisting) -> None:
+        """Makes sure that the address can take results as asked, as `check_results` does.
+
+        Raises:
+            UsageError: It cannot be listed, or its content forbids what was asked.
+        """
+        if not self._holds_anything():
+            return
+        if self.read_run().get("made_by") != MADE_BY:
+            hint = " No run.json says that this command made it." if on_existing != "refuse" else ""
+            raise UsageError(
+                f"The output '{self.address}' is not empty.{hint} Name another with -o, or remove "
+                "it."
+            )
+        if on_existing == "refuse":
+            raise UsageError(
+                f"The output '{self.address}' is not empty. Continue its run with --resume, start "
+                "it again with --overwrite, or name another address with -o."
+            )
+        if on_existing == "overwrite":
+            self._refuse_edited()
+
+    def read_run(self) -> Mapping[str, object]:
+        """Returns the settings of the run that is there; empty without one.
+
+        Raises:
+            UsageError: They cannot be read.
+        """
+        for name in (_RUN, _MARK):
+            with self._sentences("read"), suppress(FileNotFoundError, ValueError, RecursionError):
+                document = json.loads(insist(partial(self.system.cat_file, self._key_of(name))))
+                return document if isinstance(document, dict) else {}
+        return {}
+
+    def begin(self, settings: bytes) -> None:
+        """Marks the address as one that a run writes to; so a lack of rights is told of at once.
+
+        Args:
+            settings: The content of run.json at the beginning of the run.
+
+        Raises:
+            UsageError: The address cannot be written.
+        """
+        with self._sentences("written"):
+            insist(partial(self.system.pipe_file, self._key_of(_MARK), settings))
+
+    def count(self) -> int:
+        """Returns how many files a run left there.
+
+        Raises:
+            UsageError: The address cannot be listed.
+        """
+        return len(self._own_files())
+
+    def download(self, folder: Path, advance: Advance = lambda: None) -> dict[str, Signature]:
+        """Fetches what a run left there, to be continued in a folder on this machine.
+
+        Args:
+            folder: The folder; new or empty.
+            advance: Called for each file.
+
+        Returns:
+            The files by their names, to tell which have changed when they are uploaded again.
+
+        Raises:
+            UsageError: A file cannot be read, or the folder cannot be written.
+        """
+        found = self._own_files()
+        names = [name for name in found if name not in {_RUN, _MARK}]
+
+        def fetch(name: str, to: str = "") -> None:
+            file = folder / (to or name)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            insist(partial(self.system.get_file, self._key_of(name), str(file)))
+
+        try:
+            with self._sentences("read"):
+                fetch(_RUN if _RUN in found else _MARK, _RUN)
+                with closing(map_in_order(fetch, names, IN_FLIGHT)) as done:
+                    for _ in done:
+                        advance()
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)  # half a run would count as the newer one
+            raise
+        return {name: _signature(folder / name) for name in names}
+
+    def upload(
+        self, folder: Path, kept: Mapping[str, Signature], advance: Advance = lambda: None
+    ) -> None:
+        """Uploads a finished run, and removes what an earlier one left; run.json comes last.
+
+        Args:
+            folder: The results folder.
+            kept: Files that are there already, from `download`.
+            advance: Called for each file.
+
+        Raises:
+            UsageError: A file cannot be uploaded.
+            InterruptedRunError: The user stopped it.
+        """
+        names = local_files(folder)
+
+        def put_changed(name: str) -> None:
+            if kept.get(name) != _signature(folder / name):
+                self._put(folder, name)
+
+        again = f"Everything is in '{folder}'; upload it with the same command and --resume."
+        try:
+            with self._sentences("written", again):
+                stale = self._own_files().keys() - {*names, _RUN, _MARK}
+                self._remove(_RUN)
+                with closing(map_in_order(put_changed, names, IN_FLIGHT)) as done:
+                    for _ in done:
+                        advance()
+                with closing(map_in_order(self._remove, sorted(stale), IN_FLIGHT)) as removed:
+                    for _ in removed:
+                        pass
+                self._put(folder, _RUN)
+                self._remove(_MARK)
+        except KeyboardInterrupt:
+            raise InterruptedRunError(f"Stopped while uploading. {again}") from None
+
+    def _put(self, folder: Path, name: str) -> None:
+        insist(partial(self.system.put_file, str(folder / name), self._key_of(name)))
+
+    def _remove(self, name: str) -> None:
+        with suppress(FileNotFoundError):
+            insist(partial(self.system.rm_file, self._key_of(name)))
+
+    def _key_of(self, name: str) -> str:
+        return f"{self.key}/{name}"
+
+    def _holds_anything(self) -> bool:
+        with self._sentences("read"), suppress(FileNotFoundError):
+            self.system.invalidate_cache()
+            found = insist(partial(self.system.ls, self.key, detail=False))
+            return any(each.strip("/") != self.key.strip("/") for each in found)
+        return False
+
+    def _list(self) -> dict[str, int | None]:
+        """Returns the files by their names below the address; none where nothing is."""
+        found: dict[str, int | None] = {}
+        with self._sentences("read"), suppress(FileNotFoundError):
+            self.system.invalidate_cache()
+            found = list_files(self.system, self.key)
+        start = f"{self.key.strip('/')}/"
+        return {key.strip("/").removeprefix(start): size for key, size in found.items()}
+
+    def _own_files(self) -> dict[str, int | None]:
+        """Returns the files that a run wrote; what else lies there is left alone."""
+        return {name: size for name, size in self._list().items() if _is_of_a_run(name)}
+
+    def _refuse_edited(self) -> None:
+        """Makes sure that nobody's corrections of annotations are removed."""
+        listed = ResultsFolder(Path()).annotation_digests.name
+        with (
+            self._sentences("read"),
+            suppress(FileNotFoundError),
+            tempfile.TemporaryDirectory() as name,
+        ):
+            copy = Path(name, listed)
+            copy.write_bytes(insist(partial(self.system.cat_file, self._key_of(listed))))
+            check = map_in_order(self._require_unedited, read_digests(copy), IN_FLIGHT)
+            with closing(check) as done:
+                for _ in done:
+                    pass
+
+    def _require_unedited(self, listed: tuple[str, str]) -> None:
+        name, digest = listed
+        with suppress(FileNotFoundError):
+            data = insist(partial(self.system.cat_file, self._key_of(name)))
+            if hashlib.sha256(data).hexdigest() != digest:
+                raise UsageError(
+                    f"'{self.address}/{name}' was edited since the run wrote it, and would be "
+                    "written anew. Move the annotations to another place first, so that no "
+                    "correction is lost."
+                )
+
+    @contextmanager
+    def _sentences(self, done: str, again: str = "") -> Iterator[None]:
+        """Turns errors of the file system into sentences."""
+        try:
+            yield
+        except UsageError:
+            raise
+        except Exception as error:  # each file system has errors of its own
+            then = f" {again}" if again else ""
+            raise UsageError(f"'{self.address}' {why(error, done)}{then}") from error
+
+
+def local_files(folder: Path) -> list[str]:
+    """Returns the files of a results folder to upload but run.json, by their names, sorted."""
+    return sorted(
+        file.relative_to(folder).as_posix()
+        for file in folder.rglob("*")
+        if file.is_file() and not file.name.startswith(UNFINISHED) and file.name not in {LOCK, _RUN}
+    )
+
+
+def _is_of_a_run(name: str) -> bool:
+    """Tells whether a run writes files of such a name; one that leads out of the folder is none."""
+    path = PurePosixPath(name)
+    own = {_RUN, _MARK, *(each.name for each in ResultsFolder(Path()).files)}
+    return ".." not in path.parts and (name in own or path.parts[0] in _FOLDERS)
+
+
+def _signature(file: Path) -> Signature:
+    found = file.stat()
+    return found.st_size, found.st_mtime_ns

@@ -1,0 +1,221 @@
+"""`capsule-inspect predict -o ADDRESS`: results in memory, and in an S3 API on this machine."""
+
+import json
+from pathlib import Path
+
+import pytest
+from in_parts import contents, predict_parts
+
+from capsule_inspect.inference import addresses, batch, remote_results
+
+fsspec = pytest.importorskip("fsspec")
+
+
+@pytest.fixture(autouse=True)
+def own_place(tmp_path, monkeypatch):
+    """Runs work in a folder below the working directory."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setattr(addresses, "_WAITS", (0.0, 0.0, 0.0))
+
+
+@pytest.fixture
+def memory():
+    """The store in memory, empty."""
+    system = fsspec.filesystem("memory")
+    system.store.clear()
+    system.pseudo_dirs[:] = [""]
+    return system
+
+
+def files_at(address: str) -> dict[str, bytes]:
+    system, key = fsspec.core.url_to_fs(address)
+    system.invalidate_cache()
+    return {name.removeprefix(key).lstrip("/"): system.cat_file(name) for name in system.find(key)}
+
+
+def copy_to(folder: Path, address: str) -> Path:
+    for name, data in files_at(address).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder
+
+
+ALL = ("--masks", "--report", "--annotations", "labelme")
+
+
+def test_the_address_holds_what_a_folder_does(predict, invoke, pictures, tmp_path, memory):
+    del memory
+    predict(pictures, "-o", tmp_path / "local", *ALL)
+    done = predict(pictures, "-o", "memory://lab/results/", *ALL)
+    assert done.exit_code == 0, done.err
+    told = " ".join(done.err.split())
+    assert "Results: memory://lab/results/predictions.csv" in told
+    assert "Report: memory://lab/results/report.html" in told
+    copy = copy_to(tmp_path / "copy", "memory://lab/results")
+    own, others = contents(copy), contents(tmp_path / "local")
+    assert own.keys() == others.keys()
+    same = [name for name in own if not name.startswith(("annotations", "report", "run.json"))]
+    assert {name: own[name] for name in same} == {name: others[name] for name in same}
+    assert invoke("verify", copy).exit_code == 0
+    assert not any(Path("runs/predict").iterdir())
+
+
+@pytest.mark.usefixtures("memory")
+def test_results_are_replaced_only_when_asked(predict, invoke, pictures, tmp_path):
+    named = ("-o", "memory://lab")
+    assert predict(pictures, *named, "--annotations", "labelme").exit_code == 0
+    before = files_at("memory://lab")
+    refused = predict(pictures / "a.png", *named)
+    assert refused.exit_code == 2
+    told = " ".join(refused.err.split())
+    assert "The output 'memory://lab' is not empty. Continue its run with --resume" in told
+    assert files_at("memory://lab") == before
+    fsspec.filesystem("memory").pipe_file("/lab/overlays-of-mine.txt", b"mine")
+    assert predict(pictures / "a.png", *named, "--overwrite").exit_code == 0
+    assert set(files_at("memory://lab")) == {
+        *("predictions.csv", "digests.csv", "run.json", "overlays/a.png.png"),
+        "overlays-of-mine.txt",
+    }
+    fsspec.filesystem("memory").rm_file("/lab/overlays-of-mine.txt")
+    assert invoke("verify", copy_to(tmp_path / "copy", "memory://lab")).exit_code == 0
+
+
+def test_files_of_others_are_refused(predict, pictures, memory):
+    memory.pipe_file("/lab/deep/file.txt", b"mine")
+    for option in ((), ("--overwrite",), ("--resume",)):
+        refused = predict(pictures, "-o", "memory://lab", *option)
+        assert refused.exit_code == 2
+        assert "The output 'memory://lab' is not empty." in " ".join(refused.err.split())
+    assert files_at("memory://lab") == {"deep/file.txt": b"mine"}
+
+
+def test_annotations_that_someone_corrected_are_kept(predict, pictures, memory):
+    named = (pictures / "b.png", "-o", "memory://lab", "--annotations", "coco")
+    predict(*named)
+    memory.pipe_file("/lab/annotations/annotations.json", b"{}")
+    for option in ("--overwrite", "--resume"):
+        refused = predict(*named, option)
+        assert refused.exit_code == 2
+        assert "was edited since the run wrote it" in " ".join(refused.err.split())
+    assert memory.cat_file("/lab/annotations/annotations.json") == b"{}"
+
+
+def test_an_earlier_run_is_fetched_and_continued(predict, pictures, memory, tmp_path, monkeypatch):
+    named = (pictures, "-o", "memory://lab")
+    data = (pictures / "d.png").read_bytes()
+    (pictures / "d.png").write_bytes(b"none")
+    assert predict(*named).exit_code == 3
+    (pictures / "d.png").write_bytes(data)
+    sent, put = [], memory.put_file
+    monkeypatch.setattr(
+        type(memory), "put_file", lambda _, file, key: (sent.append(key), put(file, key))
+    )
+    assert predict(*named, "--resume").exit_code == 0
+    assert sorted(sent) == [
+        f"/lab/{name}" for name in ("digests.csv", "overlays/d.png.png", "predictions.csv")
+    ] + ["/lab/run.json"]
+    assert sent[-1] == "/lab/run.json"
+    predict(pictures, "-o", tmp_path / "local")
+    own, local = files_at("memory://lab"), contents(tmp_path / "local")
+    assert {**own, "run.json": b""} == {**local, "run.json": b""}
+    other = predict(*named, "--resume", "--masks")
+    assert other.exit_code == 2
+    assert "masks was False, now True" in " ".join(other.err.split())
+
+
+def test_an_upload_that_fails_is_repeated_by_resuming(predict, pictures, memory, monkeypatch):
+    def fail(*_: object) -> None:
+        raise OSError("the way there is closed")
+
+    named = (pictures, "-o", "memory://lab")
+    with monkeypatch.context() as patch:
+        patch.setattr(type(memory), "put_file", fail)
+        failed = predict(*named)
+    assert failed.exit_code == 2
+    told = " ".join(failed.err.split())
+    assert "'memory://lab' cannot be written: the way there is closed" in told
+    assert "upload it with the same command and --resume." in told
+    assert "run.json" not in files_at("memory://lab")
+    assert predict(*named).exit_code == 2
+    inspected, inspect = [], batch.inspect_input
+    monkeypatch.setattr(
+        batch, "inspect_input", lambda *given: (inspected.append(given[1].name), inspect(*given))[1]
+    )
+    assert predict(*named, "--resume").exit_code == 0
+    assert inspected == ["d.png"]  # nobody knows whether the last one had more rows
+    assert "run.json" in files_at("memory://lab")
+    assert ".unfinished-run.json" not in files_at("memory://lab")
+    assert not any(Path("runs/predict").iterdir())
+
+
+def test_a_stop_names_the_address(predict, pictures, memory, monkeypatch):
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    named = (pictures, "-o", "memory://lab", "-j", "1")
+    with monkeypatch.context() as patch:
+        patch.setattr(batch, "inspect_input", stop)
+        stopped = predict(*named)
+    assert stopped.exit_code == 130
+    assert "--resume -o 'memory://lab'." in " ".join(stopped.err.split())
+    assert set(files_at("memory://lab")) == {".unfinished-run.json"}
+    with monkeypatch.context() as patch:
+        patch.setattr(type(memory), "put_file", stop)
+        stopped = predict(*named, "--resume")
+    assert stopped.exit_code == 130
+    assert "Stopped while uploading." in stopped.err
+    assert predict(*named, "--resume").exit_code == 0
+
+
+def test_a_name_that_leads_out_of_the_folder_is_not_fetched(predict, pictures, memory, tmp_path):
+    predict(pictures, "-o", "memory://lab")
+    memory.store["/lab/overlays/../../../../out.txt"] = memory.store["/lab/run.json"]
+    remote = remote_results.RemoteResults.open("memory://lab")
+    fetched = remote.download(tmp_path / "copy")
+    assert "overlays/a.png.png" in fetched
+    assert not any("out.txt" in name for name in fetched)
+    assert not list(tmp_path.rglob("out.txt"))
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("https://example.com/out", "is on a web server, which takes no results."),
+        ("memory://", "names no bucket or folder."),
+        ("nowhere://lab", "is no address that can be read"),
+    ],
+)
+def test_what_takes_no_results_is_refused_at_once(predict, pictures, address, message):
+    refused = predict(pictures, "-o", address)
+    assert refused.exit_code == 2
+    assert message in " ".join(refused.err.split())
+
+
+@pytest.mark.usefixtures("memory")
+def test_parts_are_joined_to_an_address(invoke, pictures, tmp_path, tiny_model):
+    parts = predict_parts(pictures, tmp_path / "parts", 2, model=tiny_model)
+    done = invoke("predict", "--join", *parts, "-o", "memory://lab")
+    assert done.exit_code == 0, done.err
+    assert "Results: memory://lab/predictions.csv" in " ".join(done.err.split())
+    assert invoke("verify", copy_to(tmp_path / "copy", "memory://lab")).exit_code == 0
+
+
+def test_results_in_s3_over_a_network_that_fails(predict, invoke, pictures, tmp_path, store):
+    store.failing = 0.2
+    done = predict(pictures, "-o", "s3://bucket/day 1/out", "--masks")
+    assert done.exit_code == 0, done.err
+    assert store.failed > 0
+    store.failing = 0.0
+    copy = copy_to(tmp_path / "copy", "s3://bucket/day 1/out")
+    assert invoke("verify", copy).exit_code == 0
+    assert len(list(copy.rglob("*.png"))) == 8
+    assert json.loads((copy / "run.json").read_bytes())["digests"]["pictures"] == 4
+    assert predict(pictures, "-o", "s3://bucket/day 1/out").exit_code == 2
+    assert predict(pictures, "-o", "s3://bucket/day 1/out", "--masks", "--resume").exit_code == 0
+    missing = predict(pictures, "-o", "s3://no-bucket/out")
+    assert missing.exit_code == 2
+    assert "'s3://no-bucket/out' does not exist; check the address." in " ".join(
+        missing.err.split()
+    )
+    assert not any(Path("runs/predict").iterdir())
