@@ -8,9 +8,9 @@ from pathlib import PurePosixPath
 
 from capsule_inspect.choices import PictureFormat
 from capsule_inspect.errors import UsageError
-from capsule_inspect.inference.batch import digest_picture
 from capsule_inspect.inference.digests import Chain, DigestWriter, read_chain, sha256
 from capsule_inspect.inference.inspect_picture import InspectedPicture
+from capsule_inspect.inference.picture_results import digest_picture
 from capsule_inspect.inference.records import RecordWriter, csv_line, record_columns, whole_lines
 from capsule_inspect.inference.removed_files import hash_removed
 from capsule_inspect.inference.result_names import fold_name, mark_name

@@ -1,0 +1,222 @@
+"""Inspect pictures on the workers of a cluster, in order, a few pictures a task."""
+
+import threading
+import uuid
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import Future as ThreadFuture
+from concurrent.futures import TimeoutError as NotYetError
+from contextlib import contextmanager, suppress
+from itertools import count, islice
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from capsule_inspect.cluster.connect import WORKER_SECONDS, connect, no_workers
+from capsule_inspect.cluster.model_on_workers import send_model
+from capsule_inspect.cluster.sent_pictures import send
+from capsule_inspect.cluster.worker import Order, inspect_chunk
+from capsule_inspect.errors import ClusterError
+from capsule_inspect.inference.batch import InspectAll, Write
+from capsule_inspect.inference.inputs import InputPicture
+from capsule_inspect.inference.picture_results import PictureResults
+from capsule_inspect.reporter import Reporter
+from capsule_inspect.text import counted
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+Chunk: TypeAlias = tuple[InputPicture, ...]
+"""Pictures that one task inspects."""
+
+_PICTURES: Final = 4
+"""The most pictures of a chunk. A task costs the scheduler about as much as a thousandth of a
+second of one core, and the results of a chunk wait in the memory of a worker."""
+_WINDOW: Final = 3
+"""Chunks to have submitted per thread: one in work, one that waits, one whose results wait."""
+_FETCHERS: Final = 4
+"""Threads that take results from workers and write them."""
+_ATTEMPTS: Final = 5
+"""How often to submit a chunk; the scheduler gives each up after several workers died with it."""
+_LOOK: Final = 1.0
+"""Seconds to wait for results before a look at what else happened."""
+_ASK: Final = 2.0
+"""Seconds between two questions for the workers that there are."""
+
+
+@contextmanager
+def on_workers(
+    scheduler: str, model: Path, order: Order, jobs: int, reporter: Reporter
+) -> Iterator[InspectAll]:
+    """Connects to a cluster, sends the model to its workers, and yields what inspects there.
+
+    Args:
+        scheduler: `local`, or an address such as `tcp://host:8786`.
+        model: The file of the model.
+        order: What all tasks have in common.
+        jobs: How many worker processes to start for `local`.
+        reporter: Told about the workers.
+
+    Raises:
+        ClusterError: No scheduler answers, it has no workers, or one of them cannot take part.
+    """
+    with connect(scheduler, jobs, reporter) as client:
+        send_model(client, model, order)
+        yield _OnWorkers(client, order, reporter)
+
+
+class _OnWorkers:
+    """Inspects pictures on workers; an `InspectAll`."""
+
+    def __init__(self, client: "Client", order: Order, reporter: Reporter) -> None:
+        self._client = client
+        self._order = order
+        self._reporter = reporter
+        self._address: str = client.scheduler.address
+        self._known = 0
+        self._asks_at = 0.0
+        self._alone_since: float | None = None
+
+    def __call__(
+        self, pictures: Sequence[InputPicture], write: Write, /
+    ) -> Generator[PictureResults, None, None]:
+        """Inspects pictures; see `InspectAll`.
+
+        Raises:
+            ClusterError: The scheduler is lost, no worker is left, or chunks kill every worker.
+        """
+        run = _Run(self._client, self._order, write)
+        chunks = _cut(pictures, _size(len(pictures), self._threads()))
+        begun: deque[ThreadFuture[list[PictureResults]]] = deque()
+        try:
+            while True:
+                missing = _WINDOW * max(1, self._threads()) - len(begun)
+                begun.extend(run.begin(chunk) for chunk in islice(chunks, max(0, missing)))
+                if not begun:
+                    return
+                yield from self._wait(begun.popleft())
+        finally:
+            run.stop()
+
+    def _wait(self, results: "ThreadFuture[list[PictureResults]]") -> list[PictureResults]:
+        while True:
+            try:
+                return results.result(timeout=_LOOK)
+            except CancelledError:
+                raise self._lost() from None
+            except NotYetError:
+                if results.done():  # the work itself ran out of time
+                    raise
+                self._threads()
+
+    def _threads(self) -> int:
+        """Returns how many threads the workers have; asks the scheduler now and then.
+
+        Raises:
+            ClusterError: The scheduler is lost, or has had no worker for too long.
+        """
+        now = monotonic()
+        if now < self._asks_at:
+            return self._known
+        self._asks_at = now + _ASK
+        try:
+            self._known = sum(self._client.nthreads().values())
+        except OSError:
+            raise self._lost() from None
+        if self._known:
+            self._alone_since = None
+        elif self._alone_since is None:
+            self._alone_since = now
+            self._reporter.warn(
+                f"The scheduler at {self._address} has no worker left. Waiting for one."
+            )
+        elif now - self._alone_since > WORKER_SECONDS:
+            raise no_workers(self._address)
+        return self._known
+
+    def _lost(self) -> ClusterError:
+        return ClusterError(f"The scheduler at {self._address} does not answer any more.")
+
+
+class _Run:
+    """The chunks of one run, between their submission and the writing of their results."""
+
+    def __init__(self, client: "Client", order: Order, write: Write) -> None:
+        self._client = client
+        self._order = order
+        self._write = write
+        self._folder = Path.cwd()
+        self._name = f"inspect-{uuid.uuid4().hex}"
+        self._numbers = count()
+        self._fetchers = ThreadPoolExecutor(_FETCHERS, "fetch")
+        self._stopped = threading.Event()
+        self._submitted: set[Any] = set()
+
+    def begin(self, chunk: Chunk) -> "ThreadFuture[list[PictureResults]]":
+        """Submits a chunk, and returns the future of its results, written."""
+        sent = tuple(send(picture, self._folder) for picture in chunk)
+        return self._fetchers.submit(self._fetch, sent, self._submit(sent))
+
+    def stop(self) -> None:
+        """Gives up what is submitted, and waits for what is being written."""
+        self._stopped.set()
+        for future in tuple(self._submitted):
+            future.release()
+        self._fetchers.shutdown(wait=True, cancel_futures=True)
+
+    def _submit(self, chunk: Chunk) -> Any:
+        # Names of one group let the scheduler hold back what no worker is free for: a chunk that
+        # waits on a worker would share the blame for its death.
+        name = (self._name, next(self._numbers))
+        future = self._client.submit(inspect_chunk, self._order, chunk, key=name)
+        self._submitted.add(future)
+        return future
+
+    def _fetch(self, chunk: Chunk, future: Any) -> list[PictureResults]:
+        for _ in range(_ATTEMPTS):
+            try:
+                results = self._result(future)
+            finally:
+                # Held futures keep results in the memory of workers.
+                self._submitted.discard(future)
+                future.release()
+            if results is not None:
+                return [self._write(each) for each in results]
+            future = self._submit(chunk)
+        self._submitted.discard(future)
+        future.release()
+        raise ClusterError(
+            f"Every worker dies with {counted(len(chunk), 'picture')} from '{chunk[0].path}' to "
+            f"'{chunk[-1].path}'. Give workers more memory, or leave these out."
+        )
+
+    def _result(self, future: Any) -> list[PictureResults] | None:
+        """Returns the results of a chunk; None if the scheduler gave it up as workers died."""
+        from distributed import KilledWorker, wait
+
+        while not future.done():
+            if self._stopped.is_set():
+                raise CancelledError
+            with self._client.as_current(), suppress(TimeoutError):
+                wait(future, timeout=_LOOK)
+        try:
+            results: list[PictureResults] = future.result()
+        except KilledWorker:
+            return None
+        except ImportError as error:
+            raise ClusterError(
+                f"A worker that came later lacks a package: {error}. Install capsule-inspect there."
+            ) from error
+        return results
+
+
+def _size(pictures: int, threads: int) -> int:
+    """Returns how many pictures a chunk has: fewer where threads would else have nothing to do."""
+    return max(1, min(_PICTURES, pictures // (4 * max(1, threads))))
+
+
+def _cut(pictures: Sequence[InputPicture], size: int) -> Iterator[Chunk]:
+    left = iter(pictures)
+    while chunk := tuple(islice(left, size)):
+        yield chunk
