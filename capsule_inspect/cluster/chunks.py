@@ -22,7 +22,6 @@ from capsule_inspect.inference.batch import InspectAll, Write
 from capsule_inspect.inference.inputs import InputPicture
 from capsule_inspect.inference.picture_results import PictureResults
 from capsule_inspect.reporter import Reporter
-from capsule_inspect.text import counted
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -187,8 +186,7 @@ class _Run:
         self._submitted.discard(future)
         future.release()
         raise ClusterError(
-            f"Every worker dies with {counted(len(chunk), 'picture')} from '{chunk[0].path}' to "
-            f"'{chunk[-1].path}'. Give workers more memory, or leave these out."
+            f"Every worker dies with {_name(chunk)}. Give workers more memory, or leave it out."
         )
 
     def _result(self, future: Any) -> list[PictureResults] | None:
@@ -209,6 +207,11 @@ class _Run:
                 f"A worker that came later lacks a package: {error}. Install capsule-inspect there."
             ) from error
         return results
+
+
+def _name(chunk: Chunk) -> str:
+    first, last = chunk[0].path, chunk[-1].path
+    return f"'{first}'" if len(chunk) == 1 else f"a picture from '{first}' to '{last}'"
 
 
 def _size(pictures: int, threads: int) -> int:

@@ -134,8 +134,8 @@ def _dashboard(client: "Client") -> str:
         return ""
     link: str = client.dashboard_link
     try:
-        with urlopen(link, timeout=_DASHBOARD_SECONDS):  # noqa: S310  (the scheduler said so)
-            return link
+        with urlopen(link, timeout=_DASHBOARD_SECONDS) as page:  # noqa: S310  (the scheduler said so)
+            return "" if page.read(99).startswith(b"<p>Dask needs bokeh") else link
     except (OSError, ValueError):
         return ""
 
@@ -143,11 +143,18 @@ def _dashboard(client: "Client") -> str:
 @contextmanager
 def _without_log_lines() -> Iterator[None]:
     """Keeps Dask's log off the terminal: what a person has to know is said in sentences."""
-    import distributed  # noqa: F401  (it sets up its log)
+    import distributed  # noqa: F401  (it sets up its logs)
 
-    log = logging.getLogger("distributed")
-    handlers, log.handlers = log.handlers, [logging.NullHandler()]
+    logs = [
+        log
+        for name, log in logging.root.manager.loggerDict.items()
+        if name.partition(".")[0] == "distributed" and isinstance(log, logging.Logger)
+    ]
+    before = [log.handlers for log in logs]
+    for log in logs:
+        log.handlers = [logging.NullHandler()]
     try:
         yield
     finally:
-        log.handlers = handlers
+        for log, handlers in zip(logs, before, strict=True):
+            log.handlers = handlers
