@@ -19,6 +19,8 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
         ("throughput", ["4", "1"], 8),
         ("startup", ["1"], 5),
         ("memory", ["2", "3"], 2),
+        ("cluster", ["4", "1"], 2),
+        ("cluster_simulation", ["2", "4", "--work", "0.02"], 2),
         ("serving", ["1", "1", "80"], 16),
     ],
 )
