@@ -3,13 +3,15 @@
 Usage: python benchmarks/cluster.py [COUNT [ROUNDS]]      (200 pictures, 3 rounds)
 
 Scheduler, client and workers are on this machine and share its cores, so this is the price of
-sending pictures' results around. Both ways take turns; the table holds medians, and the most memory
-that a worker took. Starting and loading the model are not counted.
+sending pictures' results around. Both ways take turns; the table holds medians, the time on a core
+that this process took as client, scheduler and writer, and the most memory that a worker took.
+Starting and loading the model are not counted.
 """
 
 import shutil
 import statistics
 import tempfile
+import time
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -46,7 +48,10 @@ def main(
     """Prints the table."""
     inspector = load()
     table = Table("files", "overlays", title=f"{count} pictures of 1000 x 1000 pixels, {JOBS} jobs")
-    for title in ("threads, 1/s", "workers, 1/s", "share", "worker, MiB at most"):
+    for title in (
+        *("threads, 1/s", "workers, 1/s", "share"),
+        *("client, ms/picture", "worker, MiB at most"),
+    ):
         table.add_column(title, justify="right")
     choices: tuple[OverlayChoice, ...] = ("none", "all")
     with tempfile.TemporaryDirectory() as name:
@@ -61,7 +66,7 @@ def main(
 
         for overlays in choices:
             options = InspectOptions(overlays)
-            threads, workers = [], []
+            threads, workers, client = [], [], 0.0
             in_threads = inspect_in_threads(inspector, options, JOBS)
             stack = installed_stack(DEFAULT_RUNTIME)
             order = Order(hash_file(SHIPPED_MODEL), None, DEFAULT_RUNTIME, 1, stack, options)
@@ -69,11 +74,20 @@ def main(
                 run(on_cluster, options)  # they load the model now
                 for _ in range(rounds):
                     threads.append(seconds(partial(run, in_threads, options)))
+                    begun = time.process_time()
                     workers.append(seconds(partial(run, on_cluster, options)))
+                    client += time.process_time() - begun
                 peak = max(_peaks())
             share = statistics.median(t / w for t, w in zip(threads, workers, strict=True))
             rates = (f"{count / statistics.median(times):.1f}" for times in (threads, workers))
-            table.add_row("jpg", overlays, *rates, f"{share:.2f}", f"{peak:.0f}")
+            table.add_row(
+                "jpg",
+                overlays,
+                *rates,
+                f"{share:.2f}",
+                f"{client / count / rounds * 1000:.2f}",
+                f"{peak:.0f}",
+            )
     Console().print(table)
 
 

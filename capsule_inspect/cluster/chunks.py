@@ -3,7 +3,7 @@
 import threading
 import uuid
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from concurrent.futures import Future as ThreadFuture
 from concurrent.futures import TimeoutError as NotYetError
@@ -20,6 +20,7 @@ from capsule_inspect.cluster.worker import Order, inspect_chunk
 from capsule_inspect.errors import ClusterError
 from capsule_inspect.inference.batch import InspectAll, Write
 from capsule_inspect.inference.inputs import InputPicture
+from capsule_inspect.inference.inspect_picture import InspectOptions
 from capsule_inspect.inference.picture_results import PictureResults
 from capsule_inspect.reporter import Reporter
 
@@ -29,9 +30,14 @@ if TYPE_CHECKING:
 Chunk: TypeAlias = tuple[InputPicture, ...]
 """Pictures that one task inspects."""
 
+Task: TypeAlias = Callable[[Order, Chunk], Any]
+"""What a worker does with a chunk; it returns the results of each picture."""
+
 _PICTURES: Final = 4
-"""The most pictures of a chunk. A task costs the scheduler about as much as a thousandth of a
-second of one core, and the results of a chunk wait in the memory of a worker."""
+"""The most pictures of a chunk whose results, with overlays, wait in the memory of a worker."""
+_ROWS: Final = 16
+"""The most where results are rows alone. A chunk costs the scheduler and the client some thousandths
+of a second each, whatever is in it."""
 _WINDOW: Final = 3
 """Chunks to have submitted per thread: one in work, one that waits, one whose results wait."""
 _FETCHERS: Final = 4
@@ -62,15 +68,25 @@ def on_workers(
     """
     with connect(scheduler, jobs, reporter) as client:
         send_model(client, model, order)
-        yield _OnWorkers(client, order, reporter)
+        yield OnWorkers(client, order, reporter)
 
 
-class _OnWorkers:
-    """Inspects pictures on workers; an `InspectAll`."""
+class OnWorkers:
+    """Inspects pictures on workers; an `InspectAll`.
 
-    def __init__(self, client: "Client", order: Order, reporter: Reporter) -> None:
+    Args:
+        client: The client of Dask.
+        order: What all tasks have in common.
+        reporter: Warned when no worker is left.
+        task: What a worker does with a chunk.
+    """
+
+    def __init__(
+        self, client: "Client", order: Order, reporter: Reporter, task: Task = inspect_chunk
+    ) -> None:
         self._client = client
         self._order = order
+        self._task = task
         self._reporter = reporter
         self._address: str = client.scheduler.address
         self._known = 0
@@ -85,8 +101,8 @@ class _OnWorkers:
         Raises:
             ClusterError: The scheduler is lost, no worker is left, or chunks kill every worker.
         """
-        run = _Run(self._client, self._order, write)
-        chunks = _cut(pictures, _size(len(pictures), self._threads()))
+        run = _Run(self._client, self._order, self._task, write)
+        chunks = _cut(pictures, chunk_size(len(pictures), self._threads(), self._order.options))
         begun: deque[ThreadFuture[list[PictureResults]]] = deque()
         try:
             while True:
@@ -141,9 +157,10 @@ class _OnWorkers:
 class _Run:
     """The chunks of one run, between their submission and the writing of their results."""
 
-    def __init__(self, client: "Client", order: Order, write: Write) -> None:
+    def __init__(self, client: "Client", order: Order, task: Task, write: Write) -> None:
         self._client = client
         self._order = order
+        self._task = task
         self._write = write
         self._folder = Path.cwd()
         self._name = f"inspect-{uuid.uuid4().hex}"
@@ -168,7 +185,7 @@ class _Run:
         # Names of one group let the scheduler hold back what no worker is free for: a chunk that
         # waits on a worker would share the blame for its death.
         name = (self._name, next(self._numbers))
-        future = self._client.submit(inspect_chunk, self._order, chunk, key=name)
+        future = self._client.submit(self._task, self._order, chunk, key=name)
         self._submitted.add(future)
         return future
 
@@ -214,9 +231,17 @@ def _name(chunk: Chunk) -> str:
     return f"'{first}'" if len(chunk) == 1 else f"a picture from '{first}' to '{last}'"
 
 
-def _size(pictures: int, threads: int) -> int:
-    """Returns how many pictures a chunk has: fewer where threads would else have nothing to do."""
-    return max(1, min(_PICTURES, pictures // (4 * max(1, threads))))
+def chunk_size(pictures: int, threads: int, options: InspectOptions) -> int:
+    """Returns how many pictures a chunk has: fewer where threads would else have nothing to do.
+
+    Args:
+        pictures: How many there are.
+        threads: How many threads the workers have.
+        options: What to make besides the rows.
+    """
+    is_small = options.overlays == "none" and not options.masks
+    most = _ROWS if is_small else _PICTURES
+    return max(1, min(most, pictures // (4 * max(1, threads))))
 
 
 def _cut(pictures: Sequence[InputPicture], size: int) -> Iterator[Chunk]:
