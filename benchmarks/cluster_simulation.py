@@ -1,6 +1,6 @@
 """Where the scheduler and the client of a cluster saturate: hundreds of workers that only sleep.
 
-Usage: python benchmarks/cluster_simulation.py [WORKERS]...      (20 80 320)
+Usage: python benchmarks/cluster_simulation.py [WORKERS]...      (10 40 160)
 
 The scheduler is a real one in a process of its own, and the client is that of `predict`: it cuts
 and sends chunks, takes their results and puts them in order. Workers are real ones, too, but many
@@ -40,7 +40,7 @@ from capsule_inspect.inference.inspector import load
 from capsule_inspect.inference.picture_results import PictureResults, inspect_one
 from capsule_inspect.reporter import SILENT
 
-SECONDS = 15
+SECONDS = 10
 """How long each number of workers works, if nothing saturates."""
 
 HOSTS = 2
@@ -96,7 +96,7 @@ def main(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         task = pretend(work, _example(folder))
-        for count in workers or (20, 80, 320):
+        for count in workers or (10, 40, 160):
             load_of = _measure(folder / str(count), count, work, task)
             per_task = load_of.pictures / load_of.tasks
             rate = load_of.pictures / load_of.wall
