@@ -7,8 +7,9 @@ and sends chunks, takes their results and puts them in order. Workers are real o
 share a process, and a picture is a sleep as long as its inspection takes, with the rows of a real
 one as its result. So a machine of two cores can play a cluster. Nothing is written to the disk.
 
-The times on the processors are those of the scheduler and of the client; where one of them reaches
-a whole core, the cluster takes no more. The last columns say at what rates that is.
+The times are those on a core. Where the scheduler or the client fills a whole core, the cluster takes
+no more; the last columns say at what rate that is. The workers' share is of this game alone: where
+many of them share a core, it is what limits the rate first.
 """
 
 import asyncio
@@ -72,6 +73,7 @@ class Load:
         wall: Seconds.
         scheduler: Seconds of a core that the scheduler took.
         client: Seconds of a core that the client took.
+        hosts: Seconds of a core that the processes of the workers took.
     """
 
     tasks: int
@@ -79,6 +81,7 @@ class Load:
     wall: float
     scheduler: float
     client: float
+    hosts: float
 
 
 def main(
@@ -89,7 +92,7 @@ def main(
     table = Table("workers", title=f"Workers that take {work:g} s per picture")
     for title in (
         *("pictures/s", "share of what they could", "tasks/s"),
-        *("scheduler, ms/task", "client, ms/task"),
+        *("scheduler, ms/task", "client, ms/task", "workers, ms/task"),
         *("scheduler's limit, pictures/s", "client's limit, pictures/s"),
     ):
         table.add_column(title, justify="right")
@@ -107,6 +110,7 @@ def main(
                 f"{load_of.tasks / load_of.wall:.0f}",
                 f"{load_of.scheduler / load_of.tasks * 1000:.2f}",
                 f"{load_of.client / load_of.tasks * 1000:.2f}",
+                f"{load_of.hosts / load_of.tasks * 1000:.2f}",
                 f"{load_of.tasks / load_of.scheduler * per_task:.0f}",
                 f"{load_of.tasks / load_of.client * per_task:.0f}",
             )
@@ -116,25 +120,26 @@ def main(
 def _measure(folder: Path, workers: int, work: float, task: Task) -> Load:
     count = round(workers * SECONDS / work)
     pictures = [PictureFile(Path(f"/shared/{n:08}.jpg"), f"{n:08}.jpg") for n in range(count)]
-    with _cluster(folder, workers) as (address, scheduler):
+    with _cluster(folder, workers) as (address, processes):
         client = Client(address, set_as_default=False)
         client.wait_for_workers(workers, timeout=60)
         options = InspectOptions("none")
         order = Order("0" * 64, None, DEFAULT_RUNTIME, 1, installed_stack("auto"), options)
-        own = psutil.Process()
-        begun, before = time.perf_counter(), (_cpu(scheduler), _cpu(own))
+        before, begun = _cpu(processes), time.perf_counter()
         inspect_all = OnWorkers(client, order, SILENT, task)
         done = sum(1 for _ in inspect_all(pictures, PictureResults.without_pictures))
         wall = time.perf_counter() - begun
-        spent = _cpu(scheduler) - before[0], _cpu(own) - before[1]
+        scheduler, *hosts, client_process = (
+            after - earlier for after, earlier in zip(_cpu(processes), before, strict=True)
+        )
         client.close()
     size = chunk_size(count, workers, options)
-    return Load(-(-done // size), done, wall, *spent)
+    return Load(-(-done // size), done, wall, scheduler, client_process, sum(hosts))
 
 
-def _cpu(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
+def _cpu(processes: Sequence[psutil.Process]) -> list[float]:
+    """Returns the seconds of a core that each process has taken."""
+    return [sum(process.cpu_times()[:2]) for process in processes]
 
 
 def _example(folder: Path) -> PictureResults:
@@ -147,8 +152,11 @@ def _example(folder: Path) -> PictureResults:
 
 
 @contextmanager
-def _cluster(folder: Path, workers: int) -> Iterator[tuple[str, psutil.Process]]:
-    """Yields the address and the process of a scheduler with so many workers."""
+def _cluster(folder: Path, workers: int) -> Iterator[tuple[str, list[psutil.Process]]]:
+    """Yields the address of a scheduler with so many workers, and the processes.
+
+    These are the scheduler, those that hold the workers, and this one.
+    """
     folder.mkdir()
     place = folder / "scheduler.json"
     command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1"]
@@ -163,7 +171,7 @@ def _cluster(folder: Path, workers: int) -> Iterator[tuple[str, psutil.Process]]
             host_command = [sys.executable, __file__, "--host", str(place), str(share)]
             running.append(subprocess.Popen(host_command, **quiet))
         address = json.loads(place.read_text(encoding="ascii"))["address"]
-        yield address, psutil.Process(running[0].pid)
+        yield address, [*(psutil.Process(each.pid) for each in running), psutil.Process()]
     finally:
         for each in reversed(running):
             each.kill()

@@ -36,7 +36,7 @@ Task: TypeAlias = Callable[[Order, Chunk], Any]
 _PICTURES: Final = 4
 """The most pictures of a chunk whose results, with overlays, wait in the memory of a worker."""
 _ROWS: Final = 16
-"""The most where results are rows alone. A chunk costs the scheduler and the client thousandths of a
+"""The most where results are rows alone. A chunk costs scheduler and client some thousandths of a
 second, whatever is in it."""
 _WINDOW: Final = 3
 """Chunks to have submitted per thread: one in work, one that waits, one whose results wait."""
