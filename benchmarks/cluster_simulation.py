@@ -7,9 +7,9 @@ and sends chunks, takes their results and puts them in order. Workers are real o
 share a process, and a picture is a sleep as long as its inspection takes, with the rows of a real
 one as its result. So a machine of two cores can play a cluster. Nothing is written to the disk.
 
-The times are those on a core. Where the scheduler or the client fills a whole core, the cluster takes
-no more; the last columns say at what rate that is. The workers' share is of this game alone: where
-many of them share a core, it is what limits the rate first.
+The times are those on a core. Where the scheduler or the client fills a whole core, the cluster
+takes no more; the last columns say at what rate that is. That of the workers counts here alone:
+many of them share a core, which limits the rate first.
 """
 
 import asyncio

@@ -38,6 +38,8 @@ _PICTURES: Final = 4
 _ROWS: Final = 16
 """The most where results are rows alone. A chunk costs scheduler and client some thousandths of a
 second, whatever is in it."""
+_EACH: Final = 16
+"""The fewest chunks to give each thread, or one would work alone at the end for too long."""
 _WINDOW: Final = 3
 """Chunks to have submitted per thread: one in work, one that waits, one whose results wait."""
 _FETCHERS: Final = 4
@@ -241,7 +243,7 @@ def chunk_size(pictures: int, threads: int, options: InspectOptions) -> int:
     """
     is_small = options.overlays == "none" and not options.masks
     most = _ROWS if is_small else _PICTURES
-    return max(1, min(most, pictures // (4 * max(1, threads))))
+    return max(1, min(most, pictures // (_EACH * max(1, threads))))
 
 
 def _cut(pictures: Sequence[InputPicture], size: int) -> Iterator[Chunk]:
