@@ -13,6 +13,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from capsule_inspect import __version__
 from capsule_inspect.cluster.connect import WORKER_SECONDS, connect, no_workers
 from capsule_inspect.cluster.model_on_workers import send_model
 from capsule_inspect.cluster.sent_pictures import send
@@ -211,19 +212,23 @@ class _Run:
     def _result(self, future: Any) -> list[PictureResults] | None:
         """Returns the results of a chunk; None if the scheduler gave it up as workers died."""
         from distributed import KilledWorker, wait
+        from distributed import TimeoutError as WaitedError  # Python 3.10 has several of the name
 
         while not future.done():
             if self._stopped.is_set():
                 raise CancelledError
-            with self._client.as_current(), suppress(TimeoutError):
+            with self._client.as_current(), suppress(WaitedError):
                 wait(future, timeout=_LOOK)
         try:
             results: list[PictureResults] = future.result()
         except KilledWorker:
             return None
-        except ImportError as error:
+        except (ImportError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and "deserializ" not in str(error):
+                raise
             raise ClusterError(
-                f"A worker that came later lacks a package: {error}. Install capsule-inspect there."
+                "The scheduler, or a worker that came later, cannot unpack a task. Install "
+                f"capsule-inspect {__version__} there."
             ) from error
         return results
 

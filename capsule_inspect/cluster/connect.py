@@ -69,13 +69,15 @@ def connect(scheduler: str, jobs: int, reporter: Reporter) -> Iterator["Client"]
     Raises:
         ClusterError: No scheduler answers there, or it has no worker in a minute.
     """
+    from distributed import TimeoutError as WaitedError  # Python 3.10 has several of the name
+
     with _without_log_lines(), _client(scheduler, jobs) as client:
         address = client.scheduler.address
         if not client.nthreads():
             reporter.say(f"The scheduler at {address} has no worker yet. Waiting for one.")
         try:
             client.wait_for_workers(1 if scheduler != LOCAL else jobs, timeout=WORKER_SECONDS)
-        except TimeoutError:
+        except WaitedError:
             raise no_workers(address) from None
         threads = client.nthreads().values()
         reporter.say(
@@ -100,11 +102,12 @@ def _client(scheduler: str, jobs: int) -> Iterator["Client"]:
     """Yields a client; always for an address, or Dask would start a cluster unasked."""
     import dask
     from distributed import Client, LocalCluster
+    from distributed import TimeoutError as WaitedError
 
     if scheduler != LOCAL:
         try:
             client = Client(scheduler.rstrip("/"), timeout=_CONNECT_SECONDS, set_as_default=False)
-        except (OSError, TimeoutError, ValueError) as error:
+        except (OSError, WaitedError, ValueError) as error:
             raise ClusterError(
                 f"No scheduler answers at {scheduler}. Check the address, and that `dask "
                 "scheduler` runs there."

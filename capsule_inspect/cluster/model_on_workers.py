@@ -24,16 +24,15 @@ def send_model(client: "Client", model: Path, order: Order) -> None:
         order: What the run asks for.
 
     Raises:
-        ClusterError: A worker cannot take part in the run.
+        ClusterError: The scheduler or a worker cannot take part in the run.
     """
-    # A function of Python's own: a worker without this package could not even take another one.
-    found = client.run(pydoc.locate, "capsule_inspect.__version__", on_error="return")
-    for worker, version in _answers(found, object).items():
-        if version != __version__:
-            raise ClusterError(
-                f"The worker {worker} has {_spell(version)}, and this machine has capsule-inspect "
-                f"{__version__}. Install the same on both, or take the worker out of the cluster."
-            )
+    # A function of Python's own: who lacks this package could not even take another one.
+    asked = pydoc.locate, "capsule_inspect.__version__"
+    _require_version(
+        f"The scheduler at {client.scheduler.address}", client.run_on_scheduler(*asked)
+    )
+    for worker, version in _answers(client.run(*asked, on_error="return"), object).items():
+        _require_version(f"The worker {worker}", version)
     examined = client.run(examine_worker, order, on_error="return")
     fitness = _answers(examined, Fitness)
     for worker, each in fitness.items():
@@ -73,5 +72,11 @@ def _answers(answers: Mapping[str, object], kind: type[_Answer]) -> dict[str, _A
     return found
 
 
-def _spell(version: object) -> str:
-    return "no capsule-inspect" if version is None else f"capsule-inspect {version}"
+def _require_version(name: str, version: object) -> None:
+    """Refuses another version, also that of the scheduler, which unpacks each task."""
+    if version != __version__:
+        found = "no capsule-inspect" if version is None else f"capsule-inspect {version}"
+        raise ClusterError(
+            f"{name} has {found}, and this machine has capsule-inspect {__version__}. Install the "
+            "same on both, or take it out of the cluster."
+        )

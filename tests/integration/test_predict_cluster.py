@@ -139,9 +139,12 @@ def test_a_worker_of_another_version_is_refused_by_name(
         assert wanted in refused()
     with monkeypatch.context() as patch:
         patch.setattr(model_on_workers, "__version__", "9.0")
-        wanted = f"{name} has capsule-inspect {own}, and this machine has capsule-inspect 9.0."
-        assert wanted in refused()
+        wanted = f"{own}, and this machine has capsule-inspect 9.0. Install the same on both"
+        assert f"The scheduler at {cluster.scheduler_address} has capsule-inspect {wanted}" in (
+            refused()
+        )
     with monkeypatch.context() as patch:
+        patch.setattr(distributed.Client, "run_on_scheduler", lambda *_: own)
         patch.setattr(model_on_workers.pydoc, "locate", lambda _: None)
         wanted = f"{name} has no capsule-inspect, and this machine has capsule-inspect {own}."
         assert wanted in refused()
@@ -160,6 +163,17 @@ def test_a_worker_that_came_later_is_refused_in_its_first_task(
     monkeypatch.undo()
     options = (*options, "--resume", "--scheduler", cluster.scheduler_address)
     assert invoke("predict", few, *options).exit_code == 3
+
+
+def test_who_lacks_the_package_and_came_later_is_told_in_a_sentence(
+    cluster, few, tmp_path, monkeypatch
+):
+    def lacking(*_arguments):
+        raise RuntimeError("Error during deserialization of the task graph.")
+
+    monkeypatch.setattr(distributed.Future, "result", lacking)
+    with pytest.raises(ClusterError, match=r"worker that came later, cannot unpack a task\. Inst"):
+        predict_all(few, out=tmp_path / "out", scheduler=cluster.scheduler_address)
 
 
 def test_a_chunk_that_kills_every_worker_is_named(cluster, few, tmp_path, monkeypatch):
