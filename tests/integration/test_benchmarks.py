@@ -20,7 +20,7 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
         ("startup", ["1"], 5),
         ("memory", ["2", "3"], 2),
         ("cluster", ["4", "1"], 2),
-        ("cluster_simulation", ["2", "4", "--work", "0.02"], 2),
+        ("cluster_simulation", ["4", "--work", "0.02"], 1),
         ("serving", ["1", "1", "80"], 16),
     ],
 )
