@@ -18,14 +18,15 @@ LIGHT := $(VENV)/.installed-light
 SERVE := $(VENV)/.installed-serve
 TRAIN := $(VENV)/.installed-train
 BENCH := $(VENV)/.installed-bench
+CLUSTER := $(VENV)/.installed-cluster
 DEV := $(VENV)/.installed-dev
 
-.PHONY: help demo test test-slow coverage lint format bench pipeline model
+.PHONY: help demo test test-slow coverage lint format bench bench-cluster pipeline model
 .PHONY: prepare train tune evaluate export predict serve image
 
 help: ## show this help
 	@echo 'Targets:'
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-10s  %s\n", $$1, $$2 }' \
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-13s  %s\n", $$1, $$2 }' \
 		'$(firstword $(MAKEFILE_LIST))'
 	@echo
 	@echo 'Variables:'
@@ -67,6 +68,9 @@ format: $(DEV) ## format the code
 bench: $(BENCH) ## measure speed, memory and start-up, in a quarter of an hour on idle cores
 	for table in invoke throughput startup memory; do \
 		$(BIN)/python benchmarks/$$table.py || exit; done
+
+bench-cluster: $(CLUSTER) ## find where the scheduler of a cluster saturates, in minutes
+	$(BIN)/python benchmarks/cluster_simulation.py $(ARGS)
 
 pipeline: $(TRAIN) ## run the whole pipeline on drawn capsules, in minutes
 	rm -rf out/pipeline
@@ -163,6 +167,11 @@ $(BENCH): pyproject.toml | $(BIN)/pip
 	@echo 'Installing training packages and the runtimes compared with into $(VENV): minutes.'
 	$(INSTALL) '.[train,bench]'
 	@touch $@ $(TRAIN) $(LIGHT)
+
+$(CLUSTER): pyproject.toml | $(BIN)/pip
+	@echo 'Installing Dask into $(VENV).'
+	$(INSTALL) '.[cluster]'
+	@touch $@ $(LIGHT)
 
 $(DEV): pyproject.toml | $(BIN)/pip
 	@echo 'Installing training and development packages into $(VENV): minutes.'

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from capsule_inspect.dataset.problems import UnfitDataError
     from capsule_inspect.errors import (
         CapsuleInspectError,
+        ClusterError,
         ConditionNotMetError,
         ConfigError,
         DataError,
@@ -36,6 +37,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CapsuleInspectError",
+    "ClusterError",
     "ConditionNotMetError",
     "ConfigError",
     "DataError",

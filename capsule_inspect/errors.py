@@ -32,6 +32,10 @@ class MissingExtraError(CapsuleInspectError):
     """A command needs packages that are not in the light install."""
 
 
+class ClusterError(CapsuleInspectError):
+    """The scheduler or a worker of a cluster cannot be reached, or cannot take part in a run."""
+
+
 class PictureError(CapsuleInspectError):
     """One picture cannot be read; batch commands write a row for it and continue."""
 

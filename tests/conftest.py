@@ -9,6 +9,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Rich reads these when a command makes its consoles.
+os.environ.pop("DASK_SCHEDULER_ADDRESS", None)  # the tests choose where to work
 os.environ.update(COLUMNS="120", NO_COLOR="1", TERM="dumb", TTY_COMPATIBLE="0")
 
 from collections.abc import Callable, Iterator

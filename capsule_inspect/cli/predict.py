@@ -99,6 +99,18 @@ Join = Annotated[
         rich_help_panel=_PARTS,
     ),
 ]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        envvar="DASK_SCHEDULER_ADDRESS",
+        help="Inspect on the workers of this Dask scheduler, such as tcp://host:8786; local starts "
+        "--jobs worker processes here.",
+        show_default=False,
+        rich_help_panel=_PARTS,
+    ),
+]
 NoOverlays = Annotated[
     bool,
     typer.Option("--no-overlays", help="The same as --overlays none.", rich_help_panel=RESULTS),
@@ -176,6 +188,7 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
     recursive: Recursive = False,
     part: PartOf = None,
     join: Join = False,
+    scheduler: Scheduler = None,
     overlays: Overlays = DEFAULT_OVERLAYS,
     no_overlays: NoOverlays = False,
     overlay_format: OverlayFormat = DEFAULT_OVERLAY_FORMAT,
@@ -260,6 +273,7 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
                     on_existing=on_existing,
                     jobs=jobs,
                     runtime=runtime,
+                    scheduler=scheduler or None,
                     verbose=verbose,
                     overrides=overrides,
                     config_dir=config_dir,

@@ -73,17 +73,18 @@ def refuse_size(path: StrPath, size: int, max_pixels: int) -> None:
         )
 
 
-def read_picture_file(path: StrPath, max_pixels: int) -> bytes:
+def read_picture_file(path: StrPath, max_pixels: int, folder: Path = Path()) -> bytes:
     """Reads the bytes of a picture file.
 
     Args:
         path: A regular file.
         max_pixels: The most pixels to decode later; a file too long for them is not read.
+        folder: Where a relative path begins.
 
     Raises:
         PictureError: The file is missing, not a regular file, unreadable or too long.
     """
-    name, file = name_file(path), Path(path)
+    name, file = name_file(path), folder / path
     try:
         status = file.stat()
         if stat.S_ISDIR(status.st_mode):

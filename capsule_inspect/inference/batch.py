@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from itertools import chain as chain_of
 from itertools import islice, takewhile, zip_longest
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from capsule_inspect import __version__
 from capsule_inspect.choices import DEFAULT_ROWS, RowsFormat
@@ -15,7 +15,6 @@ from capsule_inspect.errors import InterruptedRunError, UsageError
 from capsule_inspect.files import hash_file
 from capsule_inspect.inference.annotations.files import write_annotations
 from capsule_inspect.inference.annotations.lines import AnnotationLines
-from capsule_inspect.inference.annotations.regions import AnnotatedPicture
 from capsule_inspect.inference.digests import (
     Chain,
     DigestWriter,
@@ -25,13 +24,10 @@ from capsule_inspect.inference.digests import (
 )
 from capsule_inspect.inference.drift import DriftMeter, Shift, read_shifts
 from capsule_inspect.inference.inputs import InputPicture
-from capsule_inspect.inference.inspect_picture import (
-    InspectedPicture,
-    InspectOptions,
-    inspect_input,
-)
+from capsule_inspect.inference.inspect_picture import InspectedPicture, InspectOptions
 from capsule_inspect.inference.inspector import Inspector
 from capsule_inspect.inference.parquet_rows import write_parquet
+from capsule_inspect.inference.picture_results import PictureResults, inspect_one
 from capsule_inspect.inference.read_ahead import read_ahead
 from capsule_inspect.inference.records import (
     Record,
@@ -168,6 +164,52 @@ OnPicture = Callable[[Sequence[Record]], None]
 """Called with the rows of one picture."""
 
 
+Write = Callable[[PictureResults], PictureResults]
+"""Writes overlay and mask of a picture, and returns what is left to write; any thread may call."""
+
+
+class InspectAll(Protocol):
+    """Inspects pictures, in threads or elsewhere."""
+
+    def __call__(
+        self, pictures: Sequence[InputPicture], write: Write, /
+    ) -> Generator[PictureResults, None, None]:
+        """Inspects pictures, and passes the results of each to `write`.
+
+        Args:
+            pictures: The pictures.
+            write: Called once for each picture.
+
+        Yields:
+            What `write` returns, in the order of the pictures.
+        """
+        ...
+
+
+def inspect_in_threads(inspector: Inspector, options: InspectOptions, jobs: int) -> InspectAll:
+    """Returns what inspects pictures in threads of this process.
+
+    Args:
+        inspector: Judges one picture; for several jobs, from several threads.
+        options: What to make besides the rows.
+        jobs: How many pictures to work on at a time; at least 1.
+    """
+
+    def inspect_all(
+        pictures: Sequence[InputPicture], write: Write, /
+    ) -> Generator[PictureResults, None, None]:
+        def work(source: InputPicture) -> PictureResults:
+            return write(inspect_one(inspector, source, options))
+
+        with (
+            closing(read_ahead(pictures, options.max_pixels)) as ahead,
+            closing(map_in_order(work, ahead, jobs)) as done,
+        ):
+            yield from done
+
+    return inspect_all
+
+
 def run_settings(inspector: Inspector, options: InspectOptions) -> RunSettings:
     """Returns the settings of a run, for `open_results`."""
     point = inspector.point
@@ -194,6 +236,7 @@ def inspect_batch(
     jobs: int = 1,
     rows: RowsFormat = DEFAULT_ROWS,
     on_picture: OnPicture = lambda _: None,
+    inspect_all: InspectAll | None = None,
 ) -> BatchSummary:
     """Inspects pictures and writes their rows, overlays and masks.
 
@@ -211,6 +254,7 @@ def inspect_batch(
         rows: `parquet` to write the rows as Parquet, too, once they are all there.
         on_picture: Called with the rows of each picture as soon as they are written, and with those
             of a resumed run.
+        inspect_all: Inspects the pictures; by default so many jobs in this process.
 
     Returns:
         The results of all pictures, those of a resumed run included.
@@ -219,17 +263,13 @@ def inspect_batch(
         UsageError: The rows of a resumed run are of other pictures; the folder cannot be written.
         InterruptedRunError: The user stopped the batch.
     """
-    kept: dict[str, _Done] = {}
 
-    def inspect_and_write(source: InputPicture) -> _Done:
-        if source.path in kept:
-            return kept[source.path]
-        inspected = inspect_input(inspector, source, options)
-        for name, data in inspected.files.items():
+    def write(each: PictureResults) -> PictureResults:
+        for name, data in each.inspected.files.items():
             results.write(name, data)
-        digests, line = digest_picture(inspected, inspector.classes), _line(inspected)
-        return _Done(inspected.without_pictures(), digests, line)  # written, so no longer held
+        return each.without_pictures()  # written, so no longer held
 
+    inspect_all = inspect_all or inspect_in_threads(inspector, options, jobs)
     lines = AnnotationLines(results.annotation_lines, options.annotations is not None)
     tally = Tally(inspector.training_statistics, inspector.roi.subject)
     try:
@@ -239,13 +279,13 @@ def inspect_batch(
         before = saved.first(_until_error(saved.pictures))
         count = len(before.pictures)
         later = lines.read(count, len(saved.pictures))
-        kept.update(
-            (records[0].path, _Done(InspectedPicture(records), digests, line))
+        kept = {
+            records[0].path: PictureResults(InspectedPicture(records), digests, line)
             for records, digests, line in zip(
                 saved.pictures[count:], known[count:], later, strict=True
             )
             if _was_read(records)
-        )
+        }
         for records in before.pictures:
             tally.add(InspectedPicture(records))
             on_picture(records)
@@ -253,10 +293,7 @@ def inspect_batch(
         sound = min(count, len(chain.pictures))
         stale = _files_of(known, chain)
         with (
-            closing(
-                read_ahead(left, options.max_pixels, lambda each: each.path not in kept)
-            ) as ahead,
-            closing(map_in_order(inspect_and_write, ahead, jobs)) as done,
+            closing(inspect_all([p for p in left if p.path not in kept], write)) as inspected,
             RecordWriter(results.records, inspector.classes, before.size) as writer,
             DigestWriter(results.digests, chain, sound) as digest_writer,
             lines.open(count) as write_line,
@@ -264,7 +301,8 @@ def inspect_batch(
             for digests in known[sound:count]:
                 digest_writer.write(digests)
             stale.difference_update(*(digests.files for digests in known[:count]))
-            for each in done:
+            for picture in left:
+                each = kept.get(picture.path) or next(inspected)
                 write_line(each.line)  # first: a picture with rows has all the rest
                 writer.write(each.inspected.records)
                 digest_writer.write(each.digests)
@@ -291,39 +329,6 @@ def inspect_batch(
         Seal(digest_writer.count, digest_writer.end, annotations=annotations, rows=parquet)
     )
     return replace(summary, drift=drift)
-
-
-@dataclass(frozen=True)
-class _Done:
-    """A picture whose overlay and mask are written."""
-
-    inspected: InspectedPicture
-    digests: PictureDigests
-    line: bytes
-
-
-def _line(inspected: InspectedPicture) -> bytes:
-    """Returns the line of annotations; that of a picture that could not be read has none."""
-    return (inspected.annotated or AnnotatedPicture(inspected.records[0].path)).to_line()
-
-
-def digest_picture(inspected: InspectedPicture, classes: Sequence[str]) -> PictureDigests:
-    """Returns the digests of a picture and of its results.
-
-    Args:
-        inspected: The picture, with overlay and mask.
-        classes: Class names in the model's order.
-    """
-    first = inspected.records[0]
-    return PictureDigests(
-        path=first.path,
-        picture_sha256=inspected.sha256,
-        rows_sha256=sha256(rows_as_csv(inspected.records, classes)),
-        overlay=first.overlay,
-        overlay_sha256="" if inspected.overlay is None else sha256(inspected.overlay),
-        mask=first.mask,
-        mask_sha256="" if inspected.mask is None else sha256(inspected.mask),
-    )
 
 
 def _was_read(records: Sequence[Record]) -> bool:

@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Protocol
@@ -58,10 +58,12 @@ class PictureFile:
     Attributes:
         file: The file as found: the given input, joined with the path from there.
         name: The name of its results: the path from the given input, made safe.
+        folder: Where a relative path begins.
     """
 
     file: Path
     name: str
+    folder: Path = Path()
 
     @property
     def path(self) -> str:
@@ -70,7 +72,7 @@ class PictureFile:
 
     def read(self, max_pixels: int) -> bytes:
         """Reads the file, as `read_picture_file` does."""
-        return read_picture_file(self.file, max_pixels)
+        return read_picture_file(self.file, max_pixels, self.folder)
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,18 @@ class _ClosedFolder:
     def read(self, max_pixels: int) -> bytes:
         del max_pixels
         raise PictureError(f"The folder '{self.path}' cannot be listed: {self.reason}.")
+
+
+def begin_in(picture: InputPicture, folder: Path) -> InputPicture:
+    """Returns an input that another process can read, wherever that one runs.
+
+    Args:
+        picture: An input. Only files on a disk change.
+        folder: Where relative paths begin.
+    """
+    if isinstance(picture, _Renamed):
+        return replace(picture, picture=begin_in(picture.picture, folder))
+    return replace(picture, folder=folder) if isinstance(picture, PictureFile) else picture
 
 
 def expand_inputs(

@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
@@ -77,7 +77,6 @@ class _Ahead:
 def read_ahead(
     pictures: Iterable[InputPicture],
     max_pixels: int,
-    is_wanted: Callable[[InputPicture], bool] = lambda _: True,
     readers: int = READERS,
     most_bytes: int = MOST_BYTES,
 ) -> Generator[InputPicture, None, None]:
@@ -90,7 +89,6 @@ def read_ahead(
     Args:
         pictures: Taken one by one, as there is room.
         max_pixels: What `InputPicture.read` takes.
-        is_wanted: Tells whether a picture will be read at all.
         readers: How many to read at a time.
         most_bytes: What pictures that wait may take in memory.
 
@@ -106,7 +104,7 @@ def read_ahead(
         while waiting or following is not None:
             while following is not None and len(waiting) < readers * _WAITING:
                 begun = following
-                if is_elsewhere(following) and is_wanted(following):
+                if is_elsewhere(following):
                     ahead = _begin(pool, budget, following, max_pixels, not waiting)
                     if ahead is None:
                         break

@@ -9,7 +9,6 @@ from typing import Protocol
 
 from capsule_inspect.choices import PictureFormat
 from capsule_inspect.errors import UsageError
-from capsule_inspect.inference.batch import digest_picture
 from capsule_inspect.inference.digests import (
     Chain,
     DigestWriter,
@@ -18,6 +17,7 @@ from capsule_inspect.inference.digests import (
     sha256,
 )
 from capsule_inspect.inference.inspect_picture import InspectedPicture
+from capsule_inspect.inference.picture_results import digest_picture
 from capsule_inspect.inference.records import RecordWriter, csv_line, record_columns, whole_lines
 from capsule_inspect.inference.removed_files import hash_removed
 from capsule_inspect.inference.result_names import fold_name, mark_name

@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias, get_args
@@ -23,14 +24,17 @@ from capsule_inspect.choices import (
     RowsFormat,
     RuntimeName,
 )
-from capsule_inspect.errors import UsageError
-from capsule_inspect.files import StrPath
+from capsule_inspect.cluster.connect import require_scheduler
+from capsule_inspect.errors import ClusterError, UsageError
+from capsule_inspect.files import StrPath, hash_file
 from capsule_inspect.imaging.find_capsules import shows_another_product
 from capsule_inspect.inference.annotations.files import refuse_shared_names
 from capsule_inspect.inference.batch import (
     BatchSummary,
+    InspectAll,
     OnPicture,
     inspect_batch,
+    inspect_in_threads,
     run_settings,
 )
 from capsule_inspect.inference.cores import available_cores, jobs_that_fit
@@ -100,6 +104,7 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
     on_existing: OnExisting = DEFAULT_ON_EXISTING,
     jobs: int | None = None,
     runtime: RuntimeName = DEFAULT_RUNTIME,
+    scheduler: str | None = None,
     verbose: bool = False,
     overrides: Sequence[str] = (),
     config_dir: StrPath | None = None,
@@ -134,6 +139,8 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
         jobs: Pictures to inspect at the same time, at least 1; by default the number of cores
             divided by `predict.threads`.
         runtime: What executes the model.
+        scheduler: The address of a Dask scheduler, such as `tcp://host:8786`, whose workers inspect
+            the pictures; or `local`, for so many jobs of worker processes on this machine.
         verbose: Say which model, runtime and threshold.
         overrides: Settings to change, such as `predict.threads=2`.
         config_dir: A folder of your own config groups.
@@ -142,11 +149,15 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
 
     Raises:
         CapsuleInspectError: Inputs, settings, model or folder cannot be used.
+        MissingExtraError: `scheduler` is given, and Dask is not installed.
+        ClusterError: The scheduler or its workers are lost, or cannot take part.
         InterruptedRunError: The user stopped the batch; the message says how to resume it.
     """
     start = time.monotonic()
     _require_choices(on_existing, jobs)
     require_rows_format(rows)
+    if scheduler is not None:
+        require_scheduler(scheduler, jobs)
     share = None if part is None else Share(*part)
     settings = compose_settings(overrides, config_dir, light=True, reporter=reporter).predict
     options = InspectOptions(
@@ -176,16 +187,22 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
         reporter.say(f"Part {share} takes {len(own)} of {counted(len(pictures), 'picture')}.")
         pictures = own
 
-    with place.opened(folder, settled, on_existing, reporter) as results:
-        with reporter.progress(len(pictures), "Inspecting") as advance:
+    work = _Work(
+        file, threshold, runtime, settings.threads, jobs or default_jobs(settings.threads), options
+    )
+    with (
+        _inspecting(work, inspector, scheduler, reporter) as inspect_all,
+        place.opened(folder, settled, on_existing, reporter) as results,
+    ):
+        with reporter.progress(len(pictures), "Inspecting") as advance, _with_way_on(results):
             summary = inspect_batch(
                 inspector,
                 pictures,
                 results,
                 options,
-                jobs=default_jobs(settings.threads) if jobs is None else jobs,
                 rows=rows,
                 on_picture=pass_on(on_rows, inspector.classes, reporter, advance),
+                inspect_all=inspect_all,
             )
         _warn_of_another_product(inspector, summary, reporter)
         seconds = time.monotonic() - start
@@ -222,6 +239,50 @@ def pass_on(
         advance()
 
     return on_picture
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What decides how pictures are inspected, wherever that happens."""
+
+    model: Path
+    threshold: float | None
+    runtime: RuntimeName
+    threads: int
+    jobs: int
+    options: InspectOptions
+
+
+def _inspecting(
+    work: _Work, inspector: LoadedInspector, scheduler: str | None, reporter: Reporter
+) -> AbstractContextManager[InspectAll]:
+    """Returns what inspects the pictures: threads of this process, or workers of a cluster."""
+    if scheduler is None:
+        return nullcontext(inspect_in_threads(inspector, work.options, work.jobs))
+    from capsule_inspect.cluster.chunks import on_workers
+    from capsule_inspect.cluster.worker import Order, installed_stack
+
+    order = Order(
+        hash_file(work.model),
+        work.threshold,
+        work.runtime,
+        work.threads,
+        installed_stack(work.runtime),
+        work.options,
+    )
+    return on_workers(scheduler, work.model, order, work.jobs, reporter)
+
+
+@contextmanager
+def _with_way_on(results: OpenResults) -> Iterator[None]:
+    """Says how to go on where a cluster was lost."""
+    try:
+        yield
+    except ClusterError as error:
+        raise ClusterError(
+            f"{error} The rows so far are in '{results.records.resolve()}'; continue with the same "
+            f"command and --resume -o '{results.path}'."
+        ) from error
 
 
 def _warn_of_another_product(

@@ -21,6 +21,8 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
         ("memory", ["2", "3"], 2),
         ("parquet", ["2000"], 9),
         ("remote", ["8", "1", "0.01"], 4),
+        ("cluster", ["4", "1"], 2),
+        ("cluster_simulation", ["4", "--work", "0.02"], 1),
         ("serving", ["1", "1", "80"], 16),
     ],
 )

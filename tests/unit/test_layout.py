@@ -6,7 +6,7 @@ import pytest
 from structure import FLOORS, arrows, cycle, lengths, modules, packages, room_of
 
 ROOMS = frozenset().union(*FLOORS)
-LIGHT = ("imaging", "modelfile", "inference", "serving", "watching")
+LIGHT = ("imaging", "modelfile", "inference", "serving", "watching", "cluster")
 HEAVY = ("tensorflow", "keras", "hydra", "omegaconf", "sklearn", "matplotlib", "albumentations")
 
 

@@ -1,0 +1,1 @@
+"""Inspecting the pictures of one run on the workers of a Dask cluster."""
