@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from in_parts import contents, predict_parts
 
-from capsule_inspect.inference import addresses, batch, remote_results
+from capsule_inspect.inference import addresses, picture_results, remote_results
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -138,9 +138,11 @@ def test_an_upload_that_fails_is_repeated_by_resuming(predict, pictures, memory,
     assert "upload it with the same command and --resume." in told
     assert "run.json" not in files_at("memory://lab")
     assert predict(*named).exit_code == 2
-    inspected, inspect = [], batch.inspect_input
+    inspected, inspect = [], picture_results.inspect_input
     monkeypatch.setattr(
-        batch, "inspect_input", lambda *given: (inspected.append(given[1].name), inspect(*given))[1]
+        picture_results,
+        "inspect_input",
+        lambda *given: (inspected.append(given[1].name), inspect(*given))[1],
     )
     assert predict(*named, "--resume").exit_code == 0
     assert inspected == ["d.png"]  # nobody knows whether the last one had more rows
@@ -155,7 +157,7 @@ def test_a_stop_names_the_address(predict, pictures, memory, monkeypatch):
 
     named = (pictures, "-o", "memory://lab", "-j", "1")
     with monkeypatch.context() as patch:
-        patch.setattr(batch, "inspect_input", stop)
+        patch.setattr(picture_results, "inspect_input", stop)
         stopped = predict(*named)
     assert stopped.exit_code == 130
     assert "--resume -o 'memory://lab'." in " ".join(stopped.err.split())

@@ -117,14 +117,12 @@ def test_a_picture_larger_than_the_bound_is_read_when_its_turn_comes():
             assert len(picture.read(10_000)) == 1000
 
 
-def test_those_on_a_disk_and_those_not_wanted_are_left_as_they_are(tmp_path):
+def test_those_on_a_disk_are_left_as_they_are(tmp_path):
     store = Store()
-    file, kept, wanted = PictureFile(tmp_path / "a.png", "a"), *map(store.picture, ("kept", "new"))
-    found = read_ahead([file, kept, wanted], 100, lambda each: each is not kept)
-    one, two, three = found
+    file, elsewhere = PictureFile(tmp_path / "a.png", "a"), store.picture("new")
+    one, two = read_ahead([file, elsewhere], 100)
     assert one is file
-    assert two is kept
-    assert three.read(100).startswith(b"new")
+    assert two.read(100).startswith(b"new")
     assert store.asked == ["new"]
 
 
