@@ -124,6 +124,7 @@ def test_the_light_install_is_enough(modules_after, drawn_folder: Path, tmp_path
     assert not modules_after("prepare", drawn_folder, tmp_path / "out") & heavy
 
 
+@pytest.mark.slow
 def test_real_pictures_give_the_same_manifest_from_a_copy(
     invoke, real_data: Path, tmp_path: Path
 ) -> None:

@@ -217,7 +217,13 @@ def test_a_folder_that_is_mounted_over_is_said_and_watched(watching, paint, opti
 
 
 @pytest.mark.skipif(sys.platform != "linux" or not shutil.which("setpriv"), reason="needs setpriv")
-@pytest.mark.parametrize("options", [(), ("--poll", 0.1)], ids=["events", "polling"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param((), id="events", marks=pytest.mark.slow),
+        pytest.param(("--poll", 0.1), id="polling"),
+    ],
+)
 def test_permission_that_is_lost_and_comes_back_loses_nothing(
     watching, pictures, paint, options, tmp_path
 ):
@@ -392,6 +398,7 @@ class _Answer(BaseHTTPRequestHandler):
         pass
 
 
+@pytest.mark.slow
 def test_a_webhook_gets_all_rows_in_order_also_after_it_was_down(once, pictures, paint, tmp_path):
     done = once("--webhook", "http://127.0.0.1:9/rows?token=secret")
     assert done.exit_code == 0

@@ -102,6 +102,7 @@ def test_an_object_too_near_to_tell_the_edges_apart_is_named(gap, warns):
         )
 
 
+@pytest.mark.slow
 def test_in_a_large_picture_outlines_are_known_less_well_so_the_gap_must_be_wider():
     # A pixel of the small copy, 250 wide, is 8 of the picture: 2.1 of them are 16.8.
     own = Stadium(1000, 800, 800, 270, 0)

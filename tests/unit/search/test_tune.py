@@ -110,6 +110,7 @@ def test_a_killed_workers_trial_is_run_again_and_only_that(tmp_path):
     assert len(set(rates)) == 5
 
 
+@pytest.mark.slow
 def test_two_workers_share_the_trials(tmp_path):
     workers = [start_worker(tmp_path, trials=8, workers=2) for _ in range(2)]
     for worker in workers:
@@ -341,6 +342,7 @@ def test_trials_need_a_validation_split(dataset_folder):
         trial_trainer(replace(data, samples=training), SILENT)
 
 
+@pytest.mark.slow
 def test_a_trial_trains_a_network_and_is_scored_after_each_epoch(
     small_settings, few_pictures, tmp_path
 ):

@@ -18,6 +18,7 @@ def small_study(small_settings, tmp_path):
     return make_study(tmp_path, replace(small_settings, train=train))
 
 
+@pytest.mark.slow
 def test_every_run_is_trained_without_its_fold_and_then_calibrated(small_study, few_pictures):
     assert fit_members(small_study, few_pictures, SILENT) == ()
     before = [read_decision(member.run.decision) for member in small_study.members]
