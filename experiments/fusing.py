@@ -18,11 +18,11 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from other_products import hold_out
 from rich.console import Console
 from rich.table import Table
 from sklearn.linear_model import LogisticRegression
@@ -30,7 +30,7 @@ from sklearn.linear_model import LogisticRegression
 from capsule_inspect import evaluate, prepare, train
 from capsule_inspect.choices import GOOD
 from capsule_inspect.cli.console import Terminal
-from capsule_inspect.dataset.data_set import DataSet, write_dataset
+from capsule_inspect.dataset.data_set import write_dataset
 from capsule_inspect.errors import CapsuleInspectError
 from capsule_inspect.evaluation.cross_validation import OutOfFold, read_out_of_fold
 from capsule_inspect.evaluation.judge import Evidence
@@ -57,22 +57,15 @@ def score_folds(rows: Sequence[OutOfFold], out: Path, say: Terminal) -> None:
                 continue
             held_out = {r.judgement.path for r in rows if (r.seed, r.fold) == (seed, fold)}
             folder = Path(scratch) / f"{seed}-{fold}"
-            write_dataset(folder / "data", hold_out(data, held_out))
+            write_dataset(
+                folder / "data", hold_out(data, lambda each, own=held_out: each.path in own)
+            )
             wanted = ["experiment=good_only", f"train.seed={seed}"]
             train(folder / "data", out=folder / "run", overrides=wanted, reporter=say)
             evaluate(folder / "run", folder / "data", out=folder / "evaluation", reporter=say)
             part = table.with_suffix(".part")
             part.write_bytes((folder / "evaluation" / "pictures.csv").read_bytes())
             part.rename(table)
-
-
-def hold_out(data: DataSet, paths: set[str]) -> DataSet:
-    """Returns the data set with these pictures as its test split, and the others to learn from."""
-    samples = [
-        replace(sample, split="test" if sample.path in paths else "train")
-        for sample in data.samples
-    ]
-    return replace(data, samples=tuple(samples))
 
 
 def read_normality(out: Path, seed: int, fold: int) -> dict[str, float]:

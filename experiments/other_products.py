@@ -10,10 +10,13 @@ Usage:
     python experiments/other_products.py prepare OUT
     python experiments/other_products.py baseline OUT [--name NAME] [--set KEY=VALUE...]
     python experiments/other_products.py tool OUT PRODUCT SEED [--name NAME] [--set KEY=VALUE...]
+    python experiments/other_products.py good OUT PRODUCT SEED
     python experiments/other_products.py table OUT [--against NAME]
 
 OUT/PRODUCT-SEED/data is the data set with the folds of a seed, OUT/PRODUCT-SEED/NAME holds what a
 method made of it. `tool` takes up what it finds there, so it can be stopped and called again.
+`good` learns from the good pictures of four folds alone, scores the fifth, and prints the means
+over the folds.
 """
 
 import argparse
@@ -24,7 +27,7 @@ import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -71,6 +74,8 @@ PRODUCTS = {"tiles": "magnetic_tile", "pills": "mvtec_pill"}
 FOLDS, SEEDS = 5, (1, 2, 3)
 EXPERIMENT = "experiment=whole_picture"
 BASELINE, TOOL = "lda", "tool"
+GOOD_ONLY = (EXPERIMENT, "model.head=normality", "train.transplant=0", "train.drawn=0")
+"""The settings of `experiment=good_only`, for whole pictures."""
 SAME_TILE = 60
 """Exposures of one tile are at most this many frames apart."""
 STRIDES = (16, 32)
@@ -333,6 +338,36 @@ def run_tool(
     evaluate(study.path, data, out=results, reporter=say)
 
 
+def hold_out(data: DataSet, paths: Collection[str]) -> DataSet:
+    """Returns the data set with these pictures as its test split, and the others to learn from."""
+    samples = [
+        replace(sample, split="test" if sample.path in paths else "train")
+        for sample in data.samples
+    ]
+    return replace(data, samples=tuple(samples))
+
+
+def learn_from_good(out: Path, product: str, seed: int, say: Terminal) -> Table:
+    """Learns from the good pictures of each four folds, and scores the fifth."""
+    dealt = read_dataset(data_folder(out, product, seed))
+    found: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for fold in range(FOLDS):
+            folder = Path(scratch) / str(fold)
+            own = {sample.path for sample in dealt.samples if sample.fold == fold}
+            write_dataset(folder / "data", hold_out(dealt, own))
+            train(folder / "data", out=folder / "run", overrides=GOOD_ONLY, reporter=say)
+            results = folder / "evaluation"
+            measured = evaluate(folder / "run", folder / "data", out=results, reporter=say)
+            for metric in measured.evaluation.metrics:
+                found.setdefault(metric.name, []).append(metric.value)
+    table = Table("metric", "mean of the folds", "lowest", title=f"{product}: good pictures alone")
+    for name in ("auroc", "pixel_auroc", "aupro", "pixel_f1", "miss_rate", "false_alarm_rate"):
+        if name in found:
+            table.add_row(name, f"{np.mean(found[name]):.3f}", f"{min(found[name]):.3f}")
+    return table
+
+
 @dataclass(frozen=True)
 class Scores:
     """The predictions of a method for a product.
@@ -457,6 +492,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "prepare": "write the data sets with their folds",
         "baseline": "judge all pictures by linear discriminant analysis",
         "tool": "train, export and evaluate a study on the folds of one seed",
+        "good": "learn from good pictures alone, and score the folds of one seed",
         "table": "compare what is there",
     }
     made = {name: commands.add_parser(name, help=text) for name, text in texts.items()}
@@ -465,8 +501,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         command.add_argument(
             "--pictures", default=os.environ.get(PICTURES), help=f"folder; or set {PICTURES}"
         )
-    made["tool"].add_argument("product", choices=PRODUCTS)
-    made["tool"].add_argument("seed", type=int, choices=SEEDS)
+    for command in (made["tool"], made["good"]):
+        command.add_argument("product", choices=PRODUCTS)
+        command.add_argument("seed", type=int, choices=SEEDS)
     for command, name in ((made["baseline"], BASELINE), (made["tool"], TOOL)):
         command.add_argument("--name", default=name, help="folder of the results")
         command.add_argument(
@@ -488,12 +525,14 @@ def run(arguments: argparse.Namespace, say: Terminal) -> None:
             if arguments.against in methods:
                 Console(width=180).print(tabulate(product, methods, arguments.against))
         return
-    products = [arguments.product] if arguments.command == "tool" else list(PRODUCTS)
+    products = [arguments.product] if "product" in arguments else list(PRODUCTS)
     prepare_folds(Path(arguments.pictures), out, products, say)
     if arguments.command == "baseline":
         run_baseline(out, products, arguments.name, arguments.set, say)
     elif arguments.command == "tool":
         run_tool(out, products[0], arguments.seed, arguments.name, arguments.set, say)
+    elif arguments.command == "good":
+        Console().print(learn_from_good(out, products[0], arguments.seed, say))
 
 
 def main() -> None:
