@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -54,6 +55,8 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         The exit code.
     """
+    # A shell that started the worker in the background has it ignore what the worker sends here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=_end_with_the_worker, daemon=True).start()
     try:
         take_part(json.loads(arguments[0]), _Lines())
