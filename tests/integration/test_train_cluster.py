@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,15 +20,19 @@ from capsule_inspect.workflows.tune import tune
 
 distributed = pytest.importorskip("distributed")
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
+pytestmark = [
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc"),
+    # The small encoder has TensorFlow trace nothing, of which it and Keras warn.
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+]
 
 TINY = (
     *("model.encoder=small", "model.head=mask_pooling", "model.members=1"),
     *("model.decoder_filters=[4,4]", "model.head_units=[4]"),
     *("model.roi.width=96", "model.roi.height=64", "model.roi.capsule_length=86"),
-    *("train.epochs=1", "train.steps=2", "train.batch_size=4", "train.drawn=4"),
+    *("train.epochs=1", "train.steps=1", "train.batch_size=4", "train.drawn=4"),
 )
-SEARCH = (*TINY, "tune.trials=8", "tune.epochs=1", "tune.startup_trials=8", "tune.pruner=none")
+SEARCH = (*TINY, "tune.trials=8", "tune.epochs=1", "tune.startup_trials=9", "tune.pruner=none")
 
 
 def test_a_single_run_stays_here_and_says_so(invoke, dataset_folder, tmp_path, monkeypatch):
@@ -73,6 +78,7 @@ def _small_encoder():
         sys.modules.pop("sitecustomize", None)
         __import__("sitecustomize")
         yield
+        sys.modules["tensorflow"].config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="module")
@@ -102,16 +108,24 @@ def end(process):
     return out, err
 
 
-def kill_a_worker(address, folder, process):
-    """Kills one worker once there is this folder of what somebody works on."""
+def kill_a_worker(folder, process):
+    """Kills the worker that works in this folder, once one does."""
     until = time.monotonic() + 120
     while not (folder / "config.yaml").is_file():
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < until
         time.sleep(0.02)
-    with distributed.Client(address, set_as_default=False) as client:
-        found = list(client.run(os.getpid, on_error="return").values())
-    os.kill(min(found), signal.SIGKILL)
+    (own,) = (status for status in Path("/proc").glob("[0-9]*/status") if holds(status, folder))
+    parent = next(line for line in own.read_text().splitlines() if line.startswith("PPid:"))
+    os.kill(int(parent.split()[1]), signal.SIGKILL)
+
+
+def holds(status, folder):
+    """Whether a process has opened the lock of a folder."""
+    with suppress(OSError):  # it has ended meanwhile
+        opened = (status.parent / "fd").iterdir()
+        return any(each.resolve() == folder.resolve() / ".lock" for each in opened)
+    return False
 
 
 def history(run):
@@ -120,14 +134,12 @@ def history(run):
 
 
 @pytest.mark.slow
-def test_a_study_of_five_folds_is_the_same_though_a_worker_is_killed(
-    cluster, dataset_folder, tmp_path
-):
+def test_a_study_is_the_same_though_a_worker_is_killed(cluster, dataset_folder, tmp_path):
     address, log = cluster
     here, there = tmp_path / "here", tmp_path / "there"
-    study = (*TINY, "train.folds=5")
+    study = (*TINY, "train.folds=3")
     process = share("train", "--data", dataset_folder, "-o", there, *study, "--scheduler", address)
-    kill_a_worker(address, there / "seed-0-fold-1", process)
+    kill_a_worker(there / "seed-0-fold-1", process)
     _, err = end(process)
     assert "2 workers, 2 threads." in err
     assert "lost what it did. Others take it up where it was saved." in err
@@ -135,7 +147,7 @@ def test_a_study_of_five_folds_is_the_same_though_a_worker_is_killed(
 
     train(dataset_folder, out=here, overrides=study)
     names = sorted(path.name for path in here.glob("seed-*"))
-    assert len(names) == 5
+    assert len(names) == 3
     for name in names:
         assert history(there / name) == history(here / name)
         assert decision(there / name) == decision(here / name)
@@ -175,7 +187,7 @@ def test_a_search_of_eight_trials_is_the_same_though_a_worker_is_killed(
     address, log = cluster
     here, there = tmp_path / "here", tmp_path / "there"
     process = share("tune", "--data", dataset_folder, "-o", there, *SEARCH, "--scheduler", address)
-    kill_a_worker(address, there / "trial-002", process)
+    kill_a_worker(there / "trial-002", process)
     out, err = end(process)
     assert "Best of 8 trials" in err
 
