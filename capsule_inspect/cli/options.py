@@ -209,6 +209,23 @@ def jobs_option(default: str) -> Any:
     )
 
 
+def scheduler_option(sentence: str, panel: str | None = None) -> Any:
+    """Declares the option that names a Dask scheduler.
+
+    Args:
+        sentence: What its workers do.
+        panel: The heading of the option.
+    """
+    return typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        envvar="DASK_SCHEDULER_ADDRESS",
+        help=sentence,
+        show_default=False,
+        rich_help_panel=panel,
+    )
+
+
 def print_settings(
     overrides: Sequence[str] | None,
     config_dir: Path | None,

@@ -36,6 +36,7 @@ from capsule_inspect.cli.options import (
     jobs_option,
     print_settings,
     refuse_log_inside,
+    scheduler_option,
     split_arguments,
 )
 from capsule_inspect.cli.signals import interruptible
@@ -101,14 +102,10 @@ Join = Annotated[
 ]
 Scheduler = Annotated[
     str | None,
-    typer.Option(
-        "--scheduler",
-        metavar="ADDRESS",
-        envvar="DASK_SCHEDULER_ADDRESS",
-        help="Inspect on the workers of this Dask scheduler, such as tcp://host:8786; local starts "
+    scheduler_option(
+        "Inspect on the workers of this Dask scheduler, such as tcp://host:8786; local starts "
         "--jobs worker processes here.",
-        show_default=False,
-        rich_help_panel=_PARTS,
+        _PARTS,
     ),
 ]
 NoOverlays = Annotated[

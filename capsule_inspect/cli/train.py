@@ -12,6 +12,7 @@ from capsule_inspect.cli.options import (
     DataRoot,
     PrintConfig,
     print_settings,
+    scheduler_option,
     settings_argument,
 )
 
@@ -33,6 +34,13 @@ def train(
         Path | None,
         typer.Option("--resume", metavar="RUN", help="The folder of a run or study to resume."),
     ] = None,
+    scheduler: Annotated[
+        str | None,
+        scheduler_option(
+            "Share the runs of a study with the workers of this Dask scheduler, such as "
+            "tcp://host:8786; local starts worker processes here."
+        ),
+    ] = None,
     data_root: DataRoot = None,
     config_dir: ConfigDir = None,
     print_config: PrintConfig = False,
@@ -46,7 +54,7 @@ def train(
     pictures.
 
     train.folds=5 train.seeds=3 runs a cross-validation study: one run for each fold and seed. Start
-    more processes with --resume RUN to share the work.
+    more processes with --resume RUN to share the work, or name a cluster with --scheduler.
 
     Examples:
         capsule-inspect train --data data/capsule -o runs/first
@@ -68,6 +76,7 @@ def train(
         resume=resume,
         overrides=overrides or (),
         config_dir=config_dir,
+        scheduler=scheduler or None,
         reporter=terminal,
     )
     if result.metrics:

@@ -12,11 +12,12 @@ from capsule_inspect.cli.options import (
     DataRoot,
     PrintConfig,
     print_settings,
+    scheduler_option,
     settings_argument,
 )
 
 
-def tune(
+def tune(  # noqa: PLR0913, PLR0917  (each option of the command is a parameter)
     overrides: Annotated[list[str] | None, settings_argument("tune.trials=20")] = None,
     data: Data = None,
     out: Annotated[
@@ -35,6 +36,13 @@ def tune(
             help="The URL of a database for the trials; by default study.db in the run folder.",
         ),
     ] = None,
+    scheduler: Annotated[
+        str | None,
+        scheduler_option(
+            "Share the trials with the workers of this Dask scheduler, such as "
+            "tcp://host:8786; local starts worker processes here."
+        ),
+    ] = None,
     data_root: DataRoot = None,
     config_dir: ConfigDir = None,
     print_config: PrintConfig = False,
@@ -43,7 +51,7 @@ def tune(
 
     Tries values for the settings listed in the group `space`, and stops poor trials early. --resume
     RUN continues a search until it has tune.trials trials. Start more processes with --resume RUN
-    to share the work.
+    to share the work, or name a cluster with --scheduler.
 
     Writes the best settings to best.yaml, an experiment file for `train`. trials.csv, history.png
     and importance.png show all trials.
@@ -67,6 +75,7 @@ def tune(
         storage=storage,
         overrides=overrides or (),
         config_dir=config_dir,
+        scheduler=scheduler or None,
         reporter=terminal,
     )
     for key, value in sorted(result.best.items()):

@@ -10,12 +10,12 @@ from concurrent.futures import TimeoutError as NotYetError
 from contextlib import contextmanager, suppress
 from itertools import count, islice
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from capsule_inspect import __version__
-from capsule_inspect.cluster.connect import WORKER_SECONDS, connect, no_workers
+from capsule_inspect.cluster.connect import connect
 from capsule_inspect.cluster.model_on_workers import send_model
+from capsule_inspect.cluster.presence import Presence
 from capsule_inspect.cluster.sent_pictures import send
 from capsule_inspect.cluster.worker import Order, inspect_chunk
 from capsule_inspect.errors import ClusterError
@@ -49,8 +49,6 @@ _ATTEMPTS: Final = 5
 """How often to submit a chunk; the scheduler gives each up after several workers died with it."""
 _LOOK: Final = 1.0
 """Seconds to wait for results before a look at what else happened."""
-_ASK: Final = 2.0
-"""Seconds between two questions for the workers that there are."""
 
 
 @contextmanager
@@ -90,11 +88,7 @@ class OnWorkers:
         self._client = client
         self._order = order
         self._task = task
-        self._reporter = reporter
-        self._address: str = client.scheduler.address
-        self._known = 0
-        self._asks_at = 0.0
-        self._alone_since: float | None = None
+        self._presence = Presence(client, reporter)
 
     def __call__(
         self, pictures: Sequence[InputPicture], write: Write, /
@@ -122,39 +116,15 @@ class OnWorkers:
             try:
                 return results.result(timeout=_LOOK)
             except CancelledError:
-                raise self._lost() from None
+                raise self._presence.lost() from None
             except NotYetError:
                 if results.done():  # the work itself ran out of time
                     raise
                 self._threads()
 
     def _threads(self) -> int:
-        """Returns how many threads the workers have; asks the scheduler now and then.
-
-        Raises:
-            ClusterError: The scheduler is lost, or has had no worker for too long.
-        """
-        now = monotonic()
-        if now < self._asks_at:
-            return self._known
-        self._asks_at = now + _ASK
-        try:
-            self._known = sum(self._client.nthreads().values())
-        except OSError:
-            raise self._lost() from None
-        if self._known:
-            self._alone_since = None
-        elif self._alone_since is None:
-            self._alone_since = now
-            self._reporter.warn(
-                f"The scheduler at {self._address} has no worker left. Waiting for one."
-            )
-        elif now - self._alone_since > WORKER_SECONDS:
-            raise no_workers(self._address)
-        return self._known
-
-    def _lost(self) -> ClusterError:
-        return ClusterError(f"The scheduler at {self._address} does not answer any more.")
+        """Returns how many threads the workers have; see `Presence.threads` for what it raises."""
+        return sum(self._presence.threads().values())
 
 
 class _Run:

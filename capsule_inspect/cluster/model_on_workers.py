@@ -26,20 +26,32 @@ def send_model(client: "Client", model: Path, order: Order) -> None:
     Raises:
         ClusterError: The scheduler or a worker cannot take part in the run.
     """
-    # A function of Python's own: who lacks this package could not even take another one.
-    asked = pydoc.locate, "capsule_inspect.__version__"
-    _require_version(
-        f"The scheduler at {client.scheduler.address}", client.run_on_scheduler(*asked)
-    )
-    for worker, version in _answers(client.run(*asked, on_error="return"), object).items():
-        _require_version(f"The worker {worker}", version)
+    require_versions(client)
     examined = client.run(examine_worker, order, on_error="return")
-    fitness = _answers(examined, Fitness)
+    fitness = answers(examined, Fitness)
     for worker, each in fitness.items():
         if each.problem:
             raise ClusterError(f"The worker {worker} {each.problem}")
     if not all(each.has_model for each in fitness.values()):
         _register(client, model, order)
+
+
+def require_versions(client: "Client") -> None:
+    """Checks that the scheduler and all workers have this version of the package.
+
+    Args:
+        client: The client of Dask.
+
+    Raises:
+        ClusterError: One has another version, or none.
+    """
+    # A function of Python's own: who lacks this package could not even take another one.
+    asked = pydoc.locate, "capsule_inspect.__version__"
+    _require_version(
+        f"The scheduler at {client.scheduler.address}", client.run_on_scheduler(*asked)
+    )
+    for worker, version in answers(client.run(*asked, on_error="return"), object).items():
+        _require_version(f"The worker {worker}", version)
 
 
 def _register(client: "Client", model: Path, order: Order) -> None:
@@ -55,14 +67,18 @@ def _register(client: "Client", model: Path, order: Order) -> None:
     client.register_plugin(plugin, name=order.file_name)
 
 
-def _answers(answers: Mapping[str, object], kind: type[_Answer]) -> dict[str, _Answer]:
+def answers(given: Mapping[str, object], kind: type[_Answer]) -> dict[str, _Answer]:
     """Returns the answers by worker, but for those of workers that were lost meanwhile.
+
+    Args:
+        given: What `Client.run` returned; errors are among it.
+        kind: The type of an answer.
 
     Raises:
         ClusterError: A worker failed to answer for another reason.
     """
     found = {}
-    for worker, answer in answers.items():
+    for worker, answer in given.items():
         if isinstance(answer, Exception):
             if isinstance(answer, OSError):  # the worker is gone, and so are its tasks
                 continue

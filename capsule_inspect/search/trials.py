@@ -24,8 +24,8 @@ def make_sampler(settings: TuneSettings, trials: int) -> BaseSampler:
 
     Args:
         settings: The seed, and the number of trials drawn at random.
-        trials: How many trials the study has. Each number gives another draw, so a resumed search
-            or a second worker does not repeat earlier draws.
+        trials: How many trials were drawn before. Each number gives another draw, so a resumed
+            search or a second worker does not repeat earlier draws.
     """
     seed = int(np.random.SeedSequence([settings.seed, trials]).generate_state(1)[0])
     with warnings.catch_warnings():
@@ -84,7 +84,7 @@ def claim_trial(study: optuna.Study, run: RunFolder, settings: Settings) -> Clai
         _give_back_dead(study, run)
         if len(study.get_trials(deepcopy=False, states=_TAKEN)) >= settings.tune.trials:
             return None
-        study.sampler = make_sampler(settings.tune, len(study.get_trials(deepcopy=False)))
+        study.sampler = make_sampler(settings.tune, _count_drawn(study))
         trial = study.ask(distributions(settings))
         folder = RunFolder(_folder(run, trial.number))
         folder.path.mkdir(parents=True, exist_ok=True)
@@ -92,6 +92,11 @@ def claim_trial(study: optuna.Study, run: RunFolder, settings: Settings) -> Clai
         lock.acquire()
         trial.set_user_attr(_WORKER, [platform.node(), str(folder.path.resolve())])
         return ClaimedTrial(trial, folder, lock)
+
+
+def _count_drawn(study: optuna.Study) -> int:
+    """Counts trials without those that repeat one, so that lost workers change no later draw."""
+    return sum(_AGAIN not in trial.user_attrs for trial in study.get_trials(deepcopy=False))
 
 
 def give_back(study: optuna.Study, number: int) -> None:

@@ -121,15 +121,7 @@ def tune(settings: Settings, run: RunFolder, reporter: Reporter, run_trial: RunT
     """
     with explain_storage_errors(settings.tune, run):
         try:
-            with run_lock(run, reporter.warn):
-                study = open_search(settings.tune, run)
-                require_same_space(study, run, settings)
-                if settings.tune.start and not study.get_trials(deepcopy=False):
-                    fitting, finished = take_over(study, settings)
-                    reporter.say(
-                        f"Took over {fitting} of the {finished} finished trials of "
-                        f"'{settings.tune.start}'."
-                    )
+            study = open_or_begin(settings, run, reporter)
             while claim := claim_trial(study, run, settings):
                 with claim.lock:
                     _run(claim, study, run, settings, reporter, run_trial)
@@ -144,6 +136,29 @@ def tune(settings: Settings, run: RunFolder, reporter: Reporter, run_trial: RunT
             # Once more: a worker may have died between its last trial and its report.
             write_search_report(study, run, settings)
         return tuned
+
+
+def open_or_begin(settings: Settings, run: RunFolder, reporter: Reporter) -> optuna.Study:
+    """Opens the study of a search; a new one takes over the trials of `tune.start`.
+
+    Args:
+        settings: All settings.
+        run: The folder of the study.
+        reporter: Told how many trials are taken over.
+
+    Raises:
+        ConfigError: The storage cannot be used.
+        UsageError: The search space is not that of the trials, or there is no search to start from.
+    """
+    with explain_storage_errors(settings.tune, run), run_lock(run, reporter.warn):
+        study = open_search(settings.tune, run)
+        require_same_space(study, run, settings)
+        if settings.tune.start and not study.get_trials(deepcopy=False):
+            fitting, finished = take_over(study, settings)
+            reporter.say(
+                f"Took over {fitting} of the {finished} finished trials of '{settings.tune.start}'."
+            )
+    return study
 
 
 def _run(

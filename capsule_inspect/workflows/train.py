@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from capsule_inspect.choices import GOOD, NORMALITY
+from capsule_inspect.cluster.connect import require_scheduler
 from capsule_inspect.dataset.data_set import DataSet, read_dataset
 from capsule_inspect.dataset.window import settle_window
 from capsule_inspect.errors import UsageError
@@ -28,6 +29,7 @@ from capsule_inspect.workflows.arguments import (
     overridden_key,
 )
 from capsule_inspect.workflows.extras import choose_backend, import_training_stack
+from capsule_inspect.workflows.share_run import share_run
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ def train(
     resume: StrPath | None = None,
     overrides: Sequence[str] = (),
     config_dir: StrPath | None = None,
+    scheduler: str | None = None,
     reporter: Reporter = SILENT,
 ) -> TrainResult:
     """Trains a network on a data set; with train.folds, one for every fold and seed.
@@ -72,12 +75,17 @@ def train(
         resume: The folder of an unfinished run or study to resume; it keeps its own settings.
         overrides: Settings to change, such as `train.epochs=40`.
         config_dir: A folder of your own config groups.
+        scheduler: The address of a Dask scheduler, such as `tcp://host:8786`, whose workers share
+            the runs of a study; or `local` for worker processes of this machine.
         reporter: Follows the progress.
 
     Raises:
-        CapsuleInspectError: A package is missing, or settings, data set or folder cannot be used.
+        CapsuleInspectError: A package is missing, settings, data set or folder cannot be used, or
+            the scheduler or its workers are lost or cannot take part.
         InterruptedRunError: The user stopped the run; the message says how to resume it.
     """
+    if scheduler is not None:
+        require_scheduler(scheduler, None)
     options = options_of("train", data=data, data_root=data_root, resume=resume)
     asked = compose_settings(overrides, config_dir, options, reporter=reporter)
     choose_backend("train")
@@ -85,6 +93,13 @@ def train(
     settings, read, run = start_run("train", asked, as_path(out), given, reporter=reporter)
     if settings.train.resume and run.decision.is_file():
         return _finished(settings, run, reporter)
+    if scheduler is not None and settings.train.folds:
+        share_run("train", settings, run, scheduler, reporter)
+    elif scheduler is not None:
+        reporter.warn(
+            "A single run is not shared, so this machine trains it. Workers of a cluster share the "
+            "runs of a study: train.folds=5."
+        )
     import_training_stack("train", reporter=reporter)  # last: a typo is reported before it loads
     return (_train_study if settings.train.folds else _train_one)(settings, read, run, reporter)
 

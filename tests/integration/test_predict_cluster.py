@@ -9,13 +9,13 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import pytest
 from in_parts import contents
+from real_cluster import real_cluster
 
 import capsule_inspect
 from capsule_inspect.choices import SHIPPED_MODEL
@@ -241,31 +241,6 @@ def test_without_the_extra_a_sentence_says_what_to_install(predict, few, monkeyp
     done = predict(few, "--scheduler", "tcp://host:8786")
     assert done.exit_code == 2
     assert "pip install 'capsule-inspect[cluster]'" in done.err
-
-
-@contextmanager
-def real_cluster(folder: Path, workers: int):
-    """A scheduler and workers as `dask scheduler` and `dask worker` start them."""
-    command = [sys.executable, "-m"]
-    place = folder / "scheduler.json"
-    scheduler = [*command, "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
-    scheduler += ["--no-dashboard", "--scheduler-file", str(place)]
-    one = [*command, "distributed.cli.dask_worker", "--scheduler-file", str(place)]
-    one += ["--nthreads", "1", "--no-dashboard", "--local-directory", str(folder / "scratch")]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    running = [subprocess.Popen(scheduler, **quiet)]
-    try:
-        running += [subprocess.Popen(one, **quiet) for _ in range(workers)]
-        while not place.exists():
-            time.sleep(0.05)
-        yield json.loads(place.read_text())["address"], running
-    finally:
-        for each in reversed(running):
-            each.terminate()
-        for each in running:
-            with suppress(subprocess.TimeoutExpired):
-                each.wait(timeout=10)
-            each.kill()
 
 
 def rows(out: Path) -> int:

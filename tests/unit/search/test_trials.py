@@ -41,6 +41,23 @@ def test_the_trial_of_a_worker_that_is_gone_is_claimed_again(study, run):
     again.lock.release()
 
 
+def test_a_dead_worker_changes_no_later_draw(tmp_path):
+    drawn = []
+    for dies in (False, True):
+        run = RunFolder(tmp_path / str(dies))
+        run.path.mkdir()
+        study = open_search(SETTINGS.tune, run)
+        first = claim_trial(study, run, SETTINGS)
+        if dies:
+            first.lock.release()
+            first = claim_trial(study, run, SETTINGS)
+        second = claim_trial(study, run, SETTINGS)
+        drawn.append([first.drawn, second.drawn])
+        for claim in (first, second):
+            claim.lock.release()
+    assert drawn[0] == drawn[1]
+
+
 def test_a_trial_is_given_back_once(study, run):
     claim = claim_trial(study, run, SETTINGS)
     for _ in range(2):
