@@ -26,6 +26,7 @@ from capsule_inspect.inference.addresses import (
     WEB,
     insist,
     list_files,
+    lower_scheme,
     open_address,
     shown,
     why,
@@ -84,7 +85,7 @@ class RemoteResults:
             MissingExtraError: The packages for this address are not installed.
             UsageError: No results can be written to such an address.
         """
-        address = shown(text).rstrip("/")
+        address = shown(lower_scheme(text)).rstrip("/")  # one spelling, one working folder
         if text.partition("://")[0].lower() in WEB:
             raise UsageError(
                 f"'{address}' is on a web server, which takes no results. Name a folder, or an "
@@ -117,7 +118,7 @@ class RemoteResults:
                 "it again with --overwrite, or name another address with -o."
             )
         if self.is_whole():
-            self._refuse_edited()
+            self._refuse_work_of_others()
 
     def is_whole(self) -> bool:
         """Tells whether a whole run is there; what lies there otherwise counts for nothing.
@@ -288,19 +289,35 @@ class RemoteResults:
         """Returns the files that a run wrote; what else lies there is left alone."""
         return {name: size for name, size in self._list().items() if _is_name_of_a_run(name)}
 
-    def _refuse_edited(self) -> None:
-        """Makes sure that nobody's corrections of annotations are removed."""
-        listed = ResultsFolder(Path()).annotation_digests.name
-        content = self._read(listed)
-        if content is None:
-            return
-        with self._sentences("read"), tempfile.TemporaryDirectory() as name:
-            copy = Path(name, listed)
-            copy.write_bytes(content)
-            check = map_in_order(self._require_unedited, read_digests(copy), IN_FLIGHT)
+    def _refuse_work_of_others(self) -> None:
+        """Makes sure that no corrections of annotations are lost, nor files beside those of a run.
+
+        The folders of annotations and of rows are uploaded as a whole.
+        """
+        folder = ResultsFolder(Path())
+        annotations = self._read_digests(folder.annotation_digests.name)
+        known = {*annotations, *self._read_digests(folder.row_digests.name)}
+        for name in sorted(self._own_files().keys() - known):
+            if PurePosixPath(name).parts[0] in {ANNOTATIONS, ROWS}:
+                raise UsageError(
+                    f"'{self.address}/{name}' was written by no run. Move it to another place "
+                    "first, so that it is not lost."
+                )
+        with self._sentences("read"):
+            check = map_in_order(self._require_unedited, annotations.items(), IN_FLIGHT)
             with closing(check) as done:
                 for _ in done:
                     pass
+
+    def _read_digests(self, name: str) -> dict[str, str]:
+        """Returns the digests of a list there by the names of the files; none without a list."""
+        content = self._read(name)
+        if content is None:
+            return {}
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder, name)
+            copy.write_bytes(content)
+            return dict(read_digests(copy))
 
     def _require_unedited(self, listed: tuple[str, str]) -> None:
         name, digest = listed

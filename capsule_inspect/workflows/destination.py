@@ -72,7 +72,7 @@ class Destination:
                 "--overwrite.",
             )
         try:
-            kept = {}
+            kept: Mapping[str, Signature] = {}
             if on_existing == "resume" and not is_continued:
                 kept = _download(remote, folder, reporter)
             with open_results(

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from in_parts import contents, predict_parts
 
+from capsule_inspect.cli import predict as cli
 from capsule_inspect.inference import addresses, picture_results, remote_results
 
 fsspec = pytest.importorskip("fsspec")
@@ -13,10 +14,11 @@ fsspec = pytest.importorskip("fsspec")
 
 @pytest.fixture(autouse=True)
 def own_place(tmp_path, monkeypatch):
-    """Runs work in a folder below the working directory."""
+    """Runs work in a folder below the working directory, and leave results in this process."""
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setattr(addresses, "_WAITS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(cli, "_FORGETS", ())
 
 
 @pytest.fixture
@@ -272,6 +274,78 @@ def test_corrections_are_kept_when_a_stopped_run_goes_on(predict, pictures, memo
     assert memory.cat_file(f"/lab/{name}") == b"{}"
 
 
+def test_overlays_and_masks_of_runs_are_no_pictures(predict, pictures, memory, tmp_path):
+    for file in pictures.iterdir():
+        memory.pipe_file(f"/lab/{file.name}", file.read_bytes())
+    memory.pipe_file("/lab/overlays/own.png", (pictures / "a.png").read_bytes())
+    assert predict("memory://lab", "-o", "memory://lab/out", "--masks").exit_code == 0
+    for number, named in enumerate(("memory://lab/", "memory://lab/**/*.png")):
+        assert predict(named, "-r", "-o", tmp_path / f"{number}").exit_code == 0
+        overlays = contents(tmp_path / f"{number}")
+        assert sorted(name for name in overlays if name.endswith(".png")) == [
+            *(f"overlays/{name}.png.png" for name in "abcd"),
+            "overlays/overlays/own.png.png",
+        ]
+    refused = predict("memory://lab/out/overlays", "-o", tmp_path / "none")
+    assert refused.exit_code == 2
+    assert "nothing to inspect but the run's own overlays and masks" in refused.err
+
+
+def test_a_place_that_ends_with_the_process_is_refused(predict, pictures, memory, monkeypatch):
+    monkeypatch.setattr(cli, "_FORGETS", ("memory",))
+    refused = predict(pictures, "-o", "Memory://lab/x")
+    assert refused.exit_code == 2
+    assert "would be lost when the command ends" in " ".join(refused.err.split())
+    assert not memory.store
+
+
+@pytest.mark.usefixtures("memory")
+def test_results_go_to_folders_that_must_be_made(predict, invoke, pictures, tmp_path):
+    out = tmp_path / "disk/day 1/out"
+    assert predict(pictures, "-o", f"file://{out}", *ALL).exit_code == 0
+    assert invoke("verify", out).exit_code == 0
+    assert predict(pictures, "-o", f"file://{out}", "--overwrite").exit_code == 0
+    assert invoke("verify", out).exit_code == 0
+
+
+def test_files_of_others_among_annotations_and_rows_are_kept(predict, pictures, memory):
+    named = (pictures / "b.png", "-o", "memory://lab", "--annotations", "labelme")
+    assert predict(*named).exit_code == 0
+    for name in ("annotations/mine.json", "rows/mine.parquet"):
+        memory.pipe_file(f"/lab/{name}", b"mine")
+        for option in ("--overwrite", "--resume"):
+            refused = predict(*named, option)
+            assert refused.exit_code == 2
+            told = " ".join(refused.err.split())
+            assert f"'memory://lab/{name}' was written by no run." in told
+        assert memory.cat_file(f"/lab/{name}") == b"mine"
+        memory.rm_file(f"/lab/{name}")
+
+
+def test_no_mark_stays_where_no_run_can_work(predict, pictures, memory):
+    Path("runs").touch()
+    assert predict(pictures, "-o", "memory://lab").exit_code == 2
+    assert not memory.store
+
+
+@pytest.mark.usefixtures("memory")
+def test_messages_name_the_address(predict, pictures):
+    assert predict(pictures, "-o", "memory://lab").exit_code == 0
+    for option in (("--masks",), ("--part", "1/2")):
+        refused = predict(pictures, "-o", "memory://lab", *option, "--resume")
+        assert refused.exit_code == 2
+        assert "The run in 'memory://lab' " in " ".join(refused.err.split())
+
+
+@pytest.mark.parametrize("command", [("verify",), ("review",), ("predict", "-o", "x", "--join")])
+def test_commands_on_folders_say_that_an_address_is_none(invoke, command):
+    refused = invoke(*command, "s3://bucket/r1")
+    assert refused.exit_code == 2
+    assert "'s3://bucket/r1' is no folder on this machine. Download it first" in " ".join(
+        refused.err.split()
+    )
+
+
 def test_a_name_that_leads_out_of_the_folder_is_not_fetched(predict, pictures, memory, tmp_path):
     predict(pictures, "-o", "memory://lab")
     memory.store["/lab/overlays/../../../../out.txt"] = memory.store["/lab/run.json"]
@@ -288,6 +362,7 @@ def test_a_name_that_leads_out_of_the_folder_is_not_fetched(predict, pictures, m
         ("https://example.com/out", "is on a web server, which takes no results."),
         ("memory://", "names no bucket or folder."),
         ("nowhere://lab", "is no address that can be read"),
+        ("HTTPS://example.com/out", "is on a web server"),
     ],
 )
 def test_what_takes_no_results_is_refused_at_once(predict, pictures, address, message):
