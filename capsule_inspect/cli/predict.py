@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -224,6 +224,7 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
     _refuse_both(as_json, "--json", as_table, "--table", "both print to stdout")
     _refuse_both(quiet, "--quiet", verbose, "--verbose", "contradict each other")
     on_existing = _on_existing(resume, overwrite, out)
+    _refuse_to_forget(out)
     refuse_log_inside(None if out is None else Path(out), log_file)
     if join:
         _refuse_beside_join(context, overrides)
@@ -387,6 +388,18 @@ def _refuse_beside_join(context: typer.Context, overrides: Sequence[str]) -> Non
         raise UsageError(
             "--join takes model, options and settings from the parts. Leave out "
             f"{listed([*given, *overrides])}."
+        )
+
+
+_FORGETS: Final = ("memory",)
+"""Places of fsspec that end with the process; they are of use from Python."""
+
+
+def _refuse_to_forget(out: str | None) -> None:
+    if out is not None and out.partition("://")[0].lower() in _FORGETS and "://" in out:
+        raise UsageError(
+            f"The output '{out}' would be lost when the command ends. Name a folder, or an address "
+            "such as s3://bucket/results, with -o."
         )
 
 

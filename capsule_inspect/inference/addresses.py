@@ -12,14 +12,19 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from capsule_inspect.errors import MissingExtraError, UsageError
+from capsule_inspect.files import StrPath
 from capsule_inspect.text import mask_passwords, printable
 
 _ADDRESS: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+_ADDRESS_AS_PATH: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)
 _SIGNED: Final = re.compile(r"([?&](?:[\w-]*signature|sig)=)[^&]*", re.IGNORECASE)
 """What makes an address a key to a file; it has no place in rows."""
 
 WEB: Final = ("http", "https")
 """Web servers tell no lists of files."""
+
+_OF_THE_EXTRA: Final = frozenset({"s3", "s3a", "gs", "gcs", *WEB})
+"""The schemes whose packages the extra `remote` installs."""
 
 _WAITS: Final = (0.25, 1.0, 4.0, 15.0)
 """Seconds before another attempt at most; each wait is drawn from its upper half, so that many
@@ -38,6 +43,23 @@ _Result = TypeVar("_Result")
 def is_remote(text: str) -> bool:
     """Tells whether an input is an address such as `s3://bucket/line-3/`."""
     return _ADDRESS.match(text) is not None and not os.path.lexists(text)
+
+
+def refuse_address(path: StrPath) -> None:
+    """Makes sure that a folder to read is none elsewhere; to be asked where nothing is found.
+
+    Args:
+        path: What a person named; as a `Path`, an address has lost a slash.
+
+    Raises:
+        UsageError: It is an address.
+    """
+    found = _ADDRESS_AS_PATH.match(os.fspath(path))
+    if found:
+        address = shown(f"{found[1]}://{found[2]}")
+        raise UsageError(
+            f"'{address}' is no folder on this machine. Download it first, and name the folder."
+        )
 
 
 def list_files(system: Any, root: str, depth: int | None = None) -> dict[str, int | None]:
@@ -66,6 +88,12 @@ def list_files(system: Any, root: str, depth: int | None = None) -> dict[str, in
     return found
 
 
+def lower_scheme(text: str) -> str:
+    """Returns an address whose scheme is spelled as fsspec knows it: `s3://` for `S3://`."""
+    scheme, separator, rest = text.partition("://")
+    return f"{scheme.lower()}{separator}{rest}"
+
+
 def shown(text: str) -> str:
     """Returns an address as text that can be written, without what is secret in it."""
     return printable(_SIGNED.sub(r"\1***", mask_passwords(text)))
@@ -79,12 +107,18 @@ def open_address(text: str) -> tuple[Any, str]:
         UsageError: No file system is known for it.
     """
     named = shown(text)
+    text = lower_scheme(text)
     try:
         from fsspec.core import url_to_fs
 
         system, key = url_to_fs(text, **_options(text))
     except ImportError as error:
         is_all = (error.name or "").startswith("fsspec")
+        if not is_all and text.partition("://")[0] not in _OF_THE_EXTRA:
+            raise MissingExtraError(
+                f"'{named}' needs a package that is in no extra of capsule-inspect: "
+                f"{_reason(error)}."
+            ) from error
         told = "" if is_all else f" ({_reason(error)})"
         raise MissingExtraError(
             f"'{named}' needs packages that the light install leaves out{told}. Run: pip install "

@@ -26,7 +26,7 @@ from capsule_inspect.inference.drift import DriftMeter, Shift, read_shifts
 from capsule_inspect.inference.inputs import InputPicture
 from capsule_inspect.inference.inspect_picture import InspectedPicture, InspectOptions
 from capsule_inspect.inference.inspector import Inspector
-from capsule_inspect.inference.parquet_rows import write_parquet
+from capsule_inspect.inference.parquet_rows import refuse_foreign_rows, write_parquet
 from capsule_inspect.inference.picture_results import PictureResults, inspect_one
 from capsule_inspect.inference.read_ahead import read_ahead
 from capsule_inspect.inference.records import (
@@ -269,6 +269,8 @@ def inspect_batch(
             results.write(name, data)
         return each.without_pictures()  # written, so no longer held
 
+    if rows == "parquet":
+        refuse_foreign_rows(results)
     inspect_all = inspect_all or inspect_in_threads(inspector, options, jobs)
     lines = AnnotationLines(results.annotation_lines, options.annotations is not None)
     tally = Tally(inspector.training_statistics, inspector.roi.subject)

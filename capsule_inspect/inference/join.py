@@ -22,7 +22,7 @@ from capsule_inspect.inference.digests import (
     sha256,
 )
 from capsule_inspect.inference.inspect_picture import InspectedPicture
-from capsule_inspect.inference.parquet_rows import write_parquet
+from capsule_inspect.inference.parquet_rows import refuse_foreign_rows, write_parquet
 from capsule_inspect.inference.part_folders import PartFolder
 from capsule_inspect.inference.records import Record, RecordWriter, record_columns, whole_lines
 from capsule_inspect.inference.results_folder import OpenResults, sentences_for
@@ -65,6 +65,8 @@ def join_parts(
     """
     settings, whole = parts[0].settings, parts[0].part
     results.clear()
+    if rows == "parquet":
+        refuse_foreign_rows(results)
     lines = AnnotationLines(results.annotation_lines, settings.annotations is not None)
     tally = Tally(None, whole.subject)
     sources = [_read_pictures(part) for part in parts]

@@ -47,6 +47,22 @@ def rows_schema(classes: Sequence[str]) -> "pa.Schema":
     return pa.schema([(name, types.get(name, pa.float64())) for name in record_columns(classes)])
 
 
+def refuse_foreign_rows(results: OpenResults) -> None:
+    """Makes sure that the folder of the rows is free, before any picture is inspected.
+
+    Args:
+        results: The results folder; its own rows as Parquet are removed.
+
+    Raises:
+        UsageError: Somebody else put files there.
+    """
+    if results.row_files.exists():
+        raise UsageError(
+            f"'{results.row_files}' holds files that no run wrote. Move them to another place, and "
+            "continue with --resume."
+        )
+
+
 def write_parquet(results: OpenResults, classes: Sequence[str]) -> str:
     """Writes the rows of a run that is done as Parquet; all files appear at once.
 
@@ -61,11 +77,7 @@ def write_parquet(results: OpenResults, classes: Sequence[str]) -> str:
         DataError: `predictions.csv` is not as the run wrote it.
         UsageError: The folder cannot be written, or holds other files in `rows`.
     """
-    if results.row_files.exists():
-        raise UsageError(
-            f"'{results.row_files}' holds files that no run wrote. Move them to another place, and "
-            "continue with --resume."
-        )
+    refuse_foreign_rows(results)
     unfinished = results.path / f"{UNFINISHED}{ROWS}"
     with sentences_for(results.path):
         if unfinished.exists():

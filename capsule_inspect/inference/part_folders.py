@@ -11,6 +11,7 @@ from typing import Final
 from capsule_inspect import __version__
 from capsule_inspect.errors import UsageError
 from capsule_inspect.files import StrPath
+from capsule_inspect.inference.addresses import refuse_address
 from capsule_inspect.inference.parts import Part, Share, compare_lists
 from capsule_inspect.inference.patterns import is_pattern
 from capsule_inspect.inference.results_folder import ResultsFolder, RunSettings
@@ -117,6 +118,7 @@ def _expand(text: str) -> Iterator[Path]:
                 "--part wrote."
             )
     else:
+        refuse_address(text)
         hint = suggest_path(path, Path.is_dir) or " Name the folders that predict --part wrote."
         raise UsageError(f"The folder '{path}' does not exist.{hint}")
     yield from filter(_is_part, found)

@@ -10,10 +10,10 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Final, TypeVar
 
 from capsule_inspect.errors import UsageError
+from capsule_inspect.files import StrPath
 
 _Item = TypeVar("_Item")
 
@@ -119,11 +119,11 @@ def hash_list(pictures: Iterable[tuple[str, str]]) -> str:
     return digest.hexdigest()
 
 
-def refuse_other_part(folder: Path, before: object, now: object) -> None:
+def refuse_other_part(place: StrPath, before: object, now: object) -> None:
     """Makes sure that a run is resumed with the same part of the same list.
 
     Args:
-        folder: The results folder.
+        place: What a person calls the results folder.
         before: The value in its run.json; None for a run over all pictures.
         now: The same for the run that is to resume it.
 
@@ -135,12 +135,12 @@ def refuse_other_part(folder: Path, before: object, now: object) -> None:
         return
     if old is None or new is None or old.share != new.share:
         raise UsageError(
-            f"The run in '{folder}' is {_describe(old)}, not {_describe(new)}. Name another folder "
+            f"The run in '{place}' is {_describe(old)}, not {_describe(new)}. Name another folder "
             "with -o, or start it again with --overwrite."
         )
     if old.list_sha256 != new.list_sha256:
         raise UsageError(
-            f"The run in '{folder}' is part {old.share} of another list: {compare_lists(old, new)}."
+            f"The run in '{place}' is part {old.share} of another list: {compare_lists(old, new)}."
             " Name the same inputs, or start all parts again with --overwrite."
         )
 

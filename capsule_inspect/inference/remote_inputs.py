@@ -5,8 +5,10 @@ Each picture is read for itself, so no folder is ever copied to this machine.
 
 import glob
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -14,9 +16,19 @@ from urllib.parse import unquote, urlsplit
 from capsule_inspect.choices import PICTURE_EXTENSIONS
 from capsule_inspect.errors import PictureError, UsageError
 from capsule_inspect.imaging.picture import name_file, refuse_size
-from capsule_inspect.inference.addresses import WEB, insist, list_files, open_address, shown, why
+from capsule_inspect.inference.addresses import (
+    WEB,
+    insist,
+    list_files,
+    lower_scheme,
+    open_address,
+    shown,
+    why,
+)
 from capsule_inspect.inference.mask_trees import split_masks
+from capsule_inspect.inference.remote_run import is_of_a_run
 from capsule_inspect.inference.result_names import safe_name
+from capsule_inspect.inference.results_folder import PICTURE_FOLDERS
 from capsule_inspect.inference.walk import is_kept_by_systems, is_picture, say_what_is_left_out
 
 
@@ -63,7 +75,8 @@ def find_remote(
     """Finds the pictures that an address names, as folders, patterns and files do on a disk.
 
     An address that ends like a picture is a file, and is not asked for before its turn comes; so
-    is any of a web server. Masks are left out where they lie in a folder of their own.
+    is any of a web server. Left out are masks in a folder of their own, and the overlays and masks
+    of runs; nothing is found if no other picture is there.
 
     Args:
         text: The address of a file or folder, or a pattern.
@@ -105,7 +118,7 @@ def _in_folder(
         known = ", ".join(sorted(PICTURE_EXTENSIONS))
         hint = "check the address" if recursive else "check the address, or look deeper with -r"
         raise UsageError(f"The folder '{shown(text)}' holds no picture ({known}); {hint}.")
-    yield from pictures
+    yield from _without_results(pictures, text)
 
 
 def _matching(text: str, system: Any, say: Callable[[str], None]) -> Iterator[RemotePicture]:
@@ -114,7 +127,7 @@ def _matching(text: str, system: Any, say: Callable[[str], None]) -> Iterator[Re
     parts = text.split("/")
     fixed = next(place for place, part in enumerate(parts) if glob.has_magic(part))
     start, below = "".join(f"{part}/" for part in parts[:fixed]), parts[fixed:]
-    root = system._strip_protocol(start)
+    root = system._strip_protocol(lower_scheme(start))
     found = _walk(text, system, root, None if "**" in below else len(below))
     named = frozenset(part.casefold() for part in below if not glob.has_magic(part))
     matches = re.compile(glob_translate("/".join(below))).match
@@ -123,7 +136,7 @@ def _matching(text: str, system: Any, say: Callable[[str], None]) -> Iterator[Re
         raise UsageError(
             f"The pattern '{shown(text)}' matches no picture. Check it, and its quotes."
         )
-    yield from pictures
+    yield from _without_results(pictures, text)
 
 
 def _sort_out(
@@ -158,6 +171,34 @@ def _sort_out(
         if matches(file.as_posix()):
             key, path = files[file], shown(f"{start}{file.as_posix()}")
             yield RemotePicture(path, safe_name(file), key, system, found[key])
+
+
+def _without_results(pictures: Iterable[RemotePicture], text: str) -> Iterator[RemotePicture]:
+    """Leaves out overlays and masks of runs, as `is_result` knows them on a disk.
+
+    Raises:
+        UsageError: It cannot be read whether a run is there.
+    """
+
+    @cache
+    def is_results_folder(system: Any, key: str) -> bool:
+        try:
+            # Without the right to list, S3 forbids to read what does not exist.
+            with suppress(PermissionError):
+                return is_of_a_run(system, key)
+        except Exception as error:  # each file system has errors of its own
+            raise UsageError(f"'{shown(text)}' {why(error)}") from error
+        return False
+
+    for picture in pictures:
+        folders = PurePosixPath(picture.key).parents
+        if not any(
+            folder.name in PICTURE_FOLDERS
+            and folder.parent.name
+            and is_results_folder(picture.system, str(folder.parent))
+            for folder in folders
+        ):
+            yield picture
 
 
 def _walk(text: str, system: Any, root: str, depth: int | None) -> dict[str, int | None]:

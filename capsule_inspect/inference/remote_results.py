@@ -1,14 +1,17 @@
 """Results elsewhere: a folder in an object store, to which a finished run is uploaded.
 
-A run works in a folder on this machine. While it does, `.unfinished-run.json` stands at the
-address; `run.json` is uploaded last, so whatever has one is whole.
+A run works in a folder on this machine. While it does, its mark `.unfinished-run.json` stands at
+the address, and a copy of the mark in the folder: so long as they are equal, no other run has begun
+or ended there.
 """
 
 import hashlib
 import json
+import os
+import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,31 +20,41 @@ from typing import Any, Final
 
 from capsule_inspect.choices import OnExisting
 from capsule_inspect.errors import InterruptedRunError, UsageError
-from capsule_inspect.files import UNFINISHED
+from capsule_inspect.files import UNFINISHED, write_bytes
 from capsule_inspect.folder_lock import LOCK
 from capsule_inspect.inference.addresses import (
     WEB,
     insist,
     list_files,
+    lower_scheme,
     open_address,
     shown,
     why,
 )
 from capsule_inspect.inference.annotations.listed import read_digests
 from capsule_inspect.inference.batch import map_in_order
+from capsule_inspect.inference.remote_run import MARK, RUN, is_of_a_run
 from capsule_inspect.inference.results_folder import (
     ANNOTATIONS,
-    MADE_BY,
     PICTURE_FOLDERS,
     ROWS,
     ResultsFolder,
+    sentences_for,
 )
+from capsule_inspect.inference.seal import to_json
 
 IN_FLIGHT: Final = 16
 """Files that are on their way at a time."""
 
-_RUN: Final = "run.json"
-_MARK: Final = f"{UNFINISHED}{_RUN}"
+_OWN_MARK: Final = ".address-mark.json"
+"""The copy of the mark in the folder on this machine."""
+
+_WITH_FOLDERS: Final = frozenset(
+    {"file", "sftp", "smb", "hdfs", "arrow_hdfs", "webhdfs", "ftp", "dbfs", "webdav"}
+)
+"""The file systems where a folder must exist before a file in it. An object store has no folders;
+to make one there could make a bucket."""
+
 _FOLDERS: Final = frozenset({*PICTURE_FOLDERS, ANNOTATIONS, ROWS})
 
 Signature = tuple[int, int]
@@ -72,7 +85,7 @@ class RemoteResults:
             MissingExtraError: The packages for this address are not installed.
             UsageError: No results can be written to such an address.
         """
-        address = shown(text).rstrip("/")
+        address = shown(lower_scheme(text)).rstrip("/")  # one spelling, one working folder
         if text.partition("://")[0].lower() in WEB:
             raise UsageError(
                 f"'{address}' is on a web server, which takes no results. Name a folder, or an "
@@ -91,7 +104,9 @@ class RemoteResults:
         """
         if not self._holds_anything():
             return
-        if self.read_run().get("made_by") != MADE_BY:
+        with self._sentences("read"):
+            is_ours = is_of_a_run(self.system, self.key)
+        if not is_ours:
             hint = " No run.json says that this command made it." if on_existing != "refuse" else ""
             raise UsageError(
                 f"The output '{self.address}' is not empty.{hint} Name another with -o, or remove "
@@ -102,32 +117,51 @@ class RemoteResults:
                 f"The output '{self.address}' is not empty. Continue its run with --resume, start "
                 "it again with --overwrite, or name another address with -o."
             )
-        if on_existing == "overwrite":
-            self._refuse_edited()
+        if self.is_whole():
+            self._refuse_work_of_others()
 
-    def read_run(self) -> Mapping[str, object]:
-        """Returns the settings of the run that is there; empty without one.
+    def is_whole(self) -> bool:
+        """Tells whether a whole run is there; what lies there otherwise counts for nothing.
 
         Raises:
-            UsageError: They cannot be read.
+            UsageError: The address cannot be read.
         """
-        for name in (_RUN, _MARK):
-            with self._sentences("read"), suppress(FileNotFoundError, ValueError, RecursionError):
-                document = json.loads(insist(partial(self.system.cat_file, self._key_of(name))))
-                return document if isinstance(document, dict) else {}
-        return {}
+        return self._read(RUN) is not None
 
-    def begin(self, settings: bytes) -> None:
+    def begin(self, settings: bytes, folder: Path) -> None:
         """Marks the address as one that a run writes to; so a lack of rights is told of at once.
 
         Args:
             settings: The content of run.json at the beginning of the run.
+            folder: The folder that the run works in; it gets a copy of the mark.
 
         Raises:
-            UsageError: The address cannot be written.
+            UsageError: The address or the folder cannot be written.
         """
+        # No two marks are equal, so that a run knows its own.
+        mark = to_json({**json.loads(settings), "begun": secrets.token_hex(8)})
         with self._sentences("written"):
-            insist(partial(self.system.pipe_file, self._key_of(_MARK), settings))
+            self._make_folders([MARK])
+            insist(partial(self.system.pipe_file, self._key_of(MARK), mark))
+        with sentences_for(folder):
+            write_bytes(folder / _OWN_MARK, mark)
+
+    def refuse_another_run(self, folder: Path, advice: str) -> None:
+        """Makes sure that no other run has begun or ended at the address since `begin`.
+
+        Args:
+            folder: The folder that the run works in.
+            advice: What to do then, in a sentence.
+
+        Raises:
+            UsageError: Another one has; or the address cannot be read.
+        """
+        mark = folder / _OWN_MARK
+        if not mark.exists() or self._read(MARK) != mark.read_bytes():
+            raise UsageError(
+                f"Another run has begun or ended at '{self.address}' since the one in '{folder}' "
+                f"began. {advice}"
+            )
 
     def count(self) -> int:
         """Returns how many files a run left there.
@@ -138,10 +172,10 @@ class RemoteResults:
         return len(self._own_files())
 
     def download(self, folder: Path, advance: Advance = lambda: None) -> dict[str, Signature]:
-        """Fetches what a run left there, to be continued in a folder on this machine.
+        """Fetches a whole run, to be continued in a folder on this machine.
 
         Args:
-            folder: The folder; new or empty.
+            folder: The folder; it appears when all is there.
             advance: Called for each file.
 
         Returns:
@@ -150,24 +184,25 @@ class RemoteResults:
         Raises:
             UsageError: A file cannot be read, or the folder cannot be written.
         """
-        found = self._own_files()
-        names = [name for name in found if name not in {_RUN, _MARK}]
+        names = [name for name in self._own_files() if name != MARK]
+        with sentences_for(folder):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            half = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=folder.parent))
 
-        def fetch(name: str, to: str = "") -> None:
-            file = folder / (to or name)
+        def fetch(name: str) -> None:
+            file = half / name
             file.parent.mkdir(parents=True, exist_ok=True)
             insist(partial(self.system.get_file, self._key_of(name), str(file)))
 
         try:
-            with self._sentences("read"):
-                fetch(_RUN if _RUN in found else _MARK, _RUN)
-                with closing(map_in_order(fetch, names, IN_FLIGHT)) as done:
-                    for _ in done:
-                        advance()
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)  # half a run would count as the newer one
-            raise
-        return {name: _signature(folder / name) for name in names}
+            with self._sentences("read"), closing(map_in_order(fetch, names, IN_FLIGHT)) as done:
+                for _ in done:
+                    advance()
+            with sentences_for(folder):
+                half.rename(folder)
+        finally:
+            shutil.rmtree(half, ignore_errors=True)
+        return {name: _signature(folder / name) for name in names if name != RUN}
 
     def upload(
         self, folder: Path, kept: Mapping[str, Signature], advance: Advance = lambda: None
@@ -184,6 +219,9 @@ class RemoteResults:
             InterruptedRunError: The user stopped it.
         """
         names = local_files(folder)
+        self.refuse_another_run(
+            folder, "Its results are whole; copy them from there to where they belong."
+        )
 
         def put_changed(name: str) -> None:
             if kept.get(name) != _signature(folder / name):
@@ -192,18 +230,27 @@ class RemoteResults:
         again = f"Everything is in '{folder}'; upload it with the same command and --resume."
         try:
             with self._sentences("written", again):
-                stale = self._own_files().keys() - {*names, _RUN, _MARK}
-                self._remove(_RUN)
+                stale = self._own_files().keys() - {*names, RUN, MARK}
+                self._remove(RUN)
+                self._make_folders(names)
                 with closing(map_in_order(put_changed, names, IN_FLIGHT)) as done:
                     for _ in done:
                         advance()
                 with closing(map_in_order(self._remove, sorted(stale), IN_FLIGHT)) as removed:
                     for _ in removed:
                         pass
-                self._put(folder, _RUN)
-                self._remove(_MARK)
+                self._put(folder, RUN)
+                self._remove(MARK)
         except KeyboardInterrupt:
             raise InterruptedRunError(f"Stopped while uploading. {again}") from None
+
+    def _make_folders(self, names: Iterable[str]) -> None:
+        """Makes the folders of files where the file system has such."""
+        protocol = self.system.protocol
+        if _WITH_FOLDERS.isdisjoint([protocol] if isinstance(protocol, str) else protocol):
+            return
+        for folder in sorted({os.path.dirname(self._key_of(name)) for name in names}):  # noqa: PTH120
+            insist(partial(self.system.makedirs, folder, exist_ok=True))
 
     def _put(self, folder: Path, name: str) -> None:
         insist(partial(self.system.put_file, str(folder / name), self._key_of(name)))
@@ -211,6 +258,13 @@ class RemoteResults:
     def _remove(self, name: str) -> None:
         with suppress(FileNotFoundError):
             insist(partial(self.system.rm_file, self._key_of(name)))
+
+    def _read(self, name: str) -> bytes | None:
+        """Returns the content of a file there; None without one."""
+        with self._sentences("read"), suppress(FileNotFoundError):
+            content: bytes = insist(partial(self.system.cat_file, self._key_of(name)))
+            return content
+        return None
 
     def _key_of(self, name: str) -> str:
         return f"{self.key}/{name}"
@@ -233,22 +287,37 @@ class RemoteResults:
 
     def _own_files(self) -> dict[str, int | None]:
         """Returns the files that a run wrote; what else lies there is left alone."""
-        return {name: size for name, size in self._list().items() if _is_of_a_run(name)}
+        return {name: size for name, size in self._list().items() if _is_name_of_a_run(name)}
 
-    def _refuse_edited(self) -> None:
-        """Makes sure that nobody's corrections of annotations are removed."""
-        listed = ResultsFolder(Path()).annotation_digests.name
-        with (
-            self._sentences("read"),
-            suppress(FileNotFoundError),
-            tempfile.TemporaryDirectory() as name,
-        ):
-            copy = Path(name, listed)
-            copy.write_bytes(insist(partial(self.system.cat_file, self._key_of(listed))))
-            check = map_in_order(self._require_unedited, read_digests(copy), IN_FLIGHT)
+    def _refuse_work_of_others(self) -> None:
+        """Makes sure that no corrections of annotations are lost, nor files beside those of a run.
+
+        The folders of annotations and of rows are uploaded as a whole.
+        """
+        folder = ResultsFolder(Path())
+        annotations = self._read_digests(folder.annotation_digests.name)
+        known = {*annotations, *self._read_digests(folder.row_digests.name)}
+        for name in sorted(self._own_files().keys() - known):
+            if PurePosixPath(name).parts[0] in {ANNOTATIONS, ROWS}:
+                raise UsageError(
+                    f"'{self.address}/{name}' was written by no run. Move it to another place "
+                    "first, so that it is not lost."
+                )
+        with self._sentences("read"):
+            check = map_in_order(self._require_unedited, annotations.items(), IN_FLIGHT)
             with closing(check) as done:
                 for _ in done:
                     pass
+
+    def _read_digests(self, name: str) -> dict[str, str]:
+        """Returns the digests of a list there by the names of the files; none without a list."""
+        content = self._read(name)
+        if content is None:
+            return {}
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder, name)
+            copy.write_bytes(content)
+            return dict(read_digests(copy))
 
     def _require_unedited(self, listed: tuple[str, str]) -> None:
         name, digest = listed
@@ -278,14 +347,16 @@ def local_files(folder: Path) -> list[str]:
     return sorted(
         file.relative_to(folder).as_posix()
         for file in folder.rglob("*")
-        if file.is_file() and not file.name.startswith(UNFINISHED) and file.name not in {LOCK, _RUN}
+        if file.is_file()
+        and not file.name.startswith(UNFINISHED)
+        and file.name not in {LOCK, RUN, _OWN_MARK}
     )
 
 
-def _is_of_a_run(name: str) -> bool:
+def _is_name_of_a_run(name: str) -> bool:
     """Tells whether a run writes files of such a name; one that leads out of the folder is none."""
     path = PurePosixPath(name)
-    own = {_RUN, _MARK, *(each.name for each in ResultsFolder(Path()).files)}
+    own = {RUN, MARK, *(each.name for each in ResultsFolder(Path()).files)}
     return ".." not in path.parts and (name in own or path.parts[0] in _FOLDERS)
 
 

@@ -374,7 +374,7 @@ def open_results(
 
 def _make_ready(results: OpenResults, settings: RunSettings, on_existing: OnExisting) -> None:
     check_results(results.path, on_existing)  # again: another run may have come before the lock
-    refuse_edited(results.path, results.annotation_digests)
+    refuse_edited(results.path, results.annotation_digests, results.place)
     _remove_unfinished(results)
     if on_existing == "resume" and results.run_file.exists():
         _require_same(results, settings)
@@ -406,15 +406,15 @@ def _remove_made_at_the_end(folder: ResultsFolder) -> None:
     remove_listed(folder.path, folder.row_digests, ROWS)
 
 
-def _require_same(folder: ResultsFolder, settings: RunSettings) -> None:
-    before, now = folder.read_run(), json.loads(settings.to_json())
-    refuse_other_part(folder.path, before.get("part"), now.get("part"))
+def _require_same(results: OpenResults, settings: RunSettings) -> None:
+    before, now = results.read_run(), json.loads(settings.to_json())
+    refuse_other_part(results.place, before.get("part"), now.get("part"))
     keys = dict.fromkeys((*before, *now))
     changed = [key for key in keys if key not in ADDED and before.get(key) != now.get(key)]
     if changed:
         said = ", ".join(f"{key} was {before.get(key)}, now {now.get(key)}" for key in changed)
         raise UsageError(
-            f"The run in '{folder.path}' was made with other settings ({said}). Resume it with "
+            f"The run in '{results.place}' was made with other settings ({said}). Resume it with "
             "the same, or start it again with --overwrite."
         )
 

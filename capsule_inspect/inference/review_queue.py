@@ -11,6 +11,7 @@ from typing import Final
 from capsule_inspect.choices import GOOD
 from capsule_inspect.errors import UsageError
 from capsule_inspect.imaging.picture import MAX_PIXELS
+from capsule_inspect.inference.addresses import refuse_address
 from capsule_inspect.inference.corrections import UNSURE, Correction, Key, now
 from capsule_inspect.inference.digests import read_chain
 from capsule_inspect.inference.records import Record, read_records
@@ -177,6 +178,7 @@ def read_queue(path: Path) -> ReviewQueue:
     """
     folder = ResultsFolder(path)
     if not folder.is_of_a_run():
+        refuse_address(path)
         raise UsageError(
             f"'{path}' is no results folder of predict: it has no run.json of it. Name the folder "
             "that predict -o wrote."

@@ -12,6 +12,7 @@ from pathlib import Path
 from capsule_inspect.errors import PictureError, UsageError
 from capsule_inspect.files import hash_file
 from capsule_inspect.imaging.picture import MAX_PIXELS, read_picture_file
+from capsule_inspect.inference.addresses import refuse_address
 from capsule_inspect.inference.annotations.listed import compare_listed, hash_in_pieces
 from capsule_inspect.inference.digests import Chain, PictureDigests, read_chain, sha256
 from capsule_inspect.inference.records import csv_line, file_of, record_columns, whole_lines
@@ -62,6 +63,7 @@ def verify_results(path: Path, model_sha256: str = "", inputs: bool = False) -> 
     folder = ResultsFolder(path)
     try:
         if not folder.run_file.exists() and not folder.digests.exists():
+            refuse_address(path)
             raise UsageError(
                 f"'{path}' is no results folder of predict: it has no run.json. Name the folder "
                 "that predict -o wrote."

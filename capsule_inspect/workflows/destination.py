@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +10,10 @@ from pathlib import Path
 from capsule_inspect.choices import OnExisting
 from capsule_inspect.files import StrPath
 from capsule_inspect.inference.addresses import is_remote
-from capsule_inspect.inference.remote_results import RemoteResults, local_files
+from capsule_inspect.inference.remote_results import RemoteResults, Signature, local_files
 from capsule_inspect.inference.results_folder import (
     OpenResults,
+    ResultsFolder,
     RunSettings,
     check_results,
     open_results,
@@ -45,7 +46,7 @@ class Destination:
         """Opens the folder as `open_results` does, and uploads it after the block.
 
         The folder is then removed. Where the block or the upload fails it stays, and the same run
-        can be resumed.
+        can be resumed, unless another run has begun or ended at the address since.
 
         Args:
             folder: The folder; `self.folder`, or a new one.
@@ -54,7 +55,7 @@ class Destination:
             reporter: Follows the transfers.
 
         Raises:
-            UsageError: The folder or the address cannot be used.
+            UsageError: The folder or the address cannot be used, or another run has used it since.
             InterruptedRunError: The user stopped the upload.
         """
         remote = self.remote
@@ -62,21 +63,40 @@ class Destination:
             with open_results(folder, settings, on_existing, reporter.warn) as results:
                 yield results
             return
-        if on_existing != "resume":
-            remote.begin(settings.to_json())  # before a folder is made here
-        kept = {}
-        if on_existing == "resume" and not folder.exists() and remote.read_run():
-            with reporter.progress(remote.count(), "Downloading", "files") as advance:
-                kept = remote.download(folder, advance)
-        with open_results(
-            folder, settings, on_existing, reporter.warn, named=remote.address
-        ) as results:
-            if on_existing == "resume":
-                remote.begin(settings.to_json())  # only now: the settings are the same
-            yield results
-            with reporter.progress(len(local_files(folder)), "Uploading", "files") as advance:
-                remote.upload(folder, kept, advance)
-        shutil.rmtree(folder, ignore_errors=True)
+        holds_work = ResultsFolder(folder).run_file.exists()
+        is_continued = on_existing == "resume" and holds_work
+        if is_continued:
+            remote.refuse_another_run(
+                folder,
+                "Remove that folder to continue what is there now, or start again with "
+                "--overwrite.",
+            )
+        try:
+            kept: Mapping[str, Signature] = {}
+            if on_existing == "resume" and not is_continued:
+                kept = _download(remote, folder, reporter)
+            with open_results(
+                folder, settings, on_existing, reporter.warn, named=remote.address
+            ) as results:
+                if not is_continued:
+                    remote.begin(settings.to_json(), folder)
+                holds_work = True
+                yield results
+                with reporter.progress(len(local_files(folder)), "Uploading", "files") as advance:
+                    remote.upload(folder, kept, advance)
+                holds_work = False
+        finally:
+            if not holds_work:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _download(remote: RemoteResults, folder: Path, reporter: Reporter) -> Mapping[str, Signature]:
+    """Fetches the run at an address if it is whole, into a folder that holds nothing yet."""
+    if not remote.is_whole():
+        return {}
+    shutil.rmtree(folder, ignore_errors=True)
+    with reporter.progress(remote.count(), "Downloading", "files") as advance:
+        return remote.download(folder, advance)
 
 
 def find_destination(out: StrPath | None, on_existing: OnExisting) -> Destination:

@@ -281,7 +281,7 @@ def _with_way_on(results: OpenResults) -> Iterator[None]:
     except ClusterError as error:
         raise ClusterError(
             f"{error} The rows so far are in '{results.records.resolve()}'; continue with the same "
-            f"command and --resume -o '{results.path}'."
+            f"command and --resume -o '{results.place}'."
         ) from error
 
 

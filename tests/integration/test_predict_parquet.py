@@ -7,6 +7,7 @@ import pytest
 from in_parts import contents
 from parquet import READERS, compare, make_rows, schemas, write
 
+from capsule_inspect.inference import picture_results
 from capsule_inspect.inference.records import read_records
 from capsule_inspect.inference.results_folder import ResultsFolder
 
@@ -55,6 +56,21 @@ def test_resuming_makes_them_anew_adds_them_or_takes_them_away(predict, invoke, 
     assert predict(*named, "--overwrite").exit_code == 0
     assert contents(out) == plain
     assert invoke("verify", out).exit_code == 0
+
+
+def test_files_of_others_are_refused_before_any_picture_is_inspected(
+    predict, pictures, tmp_path, monkeypatch
+):
+    inspected = []
+    monkeypatch.setattr(picture_results, "inspect_input", lambda *given: inspected.append(given))
+    out = tmp_path / "out"
+    (out / "rows").mkdir(parents=True)
+    (out / "run.json").write_text('{"made_by": "capsule-inspect predict"}')
+    (out / "rows/mine.parquet").write_text("mine")
+    refused = predict(pictures, "-o", out, "--rows", "parquet", "--overwrite", "-j", "1")
+    assert refused.exit_code == 2
+    assert "holds files that no run wrote" in " ".join(refused.err.split())
+    assert not inspected
 
 
 def test_joined_parts_have_the_rows_of_one_run(predict, invoke, pictures, tmp_path):

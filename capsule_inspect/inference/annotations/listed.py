@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from capsule_inspect.errors import UsageError
+from capsule_inspect.files import StrPath
 
 _LINE: Final = re.compile(rb"([0-9a-f]{64})  ([^\n]+)\n")
 _CHUNK: Final = 1 << 20
@@ -61,12 +62,13 @@ def hash_in_pieces(file: Path) -> str:
     return digest.hexdigest()
 
 
-def refuse_edited(folder: Path, digests: Path) -> None:
+def refuse_edited(folder: Path, digests: Path, place: StrPath) -> None:
     """Makes sure that nobody's corrections are lost when annotations are made anew.
 
     Args:
         folder: The results folder.
         digests: Its list of annotations, which need not exist.
+        place: What a person calls the folder: its path, or the address that it is uploaded to.
 
     Raises:
         UsageError: A file has changed since it was written.
@@ -75,8 +77,8 @@ def refuse_edited(folder: Path, digests: Path) -> None:
         file = folder / name
         if file.is_file() and hash_in_pieces(file) != digest:
             raise UsageError(
-                f"'{file}' was edited since the run wrote it, and would be written anew. Move the "
-                "annotations to another place first, so that no correction is lost."
+                f"'{place}/{name}' was edited since the run wrote it, and would be written anew. "
+                "Move the annotations to another place first, so that no correction is lost."
             )
 
 

@@ -24,6 +24,7 @@ def _at_once(monkeypatch):
 def memory():
     """A file system in memory, with a folder as cameras and drives leave them."""
     system = fsspec.filesystem("memory")
+    system.store.clear()
     for name in (
         "b.png",
         "a.JPG",
@@ -74,6 +75,11 @@ class TestFolders:
     def test_stand_for_their_own_pictures(self):
         wanted = [("memory://line/a.JPG", "a.JPG"), ("memory://line/b.png", "b.png")]
         assert found("memory://line") == found("memory://line/") == wanted
+
+    def test_have_schemes_in_any_case(self):
+        assert found("Memory://line/b.png") == [("Memory://line/b.png", "b.png")]
+        assert [name for _, name in found("MEMORY://line")] == ["a.JPG", "b.png"]
+        assert found("MEMORY://line/*.png") == [("MEMORY://line/b.png", "b.png")]
 
     def test_with_recursion_for_those_below_too_but_not_masks_and_thumbnails(self):
         said = []
@@ -317,6 +323,12 @@ def test_a_part_of_the_extra_that_is_missing_is_named(monkeypatch):
     monkeypatch.setattr("fsspec.core.url_to_fs", refuse)
     with pytest.raises(MissingExtraError, match=r"out \(Please install gcsfs to .*\)\. Run: pip"):
         found("gs://bucket/line/")
+
+
+def test_a_package_of_no_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "adlfs", None)
+    with pytest.raises(MissingExtraError, match=r"is in no extra .*: Install adlfs to access"):
+        found("az://bucket/line/")
 
 
 @pytest.fixture
