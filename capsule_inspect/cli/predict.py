@@ -99,12 +99,13 @@ Join = Annotated[
         rich_help_panel=_PARTS,
     ),
 ]
+_SCHEDULER_VARIABLE = "DASK_SCHEDULER_ADDRESS"
 Scheduler = Annotated[
     str | None,
     typer.Option(
         "--scheduler",
         metavar="ADDRESS",
-        envvar="DASK_SCHEDULER_ADDRESS",
+        envvar=_SCHEDULER_VARIABLE,
         help="Inspect on the workers of this Dask scheduler, such as tcp://host:8786; local starts "
         "--jobs worker processes here.",
         show_default=False,
@@ -231,6 +232,8 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
     if join:
         _refuse_beside_join(context, overrides)
     share = None if part is None else Share.from_text(part)
+    if scheduler and not join:
+        _require_scheduler_of_variable(context, scheduler, jobs)
     with interruptible():
         from capsule_inspect.cli.console import open_terminal
         from capsule_inspect.inference.drift import describe_drift
@@ -289,7 +292,8 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
             folder = result.address or result.folder
             place = f" -o {folder}" if join or not out else ""
             command = "predict over the same inputs" if join else "the same command"
-            last_line = _last_line(result, command, place)
+            kept_rows = "" if rows == DEFAULT_ROWS or not join else f" --rows {rows}"
+            last_line = _last_line(result, command, f"{kept_rows}{place}")
             raise_exit_code(result.summary, fail_on_defect, last_line)
             terminal.say(last_line)
 
@@ -391,6 +395,17 @@ def _refuse_beside_join(context: typer.Context, overrides: Sequence[str]) -> Non
             "--join takes model, options and settings from the parts. Leave out "
             f"{listed([*given, *overrides])}."
         )
+
+
+def _require_scheduler_of_variable(
+    context: typer.Context, scheduler: str, jobs: int | None
+) -> None:
+    """Names the variable where it, and no option, names a scheduler that cannot be used."""
+    source = context.get_parameter_source("scheduler")
+    if source and source.name == "ENVIRONMENT":
+        from capsule_inspect.cluster.connect import require_scheduler
+
+        require_scheduler(scheduler, jobs, _SCHEDULER_VARIABLE)
 
 
 def _on_existing(resume: bool, overwrite: bool, out: str | None) -> OnExisting:

@@ -12,9 +12,11 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from capsule_inspect.errors import MissingExtraError, UsageError
+from capsule_inspect.files import StrPath
 from capsule_inspect.text import mask_passwords, printable
 
 _ADDRESS: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+_ONE_SLASH: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):[/\\]")
 _SIGNED: Final = re.compile(r"([?&](?:[\w-]*signature|sig)=)[^&]*", re.IGNORECASE)
 """What makes an address a key to a file; it has no place in rows."""
 
@@ -38,6 +40,25 @@ _Result = TypeVar("_Result")
 def is_remote(text: str) -> bool:
     """Tells whether an input is an address such as `s3://bucket/line-3/`."""
     return _ADDRESS.match(text) is not None and not os.path.lexists(text)
+
+
+def refuse_address(path: StrPath, advice: str) -> None:
+    """Refuses an address in the place of a folder on this machine.
+
+    pathlib makes one slash of two, and the rest would name a folder here without a word.
+
+    Args:
+        path: The folder.
+        advice: The sentence on what to do.
+
+    Raises:
+        UsageError: It is an address.
+    """
+    text = os.fspath(path)
+    found = _ADDRESS.match(text) or _ONE_SLASH.match(text)
+    if found and not os.path.lexists(text):
+        named = shown(f"{found[1]}://{text[found.end() :]}")
+        raise UsageError(f"'{named}' is an address, and no folder on this machine. {advice}")
 
 
 def list_files(system: Any, root: str, depth: int | None = None) -> dict[str, int | None]:

@@ -44,6 +44,15 @@ def once(invoke, tiny_model, pictures, tmp_path):
     return run
 
 
+@pytest.mark.parametrize("options", [("-o", "s3://b/w"), ("--then", "move", "--to", "s3://b/w")])
+def test_an_address_is_refused_in_the_place_of_a_folder(once, tmp_path, monkeypatch, options):
+    monkeypatch.chdir(tmp_path)
+    told = once(*options)
+    assert told.exit_code == 2
+    assert "'s3://b/w' is an address, and no folder on this machine." in told.err
+    assert not Path("s3:").exists()
+
+
 class Running:
     """A `watch` in a process of its own."""
 
