@@ -170,7 +170,8 @@ def _open_rows(
             series = opened.enter_context(
                 closing(FolderSeries(out, settings, rotation, reporter.warn))
             )
-            _require_same(series.last, settings)
+            for each in series.folders:  # predict can have written over any of them
+                _require_same(each, settings)
             was_sealed = series.last.read_seal() is not None
             earlier = series.read_earlier(settings.classes)
             rows = WatchResults(series.open(), settings.classes, earlier, series)
