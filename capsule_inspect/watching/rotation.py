@@ -101,7 +101,7 @@ class FolderSeries:
             self._warn(
                 f"The newest results folder, '{self.last.path}', is of a day that has not come, "
                 "and rows go there until then. If the clock was wrong, stop the watch, rename the "
-                "folder to the day before today, and watch again."
+                "folder to a past day that has none, and watch again."
             )
 
     def read_earlier(self, classes: Sequence[str]) -> Earlier:
