@@ -58,6 +58,9 @@ RuntimeName: TypeAlias = Literal["auto", "ai-edge-litert", "tflite-runtime"]
 
 DEFAULT_RUNTIME: Final[RuntimeName] = "auto"
 
+SCHEDULER_VARIABLE: Final = "DASK_SCHEDULER_ADDRESS"
+"""The variable that names a Dask scheduler where no option does."""
+
 CHECK_SECONDS: Final = 60.0
 """What a runtime may take to load a model and answer. It takes less than one; in emulators ten."""
 

@@ -115,7 +115,7 @@ def show_file(terminal: "Terminal", exported: "Exported") -> None:
     for complaint in exported.complaints:
         terminal.warn(f"{complaint} Written anyway (--force).")
     point = exported.point
-    terminal.say(f"Threshold {point.threshold:.4g}, chosen by {point.chosen_by}.")
+    terminal.say(f"Threshold {point.threshold:.4g} ({point.chosen_by}).")
     if point.review:
         terminal.say(
             f"A person reviews scores from {point.review.accept_below:.4g} to below "

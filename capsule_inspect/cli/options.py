@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from capsule_inspect.choices import OverlayChoice, RuntimeName
+from capsule_inspect.choices import SCHEDULER_VARIABLE, OverlayChoice, RuntimeName
 from capsule_inspect.errors import UsageError
 from capsule_inspect.settings.groups import Settings
 from capsule_inspect.settings.keys import OPTIONS, keys
@@ -219,7 +219,7 @@ def scheduler_option(sentence: str, panel: str | None = None) -> Any:
     return typer.Option(
         "--scheduler",
         metavar="ADDRESS",
-        envvar="DASK_SCHEDULER_ADDRESS",
+        envvar=SCHEDULER_VARIABLE,
         help=sentence,
         show_default=False,
         rich_help_panel=panel,

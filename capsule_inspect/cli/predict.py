@@ -13,6 +13,7 @@ from capsule_inspect.choices import (
     DEFAULT_ROWS,
     DEFAULT_RUNTIME,
     GOOD,
+    SCHEDULER_VARIABLE,
     AnnotationFormat,
     OnExisting,
     PictureFormat,
@@ -229,6 +230,8 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
     if join:
         _refuse_beside_join(context, overrides)
     share = None if part is None else Share.from_text(part)
+    if scheduler and not join:
+        _require_scheduler_of_variable(context, scheduler, jobs)
     with interruptible():
         from capsule_inspect.cli.console import open_terminal
         from capsule_inspect.inference.drift import describe_drift
@@ -287,7 +290,8 @@ def predict(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
             folder = result.address or result.folder
             place = f" -o {folder}" if join or not out else ""
             command = "predict over the same inputs" if join else "the same command"
-            last_line = _last_line(result, command, place)
+            kept_rows = "" if rows == DEFAULT_ROWS or not join else f" --rows {rows}"
+            last_line = _last_line(result, command, f"{kept_rows}{place}")
             raise_exit_code(result.summary, fail_on_defect, last_line)
             terminal.say(last_line)
 
@@ -401,6 +405,17 @@ def _refuse_to_forget(out: str | None) -> None:
             f"The output '{out}' would be lost when the command ends. Name a folder, or an address "
             "such as s3://bucket/results, with -o."
         )
+
+
+def _require_scheduler_of_variable(
+    context: typer.Context, scheduler: str, jobs: int | None
+) -> None:
+    """Names the variable where it, and no option, names a scheduler that cannot be used."""
+    source = context.get_parameter_source("scheduler")
+    if source and source.name == "ENVIRONMENT":
+        from capsule_inspect.cluster.connect import require_scheduler
+
+        require_scheduler(scheduler, jobs, SCHEDULER_VARIABLE)
 
 
 def _on_existing(resume: bool, overwrite: bool, out: str | None) -> OnExisting:

@@ -1,5 +1,6 @@
 """Connect to a Dask scheduler, or start worker processes on this machine."""
 
+import atexit
 import importlib.util
 import logging
 import re
@@ -13,7 +14,7 @@ from capsule_inspect.reporter import Reporter
 from capsule_inspect.text import counted
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, LocalCluster
 
 LOCAL: Final = "local"
 """In the place of an address: worker processes on this machine."""
@@ -26,26 +27,30 @@ WORKER_SECONDS: Final = 60
 """How long to wait for a worker, at the start and whenever none is left."""
 
 
-def require_scheduler(scheduler: str, jobs: int | None) -> None:
+def require_scheduler(scheduler: str, jobs: int | None, said_by: str = "--scheduler") -> None:
     """Checks, before the work, what names a scheduler, and that Dask is installed.
 
     Args:
         scheduler: `local`, or an address such as `tcp://host:8786`.
         jobs: How many worker processes to start for `local`, if that is given.
+        said_by: What names it: the option, or a variable of the environment.
 
     Raises:
         UsageError: It is neither, or there are jobs beside an address.
         MissingExtraError: Dask is not installed.
     """
     if scheduler != LOCAL and not _ADDRESS.fullmatch(scheduler):
+        where = "" if said_by == "--scheduler" else f" in {said_by}"
         raise UsageError(
-            f"'{scheduler}' is no address of a scheduler. Give one such as tcp://host:8786, or "
-            f"'{LOCAL}' for worker processes on this machine."
+            f"'{scheduler}'{where} is no address of a scheduler. Give one such as tcp://host:8786, "
+            f"or '{LOCAL}' for worker processes on this machine."
         )
     if scheduler != LOCAL and jobs is not None:
+        leave_out = "Leave out --jobs"
+        leave_out += "" if said_by == "--scheduler" else ", or unset the variable"
         raise UsageError(
-            "--jobs counts what this machine does at the same time, and with --scheduler the "
-            "workers have the threads they were started with. Leave out --jobs."
+            "--jobs counts what this machine does at the same time, and with "
+            f"{said_by} the workers have the threads they were started with. {leave_out}."
         )
     if importlib.util.find_spec("distributed") is None:
         raise MissingExtraError(
@@ -101,11 +106,12 @@ def no_workers(address: str) -> ClusterError:
 def _client(scheduler: str, jobs: int) -> Iterator["Client"]:
     """Yields a client; always for an address, or Dask would start a cluster unasked."""
     import dask
-    from distributed import Client, LocalCluster
+    from distributed import Client
     from distributed import TimeoutError as WaitedError
 
     if scheduler != LOCAL:
         try:
+            _require_tls_settings(scheduler)
             client = Client(scheduler.rstrip("/"), timeout=_CONNECT_SECONDS, set_as_default=False)
         except (OSError, WaitedError, ValueError) as error:
             raise ClusterError(
@@ -117,15 +123,49 @@ def _client(scheduler: str, jobs: int) -> Iterator["Client"]:
         return
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 10}),
-        LocalCluster(
+        _start_workers(jobs) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
+
+
+def _require_tls_settings(scheduler: str) -> None:
+    """Makes sure that Dask has what an address with TLS needs; its own error names no setting.
+
+    Raises:
+        ClusterError: It has not.
+        OSError: A file that its settings name cannot be read.
+    """
+    from distributed.security import Security
+
+    args = Security().get_connection_args("client")
+    if scheduler.startswith(("tls://", "wss://")) and args.get("ssl_context") is None:
+        raise ClusterError(
+            f"Dask's settings for TLS are missing on this machine, which {scheduler} needs. Set "
+            "DASK_DISTRIBUTED__COMM__TLS__CA_FILE, and DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT "
+            "and __KEY, or the same keys in a file of ~/.config/dask."
+        )
+
+
+def _start_workers(jobs: int) -> "LocalCluster":
+    """Starts worker processes on this machine.
+
+    One that is interrupted here has half begun, and Dask fails to close it at exit. Its processes
+    end with this one.
+    """
+    from distributed import LocalCluster
+    from distributed.deploy.spec import close_clusters
+
+    try:
+        return LocalCluster(
             n_workers=jobs,
             threads_per_worker=1,
             dashboard_address="127.0.0.1:0",
             silence_logs=logging.CRITICAL,
-        ) as cluster,
-        Client(cluster, set_as_default=False) as client,
-    ):
-        yield client
+        )
+    except KeyboardInterrupt:
+        atexit.unregister(close_clusters)
+        raise
 
 
 def _dashboard(client: "Client") -> str:

@@ -15,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import IO, Any, Final, Literal
 
+from capsule_inspect.choices import SCHEDULER_VARIABLE
 from capsule_inspect.folder_lock import FolderLock, HeldError
 
 _LOG: Final = logging.getLogger("distributed.worker")
@@ -193,7 +194,7 @@ def _environment() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if name != "DASK_SCHEDULER_ADDRESS" and added.get(name) != value
+        if name != SCHEDULER_VARIABLE and added.get(name) != value
     }
 
 

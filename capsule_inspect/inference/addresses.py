@@ -16,7 +16,8 @@ from capsule_inspect.files import StrPath
 from capsule_inspect.text import mask_passwords, printable
 
 _ADDRESS: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
-_ADDRESS_AS_PATH: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)
+_ADDRESS_AS_PATH: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):[/\\]+(.*)", re.DOTALL)
+_TO_READ: Final = "Download it first, and name the folder."
 _SIGNED: Final = re.compile(r"([?&](?:[\w-]*signature|sig)=)[^&]*", re.IGNORECASE)
 """What makes an address a key to a file; it has no place in rows."""
 
@@ -45,21 +46,23 @@ def is_remote(text: str) -> bool:
     return _ADDRESS.match(text) is not None and not os.path.lexists(text)
 
 
-def refuse_address(path: StrPath) -> None:
-    """Makes sure that a folder to read is none elsewhere; to be asked where nothing is found.
+def refuse_address(path: StrPath, advice: str = _TO_READ) -> None:
+    """Refuses an address in the place of a folder on this machine.
+
+    pathlib makes one slash of two, and the rest would name a folder here without a word.
 
     Args:
-        path: What a person named; as a `Path`, an address has lost a slash.
+        path: The folder.
+        advice: The sentence on what to do.
 
     Raises:
         UsageError: It is an address.
     """
-    found = _ADDRESS_AS_PATH.match(os.fspath(path))
-    if found:
+    text = os.fspath(path)
+    found = _ADDRESS_AS_PATH.match(text)
+    if found and not os.path.lexists(text):
         address = shown(f"{found[1]}://{found[2]}")
-        raise UsageError(
-            f"'{address}' is no folder on this machine. Download it first, and name the folder."
-        )
+        raise UsageError(f"'{address}' is an address, and no folder on this machine. {advice}")
 
 
 def list_files(system: Any, root: str, depth: int | None = None) -> dict[str, int | None]:

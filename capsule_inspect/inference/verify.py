@@ -13,7 +13,13 @@ from capsule_inspect.errors import PictureError, UsageError
 from capsule_inspect.files import hash_file
 from capsule_inspect.imaging.picture import MAX_PIXELS, read_picture_file
 from capsule_inspect.inference.addresses import refuse_address
-from capsule_inspect.inference.annotations.listed import compare_listed, hash_in_pieces
+from capsule_inspect.inference.annotations.listed import (
+    about_link,
+    compare_listed,
+    files_in,
+    find_link,
+    hash_in_pieces,
+)
 from capsule_inspect.inference.digests import Chain, PictureDigests, read_chain, sha256
 from capsule_inspect.inference.records import csv_line, file_of, record_columns, whole_lines
 from capsule_inspect.inference.removed_files import hash_removed, read_removed
@@ -250,19 +256,22 @@ def _check_files(
 ) -> Iterator[str]:
     known = {name: digest for each in pictures for name, digest in each.files.items()}
     removed = frozenset(read_removed(folder.path))
+    links: dict[str, None] = {}
     for name, digest in known.items():
         file = folder.path / name
-        if not os.path.isfile(file):  # noqa: PTH113  (Path.is_file raises for a name too long)
+        if link := find_link(folder.path, name):
+            links[link] = None
+        elif not os.path.isfile(file):  # noqa: PTH113  (Path.is_file raises for a name too long)
             if name not in removed:
                 yield f"'{name}' was removed."
         elif hash_file(file) != digest:
             yield f"'{name}' was edited."
+    yield from (about_link(link) for link in links)
     if not all_known:
         return
     for place in PICTURE_FOLDERS:
-        for file in sorted((folder.path / place).rglob("*")):
-            name = file.relative_to(folder.path).as_posix()
-            if name not in known and (file.is_symlink() or not file.is_dir()):
+        for name in files_in(folder.path, place):
+            if name not in known and name not in links:
                 yield f"'{name}' was added."
 
 
@@ -275,11 +284,23 @@ def _check_removed(folder: ResultsFolder, seal: Seal | None) -> Iterator[str]:
 def _check_annotations(folder: ResultsFolder, seal: Seal | None) -> Iterator[str]:
     if seal is not None and seal.annotations:
         yield from _check_listed(folder, seal.annotations, folder.annotation_digests, ANNOTATIONS)
+    elif seal is not None:
+        lists = (folder.annotation_lines, folder.annotation_digests)
+        yield from _about_added(folder, lists, ANNOTATIONS)
 
 
 def _check_parquet(folder: ResultsFolder, seal: Seal | None) -> Iterator[str]:
     if seal is not None and seal.rows:
         yield from _check_listed(folder, seal.rows, folder.row_digests, ROWS)
+    elif seal is not None:
+        yield from _about_added(folder, (folder.row_digests,), ROWS)
+
+
+def _about_added(folder: ResultsFolder, lists: Iterable[Path], within: str) -> Iterator[str]:
+    """Yields a sentence for each file of a kind that the run did not write at all."""
+    names = [file.name for file in lists if os.path.lexists(file)]
+    for name in (*names, *files_in(folder.path, within)):
+        yield f"'{name}' was added."
 
 
 def _check_listed(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from capsule_inspect.files import write_csv
+from capsule_inspect.inference.records import csv_line
 from capsule_inspect.inference.results_folder import (
     OpenResults,
     ResultsFolder,
@@ -20,6 +21,7 @@ from capsule_inspect.inference.results_folder import (
     open_results,
     sentences_for,
 )
+from capsule_inspect.watching.ledger import COLUMNS, WATCHED
 from capsule_inspect.watching.options import DAILY, Rotation
 from capsule_inspect.watching.results import Earlier, recover
 
@@ -29,6 +31,13 @@ FOLDERS: Final = "folders.csv"
 _COLUMNS: Final = ("folder", "pictures")
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _NUMBER: Final = re.compile(r"\d{6,}")
+
+
+_NEWEST_GONE: Final = (
+    "The newest results folder is gone. Its pictures have no rows any more, and are not inspected "
+    f"again. To inspect them, put it back; or stop the watch and delete {WATCHED}, but then so are "
+    "those of all folders that were moved or deleted."
+)
 
 
 def _today() -> date:
@@ -46,7 +55,8 @@ class FolderSeries:
         home: The folder that holds them.
         settings: The settings of the watch.
         rotation: By day, or the bytes of rows.
-        warn: Told in a sentence if the file system has no locks.
+        warn: Told in a sentence if the file system has no locks, the newest folder is gone, or it
+            is of a day to come.
         today: The date.
 
     Raises:
@@ -67,12 +77,32 @@ class FolderSeries:
         with sentences_for(home):
             self._finished = _read_finished(home / FOLDERS)
             found = find_folders(home, rotation)
+            if not (found and found[-1] not in self._finished) and _names_pictures(home / WATCHED):
+                warn(_NEWEST_GONE)
         *self._earlier, self._last = found or [self._name_after(max(self._finished, default=""))]
+        self._is_future_said = False
+        self._warn_of_future()
 
     @property
     def last(self) -> ResultsFolder:
         """The folder that rows go into; it need not exist yet."""
         return ResultsFolder(self._home / self._last)
+
+    @property
+    def folders(self) -> list[ResultsFolder]:
+        """All folders that are there, and the last one."""
+        return [ResultsFolder(self._home / name) for name in (*self._earlier, self._last)]
+
+    def _warn_of_future(self) -> None:
+        """Says once that rows go into the folder of a day that has not come."""
+        is_future = self._rotation == DAILY and self._last > self._today().isoformat()
+        if is_future and not self._is_future_said:
+            self._is_future_said = True
+            self._warn(
+                f"The newest results folder, '{self.last.path}', is of a day that has not come, "
+                "and rows go there until then. If the clock was wrong, stop the watch, rename the "
+                "folder to a past day that has none, and watch again."
+            )
 
     def read_earlier(self, classes: Sequence[str]) -> Earlier:
         """Returns what the folders before the last one hold.
@@ -117,6 +147,7 @@ class FolderSeries:
             UsageError: It is not there.
         """
         if self._rotation == DAILY:
+            self._warn_of_future()
             return self._name_after(self._last) != self._last
         with sentences_for(current.path):
             return pictures > 0 and current.records.stat().st_size >= self._rotation
@@ -161,9 +192,21 @@ def find_folders(home: Path, rotation: Rotation) -> list[str]:
         home: The folder that holds them.
         rotation: How they follow each other.
     """
-    pattern = _DAY if rotation == DAILY else _NUMBER
+    is_ours = _is_day if rotation == DAILY else _NUMBER.fullmatch
     names = (each.name for each in home.iterdir() if each.is_dir())
-    return sorted(filter(pattern.fullmatch, names), key=lambda name: (len(name), name))
+    return sorted(filter(is_ours, names), key=lambda name: (len(name), name))
+
+
+def _is_day(name: str) -> bool:
+    """Tells whether a name is a date that there is; `2026-13-45` would take rows for ever."""
+    with suppress(ValueError):
+        return _DAY.fullmatch(name) is not None and bool(date.fromisoformat(name))
+    return False
+
+
+def _names_pictures(ledger: Path) -> bool:
+    """Tells whether a ledger names any picture."""
+    return ledger.exists() and ledger.stat().st_size > len(csv_line(COLUMNS))
 
 
 def _read_finished(file: Path) -> dict[str, int]:

@@ -268,7 +268,7 @@ def evaluate_model(request: EvaluationRequest, split: str, reporter: Reporter) -
     return EvaluateResult(
         evaluation=measured,
         pictures=f"the {len(samples)} pictures of the split '{split}'",
-        threshold=f"Threshold {point.threshold:.4g}, chosen by {point.chosen_by}.",
+        threshold=f"Threshold {point.threshold:.4g} ({point.chosen_by}).",
         caution=cautious,
         file=file,
         data=Path(request.settings.data.dir),

@@ -1,5 +1,6 @@
 """Join the parts of a run into the results folder of one run."""
 
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from capsule_inspect.checks import require_choice
 from capsule_inspect.choices import DEFAULT_ON_EXISTING, DEFAULT_ROWS, OnExisting, RowsFormat
 from capsule_inspect.errors import UsageError
 from capsule_inspect.files import StrPath
+from capsule_inspect.inference.addresses import refuse_address
 from capsule_inspect.inference.join import join_parts
 from capsule_inspect.inference.part_folders import PartFolder, find_parts
 from capsule_inspect.reporter import SILENT, Reporter
@@ -51,6 +53,8 @@ def join(
     require_choice("on_existing", on_existing, get_args(OnExisting), UsageError)
     require_rows_format(rows)
     named = parts if isinstance(parts, Sequence) and not isinstance(parts, str) else (parts,)
+    if isinstance(out, os.PathLike):
+        refuse_address(out, "Give it as text.")
     place = find_destination(out, on_existing)
     found = find_parts(named)
     if place.folder:

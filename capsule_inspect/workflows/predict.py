@@ -28,6 +28,7 @@ from capsule_inspect.cluster.connect import require_scheduler
 from capsule_inspect.errors import ClusterError, UsageError
 from capsule_inspect.files import StrPath, hash_file
 from capsule_inspect.imaging.find_capsules import shows_another_product
+from capsule_inspect.inference.addresses import refuse_address
 from capsule_inspect.inference.annotations.files import refuse_shared_names
 from capsule_inspect.inference.batch import (
     BatchSummary,
@@ -169,6 +170,8 @@ def predict(  # noqa: PLR0913  (each choice is a parameter)
         annotations=annotations,
     )
     named = [_as_input(each) for each in _as_sequence(inputs)]
+    if isinstance(out, os.PathLike):
+        refuse_address(out, "Give it as text.")
     place = find_destination(out, on_existing)
     pictures = expand_inputs(named, recursive, is_result, reporter.say)
     if annotations is not None:

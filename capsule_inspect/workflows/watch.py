@@ -13,6 +13,7 @@ from capsule_inspect.choices import DEFAULT_RUNTIME, SHIPPED_MODEL, RuntimeName
 from capsule_inspect.errors import InterruptedRunError, UsageError
 from capsule_inspect.files import StrPath, write_json
 from capsule_inspect.folder_lock import LOCK, FolderLock, HeldError
+from capsule_inspect.inference.addresses import refuse_address
 from capsule_inspect.inference.batch import run_settings
 from capsule_inspect.inference.inspect_picture import InspectOptions
 from capsule_inspect.inference.inspector import LoadedInspector, load
@@ -111,6 +112,8 @@ def watch(  # noqa: PLR0913  (each choice is a parameter)
     """
     options, draws = options or WatchOptions(), draws or InspectOptions()
     given, target = Path(folder), Path(out)
+    for each in (out, *filter(None, [options.to])):
+        refuse_address(each, "Name a folder; watch writes and moves to nowhere else.")
     _require_folders(given, target)
     inspector = load(model, threshold=threshold, runtime=runtime)
     if verbose:
@@ -167,7 +170,8 @@ def _open_rows(
             series = opened.enter_context(
                 closing(FolderSeries(out, settings, rotation, reporter.warn))
             )
-            _require_same(series.last, settings)
+            for each in series.folders:  # predict can have written over any of them
+                _require_same(each, settings)
             was_sealed = series.last.read_seal() is not None
             earlier = series.read_earlier(settings.classes)
             rows = WatchResults(series.open(), settings.classes, earlier, series)

@@ -123,7 +123,7 @@ def test_all_is_measured_printed_and_written(evaluate, masked, tiny_model):
     assert ["scratch", "2", "0.500", "1.000", "0.500", "0.500", "0.500"] in printed
     assert "0.8889" in done.out
     point = read_bundle(tiny_model).metadata.operating_point
-    said = f"Threshold {point.threshold:g}, chosen by {point.chosen_by}. By class"
+    said = f"Threshold {point.threshold:g} ({point.chosen_by}). By class"
     assert said in " ".join(done.out.split())
     with (out / "pictures.csv").open(newline="") as stream:
         assert len(list(csv.DictReader(stream))) == 9

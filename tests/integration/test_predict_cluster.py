@@ -230,6 +230,33 @@ def test_what_is_one_is_taken(scheduler):
     connect.require_scheduler(scheduler, None)
 
 
+def test_tls_without_settings_is_refused_in_a_sentence(predict, few):
+    done = predict(few, "--scheduler", "tls://127.0.0.1:9")
+    assert done.exit_code == 2
+    assert "Dask's settings for TLS are missing on this machine" in done.err
+
+
+def test_the_variable_is_named_where_it_names_the_scheduler(predict, few, monkeypatch):
+    monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", "tcp://host:8786")
+    assert "with DASK_SCHEDULER_ADDRESS the workers" in predict(few, "-j", 1).err
+    monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", "garbage")
+    assert "'garbage' in DASK_SCHEDULER_ADDRESS is no address" in predict(few).err
+    assert "'bad' is no address" in predict(few, "--scheduler", "bad").err
+
+
+def test_workers_that_are_interrupted_at_their_start_are_left_to_the_system(monkeypatch):
+    unregistered = []
+
+    def interrupted(**_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(distributed, "LocalCluster", interrupted)
+    monkeypatch.setattr(connect.atexit, "unregister", unregistered.append)
+    with pytest.raises(KeyboardInterrupt):
+        connect._start_workers(1)
+    assert unregistered == [distributed.deploy.spec.close_clusters]
+
+
 def test_jobs_are_refused_beside_an_address(predict, few):
     done = predict(few, "--scheduler", "tcp://host:8786", "-j", 2)
     assert done.exit_code == 2

@@ -80,6 +80,7 @@ def test_joined_parts_have_the_rows_of_one_run(predict, invoke, pictures, tmp_pa
     joined = tmp_path / "out"
     done = invoke("predict", "--join", tmp_path / "parts", "-o", joined, "--rows", "parquet")
     assert done.exit_code == 0, done.err
+    assert "--resume --report --rows parquet -o" in " ".join(done.err.split())
     assert contents(joined) == contents(tmp_path / "whole")
     assert invoke("verify", joined).exit_code == 0
 

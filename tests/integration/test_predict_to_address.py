@@ -341,9 +341,8 @@ def test_messages_name_the_address(predict, pictures):
 def test_commands_on_folders_say_that_an_address_is_none(invoke, command):
     refused = invoke(*command, "s3://bucket/r1")
     assert refused.exit_code == 2
-    assert "'s3://bucket/r1' is no folder on this machine. Download it first" in " ".join(
-        refused.err.split()
-    )
+    said = " ".join(refused.err.split())
+    assert "'s3://bucket/r1' is an address, and no folder on this machine. Download it" in said
 
 
 def test_a_name_that_leads_out_of_the_folder_is_not_fetched(predict, pictures, memory, tmp_path):

@@ -44,6 +44,15 @@ def once(invoke, tiny_model, pictures, tmp_path):
     return run
 
 
+@pytest.mark.parametrize("options", [("-o", "s3://b/w"), ("--then", "move", "--to", "s3://b/w")])
+def test_an_address_is_refused_in_the_place_of_a_folder(once, tmp_path, monkeypatch, options):
+    monkeypatch.chdir(tmp_path)
+    told = once(*options)
+    assert told.exit_code == 2
+    assert "'s3://b/w' is an address, and no folder on this machine." in told.err
+    assert not Path("s3:").exists()
+
+
 class Running:
     """A `watch` in a process of its own."""
 
@@ -561,6 +570,18 @@ def test_results_by_size_are_folders_that_verify_takes(once, invoke, pictures, p
         other = once(*options)
         assert (other.exit_code, other.err.count("\n")) == (2, 1)
         assert "has the results of a watch with --rotate size" in other.err
+
+
+def test_predict_over_one_folder_of_several_is_noticed(once, predict, pictures, tmp_path):
+    once("--rotate", "1B")
+    (pictures / "a.png").write_bytes((pictures / "b.png").read_bytes())
+    once("--rotate", "1B")
+    first = tmp_path / "out/000001"
+    assert (tmp_path / "out/000002").is_dir()
+    predict(pictures, "-o", first, "--overwrite", "--masks")
+    other = once("--rotate", "1B")
+    assert other.exit_code == 2
+    assert f"The results in '{first}' were made with other settings" in other.err
 
 
 def test_results_that_do_not_rotate_are_not_mixed_with_those_that_do(once, tmp_path):

@@ -94,16 +94,52 @@ def compare_listed(folder: Path, digests: Path, within: str) -> Iterator[str]:
         OSError: A file cannot be read.
     """
     known = dict(read_digests(digests))
+    links: dict[str, None] = {}
     for name, digest in known.items():
         file = folder / name
-        if not file.is_file():
+        if link := find_link(folder, name):
+            links[link] = None
+        elif not file.is_file():
             yield f"'{name}' was removed."
         elif hash_in_pieces(file) != digest:
             yield f"'{name}' was edited."
-    for file in sorted((folder / within).rglob("*")):
-        name = file.relative_to(folder).as_posix()
-        if name not in known and (file.is_symlink() or not file.is_dir()):
+    yield from (about_link(link) for link in links)
+    for name in files_in(folder, within):
+        if name not in known and name not in links:
             yield f"'{name}' was added."
+
+
+def files_in(folder: Path, within: str) -> Iterator[str]:
+    """Yields the names of all files and links in a folder of a results folder, in order.
+
+    Args:
+        folder: The results folder.
+        within: The folder in it; if it is a link or a file, that alone is named.
+    """
+    top = folder / within
+    if top.is_symlink() or top.is_file():
+        yield within
+        return
+    for file in sorted(top.rglob("*")):
+        if file.is_symlink() or not file.is_dir():
+            yield file.relative_to(folder).as_posix()
+
+
+def find_link(folder: Path, name: str) -> str:
+    """Returns the link through which a name leads, relative to the folder; empty without one.
+
+    A run writes none, and what one leads to can change without a trace in the folder.
+    """
+    path = PurePosixPath(name)
+    for each in (*reversed(path.parents[:-1]), path):
+        if os.path.islink(folder / each):  # noqa: PTH114  (Path.is_symlink raises for a long name)
+            return str(each)
+    return ""
+
+
+def about_link(name: str) -> str:
+    """Returns the sentence for a link in the place of what a run wrote."""
+    return f"'{name}' was replaced by a link."
 
 
 def remove_listed(folder: Path, digests: Path, within: str) -> None:

@@ -184,7 +184,7 @@ def test_overwriting_removes_what_the_run_wrote_and_nothing_else(pictures, tmp_p
         "predictions.csv",
         "run.json",
     }
-    assert verify_results(tmp_path / "out").problems == ()
+    assert verify_results(tmp_path / "out").problems == ("'annotations/images/a.png' was added.",)
 
 
 def test_a_list_that_leads_out_removes_nothing(pictures, tmp_path):
@@ -202,6 +202,12 @@ def test_another_format_is_another_run(pictures, tmp_path):
     inspect(pictures, tmp_path / "out", "coco")
     with pytest.raises(UsageError, match="annotations was coco, now yolo"):
         inspect(pictures, tmp_path / "out", "yolo", "resume")
+
+
+def replace_by_link(out: Path, name: str) -> None:
+    elsewhere = out.with_name("elsewhere")
+    (out / name).replace(elsewhere)
+    (out / name).symlink_to(elsewhere)
 
 
 def edit(file: Path) -> None:
@@ -225,6 +231,14 @@ def edit(file: Path) -> None:
         (
             lambda out: (out / "annotations.sha256").unlink(),
             "annotations.sha256 was removed, so the annotations cannot be verified.",
+        ),
+        (
+            lambda out: replace_by_link(out, "annotations/c.json"),
+            "'annotations/c.json' was replaced by a link.",
+        ),
+        (
+            lambda out: replace_by_link(out, "annotations"),
+            "'annotations' was replaced by a link.",
         ),
     ],
 )

@@ -13,6 +13,7 @@ from capsule_roi import CAPSULE_ROI
 
 from capsule_inspect.drawing.capsules import draw_capsule
 from capsule_inspect.errors import InterruptedRunError, UsageError
+from capsule_inspect.inference.annotations.listed import digest_line
 from capsule_inspect.inference.batch import inspect_batch, run_settings
 from capsule_inspect.inference.digests import DigestWriter, read_chain
 from capsule_inspect.inference.inputs import expand_inputs
@@ -232,6 +233,35 @@ def test_an_edited_heading_of_the_digests_is_named(out):
 def test_links_among_overlays_are_named(out):
     (out / "overlays/evil").symlink_to("/etc")
     assert problems(out) == ["'overlays/evil' was added."]
+
+
+def test_an_overlay_that_is_a_link_is_named(out, tmp_path):
+    overlay = next(file for file in sorted((out / "overlays").rglob("*")) if file.is_file())
+    overlay.replace(tmp_path / "elsewhere")
+    overlay.symlink_to(tmp_path / "elsewhere")
+    name = overlay.relative_to(out).as_posix()
+    assert problems(out) == [f"'{name}' was replaced by a link."]
+    overlay.unlink()
+    (tmp_path / "elsewhere").replace(overlay)
+    (out / "overlays").replace(tmp_path / "moved")
+    (out / "overlays").symlink_to(tmp_path / "moved")
+    assert problems(out) == ["'overlays' was replaced by a link."]
+
+
+@pytest.mark.parametrize(
+    ("within", "listed_by"), [("rows", "rows.sha256"), ("annotations", "annotations.sha256")]
+)
+def test_lists_and_files_of_another_run_are_named(out, within, listed_by):
+    file = out / within / "part-00000"
+    file.parent.mkdir()
+    file.write_bytes(b"rows")
+    (out / listed_by).write_bytes(digest_line(hashlib.sha256(b"rows").hexdigest(), file.name))
+    said = [f"'{listed_by}' was added.", f"'{within}/part-00000' was added."]
+    assert problems(out) == said
+    file.unlink()
+    file.parent.rmdir()
+    (out / within).symlink_to("/etc")
+    assert problems(out) == [said[0], f"'{within}' was added."]
 
 
 def test_settings_nested_too_deeply_are_edited(out):

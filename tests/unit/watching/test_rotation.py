@@ -1,3 +1,4 @@
+import shutil
 from contextlib import closing, contextmanager
 from datetime import date
 
@@ -7,8 +8,10 @@ from capsule_inspect.errors import UsageError
 from capsule_inspect.inference.batch import run_settings
 from capsule_inspect.inference.inspect_picture import InspectOptions, inspect_picture
 from capsule_inspect.inference.inspector import load
+from capsule_inspect.inference.records import csv_line
 from capsule_inspect.inference.results_folder import ResultsFolder
 from capsule_inspect.inference.verify import verify_results
+from capsule_inspect.watching.ledger import COLUMNS
 from capsule_inspect.watching.options import WatchOptions, parse_rotation
 from capsule_inspect.watching.results import WatchResults
 from capsule_inspect.watching.rotation import FolderSeries, find_folders
@@ -35,9 +38,10 @@ def resumed(inspector, tmp_path):
     (tmp_path / "out").mkdir()
 
     @contextmanager
-    def run(rotation, today=date.today):
+    def run(rotation, today=date.today, warn=lambda _: None):
         settings = run_settings(inspector, InspectOptions())
-        with closing(FolderSeries(tmp_path / "out", settings, rotation, today=today)) as series:
+        series = FolderSeries(tmp_path / "out", settings, rotation, warn, today)
+        with closing(series):
             earlier = series.read_earlier(inspector.classes)
             with closing(WatchResults(series.open(), inspector.classes, earlier, series)) as rows:
                 yield rows
@@ -131,6 +135,51 @@ def test_what_was_half_written_when_a_folder_ended_is_written_once(
     assert paths_in(out / "000002") == ["1.png", "2.png"]
     assert all(verify_results(out / name).problems == () for name in ("000001", "000002"))
     assert ResultsFolder(out / "000001").read_seal() is not None
+
+
+def test_a_folder_of_a_day_to_come_is_warned_of_once(resumed, inspected, tmp_path):
+    said = []
+    today = date(2036, 1, 1)
+    with resumed("daily", lambda: today, said.append) as rows:
+        rows.append(0, inspected[:1])
+        assert said == []
+        today = date(2026, 12, 1)
+        rows.append(1, inspected[1:2])
+        rows.append(2, inspected[2:3])
+        rows.seal()
+    assert len(said) == 1
+    (tmp_path / "out/2026-13-45").mkdir()
+    with resumed("daily", lambda: today, said.append) as rows:
+        assert rows.folder.path.name == "2036-01-01"
+    assert len(said) == 2
+    assert "2036-01-01', is of a day that has not come" in said[1]
+    (tmp_path / "out/2036-01-01").rename(tmp_path / "out/2026-11-30")
+    with resumed("daily", lambda: today, said.append) as rows:
+        rows.append(3, inspected[3:])
+        assert rows.folder.path.name == "2026-12-01"
+    assert len(said) == 2
+    assert find_folders(tmp_path / "out", "daily") == ["2026-11-30", "2026-12-01"]
+
+
+def test_that_the_newest_folder_is_gone_is_said(resumed, inspected, tmp_path):
+    said = []
+    with resumed(1, warn=said.append) as rows:
+        rows.append(0, inspected[:1])
+        rows.append(1, inspected[1:2])
+        rows.seal()
+    (tmp_path / "out/watched.csv").write_bytes(csv_line(COLUMNS) + b"0.png,1,2,ab\n")
+    with resumed(1, warn=said.append):
+        pass
+    assert said == []
+    shutil.rmtree(tmp_path / "out/000002")
+    with resumed(1, warn=said.append) as rows:
+        rows.append(1, inspected[1:2])
+        rows.seal()
+    assert len(said) == 1
+    assert said[0].startswith("The newest results folder is gone.")
+    with resumed(1, warn=said.append):
+        pass
+    assert len(said) == 1
 
 
 def test_a_rotation_is_a_day_or_a_size():

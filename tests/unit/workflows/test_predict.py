@@ -33,6 +33,13 @@ def test_a_folder_is_inspected_in_silence(pictures, tmp_path, tiny_model, capfd)
     assert capfd.readouterr() == ("", "")
 
 
+def test_an_address_as_path_is_refused(pictures, tmp_path, tiny_model, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=r"'s3://b/w' is an address.*Give it as text\."):
+        predict(str(pictures), out=Path("s3://b/w"), model=str(tiny_model))
+    assert not Path("s3:").exists()
+
+
 def test_rows_come_picture_by_picture_as_they_are_written(pictures, tmp_path, tiny_model):
     seen = []
 
