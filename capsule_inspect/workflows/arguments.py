@@ -5,10 +5,11 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import TypeAlias, overload
 
 from capsule_inspect.errors import ConfigError, UsageError
 from capsule_inspect.files import StrPath
+from capsule_inspect.inference.addresses import refuse_address
 from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.runs.run_folder import RunFolder
 from capsule_inspect.settings.compose import compose
@@ -25,6 +26,21 @@ Options: TypeAlias = Mapping[str, StrPath | None]
 def as_path(path: StrPath | None) -> Path | None:
     """Returns a path that may be left out as a `Path`."""
     return None if path is None else Path(path)
+
+
+@overload
+def as_output(path: StrPath) -> Path: ...
+@overload
+def as_output(path: StrPath | None) -> Path | None: ...
+def as_output(path: StrPath | None) -> Path | None:
+    """Returns where to write, which may be left out, as a `Path`.
+
+    Raises:
+        UsageError: It is an address, which `predict` alone can write to.
+    """
+    if path is not None:
+        refuse_address(path, "Name a folder; predict alone can write to an address.")
+    return as_path(path)
 
 
 def options_of(command: str = "", **given: StrPath | None) -> Options:

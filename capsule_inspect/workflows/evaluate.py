@@ -55,7 +55,7 @@ from capsule_inspect.workflows.agreement import (
 )
 from capsule_inspect.workflows.arguments import (
     all_overrides,
-    as_path,
+    as_output,
     compose_for_model,
     options_of,
 )
@@ -148,10 +148,10 @@ def evaluate(  # noqa: PLR0913  (each choice is a parameter)
     if stored := find_stored_predictions(path):
         if split or (out and not against):
             raise UsageError(f"'{stored}' is only read: leave --split and --out away.")
-        return evaluate_stored(stored, against, as_path(out), overwrite)
+        return evaluate_stored(stored, against, as_output(out), overwrite)
     read = read_dataset(Path(settings.data.dir), settings.data.root)
     given = all_overrides(overrides, options)
-    request = EvaluationRequest(path, read, as_path(out), settings, given, runtime, overwrite)
+    request = EvaluationRequest(path, read, as_output(out), settings, given, runtime, overwrite)
     study = open_study(path)
     if path.is_dir() and open_study(path.parent):
         raise UsageError(

@@ -17,7 +17,7 @@ from capsule_inspect.settings.groups import ExportSettings, Settings
 from capsule_inspect.settings.yaml_text import read_settings
 from capsule_inspect.training.decision import read_decision, resolve_model
 from capsule_inspect.training.study import CrossValidationRun, open_study, require_finished
-from capsule_inspect.workflows.arguments import as_path, compose_for_model, options_of
+from capsule_inspect.workflows.arguments import as_output, compose_for_model, options_of
 from capsule_inspect.workflows.extras import import_training_stack
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def export(  # noqa: PLR0913  (each choice is a parameter)
         "export", data=data, data_root=data_root, cross_validation=cross_validation
     )
     settings = compose_for_model(Path(model), overrides, config_dir, options, reporter)
-    path, file = Path(model), as_path(out)
+    path, file = Path(model), as_output(out)
     read = read_dataset(Path(settings.data.dir), settings.data.root)
     study = open_study(path)
     if study is None:

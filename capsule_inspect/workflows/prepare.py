@@ -13,7 +13,7 @@ from capsule_inspect.dataset.problems import Problem
 from capsule_inspect.dataset.survey import choose_roi, survey
 from capsule_inspect.files import StrPath, write_text
 from capsule_inspect.reporter import SILENT, Reporter
-from capsule_inspect.workflows.arguments import compose_settings
+from capsule_inspect.workflows.arguments import as_output, compose_settings
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def prepare(
     settings = compose_settings(overrides, config_dir, light=True, reporter=reporter)
     # Only the word stands for drawn capsules: a path of that name is a folder.
     where = source if isinstance(source, str) else Path(source)
-    prepared = prepare_dataset(where, Path(out), settings.data, skip_bad, reporter, split)
+    prepared = prepare_dataset(where, as_output(out), settings.data, skip_bad, reporter, split)
     return PrepareResult(
         folder=prepared.folder,
         data=prepared.data,

@@ -23,7 +23,7 @@ from capsule_inspect.text import command_line
 from capsule_inspect.training.keras_archive import require_whole
 from capsule_inspect.workflows.arguments import (
     all_overrides,
-    as_path,
+    as_output,
     compose_settings,
     options_of,
     overridden_key,
@@ -90,7 +90,7 @@ def train(
     asked = compose_settings(overrides, config_dir, options, reporter=reporter)
     choose_backend("train")
     given = all_overrides(overrides, options)
-    settings, read, run = start_run("train", asked, as_path(out), given, reporter=reporter)
+    settings, read, run = start_run("train", asked, as_output(out), given, reporter=reporter)
     if settings.train.resume and run.decision.is_file():
         return _finished(settings, run, reporter)
     if scheduler is not None and settings.train.folds:

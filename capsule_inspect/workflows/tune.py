@@ -8,7 +8,12 @@ from capsule_inspect.cluster.connect import require_scheduler
 from capsule_inspect.files import StrPath
 from capsule_inspect.reporter import SILENT, Reporter
 from capsule_inspect.settings.keys import Value, with_value
-from capsule_inspect.workflows.arguments import all_overrides, as_path, compose_settings, options_of
+from capsule_inspect.workflows.arguments import (
+    all_overrides,
+    as_output,
+    compose_settings,
+    options_of,
+)
 from capsule_inspect.workflows.extras import choose_backend, import_training_stack
 from capsule_inspect.workflows.share_run import share_run
 from capsule_inspect.workflows.train import start_run
@@ -78,7 +83,9 @@ def tune(  # noqa: PLR0913  (each choice is a parameter)
     asked = compose_settings(overrides, config_dir, options, reporter=reporter)
     choose_backend("tune")
     given = all_overrides(overrides, options)
-    settings, read, run = start_run("tune", asked, as_path(out), given, ("tune.trials",), reporter)
+    settings, read, run = start_run(
+        "tune", asked, as_output(out), given, ("tune.trials",), reporter
+    )
     import_training_stack("tune", reporter=reporter)  # last: a typo is reported before it loads
     from capsule_inspect.search.report import BEST, draw_search
     from capsule_inspect.search.tune import open_or_begin, trial_trainer

@@ -10,6 +10,7 @@ from capsule_inspect.settings.keys import OPTIONS, value_of
 from capsule_inspect.settings.yaml_text import to_yaml
 from capsule_inspect.workflows.arguments import (
     all_overrides,
+    as_output,
     as_path,
     compose_for_model,
     compose_settings,
@@ -78,6 +79,14 @@ def test_another_data_set_may_be_named_in_every_way(run, tmp_path):
     assert data_dir("export=float16") == "sets/1.10"
     (run / "decision.json").unlink()
     assert data_dir() == default
+
+
+@pytest.mark.parametrize("text", ["s3://lab/set", "s3:/lab/set", Path("gs://lab/set")])
+def test_an_address_is_no_place_to_write_to(text):
+    with pytest.raises(UsageError, match="is an address, and no folder on this machine"):
+        as_output(text)
+    assert as_output("C:/set") == Path("C:/set")
+    assert as_output(None) is None
 
 
 def test_options_are_told_by_the_settings_they_stand_for():
