@@ -142,10 +142,15 @@ def alarms(
 
 
 def tabulate(rows: Sequence[OutOfFold], out: Path) -> Table:
-    """Measures each method, pooled over folds and seeds."""
-    table = Table("method", "policy", "misses", "false alarms", "AUROC", title="pooled")
-    seeds = sorted({row.seed for row in rows})
+    """Measures each method, pooled over the folds of the seeds that are complete."""
     folds = sorted({row.fold for row in rows})
+    seeds = [
+        seed
+        for seed in sorted({row.seed for row in rows})
+        if all((out / f"{seed}-{fold}.csv").is_file() for fold in folds)
+    ]
+    title = f"pooled over fold seeds {', '.join(map(str, seeds))}"
+    table = Table("method", "policy", "misses", "false alarms", "AUROC", title=title)
     for policy in (ThresholdSettings("best_f1"), ThresholdSettings("max_miss_rate", 0.02)):
         for name, fuse in METHODS.items():
             missed, alarmed, ranks = [], [], []
