@@ -55,11 +55,9 @@ def score_folds(rows: Sequence[OutOfFold], out: Path, say: Terminal) -> None:
             table = out / f"{seed}-{fold}.csv"
             if table.is_file():
                 continue
-            held_out = {r.judgement.path for r in rows if (r.seed, r.fold) == (seed, fold)}
+            own = {r.judgement.path for r in rows if (r.seed, r.fold) == (seed, fold)}
             folder = Path(scratch) / f"{seed}-{fold}"
-            write_dataset(
-                folder / "data", hold_out(data, lambda each, own=held_out: each.path in own)
-            )
+            write_dataset(folder / "data", hold_out(data, own))
             wanted = ["experiment=good_only", f"train.seed={seed}"]
             train(folder / "data", out=folder / "run", overrides=wanted, reporter=say)
             evaluate(folder / "run", folder / "data", out=folder / "evaluation", reporter=say)
