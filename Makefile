@@ -48,13 +48,13 @@ demo: $(LIGHT) ## draw 24 capsules and find their defects with the shipped model
 	@echo 'For your own: $(INSPECT) predict FOLDER -o RESULTS --report'
 
 test: $(DEV) ## run the fast tests
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(BIN)/python -m pytest -n 3 $(ARGS)
 
 test-slow: $(DEV) ## run the tests that take minutes
 	$(BIN)/python -m pytest -m slow -n 2 --dist loadscope --durations=25 $(ARGS)
 
 coverage: $(DEV) ## run the fast tests, and list the lines and branches that they miss
-	$(BIN)/python -m pytest -n 2 --cov $(ARGS)
+	$(BIN)/python -m pytest -n 3 --cov $(ARGS)
 
 lint: $(DEV) ## check format, style and types
 	$(BIN)/ruff format --check

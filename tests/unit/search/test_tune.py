@@ -91,6 +91,7 @@ def by_rate(settings, _folder, reporter):
     return reporter.last
 
 
+@pytest.mark.slow
 def test_a_killed_workers_trial_is_run_again_and_only_that(tmp_path):
     worker = start_worker(tmp_path, trials=5, deadly=3)
     worker.communicate(timeout=60)
