@@ -98,6 +98,8 @@ class OnWorkers:
         Raises:
             ClusterError: The scheduler is lost, no worker is left, or chunks kill every worker.
         """
+        from distributed.comm import CommClosedError
+
         run = _Run(self._client, self._order, self._task, write)
         chunks = _cut(pictures, chunk_size(len(pictures), self._threads(), self._order.options))
         begun: deque[ThreadFuture[list[PictureResults]]] = deque()
@@ -108,6 +110,8 @@ class OnWorkers:
                 if not begun:
                     return
                 yield from self._wait(begun.popleft())
+        except CommClosedError:  # the scheduler died while it handed results over
+            raise self._presence.lost() from None
         finally:
             run.stop()
 
