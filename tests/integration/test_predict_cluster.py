@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import pytest
 from in_parts import contents
-from real_cluster import real_cluster
+from real_cluster import cluster_of_threads, real_cluster
 
 import capsule_inspect
 from capsule_inspect.choices import SHIPPED_MODEL
@@ -47,15 +47,7 @@ def draw(folder: Path, count: int, size: int, distinct: int = 12) -> Path:
 
 @pytest.fixture(scope="module")
 def cluster():
-    """A scheduler with a worker of two threads, in this process."""
-    with distributed.LocalCluster(
-        n_workers=1,
-        threads_per_worker=2,
-        processes=False,
-        protocol="tcp://",
-        dashboard_address="127.0.0.1:0",
-        silence_logs=50,
-    ) as cluster:
+    with cluster_of_threads() as cluster:
         yield cluster
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from importlib.metadata import version
 
 import pytest
+from real_cluster import cluster_of_threads
 from recorder import Recorder
 
 from capsule_inspect.cluster import presence, share_run, take_part
@@ -34,15 +35,7 @@ for number in range({parts}):
 
 @pytest.fixture(scope="module")
 def cluster():
-    """A scheduler with a worker of two threads, in this process."""
-    with distributed.LocalCluster(
-        n_workers=1,
-        threads_per_worker=2,
-        processes=False,
-        protocol="tcp://",
-        dashboard_address="127.0.0.1:0",
-        silence_logs=50,
-    ) as cluster:
+    with cluster_of_threads() as cluster:
         yield cluster
 
 
