@@ -13,7 +13,6 @@ from capsule_inspect import __version__
 from capsule_inspect.choices import DEFAULT_ROWS, RowsFormat
 from capsule_inspect.errors import InterruptedRunError, UsageError
 from capsule_inspect.files import hash_file
-from capsule_inspect.inference.annotations.files import write_annotations
 from capsule_inspect.inference.annotations.lines import AnnotationLines
 from capsule_inspect.inference.digests import (
     Chain,
@@ -26,7 +25,8 @@ from capsule_inspect.inference.drift import DriftMeter, Shift, read_shifts
 from capsule_inspect.inference.inputs import InputPicture
 from capsule_inspect.inference.inspect_picture import InspectedPicture, InspectOptions
 from capsule_inspect.inference.inspector import Inspector
-from capsule_inspect.inference.parquet_rows import refuse_foreign_rows, write_parquet
+from capsule_inspect.inference.other_forms import write_other_forms
+from capsule_inspect.inference.parquet_rows import refuse_foreign_rows
 from capsule_inspect.inference.picture_results import PictureResults, inspect_one
 from capsule_inspect.inference.read_ahead import read_ahead
 from capsule_inspect.inference.records import (
@@ -42,7 +42,7 @@ from capsule_inspect.inference.results_folder import (
     RunSettings,
     sentences_for,
 )
-from capsule_inspect.inference.seal import DRIFT, Seal
+from capsule_inspect.inference.seal import DRIFT
 from capsule_inspect.modelfile.metadata import TrainingStatistics
 
 
@@ -323,12 +323,8 @@ def inspect_batch(
     for name in stale:
         results.remove(name)
     drift = _keep_drift(results, summary.drift)
-    annotations = ""
-    if options.annotations is not None:
-        annotations = write_annotations(results, options.annotations, inspector.classes)
-    parquet = write_parquet(results, inspector.classes) if rows == "parquet" else ""
     results.seal(
-        Seal(digest_writer.count, digest_writer.end, annotations=annotations, rows=parquet)
+        write_other_forms(results, inspector.classes, options.annotations, rows, digest_writer)
     )
     return replace(summary, drift=drift)
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from capsule_inspect.choices import DEFAULT_ROWS, RowsFormat
 from capsule_inspect.errors import InterruptedRunError, UsageError
-from capsule_inspect.inference.annotations.files import write_annotations
 from capsule_inspect.inference.annotations.lines import AnnotationLines
 from capsule_inspect.inference.batch import BatchSummary, OnPicture, Tally
 from capsule_inspect.inference.digests import (
@@ -22,11 +21,11 @@ from capsule_inspect.inference.digests import (
     sha256,
 )
 from capsule_inspect.inference.inspect_picture import InspectedPicture
-from capsule_inspect.inference.parquet_rows import refuse_foreign_rows, write_parquet
+from capsule_inspect.inference.other_forms import write_other_forms
+from capsule_inspect.inference.parquet_rows import refuse_foreign_rows
 from capsule_inspect.inference.part_folders import PartFolder
 from capsule_inspect.inference.records import Record, RecordWriter, record_columns, whole_lines
 from capsule_inspect.inference.results_folder import OpenResults, sentences_for
-from capsule_inspect.inference.seal import Seal
 
 if TYPE_CHECKING:
     from capsule_inspect.choices import AnnotationFormat
@@ -86,19 +85,14 @@ def join_parts(
                 digest_writer.write(each.digests)
                 tally.add(InspectedPicture(each.records))
                 on_picture(each.records)
-        annotations = ""
-        if settings.annotations is not None:
-            kind = cast("AnnotationFormat", settings.annotations)
-            annotations = write_annotations(results, kind, settings.classes)
-        parquet = write_parquet(results, settings.classes) if rows == "parquet" else ""
+        kind = cast("AnnotationFormat | None", settings.annotations)
+        seal = write_other_forms(results, settings.classes, kind, rows, digest_writer)
     except KeyboardInterrupt:
         raise InterruptedRunError(
             f"Stopped after {tally.files} of {whole.pictures} pictures. Join them again with the "
             f"same command and --resume -o '{results.place}'."
         ) from None
-    results.seal(
-        Seal(digest_writer.count, digest_writer.end, annotations=annotations, rows=parquet)
-    )
+    results.seal(seal)
     return tally.summary()
 
 
