@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from capsule_inspect.choices import DEFAULT_RUNTIME, RuntimeName
 from capsule_inspect.errors import MissingExtraError, ModelFileError
 from capsule_inspect.modelfile.bundle import ModelBundle
+from capsule_inspect.modelfile.scale_limits import require_possible_scales
 
 RUNTIMES: Final[tuple[RuntimeName, ...]] = ("ai-edge-litert", "tflite-runtime")
 """The runtimes there are, the preferred one first."""
@@ -249,6 +250,8 @@ class Interpreter:
                     num_threads=threads,
                     experimental_op_resolver_type=resolvers[kernels],
                 )
+                if kernels == "AUTO":
+                    require_possible_scales(interpreter, bundle.name)
                 interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split()).rstrip(".")

@@ -90,7 +90,11 @@ def walk(invoke, capsules, tmp_path_factory, monkeypatch, save_picture):
             return printed, root
         told = call(*proposed(told), "-o", f"runs/{model}", *STEP)
         told = call(*proposed(told), "-o", f"measured/{model}", "--split", "all")
-        call("export-tflite", f"runs/{model}", "-o", f"models/{model}.tflite")
+        # In float32, since the values of a network that has learnt nothing are too small for int8.
+        call(
+            *("export-tflite", f"runs/{model}", "-o", f"models/{model}.tflite"),
+            "export.format=float32",
+        )
         told = call("evaluate", f"models/{model}.tflite", "-o", f"again/{model}", "--data", place)
         words = [f"in/{data}" if word == "PICTURES" else word for word in proposed(told)]
         words[words.index("-o") + 1] = f"found/{model}"
@@ -119,7 +123,7 @@ def tags_of(root: Path) -> dict[str, set[tuple[str, ...]]]:
 
 
 @settings(
-    max_examples=3,
+    max_examples=1,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
