@@ -14,6 +14,8 @@ from experiment_script import run_experiment
 
 from capsule_inspect.imaging.read import read_mask, read_picture
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 STORED = ROOT / "experiments/cross_validation_int8/out_of_fold.csv"
 TILES = 3
@@ -121,7 +123,6 @@ def test_another_seed_asks_in_another_order_on_the_same_folds(drawn, tmp_path):
     assert places[0] == places[1]
 
 
-@pytest.mark.slow
 def test_the_same_seed_draws_the_same_sheets(drawn, tmp_path):
     again = read(drawn.source, tmp_path / "again", 1)
     assert again.key == drawn.key
@@ -138,7 +139,6 @@ def test_sheets_are_not_written_over(drawn):
     assert done.stderr == f"'{drawn.sheets}' is not an empty folder. Name a new one.\n"
 
 
-@pytest.mark.slow
 def test_the_folds_are_those_of_the_stored_cross_validation(real_data, tmp_path):
     reading = read(real_data, tmp_path / "real", 1)
     with STORED.open(newline="", encoding="utf-8") as stream:

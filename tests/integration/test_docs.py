@@ -125,7 +125,18 @@ def _keys(value: object) -> Iterator[str]:
             yield from _keys(inner)
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if not all(s.slow for s in read_steps(read(p)))])
+LONG = {"commands/evaluate.md", "commands/predict.md", "python.md", "troubleshooting.md"}
+"""Pages of so many commands that they are run with the slow tests."""
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=pytest.mark.slow) if page in LONG else page
+        for page in PAGES
+        if not all(step.slow for step in read_steps(read(page)))
+    ],
+)
 def test_a_page_shows_what_commands_print(page: str, start: Callable[[str], Path]) -> None:
     if page in {"commands/evaluate.md", "python.md"}:
         pytest.importorskip("sklearn")

@@ -29,6 +29,8 @@ from simulate_coverage import (
 from capsule_inspect.evaluation.intervals import bootstrap_mean, percentiles, resample, wilson
 from capsule_inspect.evaluation.metrics import estimate_auroc, estimate_average_precision
 
+pytestmark = pytest.mark.slow
+
 SIZES = (DEFECTIVE, GOOD, DEFECTIVE + GOOD)
 RESAMPLED = np.concatenate(list(resample(np.arange(GOOD + DEFECTIVE) >= GOOD, 500)))
 ALIKE_IN_SPREAD = [

@@ -71,6 +71,7 @@ def truth(folder: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_twenty_pictures_are_judged_through_a_crash_and_come_into_the_set(work, command):
     labels = truth(work)
     before = {sample.path: sample for sample in read_dataset(work / "set").samples}
