@@ -9,9 +9,17 @@ from typing import TYPE_CHECKING, Final
 
 from capsule_inspect.choices import split_of
 from capsule_inspect.dataset.layouts.annotation_json import Part, mentions, read_document, size_of
-from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture, MakeMask, find_strays
-from capsule_inspect.dataset.layouts.folders import folders_in, keeps_split, pictures_in
-from capsule_inspect.dataset.layouts.picture_names import PictureNames, split_of_file
+from capsule_inspect.dataset.layouts.discovery import (
+    Discovery,
+    FoundPicture,
+    MakeMask,
+)
+from capsule_inspect.dataset.layouts.folders import folders_in, pictures_in
+from capsule_inspect.dataset.layouts.picture_names import (
+    PictureNames,
+    discover_annotated,
+    split_of_file,
+)
 from capsule_inspect.dataset.layouts.regions import Region, annotate, area_of, mixes_boxes, outlined
 from capsule_inspect.errors import DataError
 
@@ -60,13 +68,7 @@ class CocoJson:
         listed = pictures_in(root)
         names = PictureNames(listed)
         pictures = tuple(each for file in files for each in _Reader(root, file, names).pictures())
-        return Discovery(
-            root=root,
-            layout=self.name,
-            pictures=pictures,
-            stray_pictures=find_strays(listed, pictures),
-            is_split=keeps_split(pictures),
-        )
+        return discover_annotated(root, self.name, listed, pictures)
 
 
 def _annotation_files(root: Path) -> tuple[Path, ...]:

@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from capsule_inspect.choices import split_of
 from capsule_inspect.dataset.layouts.annotation_xml import Element, read_xml, root_name
-from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture, find_strays
-from capsule_inspect.dataset.layouts.folders import folders_in, keeps_split, pictures_in
-from capsule_inspect.dataset.layouts.picture_names import PictureNames, split_of_file
+from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture
+from capsule_inspect.dataset.layouts.folders import folders_in, pictures_in
+from capsule_inspect.dataset.layouts.picture_names import (
+    PictureNames,
+    discover_annotated,
+    split_of_file,
+)
 from capsule_inspect.dataset.layouts.regions import (
     Region,
     annotate,
@@ -60,13 +64,7 @@ class CvatXml:
         pictures = tuple(
             each for file in _annotation_files(root) for each in _pictures(root, file, names)
         )
-        return Discovery(
-            root=root,
-            layout=self.name,
-            pictures=pictures,
-            stray_pictures=find_strays(listed, pictures),
-            is_split=keeps_split(pictures),
-        )
+        return discover_annotated(root, self.name, listed, pictures)
 
 
 def _annotation_files(root: Path) -> tuple[Path, ...]:

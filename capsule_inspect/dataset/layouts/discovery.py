@@ -1,6 +1,6 @@
 """The result of discovering a folder: its pictures with their labels and masks."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -80,14 +80,3 @@ class Discovery:
     sound_class: str = GOOD
     is_split: bool = False
     mask_endings: tuple[str, ...] = ()
-
-
-def find_strays(listed: Iterable[str], pictures: Iterable[FoundPicture]) -> tuple[str, ...]:
-    """Returns the pictures of a folder that its annotations do not name.
-
-    Args:
-        listed: POSIX paths of all its pictures.
-        pictures: Those that are named.
-    """
-    named = {each.path for each in pictures}
-    return tuple(path for path in listed if path not in named)

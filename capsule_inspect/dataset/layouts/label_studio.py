@@ -12,9 +12,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from capsule_inspect.choices import PICTURE_EXTENSIONS
 from capsule_inspect.dataset.layouts.annotation_json import Part, mentions, read_document, size_of
-from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture, find_strays
+from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture
 from capsule_inspect.dataset.layouts.folders import pictures_in
-from capsule_inspect.dataset.layouts.picture_names import PictureNames
+from capsule_inspect.dataset.layouts.picture_names import PictureNames, discover_annotated
 from capsule_inspect.dataset.layouts.regions import (
     Region,
     annotate,
@@ -83,12 +83,7 @@ class LabelStudio:
         names = PictureNames(listed)
         tasks = (task for file in _files(root) for task in _tasks(read_document(file)))
         pictures = tuple(found for task in tasks if (found := _picture(task, names)) is not None)
-        return Discovery(
-            root=root,
-            layout=self.name,
-            pictures=pictures,
-            stray_pictures=find_strays(listed, pictures),
-        )
+        return discover_annotated(root, self.name, listed, pictures)
 
 
 def _files(root: Path) -> tuple[Path, ...]:

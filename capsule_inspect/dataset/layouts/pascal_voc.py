@@ -9,14 +9,13 @@ from typing import Final
 from capsule_inspect.choices import split_of
 from capsule_inspect.dataset.layouts.annotation_xml import Element, read_xml, root_name
 from capsule_inspect.dataset.layouts.class_masks import ClassMask, read_class_colours
-from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture, find_strays
+from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture
 from capsule_inspect.dataset.layouts.folders import (
     folders_in,
     has_pictures,
-    keeps_split,
     pictures_in,
 )
-from capsule_inspect.dataset.layouts.picture_names import spell
+from capsule_inspect.dataset.layouts.picture_names import discover_annotated, spell
 from capsule_inspect.dataset.layouts.regions import Region, annotate
 from capsule_inspect.errors import DataError
 from capsule_inspect.files import read_text
@@ -101,13 +100,7 @@ class _Reader:
             self._picture(name, boxes.get(name), splits.get(name, []))
             for name in sorted({*boxes, *splits, *masked})
         )
-        return Discovery(
-            root=self._root,
-            layout=layout,
-            pictures=pictures,
-            stray_pictures=find_strays(self._listed, pictures),
-            is_split=keeps_split(pictures),
-        )
+        return discover_annotated(self._root, layout, self._listed, pictures)
 
     def _boxes(self) -> dict[str, Path]:
         """Returns the XML files by the names of their pictures."""

@@ -3,10 +3,12 @@
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from capsule_inspect.choices import split_of
+from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture
+from capsule_inspect.dataset.layouts.folders import keeps_split
 
 
 class PictureNames:
@@ -61,6 +63,27 @@ class PictureNames:
             for path in self.called(parts[-1])
             if not split or {split_of(part) for part in path.split("/")} <= {"", split}
         )
+
+
+def discover_annotated(
+    root: Path, layout: str, listed: Iterable[str], pictures: Collection[FoundPicture]
+) -> Discovery:
+    """Returns what the annotations of a folder name, and which pictures they do not.
+
+    Args:
+        root: The folder, absolute.
+        layout: Name of its layout, for people.
+        listed: POSIX paths of all its pictures.
+        pictures: Those that are named.
+    """
+    named = {each.path for each in pictures}
+    return Discovery(
+        root=root,
+        layout=layout,
+        pictures=tuple(pictures),
+        stray_pictures=tuple(path for path in listed if path not in named),
+        is_split=keeps_split(pictures),
+    )
 
 
 def spell(text: str) -> str:

@@ -1,12 +1,14 @@
 """The layout of YOLO: pictures, and a text file of regions for each."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, NoReturn
 
 from capsule_inspect.choices import split_of
-from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture, find_strays
-from capsule_inspect.dataset.layouts.folders import keeps_split, pictures_in
+from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture
+from capsule_inspect.dataset.layouts.folders import pictures_in
+from capsule_inspect.dataset.layouts.picture_names import discover_annotated
 from capsule_inspect.dataset.layouts.regions import (
     Region,
     annotate,
@@ -78,14 +80,8 @@ class YoloText:
                     f"'{_text_of(own[0])}'. Put them there, or take the split out of that file."
                 )
         used = {_text_of(each.path).as_posix() for each in pictures}
-        return Discovery(
-            root=root,
-            layout=self.name,
-            pictures=pictures,
-            stray_masks=tuple(text for text in _texts(root) if text not in used),
-            stray_pictures=find_strays(listed, pictures),
-            is_split=keeps_split(pictures),
-        )
+        found = discover_annotated(root, self.name, listed, pictures)
+        return replace(found, stray_masks=tuple(text for text in _texts(root) if text not in used))
 
 
 def _description(root: Path) -> Path | None:
