@@ -3,19 +3,17 @@
 import html
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from real_browser import CHROMIUM
 
 from capsule_inspect.choices import SHIPPED_MODEL
 
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(BROWSER is None, reason="needs Chromium"),
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium"),
 ]
 
 # Runs in the page: sorts the first table by its third column, filters it, and measures the layout.
@@ -90,7 +88,7 @@ def test_a_page_fits_works_and_asks_for_nothing(name, width, dark, pages, tmp_pa
     if dark:
         options.append("--blink-settings=preferredColorScheme=0")
     done = subprocess.run(
-        [str(BROWSER), *options, "--virtual-time-budget=4000", "--dump-dom", frame.as_uri()],
+        [str(CHROMIUM), *options, "--virtual-time-budget=4000", "--dump-dom", frame.as_uri()],
         capture_output=True,
         text=True,
         check=True,

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import real_browser
+from real_browser import CHROMIUM, running_browser
 from running_server import Server, running
 
 pytest.importorskip("fastapi")
@@ -20,11 +22,9 @@ from capsule_inspect.inference.review_queue import read_queue
 playwright = pytest.importorskip("playwright.sync_api")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(BROWSER is None, reason="needs Chromium"),
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium"),
 ]
 
 HOSTILE = "<img src=x onerror=alert(1)>, 'b'.png"
@@ -41,38 +41,27 @@ WIDER_THAN_THE_SCREEN = """
 
 @pytest.fixture(scope="module")
 def browser():
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+    with running_browser(playwright) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def open_page(browser):
     """Opens a page; at the end, nothing may have failed or been asked of another host."""
-    opened = []
+    pages = []
 
     def open_at(address: str, width: int = 1280, scheme: str = "light", may_fail: bool = False):
-        context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, accept_downloads=True
-        )
-        page = context.new_page()
-        said, asked = [], []
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(address)
-        opened.append((context, address, said, asked, may_fail))
-        return page
+        opened = real_browser.open_page(browser, address, width, scheme)
+        pages.append((opened, may_fail))
+        return opened.page
 
     yield open_at
-    for context, address, said, asked, may_fail in opened:
-        context.close()
+    for opened, may_fail in pages:
+        opened.close()
         # The server may end while the page still asks for the next picture.
-        failed = [text for text in said if "net::ERR_CONNECTION" not in text]
+        failed = [text for text in opened.said if "net::ERR_CONNECTION" not in text]
         assert may_fail or failed == []
-        assert [url for url in asked if not url.startswith((address, "blob:", "data:"))] == []
+        assert opened.asked_elsewhere() == []
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 import cv2
 import numpy as np
 import pytest
+import real_browser
+from real_browser import CHROMIUM, running_browser
 from running_server import running_server
 
 pytest.importorskip("fastapi")
@@ -27,11 +29,9 @@ from capsule_inspect.inference.records import Record, csv_line, read_records, re
 playwright = pytest.importorskip("playwright.sync_api")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(BROWSER is None, reason="needs Chromium"),
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium"),
 ]
 
 HOSTILE = "<img src=x onerror=alert(1)>, \"a\" & 'b'.png"
@@ -90,39 +90,27 @@ def address() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser():
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+    with running_browser(playwright) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def open_page(browser):
     """Opens the page; at the end, nothing may have failed or been asked of another host."""
-    opened = []
+    pages = []
 
     def open_at(address: str, width: int = 1280, scheme: str = "light", allowed: str = ""):
-        context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, accept_downloads=True
-        )
-        page = context.new_page()
-        said: list[str] = []
-        asked: list[str] = []
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(f"{address}/")
-        page.asked = asked
-        opened.append((context, address, said, asked, allowed))
-        return page
+        opened = real_browser.open_page(browser, f"{address}/", width, scheme)
+        opened.page.asked = opened.asked
+        pages.append((opened, allowed))
+        return opened.page
 
     yield open_at
-    for context, address, said, asked, allowed in opened:
-        context.close()
-        failed = [text for text in said if (m := ANSWERED.match(text)) is None or m[1] != allowed]
-        assert failed == []
-        assert [url for url in asked if not url.startswith((f"{address}/", "blob:"))] == []
+    for opened, allowed in pages:
+        opened.close()
+        answered = [(ANSWERED.match(text), text) for text in opened.said]
+        assert [text for match, text in answered if match is None or match[1] != allowed] == []
+        assert opened.asked_elsewhere() == []
 
 
 @pytest.fixture(scope="module")
