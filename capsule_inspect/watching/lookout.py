@@ -77,6 +77,22 @@ class Lookout:
         """When it wants to look again."""
         return min(self._next_listing, self._next_look)
 
+    def open_events(self) -> None:
+        """Begins the events, where there can be some and none are open."""
+        if self._events is not None or not self._can_have_events:
+            return
+        try:
+            self._events = open_events(self._folder.path, self._folder.recursive, self._post)
+        except OSError as error:
+            if self._folder.identity() is not None:
+                self._troubles.tell(
+                    "events",
+                    f"The system gives no events for '{self._folder.path}': {error.strerror}. It "
+                    f"is listed every {_POLL:g} s instead.",
+                )
+        else:
+            self._troubles.mend("events")
+
     def look(self) -> Iterator[Seen]:
         """Yields all files if it is time for a listing."""
         now = self._clock()
@@ -85,7 +101,7 @@ class Lookout:
             if self._identity is not None and self._folder.identity() != self._identity:
                 self._next_listing = now
         if now >= self._next_listing:
-            self._open_events()  # first, so that nothing comes between listing and events
+            self.open_events()  # first, so that nothing comes between listing and events
             yield from self._list(now)
 
     def answer(self, wake: Wake) -> Iterator[Seen]:
@@ -136,7 +152,7 @@ class Lookout:
                 f"'{path}' is another folder than before: it was made anew, mounted or unmounted."
             )
             self.close()  # the events are of the folder before
-            self._open_events()
+            self.open_events()
         self._identity = listing.identity
         self._tell_of_closed(listing.closed)
         for file, stamp in listing.files.items():
@@ -154,18 +170,3 @@ class Lookout:
         for place in self._closed - closed.keys():
             self._troubles.mend(place, f"The folder '{printable(place)}' can be listed again.")
         self._closed = set(closed)
-
-    def _open_events(self) -> None:
-        if self._events is not None or not self._can_have_events:
-            return
-        try:
-            self._events = open_events(self._folder.path, self._folder.recursive, self._post)
-        except OSError as error:
-            if self._folder.identity() is not None:
-                self._troubles.tell(
-                    "events",
-                    f"The system gives no events for '{self._folder.path}': {error.strerror}. It "
-                    f"is listed every {_POLL:g} s instead.",
-                )
-        else:
-            self._troubles.mend("events")

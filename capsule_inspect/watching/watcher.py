@@ -106,6 +106,10 @@ class Watcher:
         self._is_stopping = True
         self._wakes.put(Wake(is_quiet=True))
 
+    def begin(self) -> None:
+        """Begins to notice what comes; `run` does the rest, and ends it."""
+        self._lookout.open_events()
+
     def run(self) -> None:
         """Watches."""
         jobs = self._options.jobs

@@ -320,6 +320,7 @@ class _Work:
             listeners += [] if retention is None else [retention]
             tools = self._tools(opened, troubles, listeners, beat)
             watcher = Watcher(tools, self.options)
+            watcher.begin()  # what comes once people know of it is noticed at once
             on_ready(address)
             supervisor.ready()
             is_stopped = _run_until_stopped(watcher)
