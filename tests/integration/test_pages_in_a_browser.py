@@ -4,6 +4,7 @@ import html
 import json
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -57,10 +58,12 @@ onmessage = (event) => { document.title = "PROBE" + event.data + "EBORP"; };
 def pages(tmp_path_factory, drawn_folder, command) -> dict[str, Path]:
     """Each page, made by its command."""
     folder = tmp_path_factory.mktemp("pages")
-    data = ("--data", folder / "data")
+    verdicts = folder / "inspectors.csv"
+    verdicts.write_text("image,inspector,label\n" + "".join(_verdicts(drawn_folder)))
+    evaluate = ("evaluate", SHIPPED_MODEL, "--data", folder / "data", "--split", "all")
     for arguments in (
         ("prepare", drawn_folder, folder / "data"),
-        ("evaluate", SHIPPED_MODEL, "--split", "all", "-o", folder / "evaluation", *data),
+        (*evaluate, "-o", folder / "evaluation", "--against", verdicts),
         ("predict", drawn_folder / "test", "-r", "-o", folder / "batch", "--report"),
     ):
         done = command(*arguments)
@@ -68,13 +71,23 @@ def pages(tmp_path_factory, drawn_folder, command) -> dict[str, Path]:
     return {
         "dataset": folder / "data/dataset.html",
         "evaluation": folder / "evaluation/report.html",
+        "agreement": folder / "evaluation/agreement.html",
         "batch": folder / "batch/report.html",
     }
 
 
+def _verdicts(folder: Path) -> Iterator[str]:
+    """Yields lines of two inspectors; Ben takes each scratch for a good capsule."""
+    for path in sorted(folder.glob("t*/*/*.png")):
+        label = path.parent.name
+        name = path.relative_to(folder).as_posix()
+        yield f"{name},Anna,{label}\n"
+        yield f"{name},Ben,{'good' if label in {'good', 'scratch'} else 'defective'}\n"
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("name", ["dataset", "evaluation", "batch"])
+@pytest.mark.parametrize("name", ["dataset", "evaluation", "agreement", "batch"])
 def test_a_page_fits_works_and_asks_for_nothing(name, width, dark, pages, tmp_path):
     page = pages[name].read_text(encoding="utf-8")
     probed = page.replace("</body>", f"{PROBE}</body>")
@@ -101,7 +114,7 @@ def test_a_page_fits_works_and_asks_for_nothing(name, width, dark, pages, tmp_pa
     assert found["broken"] == 0
     assert found["loaded"] == []
     assert (sum(map(int, re.findall(r"\d+", found["ground"]))) < 100) == dark
-    if name != "dataset":
+    if name in {"evaluation", "batch"}:
         assert len(set(found["sorted"])) > 1
         assert found["sorted"] == sorted(found["sorted"])
         assert found["shown"] == 1
