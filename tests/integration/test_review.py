@@ -317,6 +317,7 @@ def test_it_works_from_python(results, dataset_folder, tmp_path):
     assert [change.new_label for change in added.changes] == ["good"]
 
 
+@pytest.mark.slow
 def test_a_class_that_the_model_does_not_know_goes_all_the_way(work, command):
     with review(work, "--class", "dent") as server:
         page = httpx.get(f"{server.address}/v1/review").json()

@@ -73,6 +73,7 @@ def test_killed_at_twenty_moments_it_ends_as_if_it_had_not_been(folder, tmp_path
     assert killed >= 10  # or the moments came too late to show anything
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
 def test_an_interrupt_ends_within_two_seconds_with_130_and_the_way_on(tmp_path, tiny_model):
     # Noise takes long to read, so that there is time to interrupt whatever the machine; without

@@ -62,6 +62,7 @@ def test_windows_and_features_of_a_run_are_its_own(frozen, few_pictures):
     assert not np.array_equal(images, later)
 
 
+@pytest.mark.slow
 def test_another_encoder_or_another_variation_has_its_own_files(frozen, few_pictures, tmp_path):
     def fill(settings, seed=0):
         Examples(settings, few_pictures).of_features(network_of(settings, seed), range(1), SILENT)

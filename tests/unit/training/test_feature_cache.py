@@ -235,6 +235,7 @@ cache_in(Path(sys.argv[1]), FakeViews(seconds=0.05)).fill(KEYS, 3)
 """
 
 
+@pytest.mark.slow
 def test_a_killed_writer_leaves_whole_files_alone(tmp_path, expected):
     folder = tmp_path / "killed"
     paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])

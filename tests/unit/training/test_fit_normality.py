@@ -63,6 +63,7 @@ def test_a_run_learns_what_is_normal_and_measures_the_validation_split(settings,
     assert f"cross-fitting on {n} of them" in point.chosen_by
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_network(settings, drawn, tmp_path):
     weights = []
     for name in ("one", "other"):

@@ -67,6 +67,7 @@ def network(request) -> keras.Model:
     return build_network(TINY, CLASSES + 1, with_mask=request.param)
 
 
+@pytest.mark.slow
 def test_the_network_then_names_the_views_it_was_fitted_to(network):
     # Noise of three levels of contrast: a class each.
     random = np.random.default_rng(5)
@@ -86,6 +87,7 @@ def test_the_network_then_names_the_views_it_was_fitted_to(network):
     assert (after[:, 1:].argmax(axis=1) + 1 == labels).mean() > 0.9
 
 
+@pytest.mark.slow
 def test_a_class_that_was_not_seen_is_never_named(network):
     random = np.random.default_rng(6)
     views = random.integers(0, 256, (24, 64, 96, 3)).astype(np.uint8)
