@@ -96,11 +96,12 @@ def prepare(  # noqa: PLR0913, PLR0917  (each option of the command is a paramet
     config_dir: ConfigDir = None,
     print_config: PrintConfig = False,
 ) -> None:
-    """Check pictures and masks, split them, and write manifest.csv and dataset.json.
+    r"""Check pictures and masks, split them, and write manifest.csv and dataset.json.
 
     Your pictures stay where they are, unchanged. data.good names the class without a defect if the
-    name does not tell; data.group finds the part that a picture shows, so that its pictures stay in
-    one split; data.val and data.test are the shares of the splits.
+    name does not tell; data.val and data.test are the shares of the splits. Pictures of one part
+    stay in one split if data.group, a regular expression on the path, finds the part, such as
+    "data.group=part(\d+)"; data.group_gap joins near numbers.
 
     If SOURCE is `drawn`, the command draws sample capsules into OUT: data.count sets their number,
     data.seed how they look.

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from capsule_inspect.dataset.manifest import Sample
 from capsule_inspect.errors import DataError
+from capsule_inspect.settings.groups import DataSettings
 
 
 def group_of_path(path: str, pattern: str) -> str:
@@ -60,6 +61,30 @@ def group_pictures(paths: Iterable[str], pattern: str, gap: int) -> dict[str, st
         if number - before <= gap:
             first[number] = first[before]
     return {path: str(first[numbers[path]]) if group else "" for path, group in groups.items()}
+
+
+def require_several_parts(groups: Mapping[str, str], settings: DataSettings) -> None:
+    """Requires that the pictures of a data set show several parts, or that none was looked for.
+
+    Args:
+        groups: The name of the part, by path.
+        settings: How the parts were found.
+
+    Raises:
+        DataError: All pictures are of one part, so one split would hold them all.
+    """
+    parts = set(groups.values())
+    if not settings.group or len(groups) < 2 or len(parts) > 1:
+        return
+    advice = (
+        "A smaller data.group_gap parts them."
+        if settings.group_gap
+        else "Put what differs from part to part in ( ), such as data.group='part(\\d+)'."
+    )
+    raise DataError(
+        f"data.group={settings.group} finds one part, '{parts.pop()}', in all {len(groups)} "
+        f"pictures, so that one split would hold them all. {advice}"
+    )
 
 
 def _number(path: str, group: str) -> int:

@@ -29,7 +29,7 @@ from capsule_inspect.dataset.layouts.discovery import Discovery
 from capsule_inspect.dataset.layouts.mvtec import MvtecAd
 from capsule_inspect.dataset.layouts.registry import discover
 from capsule_inspect.dataset.manifest import MANIFEST, Sample
-from capsule_inspect.dataset.part_groups import group_pictures, parts_of
+from capsule_inspect.dataset.part_groups import group_pictures, parts_of, require_several_parts
 from capsule_inspect.dataset.pixel_hash import hash_mask, hash_picture
 from capsule_inspect.dataset.problems import Problem, UnfitDataError
 from capsule_inspect.dataset.split import split_pictures
@@ -267,6 +267,7 @@ def _samples(pictures: Collection[CheckedPicture], settings: DataSettings) -> tu
     groups = group_pictures(
         [picture.path for picture in pictures], settings.group, settings.group_gap
     )
+    require_several_parts(groups, settings)
     samples = tuple(
         Sample(
             path=picture.path,

@@ -6,7 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capsule_inspect.dataset.manifest import Sample
-from capsule_inspect.dataset.part_groups import group_of_path, group_pictures, parts_of
+from capsule_inspect.dataset.part_groups import (
+    group_of_path,
+    group_pictures,
+    parts_of,
+    require_several_parts,
+)
 from capsule_inspect.dataset.split import split_pictures
 from capsule_inspect.errors import DataError
 from capsule_inspect.settings.groups import DataSettings
@@ -36,6 +41,25 @@ def samples_of(pictures: list[tuple[str, int]]) -> list[Sample]:
 )
 def test_the_part_is_the_first_group_or_the_match(pattern, group):
     assert group_of_path("line 3/good/part17_front.png", pattern) == group
+
+
+@pytest.mark.parametrize(
+    ("settings", "advice"),
+    [
+        (DataSettings(group="num"), r"one part, 'num', in all 2 pictures.*in \( \), such as"),
+        (DataSettings(group=r"num(\d+)", group_gap=9), r"one part, '1'.*A smaller data.group_gap"),
+    ],
+)
+def test_a_pattern_that_joins_all_pictures_is_refused(settings, advice):
+    paths = ["good/num1.png", "good/num5.png"]
+    groups = group_pictures(paths, settings.group, settings.group_gap)
+    with pytest.raises(DataError, match=advice):
+        require_several_parts(groups, settings)
+
+
+def test_one_picture_and_no_pattern_may_have_one_part():
+    require_several_parts({"a.png": "a"}, DataSettings(group="a"))
+    require_several_parts({"a.png": "", "b.png": ""}, DataSettings())
 
 
 @given(st.lists(st.integers(0, 500), max_size=30), st.integers(1, 60))
