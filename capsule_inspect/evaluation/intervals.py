@@ -87,8 +87,8 @@ def resample(defective: Flags, times: int) -> Iterator[Floats]:
         yield weights
 
 
-_BLOCK_CELLS = 2_000_000
-"""Most counts of pictures in a block of samples: 16 MB, whatever the number of pictures."""
+_BLOCK_CELLS = 1_000_000
+"""Most counts of pictures in a block of samples: 8 MB, whatever the number of pictures."""
 
 
 def _blocks(times: int, n: int) -> Iterator[int]:

@@ -122,7 +122,7 @@ FALSE_POSITIVE_LIMIT = 0.3
 _PIXEL_RESAMPLES = 500
 """Number of bootstrap samples: a quarter of `RESAMPLES`, since each sample costs a pass over all
 levels. For 298 pictures of 1000 x 1000 pixels they take 8 s instead of 18 s."""
-_BLOCK = 64
+_BLOCK = 32
 """Number of levels per block: all levels of all pictures at once would not fit in memory."""
 
 _Histogram = tuple[NDArray[np.int16], NDArray[np.int32] | Floats]
