@@ -218,7 +218,7 @@ def test_methods_that_judged_other_pictures_are_not_compared(tmp_path):
 
 
 @pytest.mark.slow
-def test_both_methods_judge_every_picture_and_a_second_call_keeps_the_results(
+def test_both_methods_judge_every_picture_and_a_second_call_takes_up_the_first(
     prepared, products, tmp_path
 ):
     pytest.importorskip("tensorflow")
@@ -231,8 +231,14 @@ def test_both_methods_judge_every_picture_and_a_second_call_keeps_the_results(
     tool = ("tool", prepared, "tiles", 1, "--set", *small, *short)
     done = run(*tool, **environment)
     assert done.returncode == 0, done.stderr
+    results = prepared / "tiles-1/tool/evaluation"
+    stored = (results / "out_of_fold.csv").read_bytes()
     done = run(*tool, **environment)
     assert "is complete" in done.stderr
+    (results / "out_of_fold.csv").unlink()  # as if the evaluation had been stopped
+    done = run(*tool, **environment)
+    assert done.returncode == 0, done.stderr
+    assert (results / "out_of_fold.csv").read_bytes() == stored
     for seed in (2, 3):  # the table compares equal seeds
         for method in ("lda", "lda-threshold"):
             (prepared / f"tiles-{seed}" / method).rename(tmp_path / f"{seed}-{method}")

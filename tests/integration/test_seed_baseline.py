@@ -5,6 +5,7 @@ import csv
 import pytest
 
 from capsule_inspect.modelfile.bundle import read_bundle
+from capsule_inspect.settings.compose import compose
 
 pytestmark = pytest.mark.slow
 
@@ -13,6 +14,8 @@ def test_it_trains_both_stages_and_exports_to_the_size_it_had(tmp_path, command,
     data, run, file = tmp_path / "data", tmp_path / "run", tmp_path / "model.tflite"
     done = command("prepare", "drawn", data, "data.count=12", "data.size=256")
     assert done.returncode == 0, done.stderr
+    roi = compose(["experiment=seed_baseline"]).model.roi
+    assert (roi.mode, roi.width, roi.height) == ("whole", 512, 512)
     # Smaller pictures than the 512 px of the older system: the size of the file stays.
     small = ("model.roi.width=128", "model.roi.height=128")
     baseline = ("--data", data, "experiment=seed_baseline", "model.weights=none", *small)
@@ -28,7 +31,7 @@ def test_it_trains_both_stages_and_exports_to_the_size_it_had(tmp_path, command,
     assert done.returncode == 0, done.stderr
     metadata = read_bundle(file).metadata
     assert metadata.quantization == "dynamic"
-    assert metadata.roi.mode == "whole"
+    assert (metadata.roi.mode, metadata.roi.width, metadata.roi.height) == ("whole", 128, 128)
     size = file.stat().st_size / 1e6
     with capsys.disabled():
         print(f"\nseed_baseline, dynamic range: {size:.1f} MB")  # noqa: T201

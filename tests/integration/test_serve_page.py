@@ -110,7 +110,7 @@ def open_page(browser):
         opened.close()
         answered = [(ANSWERED.match(text), text) for text in opened.said]
         assert [text for match, text in answered if match is None or match[1] != allowed] == []
-        assert opened.asked_elsewhere() == []
+        assert opened.asked_elsewhere("blob:") == []
 
 
 @pytest.fixture(scope="module")

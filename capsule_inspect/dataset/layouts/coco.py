@@ -9,11 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from capsule_inspect.choices import split_of
 from capsule_inspect.dataset.layouts.annotation_json import Part, mentions, read_document, size_of
-from capsule_inspect.dataset.layouts.discovery import (
-    Discovery,
-    FoundPicture,
-    MakeMask,
-)
+from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture, MakeMask
 from capsule_inspect.dataset.layouts.folders import folders_in, pictures_in
 from capsule_inspect.dataset.layouts.picture_names import (
     PictureNames,

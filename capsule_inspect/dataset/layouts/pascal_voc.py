@@ -10,11 +10,7 @@ from capsule_inspect.choices import split_of
 from capsule_inspect.dataset.layouts.annotation_xml import Element, read_xml, root_name
 from capsule_inspect.dataset.layouts.class_masks import ClassMask, read_class_colours
 from capsule_inspect.dataset.layouts.discovery import Discovery, FoundPicture
-from capsule_inspect.dataset.layouts.folders import (
-    folders_in,
-    has_pictures,
-    pictures_in,
-)
+from capsule_inspect.dataset.layouts.folders import folders_in, has_pictures, pictures_in
 from capsule_inspect.dataset.layouts.picture_names import discover_annotated, spell
 from capsule_inspect.dataset.layouts.regions import Region, annotate
 from capsule_inspect.errors import DataError

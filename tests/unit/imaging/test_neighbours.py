@@ -32,7 +32,7 @@ def crop_of(stadium: Stadium, picture) -> Crop:
     return min(crops, key=lambda each: math.hypot(each.box.x - stadium.x, each.box.y - stadium.y))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     side=st.integers(250, 500),
     degrees=st.floats(0, 360),
@@ -56,7 +56,7 @@ def test_the_neighbour_goes_and_the_capsule_stays(side, degrees, gap, shift):
     assert (after == before)[to_other > 20 / crop.scales[0]].all()
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(side=st.integers(250, 500), degrees=st.floats(0, 360), gap=st.floats(2, 12))
 def test_the_gap_is_the_distance_between_the_outlines(side, degrees, gap):
     pixel = side / 250

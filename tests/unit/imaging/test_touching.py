@@ -12,7 +12,7 @@ def box_of(stadium: Stadium, boxes: tuple[CapsuleBox, ...]) -> CapsuleBox:
     return min(boxes, key=lambda each: math.hypot(each.x - stadium.x, each.y - stadium.y))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     side=st.integers(250, 500),
     degrees=st.floats(0, 360),

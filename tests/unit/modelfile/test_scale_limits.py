@@ -34,9 +34,8 @@ def with_factor(bundle: ModelBundle, factor: float) -> tuple[ModelBundle, str]:
             scale = float((scales(picture) * scales(weights)).max()) / factor
             flatbuffer = bundle.flatbuffer.replace(written, struct.pack("<f", scale))
             changed = replace(bundle.metadata, known_answer=None)
-            return replace(bundle, flatbuffer=flatbuffer, metadata=changed), tensors[out][
-                "name"
-            ].split(";")[-1]
+            layer = tensors[out]["name"].split(";")[-1]
+            return replace(bundle, flatbuffer=flatbuffer, metadata=changed), layer
     raise AssertionError("no convolution has a scale of its own")
 
 
