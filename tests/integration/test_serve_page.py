@@ -61,7 +61,9 @@ def below_a_path(server: str) -> Iterator[str]:
             content = answer.read()
             self.send_response(answer.status)
             for name, value in answer.getheaders():
-                self.send_header(name, value)
+                if name.lower() not in {"connection", "keep-alive"}:  # of the other connection
+                    self.send_header(name, value)
+            self.send_header("Connection", "close")  # or the browser may use it once more
             self.end_headers()
             self.wfile.write(content)
             onward.close()
